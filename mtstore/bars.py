@@ -1,0 +1,111 @@
+"""What a bar is: the columns every parquet file holds, the names of the schemas, and an answer about a range.
+
+Everything that brings bars (`sources`) speaks in `Answer`s; everything that stores them (`store`) takes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from mtstore.errors import InputError, UnsupportedSchemaError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+US_PER_SECOND = 1_000_000
+US_PER_DAY = 86_400 * US_PER_SECOND
+
+BAR_SCHEMAS = ("ohlcv-1s", "ohlcv-1m", "ohlcv-1h", "ohlcv-1d")
+"""The schemas whose views exist even in an empty store; any `ohlcv-<n><s|m|h|d>` may be stored."""
+
+PRICE_COLUMNS = ("open", "high", "low", "close")
+VALUE_COLUMNS = (*PRICE_COLUMNS, "volume", "vwap", "transactions")
+
+_SCHEMA_NAME = re.compile(r"ohlcv-([1-9]\d{0,3})([smhd])\Z")
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+Result = Literal["complete", "empty", "partial", "failed", "quarantined"]
+
+
+def step_us(schema: str) -> int:
+    """The width of a schema's bars in microseconds: `ohlcv-1m` gives 60_000_000."""
+    match = _SCHEMA_NAME.match(schema)
+    if match is None:
+        raise UnsupportedSchemaError(
+            f"schema {schema!r} is not one that mtstore stores; bars are named like {', '.join(BAR_SCHEMAS)}"
+        )
+    return int(match[1]) * _UNIT_SECONDS[match[2]] * US_PER_SECOND
+
+
+def is_daily(schema: str) -> bool:
+    """Whether the schema's bars are a day wide or wider; such bars lie in one folder, without a year."""
+    return step_us(schema) >= US_PER_DAY
+
+
+def arrow_schema() -> pa.Schema:
+    """The columns of every data file: `ts_event` is the bar's open, UTC, in microseconds; prices in quote currency."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("ts_event", pa.timestamp("us", tz="UTC"), nullable=False),
+            pa.field("open", pa.float64()),
+            pa.field("high", pa.float64()),
+            pa.field("low", pa.float64()),
+            pa.field("close", pa.float64()),
+            pa.field("volume", pa.float64()),
+            pa.field("vwap", pa.float64()),
+            pa.field("transactions", pa.int64()),
+        ]
+    )
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class TimeRange:
+    """A half-open range `[start_us, end_us)` of instants, in microseconds since the epoch, UTC."""
+
+    start_us: int
+    end_us: int
+
+    def __post_init__(self) -> None:
+        if self.start_us >= self.end_us:
+            raise InputError(f"a range must start before it ends, got [{self.start_us}, {self.end_us}) µs")
+
+    def overlaps(self, other: TimeRange) -> bool:
+        return self.start_us < other.end_us and other.start_us < self.end_us
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBinding:
+    """What a source's name stands for: one vendor and, for Databento, one dataset."""
+
+    source: str
+    provider: str
+    dataset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a vendor or a file says about one ticker of one schema.
+
+    `bars` has the columns of `arrow_schema()`, sorted by `ts_event` and unique on it. `ranges` are what the answer speaks
+    for: with `result` 'complete' or 'empty' it replaces everything stored there; with 'partial' it adds and overwrites;
+    'failed' and 'quarantined' only leave their mark in the coverage ledger. `day_tz` is the zone whose days daily bars
+    are, `final` that the answer never goes stale (files). `quarantined` has `arrow_schema()`'s columns plus `reason`,
+    and `origin` (a file and line, or a request).
+    """
+
+    binding: SourceBinding
+    schema: str
+    ticker: str
+    ranges: tuple[TimeRange, ...]
+    bars: pa.Table
+    result: Result = "complete"
+    reason: str | None = None
+    day_tz: str = "UTC"
+    final: bool = False
+    request: Mapping[str, Any] = field(default_factory=dict)
+    quarantined: pa.Table | None = None
