@@ -1,0 +1,30 @@
+"""What somebody most likely meant: the nearest valid word to one that is not."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest_word(word: object, valid: Iterable[object]) -> str | None:
+    """The word of `valid` nearest to `word`, or None if none is near; upper and lower case are the same.
+
+    The last part of a path-like word counts too: `new_york` is near `America/New_York`.
+    """
+    names = sorted(str(name) for name in valid)
+    folded = {name.casefold(): name for name in names}
+    tails = {name.casefold().rpartition("/")[2]: name for name in names}
+    asked = str(word).strip().casefold().replace(" ", "_")
+    for spellings, cutoff in ((folded, 0.55), (tails, 0.8)):
+        found = difflib.get_close_matches(asked, spellings, n=1, cutoff=cutoff)
+        if found:
+            return spellings[found[0]]
+    # An abbreviation such as "inner" shares too few letters for a ratio, yet says which word it cuts.
+    starts = [name for name in names if asked and name.casefold().startswith(asked)]
+    return starts[0] if len(starts) == 1 else None
+
+
+def did_you_mean(word: object, valid: Iterable[object]) -> str:
+    """`; did you mean 'forward_fill'?`, or an empty text if nothing is near."""
+    nearest = nearest_word(word, valid)
+    return f"; did you mean {nearest!r}?" if nearest else ""
