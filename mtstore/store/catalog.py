@@ -1,0 +1,190 @@
+"""Generations of the database file: built in private, checked, renamed into place, and published as read-only copies.
+
+A commit, under the write lock:
+
+1. data files are renamed into `data/`, after an intent that names them was written;
+2. the newest private generation is copied, the records are folded into the copy, views and macros made anew;
+3. the copy is checkpointed, detached, reopened read-only and checked;
+4. the log entry is renamed into `meta/log/`: this is the commit;
+5. the copy is renamed to `catalog/<generation>.duckdb`, copied to `public/`, and `market.duckdb` points at it.
+
+Whoever takes the lock next finishes steps that a dead process could not (`recover`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtstore import sqlfiles
+from mtstore.errors import CommitError, StoreError
+from mtstore.store import durable, fold, log, staging
+from mtstore.store.database import attached, newest_generation
+from mtstore.store.datafile import DataFile, read_footer
+from mtstore.store.layout import Layout, new_id
+from mtstore.store.steps import reached
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def build_generation(
+    layout: Layout,
+    base: int | None,
+    entries: list[log.Entry],
+    describe: fold.Describe,
+    workspace: Path,
+    *,
+    extend: Callable[[duckdb.DuckDBPyConnection], list[log.Record]] | None = None,
+) -> tuple[Path, list[log.Record]]:
+    """Build the database of the last of `entries` in `workspace`, on top of generation `base` (None: from nothing).
+
+    `extend` may look at the result and ask for more records (calendars that a new ticker needs); they belong to the last
+    entry and are given back.
+    """
+    from mtstore.calendars import infer_calendar
+    from mtstore.store.objects import create_objects
+
+    path = workspace / f"{new_id()}.duckdb"
+    if base is not None:
+        path.write_bytes(layout.catalog_file(base).read_bytes())
+    last = entries[-1]
+    with attached(path, read_only=False) as connection:
+        connection.execute("BEGIN TRANSACTION")
+        if base is None:
+            fold.create_tables(connection)
+        for entry in entries:
+            fold.fold(connection, entry, describe)
+        fold.derive(connection, infer_calendar)
+        extra = extend(connection) if extend else []
+        if extra:
+            more = log.Entry(last.generation, last.store_id, last.committed_at, tuple(extra))
+            fold.fold(connection, more, describe)
+            fold.derive(connection, infer_calendar)
+        connection.execute(
+            sqlfiles.load("queries/set_store_info"),
+            {
+                "format_version": log.FORMAT_VERSION,
+                "store_id": last.store_id,
+                "root": str(layout.root),
+                "generation": last.generation,
+                "committed_at": last.committed_at,
+            },
+        )
+        create_objects(connection, layout.root)
+        connection.execute("COMMIT")
+        expected = connection.execute(sqlfiles.load("queries/count_files")).fetchone()
+    reached("catalog-changed")
+    _check(path, last.generation, expected)
+    path.chmod(durable.READ_ONLY)
+    durable.fsync_file(path)
+    reached("catalog-verified")
+    return path, extra
+
+
+def _check(path: Path, generation: int, expected: Any) -> None:
+    wal = path.with_name(f"{path.name}.wal")
+    if wal.exists():
+        raise CommitError(f"{path}: changes stayed in the write-ahead log {wal.name}; nothing was committed")
+    with attached(path, read_only=True) as connection:
+        found = connection.execute(sqlfiles.load("queries/count_files")).fetchone()
+        info = fold.fetch_rows(connection, sqlfiles.load("queries/store_info"))
+    if found != expected or len(info) != 1 or info[0]["generation"] != generation:
+        raise CommitError(f"{path}: reopened, it shows {found} and {info}, not {expected} and generation {generation}")
+
+
+def publish(layout: Layout, generation: int) -> None:
+    """Make a generation the public one: a read-only copy in a folder of its own, and the symlink swapped to it."""
+    target = layout.public_file(generation)
+    if not target.exists():
+        building = layout.public / f"building-{new_id()}"
+        building.mkdir()
+        durable.copy_read_only(layout.catalog_file(generation), building / target.name)
+        durable.fsync_folder(building)
+        reached("public-copied")
+        building.rename(target.parent)
+        durable.fsync_folder(layout.public)
+    reached("public-renamed")
+    durable.replace_symlink(layout.public_link, target, layout.root / f"link-{new_id()}")
+    reached("link-swapped")
+
+
+def needs_recovery(layout: Layout) -> bool:
+    """Whether a crash left the log ahead of the catalog, or the catalog ahead of the public name."""
+    newest = newest_generation(layout)
+    logged = layout.generations(layout.log)
+    return newest != (logged[-1] if logged else None) or newest != layout.published_generation()
+
+
+def recover(layout: Layout) -> None:
+    """Finish what a dead writer began; the caller holds the write lock.
+
+    A log entry without its generation is rolled forward, an unpublished generation published, and staging folders of dead
+    writers are cleaned, together with data files that they renamed into place but never committed.
+    """
+    logged = layout.generations(layout.log)
+    if not logged:
+        return
+    newest = newest_generation(layout)
+    if newest is None or newest < logged[-1]:
+        roll_forward(layout, newest)
+    if layout.published_generation() != logged[-1]:
+        publish(layout, logged[-1])
+    staging.sweep(layout)
+
+
+def roll_forward(layout: Layout, base: int | None) -> None:
+    """Build the newest logged generation on top of `base` (None: from the whole log, as `rebuild` does)."""
+    generations = [number for number in layout.generations(layout.log) if base is None or number > base]
+    entries = [log.read_entry(layout.log_file(number)) for number in generations]
+    if [entry.generation for entry in entries] != list(range((base or 0) + 1, generations[-1] + 1)):
+        raise StoreError(f"{layout.log}: the log has holes; found the commits {generations} after {base or 0}")
+    live = live_entries(entries)
+    path, _ = build_generation(layout, base, live, lambda name: read_footer(layout.root, name)[0], layout.tmp)
+    path.rename(layout.catalog_file(generations[-1]))
+    durable.fsync_folder(layout.catalog)
+
+
+def live_entries(entries: list[log.Entry]) -> list[log.Entry]:
+    """The same entries less the data files that were added and retired within them: their footers may be gone."""
+    gone = {row["file_id"] for entry in entries for row in _rows(entry, "put", "retired_files")}
+    if not gone:
+        return entries
+    return [
+        log.Entry(
+            entry.generation,
+            entry.store_id,
+            entry.committed_at,
+            tuple(
+                record
+                for record in entry.records
+                if not (record.op == "put" and record.table == "files" and Path(record.row["path"]).stem in gone)
+            ),
+        )
+        for entry in entries
+    ]
+
+
+def _rows(entry: log.Entry, operation: str, table: str) -> Iterator[Any]:
+    return (record.row for record in entry.records if record.op == operation and record.table == table)
+
+
+def write_intent(folder: Path, targets: list[str]) -> None:
+    """Write down which files are about to be renamed into place, so that a crash leaves no orphan behind."""
+    intent = folder / "intent.json"
+    intent.write_text(json.dumps(targets))
+    durable.fsync_file(intent)
+    durable.fsync_folder(folder)
+
+
+def describe_from(files: dict[str, DataFile], root: Path) -> fold.Describe:
+    """Facts of data files from memory where they are, else from their footers."""
+    return lambda path: files[path] if path in files else read_footer(root, path)[0]
+
+
+def now() -> datetime:
+    """The time of a commit."""
+    return datetime.now(UTC)

@@ -1,0 +1,173 @@
+"""One commit: the write lock, the current state to decide by, the changes, and the steps that make them public."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtstore import sqlfiles
+from mtstore.errors import CommitError
+from mtstore.store import catalog, durable, fold, log, prune
+from mtstore.store.calendar_records import calendar_records
+from mtstore.store.database import attached
+from mtstore.store.datafile import DataFile
+from mtstore.store.layout import Layout, Partition
+from mtstore.store.lock import DEFAULT_TIMEOUT_SECONDS, write_lock
+from mtstore.store.steps import reached
+
+if TYPE_CHECKING:
+    import duckdb
+
+DEFAULT_GRACE = timedelta(days=7)
+
+
+class Commit:
+    """Changes that become one generation. Made by `begin`, under the write lock."""
+
+    def __init__(self, layout: Layout, base: int, store_id: str, staging: Path, grace: timedelta) -> None:
+        self.layout = layout
+        self.base = base
+        self.generation = base + 1
+        self.at = catalog.now()
+        self._store_id = store_id
+        self._staging = staging
+        self._grace = grace
+        self._records: list[log.Record] = []
+        self._moves: list[tuple[Path, str]] = []
+        self._files: dict[str, DataFile] = {}
+        self._resources = ExitStack()
+        self._reader: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def reader(self) -> duckdb.DuckDBPyConnection:
+        """A connection to the generation that this commit builds on."""
+        if self._reader is None:
+            path = self.layout.catalog_file(self.base)
+            self._reader = self._resources.enter_context(attached(path, read_only=True))
+        return self._reader
+
+    def put(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Put rows into a metadata table."""
+        self._records += log.puts(table, rows)
+
+    def delete(self, table: str, keys: Iterable[Mapping[str, Any]]) -> None:
+        """Delete rows of a metadata table by their key."""
+        self._records += [log.Record("delete", table, key) for key in keys]
+
+    def add_file(self, staged: Path, file: DataFile) -> None:
+        """Make a staged data file part of the store."""
+        self._moves.append((staged, file.path))
+        self._files[file.path] = file
+        self._records.append(log.Record("put", "files", {"path": file.path}))
+
+    def add_meta_file(self, staged: Path, kind: str) -> None:
+        """Make a staged parquet file of quarantined rows or revisions part of the store."""
+        path = f"meta/{kind}/{staged.name}"
+        self._moves.append((staged, path))
+        self.put("meta_files", [{"kind": kind, "path": path}])
+
+    def retire(self, files: Iterable[DataFile]) -> None:
+        """Take live data files out of the views; they are deleted once the grace period has passed."""
+        for file in files:
+            self.delete("files", [{"file_id": file.file_id}])
+            self.put("retired_files", [{"file_id": file.file_id, "path": file.path, "retired_at": self.at}])
+
+    def live_files(self, partitions: Iterable[Partition]) -> dict[Partition, list[DataFile]]:
+        """The live data files of some partitions in the generation that this commit builds on."""
+        return live_files(self.reader, partitions)
+
+    def finish(self) -> int:
+        """Do it; gives the new generation. Without changes nothing is done, and the base is given."""
+        expired = prune.expired_files(self.reader, self.at - self._grace)
+        self._resources.close()
+        self.delete("retired_files", [{"file_id": row["file_id"]} for row in expired])
+        if not self._records:
+            return self.base
+        self._move_into_place()
+        entry = log.Entry(self.generation, self._store_id, self.at, tuple(self._records))
+        built, extra = catalog.build_generation(
+            self.layout,
+            self.base or None,
+            [entry],
+            catalog.describe_from(self._files, self.layout.root),
+            self._staging,
+            extend=lambda connection: calendar_records(connection, self.at),
+        )
+        entry = log.Entry(self.generation, self._store_id, self.at, (*self._records, *extra))
+        staged_log = self._staging / f"log-{self.generation:06d}.parquet"
+        log.write_entry(entry, staged_log)
+        self._rename(staged_log, self.layout.log_file(self.generation))
+        reached("log-renamed")
+        self._rename(built, self.layout.catalog_file(self.generation))
+        reached("catalog-renamed")
+        catalog.publish(self.layout, self.generation)
+        prune.delete_files(self.layout, expired)
+        prune.delete_generations(self.layout, self.at - self._grace)
+        reached("pruned")
+        return self.generation
+
+    def _move_into_place(self) -> None:
+        if not self._moves:
+            return
+        catalog.write_intent(self._staging, [target for _, target in self._moves])
+        reached("intent-written")
+        touched: set[Path] = set()
+        for staged, name in self._moves:
+            target = self.layout.root / name
+            touched.update(durable.make_folder(target.parent, self.layout.root))
+            staged.rename(target)
+            touched.add(target.parent)
+        for folder in sorted(touched):
+            durable.fsync_folder(folder)
+        reached("data-renamed")
+
+    def _rename(self, source: Path, target: Path) -> None:
+        if target.exists():
+            raise CommitError(f"{target} exists already: another writer ignored the write lock; nothing was changed")
+        source.rename(target)
+        durable.fsync_folder(target.parent)
+
+    def close(self) -> None:
+        """Let go of the base generation."""
+        self._resources.close()
+
+
+@contextmanager
+def begin(
+    layout: Layout,
+    purpose: str,
+    staging: Path,
+    *,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    grace: timedelta = DEFAULT_GRACE,
+) -> Iterator[Commit]:
+    """Take the write lock, finish what a dead writer left, and start a commit; the block ends with `commit.finish()`."""
+    with write_lock(layout.lock, purpose, timeout_seconds):
+        reached("locked")
+        catalog.recover(layout)
+        logged = layout.generations(layout.log)
+        base = logged[-1] if logged else 0
+        store_id = log.read_entry(layout.log_file(base)).store_id if base else os.urandom(8).hex()
+        commit = Commit(layout, base, store_id, staging, grace)
+        try:
+            yield commit
+        finally:
+            commit.close()
+
+
+def live_files(
+    connection: duckdb.DuckDBPyConnection, partitions: Iterable[Partition]
+) -> dict[Partition, list[DataFile]]:
+    """The live data files of some partitions, each list in time order."""
+    wanted = set(partitions)
+    found: dict[Partition, list[DataFile]] = {partition: [] for partition in wanted}
+    tickers = sorted({partition.ticker for partition in wanted})
+    for row in fold.fetch_rows(connection, sqlfiles.load("queries/live_files"), {"tickers": tickers}):
+        file = DataFile(**row)
+        if file.partition in wanted:
+            found[file.partition].append(file)
+    return found

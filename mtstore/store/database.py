@@ -1,0 +1,46 @@
+"""Opening generations of the database file: each in an in-memory instance of its own, under a name of its own.
+
+DuckDB keeps one instance per path and process, and shows an old generation to whoever connects by path while anybody
+still holds it; attaching from an in-memory instance always opens what is there now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtstore import sqlfiles
+from mtstore.sqlfiles import identifier, literal
+from mtstore.store.layout import Layout
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@contextmanager
+def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of its own in-memory instance whose current database is the file at `path`.
+
+    Leaving the block writes everything into the file and lets go of it: no write-ahead log stays behind.
+    """
+    import duckdb
+
+    connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        alias = identifier(f"g{path.stem}")
+        kind = "queries/attach_read_only" if read_only else "queries/attach_read_write"
+        connection.execute(sqlfiles.load(kind, path=literal(str(path)), alias=alias))
+        yield connection
+        if not read_only:
+            connection.execute(sqlfiles.load("queries/checkpoint_and_detach", alias=alias))
+    finally:
+        connection.close()
+
+
+def newest_generation(layout: Layout) -> int | None:
+    """The newest private generation: the truth of the metadata."""
+    generations = layout.generations(layout.catalog)
+    return generations[-1] if generations else None

@@ -1,0 +1,50 @@
+"""Writes that survive a power cut: fsync of files and folders, rename into place, copies that are read-only from birth."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+READ_ONLY = 0o444
+
+
+def fsync_file(path: Path) -> None:
+    """Force a file's content to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_folder(path: Path) -> None:
+    """Force a folder's names to disk."""
+    fsync_file(path)
+
+
+def make_folder(path: Path, stop: Path) -> list[Path]:
+    """Make `path` and its parents below `stop`; gives the folders whose names must be forced to disk."""
+    missing = []
+    while path != stop and not path.exists():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+    return [path, *missing] if missing else []
+
+
+def copy_read_only(source: Path, target: Path) -> None:
+    """Copy a file, force it to disk, and take away everybody's right to write it."""
+    with source.open("rb") as reader, target.open("xb") as writer:
+        shutil.copyfileobj(reader, writer, 1 << 20)
+        writer.flush()
+        os.fsync(writer.fileno())
+    target.chmod(READ_ONLY)
+
+
+def replace_symlink(link: Path, target: Path, temporary: Path) -> None:
+    """Point `link` at `target` in one step: a reader sees the old or the new one, never none."""
+    temporary.symlink_to(os.path.relpath(target, link.parent))
+    temporary.replace(link)
+    fsync_folder(link.parent)

@@ -1,0 +1,139 @@
+"""Folding log records into the metadata tables: the one way in which those tables ever change.
+
+A commit folds its own records into a copy of the last generation; `rebuild` folds all of the log into an empty
+database. Both run this code, which is why they agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from mtstore import sqlfiles
+from mtstore.sqlfiles import Sql, identifier
+from mtstore.store.datafile import DataFile
+from mtstore.store.log import Entry, Record
+
+if TYPE_CHECKING:
+    import duckdb
+
+# A put replaces the rows with the same key; tables without a key only grow.
+KEYS: dict[str, tuple[str, ...]] = {
+    "files": ("file_id",),
+    "retired_files": ("file_id",),
+    "coverage_ledger": (),
+    "sources": ("source",),
+    "ticker_settings": ("ticker",),
+    "calendars": ("calendar",),
+    "sessions": ("calendar", "session_date"),
+    "splits": ("ticker", "execution_date"),
+    "dividends": ("ticker", "ex_dividend_date", "dividend_type"),
+    "ingest_runs": ("run_id",),
+    "inputs": ("input_key",),
+    "settings": ("key",),
+    "meta_files": ("path",),
+}
+# Rows of these tables say which commit wrote them.
+_STAMPED = frozenset({"files", "retired_files", "coverage_ledger"})
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Describe = Callable[[str], DataFile]
+
+
+def fold(connection: duckdb.DuckDBPyConnection, entry: Entry, describe: Describe) -> None:
+    """Fold one commit into the tables of the connection's current database.
+
+    `describe` gives the facts of a data file by its path: from memory while committing, from its footer in a rebuild.
+    """
+    for (operation, table), group in groupby(entry.records, key=lambda record: (record.op, record.table)):
+        rows = [_complete(record, entry.generation, describe) for record in group]
+        if operation == "delete" or KEYS[table]:
+            _delete(connection, table, rows)
+        if operation == "put":
+            _insert(connection, table, rows)
+
+
+def _complete(record: Record, generation: int, describe: Describe) -> dict[str, Any]:
+    row = dict(record.row)
+    if record.op == "put" and record.table == "files":
+        row = file_row(describe(row["path"]))
+    if record.op == "put" and record.table in _STAMPED:
+        row["generation"] = generation
+    return row
+
+
+def file_row(file: DataFile) -> dict[str, Any]:
+    """A data file as a row of `core.files`, without its generation."""
+    row = asdict(file)
+    for column in ("ts_min", "ts_max", "written_at"):
+        row[column] = iso_instant(row.pop(f"{column}_us"))
+    return row
+
+
+def iso_instant(microseconds: int) -> str:
+    """An instant in microseconds since the epoch as ISO text, as log records hold it."""
+    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds")
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
+    with _incoming(connection, rows):
+        connection.execute(sqlfiles.load("queries/fold_insert", table=identifier(table)))
+
+
+def _delete(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
+    keys = sqlfiles.join((identifier(key) for key in KEYS[table]), ", ")
+    with _incoming(connection, rows):
+        connection.execute(sqlfiles.load("queries/fold_delete", table=identifier(table), keys=keys))
+
+
+class _incoming:  # noqa: N801 - reads as a statement: `with _incoming(connection, rows)`
+    """Rows as the relation `incoming`, for the statements that read it."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]]) -> None:
+        self._connection = connection
+        self._rows = rows
+
+    def __enter__(self) -> None:
+        import pyarrow as pa
+
+        names = list(dict.fromkeys(name for row in self._rows for name in row))
+        columns = {name: [row.get(name) for row in self._rows] for name in names}
+        self._connection.register("incoming", pa.table(columns))
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.unregister("incoming")
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the empty metadata tables in the connection's current database."""
+    connection.execute(sqlfiles.load("schema/tables"))
+
+
+def derive(connection: duckdb.DuckDBPyConnection, infer_calendar: Callable[[str, str | None, str | None], str]) -> None:
+    """Recompute the tables that follow from others: `series`, `ticker_list`, `session_days`."""
+    import pyarrow as pa
+
+    connection.execute(sqlfiles.load("queries/derive_series"))
+    unnamed = connection.execute(sqlfiles.load("queries/tickers_without_calendar")).fetchall()
+    inferred = {"ticker": [row[0] for row in unnamed], "calendar": [infer_calendar(*row) for row in unnamed]}
+    schema = pa.schema([("ticker", pa.string()), ("calendar", pa.string())])
+    connection.register("inferred_calendars", pa.table(inferred, schema=schema))
+    connection.execute(sqlfiles.load("queries/derive_ticker_list"))
+    connection.unregister("inferred_calendars")
+    connection.execute(sqlfiles.load("queries/build_session_days"))
+
+
+def fetch_rows(connection: duckdb.DuckDBPyConnection, statement: Sql, parameters: Any = None) -> list[dict[str, Any]]:
+    """A statement's answer as dictionaries."""
+    cursor = connection.execute(statement, parameters)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def paths_of(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """The column `path` of rows."""
+    return [row["path"] for row in rows]

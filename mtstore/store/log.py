@@ -1,0 +1,104 @@
+"""The commit log: one small parquet file per commit under `meta/log/`, from which the metadata tables can be folded again.
+
+A record puts a row into a metadata table or deletes rows from one. Renaming a log file into place is the commit: from
+then on the store has the new state, and whoever comes next finishes what the dead process could not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from mtstore.errors import StoreError, StoreFormatError
+from mtstore.store import durable
+
+FORMAT_VERSION = 1
+_FOOTER_KEY = b"mtstore_log"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One change of one metadata table: a row to put (replacing the row of the same key), or a key to delete."""
+
+    op: Literal["put", "delete"]
+    table: str
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One commit as the log has it."""
+
+    generation: int
+    store_id: str
+    committed_at: datetime
+    records: tuple[Record, ...]
+
+
+def _encode(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{value!r} cannot stand in a log record")
+
+
+def write_entry(entry: Entry, path: Path) -> None:
+    """Write a log file at `path` (a staging path), read-only and durable."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    header = {
+        "format_version": FORMAT_VERSION,
+        "generation": entry.generation,
+        "store_id": entry.store_id,
+        "committed_at": entry.committed_at,
+    }
+    table = pa.table(
+        {
+            "op": pa.array([record.op for record in entry.records], pa.string()),
+            "table_name": pa.array([record.table for record in entry.records], pa.string()),
+            "body": pa.array([json.dumps(record.row, default=_encode) for record in entry.records], pa.string()),
+        }
+    ).replace_schema_metadata({_FOOTER_KEY: json.dumps(header, default=_encode).encode()})
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+    path.chmod(durable.READ_ONLY)
+    durable.fsync_file(path)
+
+
+def read_entry(path: Path) -> Entry:
+    """Read a log file.
+
+    Raises
+    ------
+    StoreError
+        It cannot be read. StoreFormatError: it was written in another format.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+        header = json.loads((table.schema.metadata or {})[_FOOTER_KEY])
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise StoreError(f"{path}: not a commit log of mtstore ({type(error).__name__}: {error})") from error
+    if header["format_version"] != FORMAT_VERSION:
+        raise StoreFormatError(
+            f"{path}: format {header['format_version']}; this version of mtstore reads format {FORMAT_VERSION}"
+        )
+    rows = zip(*(table[name].to_pylist() for name in ("op", "table_name", "body")), strict=True)
+    return Entry(
+        generation=header["generation"],
+        store_id=header["store_id"],
+        committed_at=datetime.fromisoformat(header["committed_at"]),
+        records=tuple(Record(op, name, json.loads(body)) for op, name, body in rows),
+    )
+
+
+def puts(table: str, rows: Iterable[Mapping[str, Any]]) -> list[Record]:
+    """Records that put `rows` into `table`."""
+    return [Record("put", table, row) for row in rows]
