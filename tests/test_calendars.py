@@ -1,0 +1,167 @@
+"""Calendars: the library's, our corrections of it, and calendars of one's own."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from mtstore.calendars import (
+    OwnCalendar,
+    calendar_tables,
+    calendar_timezone,
+    canonical_name,
+    infer_calendar,
+    session_schema,
+    session_table,
+)
+from mtstore.errors import InputError
+
+NIGHT_DESK = {
+    "timezone": "Europe/Berlin",
+    "open": "22:00",
+    "close": "17:00",
+    "break": ["12:00", "13:00"],
+    "holidays": ["2024-12-25"],
+    "half_days": {"2024-12-24": "11:30"},
+}
+
+
+def _session(calendar: str, day: str, **options: Any) -> dict[str, Any]:
+    rows = session_table(calendar, **options).to_pylist()
+    found = [row for row in rows if row["session_date"] == date.fromisoformat(day)]
+    assert len(found) == 1
+    return found[0]
+
+
+def _utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("day", "opened", "closed", "is_half_day"),
+    [
+        ("2023-03-10", "2023-03-10 14:30", "2023-03-10 21:00", False),
+        ("2023-03-13", "2023-03-13 13:30", "2023-03-13 20:00", False),
+        ("2023-11-24", "2023-11-24 14:30", "2023-11-24 18:00", True),
+    ],
+)
+def test_new_york_sessions_follow_daylight_saving_and_half_days(
+    day: str, opened: str, closed: str, is_half_day: bool
+) -> None:
+    session = _session("XNYS", day)
+    assert session["open_ts"] == _utc(opened)
+    assert session["close_ts"] == _utc(closed)
+    assert session["is_half_day"] is is_half_day
+
+
+def test_sessions_begin_in_1990_and_reach_the_end_of_next_year() -> None:
+    dates = session_table("XNYS").column("session_date").to_pylist()
+    assert dates[0] == date(1990, 1, 2)
+    assert (dates[-1].year, dates[-1].month) == (datetime.now(UTC).year + 1, 12)
+    assert dates == sorted(set(dates))
+
+
+def test_a_calendar_with_later_bounds_begins_at_its_own() -> None:
+    dates = session_table("XTKS").column("session_date").to_pylist()
+    assert dates[0] == date(1997, 1, 6)
+
+
+def test_futures_sessions_open_the_evening_before_and_break_for_maintenance() -> None:
+    session = _session("CMES", "2023-03-14")
+    assert session["open_ts"] == _utc("2023-03-13 22:00")
+    assert session["break_start_ts"] == _utc("2023-03-14 21:00")
+    assert session["break_end_ts"] == _utc("2023-03-14 22:00")
+    assert session["close_ts"] == _utc("2023-03-14 22:00")
+
+
+def test_a_futures_half_day_has_closed_before_its_maintenance_break() -> None:
+    session = _session("CMES", "2023-11-24")
+    assert session["close_ts"] == _utc("2023-11-24 18:00")
+    assert session["break_start_ts"] is None
+    assert session["break_end_ts"] is None
+
+
+def test_around_the_clock_means_utc_days() -> None:
+    session = _session("24/7", "2023-12-25")
+    assert (session["open_ts"], session["close_ts"]) == (_utc("2023-12-25"), _utc("2023-12-26"))
+    assert calendar_timezone("24/7") == "UTC"
+
+
+def test_aliases_are_one_calendar() -> None:
+    zones, sessions = calendar_tables(["NYSE", "XNYS", "NASDAQ"], last=date(2024, 1, 5))
+    assert zones.to_pylist() == [{"calendar": "XNYS", "timezone": "America/New_York"}]
+    assert sessions.schema == session_schema()
+    assert set(sessions.column("calendar").to_pylist()) == {"XNYS"}
+
+
+def test_an_unknown_calendar_names_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"unknown calendar 'XNYZ'; did you mean 'XNYS'\?"):
+        session_table("XNYZ")
+
+
+def test_no_calendars_give_empty_typed_tables() -> None:
+    zones, sessions = calendar_tables([])
+    assert zones.num_rows == 0
+    assert sessions.schema == session_schema()
+
+
+def test_an_overnight_calendar_of_ones_own_is_labelled_by_the_date_of_its_close() -> None:
+    own = {"NIGHT": OwnCalendar.from_mapping("NIGHT", NIGHT_DESK)}
+    session = _session("NIGHT", "2024-12-23", own=own)
+    assert session["open_ts"] == _utc("2024-12-22 21:00")
+    assert session["break_start_ts"] == _utc("2024-12-23 11:00")
+    assert session["close_ts"] == _utc("2024-12-23 16:00")
+    assert calendar_timezone("NIGHT", own) == "Europe/Berlin"
+
+
+def test_holidays_and_half_days_of_ones_own_calendar_hold() -> None:
+    own = {"NIGHT": OwnCalendar.from_mapping("NIGHT", NIGHT_DESK)}
+    dates = session_table("NIGHT", own=own).column("session_date").to_pylist()
+    assert date(2024, 12, 25) not in dates
+    half_day = _session("NIGHT", "2024-12-24", own=own)
+    assert half_day["close_ts"] == _utc("2024-12-24 10:30")
+    assert half_day["is_half_day"] is True
+    assert half_day["break_start_ts"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"opens": "09:00"}, r"calendar 'NIGHT': unknown key 'opens'; did you mean 'open'\?"),
+        ({"close": 960}, r"'close' is a time like '09:30', got 960"),
+        ({"timezone": "Europe/Berln"}, r"unknown time zone 'Europe/Berln'; did you mean 'Europe/Berlin'\?"),
+        ({"days": ["mon", "someday"]}, r"'days' are some of mon, tue"),
+        ({"break": "12:00"}, r"'break' is two times"),
+        ({"holidays": ["Christmas"]}, r"'holidays' holds dates like '2024-12-25', got 'Christmas'"),
+    ],
+)
+def test_a_broken_calendar_of_ones_own_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        OwnCalendar.from_mapping("NIGHT", NIGHT_DESK | change)
+
+
+def test_a_calendar_of_ones_own_needs_its_hours() -> None:
+    with pytest.raises(InputError, match=r"calendar 'NIGHT': 'close' is missing"):
+        OwnCalendar.from_mapping("NIGHT", {"timezone": "UTC", "open": "09:00"})
+
+
+@pytest.mark.parametrize(
+    ("ticker", "provider", "dataset", "calendar"),
+    [
+        ("AAPL", "polygon", None, "XNYS"),
+        ("X:BTCUSD", "polygon", None, "24/7"),
+        ("C:EURUSD", "polygon", None, "24/5"),
+        ("ESH4", "databento", "GLBX.MDP3", "CMES"),
+        ("AAPL", "databento", "XNAS.ITCH", "XNYS"),
+        ("FDAX", "databento", "XEUR.EOBI", "XEUR"),
+        ("BTC/USD", "files", None, "24/7"),
+        ("BRK/B", "files", None, "XNYS"),
+    ],
+)
+def test_the_calendar_is_inferred_from_what_is_known_of_a_ticker(
+    ticker: str, provider: str, dataset: str | None, calendar: str
+) -> None:
+    assert infer_calendar(ticker, provider, dataset) == calendar
+    assert canonical_name(calendar) == calendar
