@@ -1,0 +1,209 @@
+"""Interval arithmetic and planning against sets of single instants, which leave no room for cleverness."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtstore.bars import US_PER_DAY, TimeRange
+from mtstore.ingest import coverage, rangesets
+from mtstore.ingest.coverage import LedgerRow
+
+WORLD = 40
+
+range_st = st.tuples(st.integers(0, WORLD - 1), st.integers(1, 12)).map(
+    lambda pair: TimeRange(pair[0], min(WORLD, pair[0] + pair[1]))
+)
+ranges_st = st.lists(range_st, max_size=6)
+row_st = st.builds(
+    LedgerRow,
+    ranges=ranges_st.map(tuple),
+    result=st.sampled_from(["complete", "empty", "partial", "failed", "quarantined"]),
+    order=st.just(0),
+    fetched_at_us=st.just(0),
+    fresh_until_us=st.sampled_from([None, 5, 50]),
+    request_key=st.sampled_from([None, "today", "yesterday"]),
+)
+rows_st = st.lists(row_st, max_size=7).map(
+    lambda rows: [
+        LedgerRow(r.ranges, r.result, i, r.fetched_at_us, r.fresh_until_us, r.request_key) for i, r in enumerate(rows)
+    ]
+)
+
+
+def instants(ranges):
+    return {at for item in ranges for at in range(item.start_us, item.end_us)}
+
+
+def is_canonical(ranges):
+    return all(a.end_us < b.start_us for a, b in pairwise(ranges))
+
+
+def day(text, tz="UTC"):
+    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(tz)).timestamp()) * 1_000_000
+
+
+@given(ranges_st, ranges_st)
+def test_set_operations_agree_with_sets_of_instants(first, second):
+    a, b = instants(first), instants(second)
+    for result, expected in (
+        (rangesets.union(first, second), a | b),
+        (rangesets.intersect(first, second), a & b),
+        (rangesets.subtract(first, second), a - b),
+        (rangesets.clamp(first, start_us=5, end_us=30), {x for x in a if 5 <= x < 30}),
+    ):
+        assert instants(result) == expected
+        assert is_canonical(result)
+    assert rangesets.total_us(first) == len(a)
+
+
+@given(rows_st)
+def test_overlay_lets_the_newest_row_speak_and_failures_only_into_silence(rows):
+    speaks = {}
+    for row in sorted(rows, key=lambda row: (row.result != "failed", row.order)):
+        speaks.update(dict.fromkeys(instants(row.ranges), row.order))
+    segments = coverage.overlay(rows)
+    assert {at: s.row.order for s in segments for at in instants([s.range])} == speaks
+    assert all(a.range.end_us <= b.range.start_us for a, b in pairwise(segments))
+
+
+@given(ranges_st, rows_st, ranges_st, st.none() | st.integers(0, WORLD))
+def test_plan_asks_for_all_that_is_missing_and_for_nothing_that_is_fresh_and_open(asked, rows, closed, end):
+    now = 10
+    plan = coverage.plan(asked, rows, now_us=now, request_key="today", closed=closed, available_end_us=end)
+    fresh = {
+        at
+        for s in coverage.overlay(rows)
+        if s.row.is_fresh(now) and s.row.request_key in (None, "today")
+        for at in instants([s.range])
+    }
+    answerable = {at for at in instants(asked) if end is None or at < end}
+    needs = instants(plan.needs)
+    assert needs >= answerable - fresh - instants(closed)
+    assert needs & fresh <= instants(closed)
+    assert needs <= answerable
+    assert instants(plan.beyond) == instants(asked) - answerable
+    parts = [needs, instants(plan.cached), instants(plan.closed)]
+    assert set.union(*parts) == answerable
+    assert sum(map(len, parts)) == len(answerable)
+    assert instants(plan.stale) <= needs
+
+
+@given(ranges_st, rows_st, ranges_st)
+def test_a_load_repeated_after_its_answers_were_recorded_needs_nothing(asked, rows, closed):
+    first = coverage.plan(asked, rows, now_us=10, request_key="today", closed=closed)
+    answer = LedgerRow(first.needs, "complete", len(rows), 10, 50, "today")
+    again = coverage.plan(asked, [*rows, answer], now_us=11, request_key="today", closed=closed)
+    assert again.needs == ()
+
+
+@given(ranges_st, st.integers(1, 15), st.integers(1, 4))
+def test_chunks_cover_the_ranges_once_in_order_and_are_not_longer_than_allowed(ranges, span, unit):
+    pieces = rangesets.chunks(ranges, span_us=span, unit_us=unit, by_year=False)
+    assert instants(pieces) == instants(ranges)
+    assert all(a.end_us <= b.start_us for a, b in pairwise(pieces))
+    assert all(piece.end_us - piece.start_us <= max(span, unit) for piece in pieces)
+
+
+def test_weekend_between_two_needed_weeks_does_not_split_the_request():
+    plan = coverage.plan([TimeRange(0, 14)], [], now_us=0, closed=[TimeRange(5, 7), TimeRange(12, 14)])
+    assert plan.needs == (TimeRange(0, 12),)
+    assert plan.closed == (TimeRange(12, 14),)
+
+
+def test_fresh_days_split_the_request_even_beside_a_weekend():
+    rows = [LedgerRow((TimeRange(4, 5),), "complete", 0, 0, None)]
+    plan = coverage.plan([TimeRange(0, 14)], rows, now_us=0, closed=[TimeRange(5, 7)])
+    assert plan.needs == (TimeRange(0, 4), TimeRange(7, 14))
+
+
+def test_refresh_all_asks_for_fresh_ranges_too():
+    rows = [LedgerRow((TimeRange(0, 10),), "complete", 0, 0, None)]
+    plan = coverage.plan([TimeRange(0, 10)], rows, now_us=0, refresh_all=True)
+    assert plan.needs == plan.stale == (TimeRange(0, 10),)
+
+
+def test_answer_to_other_parameters_is_stale_and_rows_from_files_are_not():
+    rows = [
+        LedgerRow((TimeRange(0, 5),), "complete", 0, 0, None, "yesterday"),
+        LedgerRow((TimeRange(5, 9),), "complete", 1, 0, None, None),
+    ]
+    plan = coverage.plan([TimeRange(0, 9)], rows, now_us=0, request_key="today")
+    assert plan.stale == plan.needs == (TimeRange(0, 5),)
+
+
+@pytest.mark.parametrize(
+    ("ttl", "settle", "expected"),
+    [
+        (7, 3, [("2024-01-01", "2024-01-07", None), ("2024-01-07", "2024-01-10", "2024-01-17")]),
+        (0, None, [("2024-01-01", "2024-01-10", "2024-01-10")]),
+        (None, 3, [("2024-01-01", "2024-01-10", None)]),
+        (7, 9.5, [("2024-01-01", "2024-01-10", "2024-01-17")]),
+        (0.5, 0, [("2024-01-01", "2024-01-10", None)]),
+    ],
+)
+def test_settled_part_of_an_answer_never_expires_and_the_rest_lives_for_the_ttl(ttl, settle, expected):
+    answered = TimeRange(day("2024-01-01"), day("2024-01-10"))
+    found = coverage.fresh_until_us(answered, fetched_at_us=day("2024-01-10"), ttl_days=ttl, settle_days=settle)
+    assert found == tuple((TimeRange(day(a), day(b)), c and day(c)) for a, b, c in expected)
+
+
+def test_files_never_expire():
+    answered = TimeRange(0, 10)
+    assert coverage.fresh_until_us(answered, fetched_at_us=0, ttl_days=0, settle_days=None, is_final=True) == (
+        (answered, None),
+    )
+
+
+def test_chunks_do_not_cross_utc_years_and_are_cut_evenly_at_midnight():
+    asked = TimeRange(day("2022-07-01"), day("2024-03-01") + 90)
+    pieces = rangesets.chunks([asked], span_us=200 * US_PER_DAY)
+    assert [datetime.fromtimestamp(p.start_us // 10**6, UTC).date().isoformat() for p in pieces] == [
+        "2022-07-01",
+        "2023-01-01",
+        "2023-07-02",
+        "2024-01-01",
+    ]
+    assert pieces[-1].end_us == asked.end_us
+
+
+def test_closed_days_are_local_days_without_any_session():
+    tz = "America/New_York"
+    # Friday 8 March 2024 and Monday 11 March; the clocks change in between.
+    sessions = [
+        (day("2024-03-08T09:30", tz), day("2024-03-08T16:00", tz)),
+        (day("2024-03-11T09:30", tz), day("2024-03-11T16:00", tz)),
+    ]
+    asked = TimeRange(day("2024-03-08", tz), day("2024-03-12", tz))
+    closed = coverage.closed_days(sessions, tz=tz, asked=asked, known=TimeRange(0, day("2030-01-01")))
+    assert closed == (TimeRange(day("2024-03-09", tz), day("2024-03-11", tz)),)
+
+
+def test_sunday_evening_session_keeps_sunday_open():
+    tz = "America/Chicago"
+    sessions = [(day("2024-03-03T17:00", tz), day("2024-03-04T16:00", tz))]
+    asked = TimeRange(day("2024-03-02", tz), day("2024-03-05", tz))
+    closed = coverage.closed_days(sessions, tz=tz, asked=asked, known=asked)
+    assert closed == (TimeRange(day("2024-03-02", tz), day("2024-03-03", tz)),)
+
+
+def test_nothing_is_known_to_be_closed_where_the_calendar_does_not_reach():
+    asked = TimeRange(0, 10 * US_PER_DAY)
+    known = TimeRange(0, 3 * US_PER_DAY)
+    assert coverage.closed_days([], tz="UTC", asked=asked, known=known) == (known,)
+
+
+def test_request_key_ignores_order_and_notices_every_value():
+    assert coverage.request_key({"a": 1, "b": False}) == coverage.request_key({"b": False, "a": 1})
+    assert coverage.request_key({"a": 1, "b": False}) != coverage.request_key({"a": 1, "b": True})
+
+
+def test_tickers_that_need_the_same_ranges_share_requests():
+    one, two = (TimeRange(0, 5),), (TimeRange(0, 6),)
+    groups = coverage.group_by_ranges({"A": one, "B": two, "C": one, "D": ()})
+    assert groups == ((one, ("A", "C")), (two, ("B",)))
