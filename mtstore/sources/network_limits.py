@@ -1,0 +1,142 @@
+"""Politeness and patience: a limiter that threads share, and waits that a cancellation ends at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.1
+"""How often a waiting thread looks whether it has been cancelled."""
+
+
+def check(cancel: threading.Event | None) -> None:
+    """Raise `concurrent.futures.CancelledError` if `cancel` is set."""
+    if cancel is not None and cancel.is_set():
+        raise CancelledError("cancelled")
+
+
+def sleep(seconds: float, cancel: threading.Event | None) -> None:
+    """Sleep, or raise CancelledError as soon as `cancel` is set."""
+    check(cancel)
+    if seconds <= 0:
+        return
+    if cancel is None:
+        time.sleep(seconds)
+    elif cancel.wait(seconds):
+        check(cancel)
+
+
+class Limiter:
+    """A vendor's limits, shared by all threads that call it.
+
+    A bucket of `requests_per_minute` tokens: a request takes one and gives it back a minute after it has *ended*, so
+    that in no window of a minute more requests reach the vendor, however late each of them arrives. At most
+    `max_concurrency` requests are in flight.
+    """
+
+    def __init__(
+        self, *, requests_per_minute: float | None, max_concurrency: int, window_seconds: float = 60.0
+    ) -> None:
+        self._tokens = None if requests_per_minute is None else max(1, int(requests_per_minute))
+        self._max_concurrency = max_concurrency
+        self._window = window_seconds
+        self._changed = threading.Condition()
+        self._ended: deque[float] = deque()
+        self._in_flight = 0
+        self._paused_until = 0.0
+
+    @contextmanager
+    def slot(self, cancel: threading.Event | None = None) -> Iterator[float]:
+        """Wait for leave to make one request, and hold it while the request runs; gives the seconds waited."""
+        began = time.monotonic()
+        with self._changed:
+            while (wait := self._wait_seconds(time.monotonic())) > 0:
+                self._changed.wait(min(wait, POLL_SECONDS))
+                check(cancel)
+            check(cancel)
+            self._in_flight += 1
+        try:
+            yield time.monotonic() - began
+        finally:
+            with self._changed:
+                self._in_flight -= 1
+                self._ended.append(time.monotonic())
+                self._changed.notify_all()
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody begin a request for `seconds`: the vendor has asked for quiet."""
+        with self._changed:
+            self._paused_until = max(self._paused_until, time.monotonic() + seconds)
+
+    def _wait_seconds(self, now: float) -> float:
+        while self._ended and self._ended[0] <= now - self._window:
+            self._ended.popleft()
+        if now < self._paused_until:
+            return self._paused_until - now
+        if self._in_flight >= self._max_concurrency:
+            return self._window
+        if self._tokens is not None and self._in_flight + len(self._ended) >= self._tokens:
+            return self._ended[0] + self._window - now if self._ended else self._window
+        return 0.0
+
+
+class Abandoned(Exception):  # noqa: N818 - a state of the call, not a fault
+    """The call that a thread is working for has been given up."""
+
+
+class OutOfTimeError(Exception):
+    """A call lasted longer than it was allowed to."""
+
+
+class Call(Generic[T]):
+    """Work that blocks on a socket, run so that whoever waits for it can leave.
+
+    Python cannot interrupt a thread in `recv`. So the work runs in a daemon thread; when the caller is cancelled or out
+    of time it goes at once, `given_up` is set, and the thread ends at its socket's timeout or at its next look.
+    """
+
+    def __init__(self, work: Callable[[threading.Event], T]) -> None:
+        self.given_up = threading.Event()
+        self._work = work
+        self._done = threading.Event()
+        self._value: list[T] = []
+        self._error: BaseException | None = None
+
+    def run(self, cancel: threading.Event | None, *, seconds: float | None = None) -> T:
+        """The work's value, or its exception.
+
+        Raises
+        ------
+        CancelledError
+            `cancel` was set, within a tenth of a second of it.
+        OutOfTimeError
+            The work lasted longer than `seconds`.
+        """
+        check(cancel)
+        deadline = None if seconds is None else time.monotonic() + seconds
+        threading.Thread(target=self._run, name="mtstore-vendor-call", daemon=True).start()
+        try:
+            while not self._done.wait(POLL_SECONDS):
+                check(cancel)
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise OutOfTimeError(f"no complete answer within {seconds:g} s")
+        finally:
+            self.given_up.set()
+        if self._error is not None:
+            raise self._error
+        return self._value[0]
+
+    def _run(self) -> None:
+        try:
+            self._value.append(self._work(self.given_up))
+        except BaseException as error:  # noqa: BLE001 - carried over to the thread that waits, which raises it
+            self._error = error
+        finally:
+            self._done.set()

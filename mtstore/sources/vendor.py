@@ -1,0 +1,95 @@
+"""A vendor over the network as the rest of mtstore sees it: what it can be asked, what it may cost, what was spent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mtstore.bars import Answer, SourceBinding, TimeRange
+from mtstore.errors import CostLimitError
+from mtstore.sources.network_settings import NetworkSettings
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was spent on a piece of work: requests in all, those that were repeats, and bytes received."""
+
+    requests: int = 0
+    retries: int = 0
+    bytes_received: int = 0
+    waited_seconds: float = 0.0
+
+
+class CostBudget:
+    """Dollars that a run may spend, shared by its threads."""
+
+    def __init__(self, max_usd: float) -> None:
+        self._max = max_usd
+        self._spent = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def spent_usd(self) -> float:
+        return self._spent
+
+    def spend(self, usd: float, *, what: str) -> None:
+        """Take `usd` from the budget, before the request that costs it.
+
+        Raises
+        ------
+        CostLimitError
+            The budget does not hold that much any more; nothing is taken.
+        """
+        with self._lock:
+            if self._spent + usd > self._max + 1e-9:
+                raise CostLimitError(
+                    f"{what} would cost ${usd:.4f}; ${self._spent:.4f} of the ${self._max:.2f} allowed "
+                    f"(max_cost_usd) are spent already"
+                )
+            self._spent += usd
+
+
+class VendorSource(Protocol):
+    """A vendor over the network, as the fetching half of ingest sees it."""
+
+    @property
+    def binding(self) -> SourceBinding: ...
+    @property
+    def schemas(self) -> tuple[str, ...]: ...
+    @property
+    def settings(self) -> NetworkSettings: ...
+    @property
+    def max_tickers_per_request(self) -> int: ...
+
+    def request_parameters(self, schema: str) -> Mapping[str, Any]:
+        """The parameters that change the data, whose digest is the cache's key."""
+        ...
+
+    def day_tz(self, ticker: str) -> str:
+        """The zone whose days the ticker's daily bars are."""
+        ...
+
+    def chunk_span_us(self, schema: str, tickers: Sequence[str]) -> int:
+        """How long a range should be that is fetched and committed at once."""
+        ...
+
+    def available_end_us(self, schema: str, ticker: str, *, cancel: threading.Event | None = None) -> int:
+        """Where answers end now: the last closed bar minus the publishing lag, and what the vendor says it has."""
+        ...
+
+    def fetch(
+        self,
+        tickers: Sequence[str],
+        schema: str,
+        asked: TimeRange,
+        *,
+        folder: Path | None = None,
+        budget: CostBudget | None = None,
+        cancel: threading.Event | None = None,
+        tally: Tally | None = None,
+    ) -> Iterator[Answer]:
+        """One chunk: complete answers, or an error, never a shorter answer."""
+        ...
