@@ -5,17 +5,23 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from mtstore.bars import US_PER_DAY, US_PER_SECOND
 from mtstore.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PRE, REGULAR, POST = 0, 1, 2
 
 # Pre- and post-market exist for US equities only; on a half day trading ends four hours after the early close.
 _EXTENDED_CALENDARS = frozenset({"XNYS", "XNAS", "NYSE", "NASDAQ", "ARCX", "BATS", "IEXG"})
 _EXTENDED_OPEN_SECONDS, _EXTENDED_CLOSE_SECONDS = 4 * 3600, 20 * 3600
+_YEARS_AT_ONCE = 25
 _AFTER_CLOSE_SECONDS = 4 * 3600
 
 
@@ -92,9 +98,23 @@ class Clock:
     def months_between(self, start_us: int, end_us: int) -> list[tuple[int, int]]:
         """(year, month) of every month whose sessions can hold an instant of `[start_us, end_us)`."""
         # A session's bars lie within two days of its date, whatever the exchange's zone.
-        days = np.array([start_us // 86_400_000_000 - 2, -(-end_us // 86_400_000_000) + 2])
+        days = np.array([start_us // US_PER_DAY - 2, -(-end_us // US_PER_DAY) + 2])
         first, last = days.astype("datetime64[D]").astype("datetime64[M]").astype(int)
-        return [(1970 + index // 12, index % 12 + 1) for index in range(int(first), int(last) + 1)]
+        months = [(1970 + index // 12, index % 12 + 1) for index in range(int(first), int(last) + 1)]
+        return [month for month in months if self._trades_within(*month, start_us, end_us)]
+
+    def _trades_within(self, year: int, month: int, start_us: int, end_us: int) -> bool:
+        sessions = self.sessions_of_month(year, month)
+        return bool(
+            len(sessions)
+            and sessions.first[0] * US_PER_SECOND < end_us
+            and start_us < sessions.last[-1] * US_PER_SECOND
+        )
+
+    def sessions_of_month(self, year: int, month: int) -> Sessions:
+        """The sessions whose date lies in one month."""
+        whole_year = self.year(year)
+        return whole_year.take(whole_year.labels.astype("datetime64[M]") == np.datetime64(f"{year}-{month:02}"))
 
 
 @functools.cache
@@ -108,14 +128,30 @@ def _calendar_tz(name: str) -> str:
         raise InputError(f"calendar {name!r} is not one of exchange_calendars' ({known}, …)") from error
 
 
+@functools.lru_cache(maxsize=32)
+def _schedule(name: str, first_year: int) -> pd.DataFrame:
+    """Opens, closes and breaks of some years; making a calendar costs the same for one year as for many."""
+    import exchange_calendars
+    import pandas as pd
+
+    known = exchange_calendars.get_calendar(name)
+    lowest, highest = known.bound_min(), known.bound_max()
+    # Named bounds: the default ones move with today's date, and the same market must come out tomorrow.
+    start, end = pd.Timestamp(first_year, 1, 1), pd.Timestamp(first_year + _YEARS_AT_ONCE - 1, 12, 31)
+    start, end = start if lowest is None else max(start, lowest), end if highest is None else min(end, highest)
+    is_known = start < end
+    calendar = exchange_calendars.get_calendar(name, start=start, end=end) if is_known else known
+    schedule: pd.DataFrame = calendar.schedule
+    return schedule if is_known else schedule.iloc[:0]
+
+
 @functools.lru_cache(maxsize=256)
 def _year_sessions(clock: Clock, year: int) -> Sessions:
-    import exchange_calendars
+    import pandas as pd
 
     tz = ZoneInfo(clock.tz)
-    # Named bounds: the default ones move with today's date, and the same market must come out tomorrow.
-    calendar = exchange_calendars.get_calendar(clock.calendar, start=f"{year}-01-01", end=f"{year}-12-31")
-    schedule = calendar.schedule
+    everything = _schedule(clock.calendar, year // _YEARS_AT_ONCE * _YEARS_AT_ONCE)
+    schedule = everything[pd.DatetimeIndex(everything.index).year == year]
     opens, closes, pauses, resumes = (
         schedule[name].dt.as_unit("s").astype("int64").to_numpy()
         for name in ("open", "close", "break_start", "break_end")
@@ -143,8 +179,7 @@ def _year_sessions(clock: Clock, year: int) -> Sessions:
 
 @functools.lru_cache(maxsize=6)
 def _month_slots(clock: Clock, year: int, month: int, step_seconds: int) -> Slots:
-    whole_year = clock.year(year)
-    sessions = whole_year.take(whole_year.labels.astype("datetime64[M]") == np.datetime64(f"{year}-{month:02}"))
+    sessions = clock.sessions_of_month(year, month)
     counts = (sessions.last - sessions.first) // step_seconds
     starts = np.cumsum(counts) - counts
     session = np.repeat(np.arange(len(sessions), dtype=np.int32), counts)

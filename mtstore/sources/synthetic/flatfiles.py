@@ -70,8 +70,7 @@ def write_flat_files(
     written = []
     for kind in kinds:
         for year, month in market.clock.months_between(span.start_us, span.end_us):
-            labels = market.clock.year(year).labels
-            days = labels[labels.astype("datetime64[M]") == np.datetime64(f"{year}-{month:02}")]
+            days = market.clock.sessions_of_month(year, month).labels
             chosen = [day for day in days.tolist() if _starts_in(market, day, span.start_us, span.end_us)]
             if chosen:
                 written += _write_month(market, folder / "us_stocks_sip" / kind, chosen, names, kind)

@@ -14,6 +14,7 @@ import numpy as np
 from mtstore.bars import US_PER_SECOND, TimeRange, arrow_schema, step_us
 from mtstore.errors import InputError, RangeError, TickerError
 from mtstore.sources.synthetic.clock import Clock
+from mtstore.sources.synthetic.dbnfiles import DbnOptions
 from mtstore.sources.synthetic.faults import Faults, PlantedFault, Split
 from mtstore.sources.synthetic.model import MonthBars, TickerModel
 from mtstore.sources.synthetic.widen import reach, widen
@@ -109,15 +110,16 @@ class SyntheticMarket:
             An IANA zone, the exchange's by default (Polygon's days are those of New York, Databento's those of UTC).
         """
         span = self.range_us(start, end, day_tz=day_tz)
+        return _to_table(self.raw_bars(ticker, span, schema, day_tz=day_tz or self.tz))
+
+    def raw_bars(self, ticker: str, span: TimeRange, schema: str, *, day_tz: str) -> MonthBars:
+        """The bars of `bars`, as arrays: what the writers of vendor files start from."""
         width = step_us(schema) // US_PER_SECOND
         base = 60 if width % 60 == 0 else 1
         if width == base:
-            return _to_table(self._base_bars(ticker, span, base))
-        outer = reach(span, width, day_tz or self.tz)
-        table = _to_table(widen(self._base_bars(ticker, outer, base), width, day_tz or self.tz))
-        seconds = table["ts_event"].to_numpy().astype("datetime64[us]").astype(np.int64)
-        first, last = np.searchsorted(seconds, [span.start_us, span.end_us])
-        return table.slice(first, last - first)
+            return self._base_bars(ticker, span, base)
+        outer = reach(span, width, day_tz)
+        return _cut(widen(self._base_bars(ticker, outer, base), width, day_tz), span)
 
     def splits(self, start: BoundLike = None, end: BoundLike = None) -> tuple[Split, ...]:
         """The splits of all tickers executed in a range of dates, both included; up to the year 2100 without an end."""
@@ -154,6 +156,21 @@ class SyntheticMarket:
         from mtstore.sources.synthetic import flatfiles
 
         return flatfiles.write_flat_files(self, Path(folder), start, end, kinds=kinds, tickers=tickers)
+
+    def write_dbn(
+        self,
+        path: Path | str,
+        start: BoundLike,
+        end: BoundLike,
+        schema: str = "ohlcv-1m",
+        *,
+        tickers: Sequence[str] | None = None,
+        options: DbnOptions | None = None,
+    ) -> Path:
+        """Write the market as one Databento DBN file; see `dbnfiles.write_dbn` and `DbnOptions`."""
+        from mtstore.sources.synthetic import dbnfiles
+
+        return dbnfiles.write_dbn(self, Path(path), start, end, schema, tickers=tickers, options=options)
 
     def range_us(self, start: BoundLike, end: BoundLike, *, day_tz: str | None = None) -> TimeRange:
         """`[start, end)` as instants; dates are days in `day_tz` (the exchange's zone by default), both included."""
@@ -195,15 +212,8 @@ class SyntheticMarket:
             model.month(year, month, step_seconds)
             for year, month in self.clock.months_between(span.start_us, span.end_us)
         ]
-        first, last = -(-span.start_us // US_PER_SECOND), -(-span.end_us // US_PER_SECOND)
-        columns = []
-        for name in MonthBars.__slots__:
-            parts = []
-            for bars in months:
-                low, high = np.searchsorted(bars.seconds, [first, last])
-                parts.append(getattr(bars, name)[low:high])
-            columns.append(np.concatenate(parts))
-        return MonthBars(*columns)
+        parts = [_cut(bars, span) for bars in months] or [MonthBars.empty()]
+        return MonthBars(*(np.concatenate([getattr(bars, name) for bars in parts]) for name in MonthBars.__slots__))
 
     def _model(self, ticker: str) -> TickerModel:
         self._check_ticker(ticker)
@@ -231,6 +241,12 @@ def _names(tickers: Sequence[str] | int) -> tuple[str, ...]:
     if isinstance(tickers, str) or not names or len(set(names)) < len(names):
         raise InputError(f"tickers are a number or a list of different names, got {tickers!r}")
     return names
+
+
+def _cut(bars: MonthBars, span: TimeRange) -> MonthBars:
+    edges = [-(-span.start_us // US_PER_SECOND), -(-span.end_us // US_PER_SECOND)]
+    first, last = np.searchsorted(bars.seconds, edges)
+    return MonthBars(*(getattr(bars, name)[first:last] for name in MonthBars.__slots__))
 
 
 def _to_us(bound: date | datetime, zone: ZoneInfo) -> int:
