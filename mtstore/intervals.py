@@ -16,6 +16,8 @@ VALID_INTERVALS: Final = (
 )
 """What error sentences and help texts say is valid."""
 
+VALID_DURATIONS: Final = "a whole number of s, min (= m), h, d or w, like 30min or 2d"
+
 _TEXT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)?\s*([A-Za-z]+)\s*\Z")
 _INTRADAY_SECONDS: Final = {"s": 1, "min": 60, "m": 60, "h": 3_600}
 _CALENDAR_UNITS: Final = ("d", "w", "mo")
@@ -110,6 +112,21 @@ def parse_interval(value: str | timedelta | BarInterval) -> BarInterval:
     if unit in _INTRADAY_SECONDS or unit in _CALENDAR_UNITS:
         return _from_parts(value, number, unit)
     raise _refusal(value, _hint_for_unit(number or "1", unit))
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a length of time such as an age or a lookback: `30s 5min 36h 2d 1w`; a day is 24 hours.
+
+    Raises
+    ------
+    IntervalError
+        Anything else; months have no fixed length.
+    """
+    match = re.match(r"([0-9]{1,9})(s|min|m|h|d|w)\Z", text)
+    if match is None or int(match[1]) == 0:
+        raise IntervalError(f"{text!r} is not a length of time; valid: {VALID_DURATIONS}")
+    seconds = {**_INTRADAY_SECONDS, "d": 86_400, "w": 7 * 86_400}[match[2]]
+    return timedelta(seconds=int(match[1]) * seconds)
 
 
 def _from_timedelta(value: timedelta) -> BarInterval:

@@ -1,0 +1,28 @@
+"""The configuration: a YAML file or a mapping, checked once, resolved per ticker.
+
+pydantic and yaml are imported when a configuration is loaded, not before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mtstore.config.load import load_config
+
+if TYPE_CHECKING:
+    from mtstore.config.models import Config
+    from mtstore.config.resolve import TickerSettings
+
+__all__ = ["Config", "TickerSettings", "load_config"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Config":
+        from mtstore.config.models import Config
+
+        return Config
+    if name == "TickerSettings":
+        from mtstore.config.resolve import TickerSettings
+
+        return TickerSettings
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,210 @@
+"""What the configuration's models are made of: a strict section, and the field types that check one value each.
+
+Every message says what is valid and leaves the value out: `problems` adds it where it is no secret.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+import typing
+from collections.abc import Mapping
+from datetime import date, time
+from typing import Annotated, Any, Final, Literal, Union
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic_core import PydanticCustomError
+
+from mtstore.config.yamltext import Plain, resolve_plain, to_json
+from mtstore.errors import InputError
+from mtstore.intervals import parse_duration, parse_interval
+from mtstore.timeranges import parse_zone
+
+_CLOCK: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?\Z")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_MEMORY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(%|[KMGT]i?B)\Z", re.IGNORECASE)
+_SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+_MEMORY_UNITS: Final = {"K": 1, "M": 2, "G": 3, "T": 4}
+
+KEYS_ARE_TEXT: Final = "plain YAML reads ON, NO, TRUE and 001 as booleans and numbers; quote it"
+
+
+class Section(BaseModel):
+    """A mapping of the configuration: no unknown keys, no silent conversions, nothing changes later.
+
+    Unquoted YAML scalars become null, a boolean or a number where the field takes one; an empty section is one with
+    nothing but defaults.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_plain_values(cls, value: Any) -> Any:
+        if is_null(value):
+            return {}
+        if not isinstance(value, Mapping):
+            return value
+        kinds = {field.alias or name: _kinds(field.annotation) for name, field in cls.model_fields.items()}
+        return {key: _read(item, kinds.get(key, frozenset())) for key, item in value.items()}
+
+
+def is_null(value: Any) -> bool:
+    """Whether a value is null, in Python or as YAML writes it."""
+    if isinstance(value, Plain):
+        return resolve_plain(value, null=True, boolean=False, number=False) is None
+    return value is None
+
+
+def _read(value: Any, kinds: frozenset[Any]) -> Any:
+    if is_null(value) and (dict in kinds or any(_is_section(kind) for kind in kinds)):
+        return {}
+    if Any in kinds:
+        return to_json(value)
+    if isinstance(value, Plain):
+        number = bool(kinds & {int, float})
+        return resolve_plain(value, null=type(None) in kinds, boolean=bool in kinds, number=number)
+    if isinstance(value, list | tuple):
+        return [str(item) if isinstance(item, Plain) else item for item in value]
+    return value
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def _kinds(annotation: Any) -> frozenset[Any]:
+    """The plain types that an annotation lets through; `dict`, and `Any` for free values."""
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        return _kinds(typing.get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return frozenset().union(*map(_kinds, typing.get_args(annotation)))
+    if origin is Literal:
+        return frozenset({str})
+    if origin is dict:
+        return frozenset({dict}) | (_kinds(typing.get_args(annotation)[1]) & {Any})
+    return frozenset({annotation})
+
+
+def refuse(sentence: str) -> PydanticCustomError:
+    """An error for one value; the sentence says what is valid, and holds no value."""
+    # The sentence goes in as a value, so that braces in it are not taken for a template's.
+    return PydanticCustomError("refused", "{sentence}", {"sentence": sentence})
+
+
+def _clock(value: Any) -> Any:
+    if isinstance(value, time) and value.tzinfo is None:
+        value = value.isoformat()
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1_440:
+        written = f"{value // 60:02d}:{value % 60:02d}"
+        raise refuse(f"this number is what plain YAML makes of {written}; write '{written}', in quotes")
+    matched = _CLOCK.match(value) if isinstance(value, str) else None
+    if matched is None:
+        raise refuse("a time of day is written HH:MM or HH:MM:SS, like '09:30'")
+    hours, minutes, seconds = matched.groups()
+    return f"{int(hours):02d}:{minutes}" + (f":{seconds}" if seconds and seconds != "00" else "")
+
+
+def _date(value: Any) -> Any:
+    if isinstance(value, str) and _DATE.match(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise refuse(f"no such date: {error}") from None
+    if type(value) is not date:
+        raise refuse("a date is written YYYY-MM-DD, like '2023-01-31'")
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        return parse_zone(value).key
+    except InputError as error:
+        raise refuse(str(error)) from None
+
+
+def _interval(value: str) -> str:
+    try:
+        return parse_interval(value).text
+    except InputError as error:
+        raise refuse(str(error)) from None
+
+
+def _duration(value: str) -> str:
+    try:
+        parse_duration(value)
+    except InputError as error:
+        raise refuse(str(error)) from None
+    return value
+
+
+def _source_name(value: str) -> str:
+    if not _SOURCE_NAME.match(value):
+        raise refuse(
+            "a source's name is lower-case letters, digits, '.', '_' and '-', like 'polygon' or 'databento-xnas.itch'"
+        )
+    return value
+
+
+def _ticker(text: str) -> str:
+    if not text or text != text.strip() or not text.isprintable():
+        raise refuse("a ticker is not empty and has no control characters or outer blanks")
+    return text
+
+
+def _json_object(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise refuse(f"metadata must be what JSON can hold: {error}") from None
+    return value
+
+
+def _memory(value: str) -> str:
+    matched = _MEMORY.match(value)
+    if matched is None or not 0 < float(matched[1]) <= (100 if matched[2] == "%" else 1e6):
+        raise refuse("a memory limit is a size like '8GB', or a share of what is free like '60%'")
+    return value
+
+
+def memory_bytes(limit: str, free_bytes: int) -> int:
+    """A memory limit (`8GB`, `512MiB`, `60%`) in bytes; `free_bytes` is what a share refers to."""
+    matched = _MEMORY.match(limit)
+    if matched is None:
+        raise InputError(f"memory limit {limit!r}: a size like '8GB', or a share of what is free like '60%'")
+    amount, unit = float(matched[1]), matched[2]
+    if unit == "%":
+        return int(free_bytes * amount / 100)
+    return int(amount * (1_024 if "i" in unit.lower() else 1_000) ** _MEMORY_UNITS[unit[0].upper()])
+
+
+def _schema_pattern(pattern: re.Pattern[str]) -> dict[str, str]:
+    return {"pattern": "^" + pattern.pattern.removesuffix(r"\Z") + "$"}
+
+
+Clock = Annotated[
+    str,
+    BeforeValidator(_clock),
+    Field(json_schema_extra=_schema_pattern(_CLOCK), examples=["09:30"]),
+]
+Day = Annotated[date, BeforeValidator(_date), PlainSerializer(date.isoformat, return_type=str, when_used="json")]
+Zone = Annotated[str, AfterValidator(_zone), Field(examples=["America/New_York"])]
+Interval = Annotated[str, AfterValidator(_interval), Field(examples=["30s", "1min", "5min", "1h", "1d", "1w", "1mo"])]
+Duration = Annotated[str, AfterValidator(_duration), Field(examples=["30min", "2h", "1d"])]
+SourceName = Annotated[
+    str, AfterValidator(_source_name), Field(json_schema_extra=_schema_pattern(_SOURCE_NAME), examples=["polygon"])
+]
+TickerName = Annotated[str, AfterValidator(_ticker)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_json_object)]
+MemoryLimit = Annotated[
+    str, AfterValidator(_memory), Field(json_schema_extra=_schema_pattern(_MEMORY), examples=["8GB", "60%"])
+]

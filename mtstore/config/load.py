@@ -1,0 +1,101 @@
+"""Loading a configuration: a path or a mapping in, a checked `Config` out, or one error that lists all problems."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mtstore.config.yamltext import Document, YamlTextError, read_yaml
+from mtstore.config.yamltext import Path as YamlPath
+from mtstore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mtstore.config.models import Config
+
+_DEEPEST: Final = 40
+
+
+def load_config(config: str | os.PathLike[str] | Mapping[str, Any] | Config) -> Config:
+    """Read and check a configuration.
+
+    Parameters
+    ----------
+    config
+        The path of a YAML file, or a mapping as YAML would give it: the whole configuration (`multi_ticker`,
+        `ticker_config`, `sources`, `calendars`), or only the inside of `multi_ticker`. A `Config` passes unchanged.
+
+    Raises
+    ------
+    ConfigError
+        With all problems at once: path in the YAML, line, value, and the nearest valid word. No value that may be a key
+        is ever shown.
+    """
+    if isinstance(config, Mapping):
+        document = Document()
+        document.tree = _plain_tree(config, (), document.problems)
+        return _check(document, "the configuration")
+    if isinstance(config, str | os.PathLike):
+        return _load_file(Path(config))
+    from mtstore.config.models import Config
+
+    if isinstance(config, Config):
+        return config
+    raise ConfigError(f"a configuration is a path or a mapping, got a {type(config).__name__}")
+
+
+def _load_file(path: Path) -> Config:
+    if not path.is_file():
+        raise ConfigError(f"there is no configuration file {str(path)!r}")
+    try:
+        document = read_yaml(path.read_bytes())
+    except YamlTextError as error:
+        raise ConfigError(f"{path} is no YAML: {error}") from error
+    return _check(document, str(path))
+
+
+def _check(document: Document, name: str) -> Config:
+    from pydantic import ValidationError
+
+    from mtstore.config.layers import check_layers
+    from mtstore.config.models import Config, MultiTicker
+    from mtstore.config.problems import model_findings, spell_problems
+
+    tree = {} if document.tree is None or document.tree == "" else document.tree
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{name}: a configuration is a mapping, got {type(tree).__name__}")
+    is_inner = not any(key in tree for key in Config.model_fields) and any(
+        key in tree for key in MultiTicker.model_fields
+    )
+    whole = {"multi_ticker": tree} if is_inner else tree
+    findings = [(("multi_ticker", *path) if is_inner else path, sentence) for path, sentence in document.problems]
+    findings += check_layers(whole)
+    checked = None
+    try:
+        checked = Config.model_validate(whole)
+    except ValidationError as error:
+        findings += model_findings(error)
+    # Raised out here: pydantic's error in the context would carry the values, keys among them.
+    problems = spell_problems(findings, document.lines, is_inner=is_inner)
+    if problems or checked is None:
+        count = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
+        listed = "".join(f"\n  {problem}" for problem in problems)
+        raise ConfigError(f"{name}: {count}{listed}", problems)
+    return checked
+
+
+def _plain_tree(value: Any, path: YamlPath, problems: list[tuple[YamlPath, str]]) -> Any:
+    """Mappings of any kind as dicts with text keys, tuples as lists, paths as text."""
+    if len(path) > _DEEPEST:
+        raise ConfigError("the configuration is nested too deeply, or contains itself")
+    if isinstance(value, Mapping):
+        from mtstore.config.fields import KEYS_ARE_TEXT
+
+        problems += [
+            ((*path, str(key)), f"the key is no text; {KEYS_ARE_TEXT}") for key in value if type(key) is not str
+        ]
+        return {str(key): _plain_tree(item, (*path, str(key)), problems) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_tree(item, (*path, at), problems) for at, item in enumerate(value)]
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -1,0 +1,241 @@
+"""The configuration as models: every section, key, default and the check of each single value.
+
+Checks that need more than one value stand in `layers`; what the keys mean for one ticker in `resolve`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from mtstore.calendars import OwnCalendar
+from mtstore.config.fields import (
+    Clock,
+    Day,
+    Duration,
+    Interval,
+    JsonObject,
+    MemoryLimit,
+    Section,
+    SourceName,
+    TickerName,
+    Zone,
+)
+from mtstore.config.resolve import TickerSettings, resolve_ticker
+from mtstore.config.sources import Source
+from mtstore.config.vocabulary import (
+    Adjust,
+    Anchor,
+    Evict,
+    FillPrices,
+    FillVolume,
+    Label,
+    Method,
+    OnError,
+    OnFailure,
+    OnMissing,
+    Session,
+    SkipColumns,
+)
+
+_NullWord = BeforeValidator(lambda value: "null" if value is None else value)
+
+
+class TickerEntry(Section):
+    """What can be said about one ticker, in any of the three per-ticker layers; what is left out comes from below."""
+
+    data_source: SourceName | None = Field(default=None, description="The source to read and fetch from.")
+    timezone: Zone | None = Field(default=None, description="Zone of session_start and session_end.")
+    session_start: Clock | None = Field(default=None, description="Narrows or replaces the calendar's open.")
+    session_end: Clock | None = Field(
+        default=None, description="Narrows or replaces the calendar's close; before the start: overnight."
+    )
+    resampling: Interval | None = Field(default=None, description="The interval of get_ticker_data.")
+    calendar: str | None = Field(
+        default=None, description="XNYS, CMES, 24/7, … or one under calendars.", examples=["XNYS"]
+    )
+    priority: int | None = Field(default=None, ge=1, description="1 is fetched first.")
+    weight: float | None = Field(default=None, description="Carried along, never normalised.")
+    active_from: Day | None = Field(default=None, description="First session the ticker is shown for.")
+    active_to: Day | None = Field(default=None, description="Last session the ticker is shown for.")
+    check_gaps: bool | None = None
+    check_outliers: bool | None = None
+    max_gap_minutes: float | None = Field(default=None, gt=0)
+    outlier_std_threshold: float | None = Field(default=None, gt=0)
+    on_failure: OnFailure | None = None
+    metadata: JsonObject = Field(default_factory=dict, description="Anything: sector, market_cap, …")
+
+
+class Alignment(Section):
+    """How the tickers of one load meet."""
+
+    method: Method = Field(
+        default="outer_join", description="The union of all buckets, their intersection, or filled forward."
+    )
+    timezone: Zone = Field(default="America/New_York", description="Zone of the result's index and of naive bounds.")
+    resampling: Interval = Field(default="1min", description="The interval of load_data.")
+    label: Label = Field(default="left", description="The edge that names a bar.")
+    session: Session = Field(default="regular", description="The regular session only, or pre- and post-market too.")
+    anchor: Anchor = Field(
+        default="session", description="Where buckets start: session open, local midnight, UTC epoch."
+    )
+    adjust: Adjust = Field(default="none", description="Prices as traded, adjusted for splits, or for dividends too.")
+    fill_value: float | None = Field(
+        default=None, description="What stands for a missing value; null keeps it missing."
+    )
+    fill_volume: Annotated[FillVolume, _NullWord] = Field(default="zero", description="Volume of bars filled forward.")
+    fill_prices: FillPrices = Field(
+        default="own", description="Each price column's own last value, or the last close in all."
+    )
+    max_age: Duration | None = Field(
+        default=None, description="Oldest value that is filled forward; null for no limit."
+    )
+    lookback: Duration | None = Field(default=None, description="How far before the start a first value may lie.")
+    across_sessions: bool = Field(
+        default=True, description="Whether values are filled forward from one session to the next."
+    )
+
+
+class Cache(Section):
+    """What is kept of fetched data, and for how long."""
+
+    enabled: bool = True
+    cache_dir: str = Field(
+        default="./cache", min_length=1, description="The store, where multi_ticker.store names none."
+    )
+    max_size_gb: float = Field(default=10.0, gt=0)
+    ttl_days: float | None = Field(default=7.0, ge=0, description="0: always stale; null: never.")
+    settle_days: float | None = Field(
+        default=3.0, ge=0, description="A range fetched this long after its end is final; null: off."
+    )
+    compression: bool = True
+    serve_stale: bool = Field(default=True, description="Serve stale data with a warning while the vendor is down.")
+    evict: Evict = Field(
+        default="derived", description="What may go to stay below max_size_gb: derived results, or fetched bars too."
+    )
+
+
+class Validation(Section):
+    """Checks on every load."""
+
+    enabled: bool = True
+    check_gaps: bool = True
+    check_outliers: bool = True
+    max_gap_minutes: float = Field(default=5.0, gt=0)
+    outlier_std_threshold: float = Field(default=3.0, gt=0)
+    on_failure: OnFailure = Field(default="warn", description="drop makes outliers missing, flag adds columns.")
+
+
+class MultiTicker(Section):
+    """The universe, and how it is loaded."""
+
+    enabled: bool = Field(default=True, description="false falls back to single-ticker behaviour.")
+    store: str | None = Field(default=None, min_length=1, description="Path of the store; else cache.cache_dir.")
+    tickers: dict[TickerName, TickerEntry] = Field(default_factory=dict, description="The universe, in column order.")
+    alignment: Alignment = Alignment()
+    cache: Cache = Cache()
+    validation: Validation = Validation()
+    on_error: OnError = Field(default="skip", description="What a ticker that cannot be fetched does to the others.")
+    on_missing: OnMissing = Field(default="raise", description="What a range that the store does not cover does.")
+    skip_columns: SkipColumns = Field(
+        default="nan", description="Columns of a skipped ticker: all missing, or left out."
+    )
+    memory_limit: MemoryLimit = Field(
+        default="80%", description="Most memory a load may take: a size, or a share of what is free."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_ticker_list(cls, value: Any) -> Any:
+        """`tickers: [AAPL, MSFT]` is short for a mapping without settings."""
+        if not isinstance(value, dict) or not isinstance(value.get("tickers"), list):
+            return value
+        listed = value["tickers"]
+        return {**value, "tickers": {str(name): {} for name in listed if isinstance(name, str)}}
+
+
+class TickerConfig(Section):
+    """Settings for every ticker, and for single ones whether or not the universe has them."""
+
+    defaults: TickerEntry = TickerEntry()
+    overrides: dict[TickerName, TickerEntry] = Field(default_factory=dict)
+
+
+class CalendarEntry(Section):
+    """A calendar of one's own: the same hours on the same weekdays, less holidays."""
+
+    timezone: Zone
+    open: Clock
+    close: Clock = Field(description="At or before the open: an overnight session, named after the close's date.")
+    days: list[str] = Field(default_factory=lambda: ["mon", "tue", "wed", "thu", "fri"])
+    break_: list[Clock] | None = Field(
+        default=None, alias="break", min_length=2, max_length=2, examples=[["12:00", "13:00"]]
+    )
+    holidays: list[Day] = Field(default_factory=list)
+    half_days: dict[str, Clock] = Field(default_factory=dict, description="Date to closing time.")
+    from_: Day | None = Field(default=None, alias="from", description="First session.")
+    to: Day | None = Field(default=None, description="Last session.")
+
+
+class Config(Section):
+    """The whole configuration, checked; `mtstore.config.load_config` makes one.
+
+    Nothing changes after loading. Vendor keys are names of environment variables here, never the keys.
+    """
+
+    multi_ticker: MultiTicker = MultiTicker()
+    ticker_config: TickerConfig = TickerConfig()
+    sources: dict[SourceName, Source] = Field(default_factory=dict, description="Vendors, by the name of the source.")
+    calendars: dict[str, CalendarEntry] = Field(default_factory=dict, description="Calendars of one's own, by name.")
+
+    @property
+    def store_path(self) -> Path:
+        """Where the store lies: `multi_ticker.store`, else `multi_ticker.cache.cache_dir`; relative to the caller."""
+        return Path(self.multi_ticker.store or self.multi_ticker.cache.cache_dir).expanduser()
+
+    @property
+    def universe(self) -> tuple[str, ...]:
+        """The configured tickers, in the order in which they were written."""
+        return tuple(self.multi_ticker.tickers)
+
+    def ticker(self, ticker: str) -> TickerSettings:
+        """What holds for one ticker, configured or not, after all layers."""
+        return resolve_ticker(self, ticker)
+
+    def all_tickers(self) -> tuple[TickerSettings, ...]:
+        """What holds for every ticker of the universe, then for those that only `overrides` names."""
+        others = [name for name in self.ticker_config.overrides if name not in self.multi_ticker.tickers]
+        return tuple(resolve_ticker(self, name) for name in (*self.universe, *others))
+
+    def fetch_order(self) -> tuple[str, ...]:
+        """The universe by priority: 1 first, none last, ties as written."""
+        settings = [self.ticker(name) for name in self.universe]
+        return tuple(entry.ticker for entry in sorted(settings, key=lambda entry: entry.priority or sys.maxsize))
+
+    def default_settings(self) -> dict[str, Any]:
+        """The defaults that `mtstore config apply` publishes: `alignment.*` and `validation.*`, as JSON has them."""
+        sections = {"alignment": self.multi_ticker.alignment, "validation": self.multi_ticker.validation}
+        return {
+            f"{name}.{key}": value
+            for name, section in sections.items()
+            for key, value in section.model_dump(mode="json").items()
+        }
+
+    def own_calendars(self) -> dict[str, OwnCalendar]:
+        """The calendars under `calendars`, by name."""
+        return {
+            name: OwnCalendar.from_mapping(name, entry.model_dump(mode="json", by_alias=True, exclude_none=True))
+            for name, entry in self.calendars.items()
+        }
+
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed, but most likely not meant."""
+        weights = [entry.weight for entry in map(self.ticker, self.universe) if entry.weight is not None]
+        total = math.fsum(weights)
+        if weights and abs(total - 1.0) > 1e-6:
+            return (f"the weights of {len(weights)} tickers sum to {total:g}, not 1; they are used as they are",)
+        return ()

@@ -1,0 +1,170 @@
+"""The `sources` section: where bars come from over the network, and the names of keys, never the keys.
+
+A key is written `${NAME}` and stays the name of an environment variable until `SecretKey.reveal()` is called, so that
+no configuration object, error, log line or repr can hold one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainSerializer, Tag, WithJsonSchema
+
+from mtstore.bars import step_us
+from mtstore.config.fields import Section, refuse
+from mtstore.config.vocabulary import PolygonClient
+from mtstore.errors import SourceAuthError, UnsupportedSchemaError
+
+_REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """The name of the environment variable that holds a vendor's key."""
+
+    variable: str
+
+    def is_set(self) -> bool:
+        """Whether the environment has a key under that name."""
+        return bool(os.environ.get(self.variable, "").strip())
+
+    def reveal(self) -> str:
+        """The key itself; SourceAuthError if the environment has none."""
+        if not self.is_set():
+            raise SourceAuthError(f"the environment variable {self.variable} is not set; it must hold the vendor's key")
+        return os.environ[self.variable].strip()
+
+    def __str__(self) -> str:
+        return f"${{{self.variable}}}"
+
+
+def _read_key(value: Any) -> SecretKey:
+    if isinstance(value, SecretKey):
+        return value
+    matched = _REFERENCE.match(value) if isinstance(value, str) else None
+    if matched is None:
+        raise refuse("keys come from the environment only: write the name of a variable, like ${POLYGON_API_KEY}")
+    return SecretKey(matched[1])
+
+
+def _from_environment(value: Any) -> Any:
+    """The value of the variable that `${NAME}` names; anything else as it is."""
+    matched = _REFERENCE.match(value) if isinstance(value, str) else None
+    if matched is None:
+        return value
+    if matched[1] not in os.environ:
+        raise refuse(f"the environment variable {matched[1]} is not set")
+    return os.environ[matched[1]]
+
+
+def _web_address(value: str, schemes: tuple[str, ...]) -> str:
+    try:
+        parts = urlsplit(value)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        raise refuse(f"an address is written {schemes[-1]}://host[:port]") from None
+    if parts.username is not None or parts.password is not None:
+        raise refuse("an address holds no user name or password")
+    if parts.scheme not in schemes or not parts.hostname or not has_port or parts.path.strip("/") or parts.query:
+        raise refuse(f"an address is written {schemes[-1]}://host[:port], without a path")
+    return value.rstrip("/")
+
+
+def _stored_schema(value: str) -> str:
+    try:
+        step_us(value)
+    except UnsupportedSchemaError as error:
+        raise refuse(str(error)) from None
+    return value
+
+
+Key = Annotated[
+    SecretKey,
+    BeforeValidator(_read_key),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$", "examples": ["${POLYGON_API_KEY}"]}
+    ),
+]
+PlainOrTlsAddress = Annotated[
+    str, BeforeValidator(_from_environment), AfterValidator(lambda value: _web_address(value, ("http", "https")))
+]
+TlsAddress = Annotated[
+    str, BeforeValidator(_from_environment), AfterValidator(lambda value: _web_address(value, ("https",)))
+]
+Word = Annotated[str, BeforeValidator(_from_environment), Field(min_length=1)]
+BarSchema = Annotated[
+    str, BeforeValidator(_from_environment), AfterValidator(_stored_schema), Field(examples=["ohlcv-1m", "ohlcv-1d"])
+]
+
+
+class NetworkSource(Section):
+    """What all vendors over the network have in common."""
+
+    max_concurrency: int = Field(default=4, ge=1, le=100, description="Requests under way at the same time.")
+    timeout_seconds: float = Field(
+        default=60, gt=0, description="Longest silence of the vendor before a request is retried."
+    )
+    requests_per_minute: float | None = Field(
+        default=None, gt=0, description="The vendor's rate limit; null for none. Polygon's free plan allows 5."
+    )
+
+
+class PolygonSource(NetworkSource):
+    """Polygon.io, now Massive: aggregates, splits, dividends and ticker details over REST."""
+
+    provider: Literal["polygon"]
+    client: PolygonClient = Field(default="polygon", description="The client package: polygon-api-client, or massive.")
+    api_key: Key = Field(default=SecretKey("POLYGON_API_KEY"), description="The variable that holds the key.")
+    base_url: PlainOrTlsAddress | None = Field(
+        default=None, description="Scheme, host and port; null for the vendor's own."
+    )
+
+
+class DatabentoSource(NetworkSource):
+    """Databento: historical bars of one dataset."""
+
+    provider: Literal["databento"]
+    api_key: Key = Field(default=SecretKey("DATABENTO_API_KEY"), description="The variable that holds the key.")
+    dataset: Word = Field(description="One dataset, like XNAS.ITCH or GLBX.MDP3.", examples=["XNAS.ITCH"])
+    schema_: BarSchema = Field(default="ohlcv-1m", alias="schema", description="The bars to fetch.")
+    stype_in: Literal["raw_symbol", "instrument_id", "parent", "continuous", "nasdaq_symbol"] = Field(
+        default="raw_symbol", description="What the tickers are: raw symbols, continuous contracts, …"
+    )
+    gateway: TlsAddress | None = Field(default=None, description="https, host and port; null for the vendor's own.")
+    max_cost_usd: float = Field(
+        default=0.0, ge=0, description="Most dollars one run may spend; 0 allows only what is free."
+    )
+
+
+class LocalSource(Section):
+    """A name for bars that only ever come from files, or from the synthetic source."""
+
+    provider: Literal["files", "synthetic"]
+
+
+def _provider_tag(value: Any) -> str | None:
+    found = value.get("provider") if isinstance(value, dict) else getattr(value, "provider", None)
+    found = str(found) if isinstance(found, str) else None
+    return {"polygon": "polygon", "databento": "databento", "files": "local", "synthetic": "local"}.get(found or "")
+
+
+Source = Annotated[
+    Annotated[PolygonSource, Tag("polygon")]
+    | Annotated[DatabentoSource, Tag("databento")]
+    | Annotated[LocalSource, Tag("local")],
+    Discriminator(
+        _provider_tag,
+        custom_error_type="unknown_provider",
+        custom_error_message="no such provider",
+    ),
+]
+
+
+def bound_dataset(source: PolygonSource | DatabentoSource | LocalSource) -> str | None:
+    """The dataset that a source's name is bound to; only Databento has several."""
+    return source.dataset if isinstance(source, DatabentoSource) else None
