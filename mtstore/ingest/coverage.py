@@ -5,14 +5,11 @@ Every function here is pure. Times are microseconds since the epoch, UTC; ranges
 
 from __future__ import annotations
 
-import hashlib
 import heapq
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from mtstore.bars import US_PER_DAY, US_PER_SECOND, Result, TimeRange
@@ -185,12 +182,6 @@ def fresh_until_us(
         (TimeRange(answered.start_us, line), None),
         (TimeRange(line, answered.end_us), expiry),
     )
-
-
-def request_key(parameters: Mapping[str, Any]) -> str:
-    """The digest of the request parameters that change the data: equal keys, interchangeable answers."""
-    text = json.dumps(dict(parameters), sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def closed_days(sessions: Iterable[tuple[int, int]], *, tz: str, asked: TimeRange, known: TimeRange) -> Ranges:

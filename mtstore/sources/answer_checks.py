@@ -57,11 +57,10 @@ class Checked:
 
 
 def quarantine_schema() -> pa.Schema:
-    """The columns of quarantined rows: those of bars, any of them NULL, plus `reason` and `origin`."""
+    """The columns of quarantined rows: those of bars, plus `reason` and `origin`."""
     import pyarrow as pa
 
-    fields = [pa.field(item.name, item.type) for item in arrow_schema()]
-    return pa.schema([*fields, pa.field("reason", pa.string()), pa.field("origin", pa.string())])
+    return pa.schema([*arrow_schema(), pa.field("reason", pa.string()), pa.field("origin", pa.string())])
 
 
 def check_rows(
@@ -108,12 +107,12 @@ def check_rows(
     kept, repeated = _newest_of_each(ts, values, accepted, reasons)
     return Checked(
         bars=_bars(ts, values, kept),
-        quarantined=_quarantined(ts, values, reasons, origin),
+        quarantined=_quarantined(ts, values, reasons, origin, asked),
         repeated=repeated,
     )
 
 
-def _violations(
+def _violations(  # noqa: PLR0917 - the six facts of a row check
     ts: Ints, values: Mapping[str, Floats], schema: str, asked: TimeRange, day_tz: str, allows_negative: bool
 ) -> list[tuple[Bools, str]]:
     import numpy as np
@@ -170,7 +169,9 @@ def _bars(ts: Ints, values: Mapping[str, Floats], rows: Ints) -> pa.Table:
     return pa.table(columns, schema=fields)
 
 
-def _quarantined(ts: Ints, values: Mapping[str, Floats], reasons: Any, origin: str) -> pa.Table | None:
+def _quarantined(
+    ts: Ints, values: Mapping[str, Floats], reasons: Any, origin: str, asked: TimeRange
+) -> pa.Table | None:
     import numpy as np
     import pyarrow as pa
 
@@ -178,8 +179,10 @@ def _quarantined(ts: Ints, values: Mapping[str, Floats], reasons: Any, origin: s
     if len(rows) == 0:
         return None
     fields = quarantine_schema()
-    no_time = (ts[rows] <= _EARLIEST_US) | (ts[rows] >= _LATEST_US)
-    columns = [pa.array(ts[rows], pa.int64(), mask=no_time).cast(fields.field("ts_event").type)]
+    # A row without a usable time is filed under the start of what was asked; a quarantined row must be found by time.
+    usable = (ts[rows] > _EARLIEST_US) & (ts[rows] < _LATEST_US)
+    times = np.where(usable, ts[rows], asked.start_us)
+    columns = [pa.array(times, pa.int64()).cast(fields.field("ts_event").type)]
     for name in VALUE_COLUMNS:
         column = values[name][rows]
         if name == "transactions":

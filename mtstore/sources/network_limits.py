@@ -87,7 +87,7 @@ class Limiter:
         return 0.0
 
 
-class Abandoned(Exception):  # noqa: N818 - a state of the call, not a fault
+class AbandonedError(Exception):
     """The call that a thread is working for has been given up."""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote, urlsplit
@@ -15,22 +17,25 @@ _MASK = "***"
 
 
 class Secret:
-    """A key that shows itself only to who asks: its repr, text and pickles do not hold it."""
+    """A key that shows itself only to who asks: its repr, text and pickles do not hold it.
 
-    __slots__ = ("_value",)
+    `value` is the key, or a function that gives it when it is first needed (and may raise SourceAuthError).
+    """
 
-    def __init__(self, value: str) -> None:
-        self._value = value
+    __slots__ = ("_read",)
+
+    def __init__(self, value: str | Callable[[], str]) -> None:
+        self._read = value if callable(value) else lambda: value
 
     def reveal(self) -> str:
         """The key itself, for the vendor's client and for nothing else."""
-        return self._value
+        return self._read()
 
     def redact(self, text: str) -> str:
-        """`text` with the key masked, as it is and as it looks in a URL."""
-        if not self._value:
-            return text
-        for spelling in {self._value, quote(self._value, safe="")}:
+        """`text` with the key masked, as it is and as it looks in a URL and in a header."""
+        value = self.reveal()
+        basic = b64encode(f"{value}:".encode()).decode().rstrip("=")
+        for spelling in {value, quote(value, safe=""), basic} - {""}:
             text = text.replace(spelling, _MASK)
         return text
 
@@ -45,9 +50,6 @@ class Secret:
 
     def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
         raise TypeError("a Secret cannot be pickled")
-
-    def __bool__(self) -> bool:
-        return bool(self._value.strip())
 
 
 @dataclass(frozen=True, slots=True)

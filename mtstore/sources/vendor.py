@@ -52,6 +52,16 @@ class CostBudget:
             self._spent += usd
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a fetch would take: requests at most; records, bytes and dollars where the vendor says so beforehand."""
+
+    requests: int
+    records: int | None = None
+    bytes: int | None = None
+    cost_usd: float | None = None
+
+
 class VendorSource(Protocol):
     """A vendor over the network, as the fetching half of ingest sees it."""
 
@@ -78,6 +88,18 @@ class VendorSource(Protocol):
 
     def available_end_us(self, schema: str, ticker: str, *, cancel: threading.Event | None = None) -> int:
         """Where answers end now: the last closed bar minus the publishing lag, and what the vendor says it has."""
+        ...
+
+    def estimate(
+        self,
+        tickers: Sequence[str],
+        schema: str,
+        asked: TimeRange,
+        *,
+        cancel: threading.Event | None = None,
+        tally: Tally | None = None,
+    ) -> Estimate:
+        """What `fetch` with the same arguments would take."""
         ...
 
     def fetch(

@@ -198,11 +198,6 @@ def test_nothing_is_known_to_be_closed_where_the_calendar_does_not_reach():
     assert coverage.closed_days([], tz="UTC", asked=asked, known=known) == (known,)
 
 
-def test_request_key_ignores_order_and_notices_every_value():
-    assert coverage.request_key({"a": 1, "b": False}) == coverage.request_key({"b": False, "a": 1})
-    assert coverage.request_key({"a": 1, "b": False}) != coverage.request_key({"a": 1, "b": True})
-
-
 def test_tickers_that_need_the_same_ranges_share_requests():
     one, two = (TimeRange(0, 5),), (TimeRange(0, 6),)
     groups = coverage.group_by_ranges({"A": one, "B": two, "C": one, "D": ()})
