@@ -112,6 +112,9 @@ class NetworkSource(Section):
     requests_per_minute: float | None = Field(
         default=None, gt=0, description="The vendor's rate limit; null for none. Polygon's free plan allows 5."
     )
+    publishing_lag_seconds: float = Field(
+        default=960, ge=0, description="Bars that closed less than this ago may be unfinished and are not asked for."
+    )
 
 
 class PolygonSource(NetworkSource):
@@ -134,6 +137,9 @@ class DatabentoSource(NetworkSource):
     schema_: BarSchema = Field(default="ohlcv-1m", alias="schema", description="The bars to fetch.")
     stype_in: Literal["raw_symbol", "instrument_id", "parent", "continuous", "nasdaq_symbol"] = Field(
         default="raw_symbol", description="What the tickers are: raw symbols, continuous contracts, …"
+    )
+    check_record_counts: bool = Field(
+        default=True, description="Compare every answer with the vendor's own count: one more request each."
     )
     gateway: TlsAddress | None = Field(default=None, description="https, host and port; null for the vendor's own.")
     max_cost_usd: float = Field(

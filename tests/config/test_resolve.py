@@ -187,3 +187,18 @@ def test_the_calendars_that_are_taken_unseen_exist():
     from mtstore.calendars import canonical_name
 
     assert [canonical_name(name) for name in COMMON_CALENDARS] == list(COMMON_CALENDARS)
+
+
+def test_every_network_source_gives_the_settings_of_its_client(monkeypatch):
+    from mtstore.sources.network_settings import NetworkSettings, Secret
+
+    monkeypatch.setenv("SOME_KEY", "value")
+    sources = {
+        "p": {"provider": "polygon", "api_key": "${SOME_KEY}", "base_url": "http://127.0.0.1:1", "client": "massive"},
+        "d": {"provider": "databento", "api_key": "${SOME_KEY}", "dataset": "XNAS.ITCH", "max_cost_usd": 2.5},
+    }
+    for name, source in load_config({"sources": sources}).sources.items():
+        given = source.model_dump(by_alias=True, exclude={"api_key"})
+        made = NetworkSettings(source=name, api_key=Secret(source.api_key.reveal), **given)
+        assert made.api_key.reveal() == "value"
+        assert {key: getattr(made, key) for key in given} == given
