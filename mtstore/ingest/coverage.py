@@ -13,7 +13,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from mtstore.bars import US_PER_DAY, US_PER_SECOND, Result, TimeRange
-from mtstore.ingest.rangesets import Ranges, bridge, clamp, intersect, normalise, subtract
+from mtstore.rangesets import Ranges, bridge, clamp, intersect, normalise, subtract
 
 FRESH_RESULTS: frozenset[Result] = frozenset({"complete", "empty"})
 """The results that say all about their range; the others are asked for again."""

@@ -42,8 +42,8 @@ def build_generation(
 ) -> tuple[Path, list[log.Record]]:
     """Build the database of the last of `entries` in `workspace`, on top of generation `base` (None: from nothing).
 
-    `extend` may look at the result and ask for more records (calendars that a new ticker needs); they belong to the last
-    entry and are given back.
+    `extend` may look at the result and ask for more records (calendars that a new ticker needs); they belong to the
+    last entry and are given back.
     """
     from mtstore.calendars import infer_calendar
     from mtstore.store.objects import create_objects
@@ -53,7 +53,7 @@ def build_generation(
         path.write_bytes(layout.catalog_file(base).read_bytes())
     last = entries[-1]
     with attached(path, read_only=False) as connection:
-        connection.execute("BEGIN TRANSACTION")
+        connection.begin()
         if base is None:
             fold.create_tables(connection)
         for entry in entries:
@@ -75,7 +75,7 @@ def build_generation(
             },
         )
         create_objects(connection, layout.root)
-        connection.execute("COMMIT")
+        connection.commit()
         expected = connection.execute(sqlfiles.load("queries/count_files")).fetchone()
     reached("catalog-changed")
     _check(path, last.generation, expected)
@@ -122,8 +122,8 @@ def needs_recovery(layout: Layout) -> bool:
 def recover(layout: Layout) -> None:
     """Finish what a dead writer began; the caller holds the write lock.
 
-    A log entry without its generation is rolled forward, an unpublished generation published, and staging folders of dead
-    writers are cleaned, together with data files that they renamed into place but never committed.
+    A log entry without its generation is rolled forward, an unpublished generation published, and staging folders of
+    dead writers are cleaned, together with data files that they renamed into place but never committed.
     """
     logged = layout.generations(layout.log)
     if not logged:
@@ -137,15 +137,35 @@ def recover(layout: Layout) -> None:
 
 
 def roll_forward(layout: Layout, base: int | None) -> None:
-    """Build the newest logged generation on top of `base` (None: from the whole log, as `rebuild` does)."""
-    generations = [number for number in layout.generations(layout.log) if base is None or number > base]
-    entries = [log.read_entry(layout.log_file(number)) for number in generations]
-    if [entry.generation for entry in entries] != list(range((base or 0) + 1, generations[-1] + 1)):
-        raise StoreError(f"{layout.log}: the log has holes; found the commits {generations} after {base or 0}")
-    live = live_entries(entries)
-    path, _ = build_generation(layout, base, live, lambda name: read_footer(layout.root, name)[0], layout.tmp)
-    path.rename(layout.catalog_file(generations[-1]))
+    """Build the newest logged generation on top of `base` (None: from the whole log)."""
+    entries = live_entries(logged_entries(layout, after=base or 0))
+    path, _ = build_generation(layout, base, entries, describe_from({}, layout.root), layout.tmp)
+    path.rename(layout.catalog_file(entries[-1].generation))
     durable.fsync_folder(layout.catalog)
+
+
+def rebuild(layout: Layout, workspace: Path) -> int:
+    """Make a new generation from the whole log and the footers of the data files alone; the caller holds the lock."""
+    entries = logged_entries(layout, after=0)
+    number = entries[-1].generation + 1
+    last = log.Entry(number, entries[-1].store_id, now(), ())
+    path, _ = build_generation(layout, None, [*live_entries(entries), last], describe_from({}, layout.root), workspace)
+    staged_log = workspace / f"log-{number:06d}.parquet"
+    log.write_entry(last, staged_log)
+    staged_log.rename(layout.log_file(number))
+    durable.fsync_folder(layout.log)
+    path.rename(layout.catalog_file(number))
+    durable.fsync_folder(layout.catalog)
+    publish(layout, number)
+    return number
+
+
+def logged_entries(layout: Layout, after: int) -> list[log.Entry]:
+    """The log's entries after generation `after`, none missing."""
+    generations = [number for number in layout.generations(layout.log) if number > after]
+    if not generations or generations != list(range(after + 1, generations[-1] + 1)):
+        raise StoreError(f"{layout.log}: commits are missing from the log; after {after} it holds {generations}")
+    return [log.read_entry(layout.log_file(number)) for number in generations]
 
 
 def live_entries(entries: list[log.Entry]) -> list[log.Entry]:

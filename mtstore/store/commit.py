@@ -80,12 +80,12 @@ class Commit:
         """The live data files of some partitions in the generation that this commit builds on."""
         return live_files(self.reader, partitions)
 
-    def finish(self) -> int:
+    def finish(self, *, even_if_empty: bool = False) -> int:
         """Do it; gives the new generation. Without changes nothing is done, and the base is given."""
-        expired = prune.expired_files(self.reader, self.at - self._grace)
+        expired = prune.expired_files(self.reader, self.at - self._grace) if self.base else []
         self._resources.close()
         self.delete("retired_files", [{"file_id": row["file_id"]} for row in expired])
-        if not self._records:
+        if not self._records and not even_if_empty:
             return self.base
         self._move_into_place()
         entry = log.Entry(self.generation, self._store_id, self.at, tuple(self._records))
@@ -145,7 +145,7 @@ def begin(
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     grace: timedelta = DEFAULT_GRACE,
 ) -> Iterator[Commit]:
-    """Take the write lock, finish what a dead writer left, and start a commit; the block ends with `commit.finish()`."""
+    """Take the write lock, finish what a dead writer left, start a commit; the block ends with `commit.finish()`."""
     with write_lock(layout.lock, purpose, timeout_seconds):
         reached("locked")
         catalog.recover(layout)

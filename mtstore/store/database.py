@@ -29,7 +29,7 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
 
     connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
     try:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(sqlfiles.load("queries/set_utc"))
         alias = identifier(f"g{path.stem}")
         kind = "queries/attach_read_only" if read_only else "queries/attach_read_write"
         connection.execute(sqlfiles.load(kind, path=literal(str(path)), alias=alias))

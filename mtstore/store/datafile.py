@@ -168,3 +168,12 @@ def read_bars(root: Path, paths: Sequence[str]) -> pa.Table:
     if not tables:
         return arrow_schema().empty_table()
     return pa.concat_tables(sorted(tables, key=lambda table: table["ts_event"][0].value))
+
+
+def write_plain(table: pa.Table, path: Path) -> None:
+    """Write a table that holds no bars (quarantined rows, revisions) as a durable, read-only parquet file."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+    path.chmod(durable.READ_ONLY)
+    durable.fsync_file(path)

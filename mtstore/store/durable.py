@@ -1,4 +1,4 @@
-"""Writes that survive a power cut: fsync of files and folders, rename into place, copies that are read-only from birth."""
+"""Writes that survive a power cut: fsync of files and folders, rename into place, copies that are born read-only."""
 
 from __future__ import annotations
 

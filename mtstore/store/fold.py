@@ -6,7 +6,8 @@ database. Both run this code, which is why they agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -90,22 +91,15 @@ def _delete(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[s
         connection.execute(sqlfiles.load("queries/fold_delete", table=identifier(table), keys=keys))
 
 
-class _incoming:  # noqa: N801 - reads as a statement: `with _incoming(connection, rows)`
+@contextmanager
+def _incoming(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]]) -> Iterator[None]:
     """Rows as the relation `incoming`, for the statements that read it."""
+    import pyarrow as pa
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]]) -> None:
-        self._connection = connection
-        self._rows = rows
-
-    def __enter__(self) -> None:
-        import pyarrow as pa
-
-        names = list(dict.fromkeys(name for row in self._rows for name in row))
-        columns = {name: [row.get(name) for row in self._rows] for name in names}
-        self._connection.register("incoming", pa.table(columns))
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.unregister("incoming")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    connection.register("incoming", pa.table({name: [row.get(name) for row in rows] for name in names}))
+    yield
+    connection.unregister("incoming")  # after an error the transaction, and with it the connection, is given up
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
@@ -113,13 +107,16 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(sqlfiles.load("schema/tables"))
 
 
-def derive(connection: duckdb.DuckDBPyConnection, infer_calendar: Callable[[str, str | None, str | None], str]) -> None:
+def derive(connection: duckdb.DuckDBPyConnection, infer_calendar: Callable[[str, str, str | None], str]) -> None:
     """Recompute the tables that follow from others: `series`, `ticker_list`, `session_days`."""
     import pyarrow as pa
 
     connection.execute(sqlfiles.load("queries/derive_series"))
     unnamed = connection.execute(sqlfiles.load("queries/tickers_without_calendar")).fetchall()
-    inferred = {"ticker": [row[0] for row in unnamed], "calendar": [infer_calendar(*row) for row in unnamed]}
+    inferred = {
+        "ticker": [row[0] for row in unnamed],
+        "calendar": [infer_calendar(ticker, provider or "", dataset) for ticker, provider, dataset in unnamed],
+    }
     schema = pa.schema([("ticker", pa.string()), ("calendar", pa.string())])
     connection.register("inferred_calendars", pa.table(inferred, schema=schema))
     connection.execute(sqlfiles.load("queries/derive_ticker_list"))

@@ -31,8 +31,8 @@ _GENERATION = re.compile(r"(\d{6,})(?:\.(?:duckdb|parquet))?\Z")
 def encode_ticker(ticker: str) -> str:
     """A ticker as a path component: A-Z 0-9 - _ . stand for themselves, the rest is %XX of its UTF-8 bytes.
 
-    Lower-case letters are encoded too, so that `BACpB` and `BACPB` never meet on a file system that ignores case; so are
-    a leading dot (`..`), and `NULL`, which DuckDB 1.x reads as SQL NULL in a hive path.
+    Lower-case letters are encoded too, so that `BACpB` and `BACPB` never meet on a file system that ignores case; so
+    are a leading dot (`..`), and `NULL`, which DuckDB 1.x reads as SQL NULL in a hive path.
 
     Raises
     ------

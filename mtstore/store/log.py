@@ -1,4 +1,4 @@
-"""The commit log: one small parquet file per commit under `meta/log/`, from which the metadata tables can be folded again.
+"""The commit log: one small parquet file per commit under `meta/log/`, from which the metadata tables are folded.
 
 A record puts a row into a metadata table or deletes rows from one. Renaming a log file into place is the commit: from
 then on the store has the new state, and whoever comes next finishes what the dead process could not.

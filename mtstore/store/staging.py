@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mtstore import sqlfiles
 from mtstore.errors import StoreError
+from mtstore.store.database import attached, newest_generation
 from mtstore.store.layout import Layout, new_id
 
 _ALIVE = "alive.lock"

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtstore import rangesets
 from mtstore.bars import US_PER_DAY, TimeRange
-from mtstore.ingest import coverage, rangesets
+from mtstore.ingest import coverage
 from mtstore.ingest.coverage import LedgerRow
 
 WORLD = 40

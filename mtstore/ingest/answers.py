@@ -1,0 +1,124 @@
+"""What a layer of inputs says about one ticker, as an answer that the store takes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mtstore.bars import Answer, TimeRange, arrow_schema, is_daily, step_us
+from mtstore.errors import TickerError
+from mtstore.ingest.clean import clean
+from mtstore.ingest.inputs import Input, Rejected
+from mtstore.ingest.quarantine import Quarantine
+from mtstore.ingest.reading import LayerRows
+from mtstore.rangesets import intersect, subtract, union
+from mtstore.store.layout import encode_ticker
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(slots=True)
+class LayerAnswers:
+    """Turns the rows of a layer into answers, one ticker at a time.
+
+    Attributes
+    ----------
+    named
+        The tickers that the caller asked for; None: all there are.
+    collapsed
+        How many rows were mere repetitions of others.
+    """
+
+    layer: Sequence[Input]
+    rows: LayerRows
+    named: Collection[str] | None
+    quarantine: Quarantine
+    collapsed: int = 0
+
+    def tickers(self) -> list[str]:
+        """Everybody the layer speaks of: those with rows, and those who were asked for."""
+        return sorted({*self.rows.regrouper.tickers(), *(self.named or ())})
+
+    def answer(self, ticker: str) -> Answer | None:
+        """What the layer says about `ticker`; None if that is nothing."""
+        table = self._rows_of(ticker)
+        covered = self._covered(ticker, table)
+        first = self.layer[0]
+        bars = arrow_schema().empty_table()
+        suspect = self._suspect(ticker)
+        if table is not None:
+            cleaned = clean(
+                table,
+                step_us=step_us(first.schema),
+                is_daily=is_daily(first.schema),
+                may_be_negative=first.may_be_negative,
+                may_be_undefined=first.may_be_undefined,
+                ranges=covered or None,
+            )
+            self.collapsed += cleaned.collapsed
+            self.quarantine.add(ticker, cleaned.bad)
+            suspect += _slots(cleaned.bad, step_us(first.schema))
+            bars = cleaned.bars
+        refusal = _why_not_storable(ticker)
+        if refusal is not None:
+            origin = str(first.path)
+            self.quarantine.reject(Rejected(0, origin, f"{bars.num_rows} bars: {refusal}", ticker))
+            return None
+        if not covered and bars.num_rows == 0:
+            return None
+        ranges = subtract(covered, suspect)
+        return Answer(
+            first.binding,
+            first.schema,
+            ticker,
+            ranges,
+            bars,
+            result=("complete" if bars.num_rows else "empty") if covered else "partial",
+            partial_ranges=intersect(covered, suspect),
+            day_tz=first.day_tz,
+            final=True,
+            request=first.request(),
+        )
+
+    def _rows_of(self, ticker: str) -> pa.Table | None:
+        if ticker not in self.rows.regrouper:
+            return None
+        table = self.rows.regrouper.bars(ticker, without=self.rows.broken)
+        return table if table.num_rows else None
+
+    def _covered(self, ticker: str, table: pa.Table | None) -> tuple[TimeRange, ...]:
+        import numpy as np
+
+        present = set(np.unique(table["file_index"].to_numpy()).tolist()) if table is not None else set()
+        is_named = self.named is not None and ticker in self.named
+        return union(
+            bounds
+            for place, one in enumerate(self.layer)
+            if place not in self.rows.broken
+            for bounds in one.covers(ticker, has_rows=place in present, is_named=is_named)
+        )
+
+    def _suspect(self, ticker: str) -> list[TimeRange]:
+        """The spans of files in which a line that is no row may have been this ticker's."""
+        spans = []
+        for rejected in self.rows.rejected:
+            span = self.layer[rejected.file_index].span
+            if rejected.ticker in {None, ticker} and span is not None:
+                spans.append(span)
+        return spans
+
+
+def _why_not_storable(ticker: str) -> str | None:
+    try:
+        encode_ticker(ticker)
+    except TickerError as error:
+        return str(error)
+    return None
+
+
+def _slots(bad: pa.Table, width_us: int) -> list[TimeRange]:
+    """The bars' worth of time that bad rows stand for."""
+    stamps = bad["ts_event"].cast("int64").drop_null().to_pylist()
+    return [TimeRange(stamp, stamp + width_us) for stamp in stamps]

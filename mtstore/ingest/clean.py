@@ -1,0 +1,195 @@
+"""From a ticker's raw rows to bars that may be stored: aggregated, sorted, unique, valid; the rest is quarantined.
+
+The rules are DESIGN's Validity: high >= max(open, close), low <= min(open, close), volume >= 0, everything finite;
+a price <= 0 is a violation except for futures. A row is never dropped silently: exact repetitions collapse (counted),
+rows of one instant that differ keep the last and quarantine the others, and a violation keeps its reason and origin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mtstore.bars import PRICE_COLUMNS, VALUE_COLUMNS, TimeRange, arrow_schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+ALIGNMENT = "ts_event is not on a whole bar"
+OUTSIDE = "ts_event lies outside the range that the input covers"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """Valid bars, and the rows that are none.
+
+    Attributes
+    ----------
+    bars
+        `arrow_schema()`, sorted and unique on `ts_event`.
+    bad
+        The columns of bars plus `reason` and `file_index`.
+    """
+
+    bars: pa.Table
+    bad: pa.Table
+    collapsed: int
+
+
+def clean(
+    rows: pa.Table,
+    *,
+    step_us: int,
+    is_daily: bool,
+    may_be_negative: bool,
+    may_be_undefined: bool,
+    ranges: tuple[TimeRange, ...] | None,
+) -> Cleaned:
+    """Clean the rows of one ticker.
+
+    Parameters
+    ----------
+    rows
+        Columns ts_us (int64), open … transactions, file_index (int32); optionally ts_remainder, publisher_id.
+    step_us
+        The width of a bar; intraday bars must begin on a whole multiple of it.
+    may_be_negative
+        Whether prices at or below zero are legal (futures).
+    may_be_undefined
+        Whether prices may be missing (Databento's undefined prices); they are stored as NULL.
+    ranges
+        What the input covers; rows outside are violations. None: no limit.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    if "publisher_id" in rows.column_names:
+        rows = _aggregate_publishers(rows)
+    stamps = rows["ts_us"].to_numpy()
+    if len(stamps) > 1 and not bool(np.all(stamps[1:] > stamps[:-1])):
+        rows = rows.take(pa.array(np.argsort(stamps, kind="stable")))
+        stamps = rows["ts_us"].to_numpy()
+    reasons = _violations(rows, may_be_negative=may_be_negative, may_be_undefined=may_be_undefined)
+    if not is_daily:
+        _mark(reasons, stamps % step_us != 0, ALIGNMENT)
+    if "ts_remainder" in rows.column_names:
+        _mark(reasons, rows["ts_remainder"].to_numpy() != 0, ALIGNMENT)
+    if ranges is not None:
+        _mark(reasons, ~_inside(stamps, ranges), OUTSIDE)
+    collapsed = _mark_duplicates(reasons, rows, stamps)
+    good = reasons == ""
+    bad = ~good & ~collapsed
+    return Cleaned(
+        bars=_as_bars(rows.filter(pa.array(good)) if not good.all() else rows),
+        bad=_as_bad(rows.filter(pa.array(bad)), reasons[bad]),
+        collapsed=int(collapsed.sum()),
+    )
+
+
+def _violations(rows: pa.Table, *, may_be_negative: bool, may_be_undefined: bool) -> np.ndarray:
+    import numpy as np
+
+    reasons = np.full(rows.num_rows, "", dtype=object)
+    o, h, l, c = (_floats(rows, name) for name in PRICE_COLUMNS)  # noqa: E741 - the field's own letters
+    volume = _floats(rows, "volume")
+    missing = np.isnan(o) | np.isnan(h) | np.isnan(l) | np.isnan(c)
+    with np.errstate(invalid="ignore"):
+        _mark(reasons, np.isnan(volume) | (volume < 0) | np.isinf(volume), "volume is missing, negative or not finite")
+        if not may_be_negative:
+            _mark(reasons, (np.minimum(np.minimum(o, l), np.minimum(h, c)) <= 0), "a price is zero or negative")
+        _mark(reasons, l > np.minimum(o, c), "low is above open or close")
+        _mark(reasons, h < np.maximum(o, c), "high is below open or close")
+        _mark(reasons, np.isinf(o) | np.isinf(h) | np.isinf(l) | np.isinf(c), "a price is not finite")
+    if not may_be_undefined:
+        _mark(reasons, missing, "a price is missing")
+    return reasons
+
+
+def _mark(reasons: np.ndarray, where: np.ndarray, reason: str) -> None:
+    if where.any():
+        reasons[where] = reason
+
+
+def _floats(rows: pa.Table, name: str) -> np.ndarray:
+    """A column as float64, NULL as NaN."""
+    column = rows[name].combine_chunks()
+    values: np.ndarray = column.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _inside(stamps: np.ndarray, ranges: tuple[TimeRange, ...]) -> np.ndarray:
+    import numpy as np
+
+    starts = np.array([bounds.start_us for bounds in ranges], dtype=np.int64)
+    ends = np.array([bounds.end_us for bounds in ranges], dtype=np.int64)
+    place = np.searchsorted(starts, stamps, side="right") - 1
+    return (place >= 0) & (stamps < ends[np.maximum(place, 0)]) if len(ranges) else np.zeros(len(stamps), dtype=bool)
+
+
+def _mark_duplicates(reasons: np.ndarray, rows: pa.Table, stamps: np.ndarray) -> np.ndarray:
+    """Of valid rows of one instant the last stays; gives which of the others are mere repetitions."""
+    import numpy as np
+
+    collapsed = np.zeros(len(stamps), dtype=bool)
+    if len(stamps) < 2 or bool(np.all(stamps[1:] != stamps[:-1])):
+        return collapsed
+    valid = np.flatnonzero(reasons == "")
+    earlier, later = valid[:-1], valid[1:]
+    pairs = np.flatnonzero(stamps[earlier] == stamps[later])
+    if not len(pairs):
+        return collapsed
+    same = np.ones(len(pairs), dtype=bool)
+    for name in VALUE_COLUMNS:
+        if name in rows.column_names:
+            values = _floats(rows, name)
+            left, right = values[earlier[pairs]], values[later[pairs]]
+            same &= (left == right) | (np.isnan(left.astype(float)) & np.isnan(right.astype(float)))
+    collapsed[earlier[pairs[same]]] = True
+    reasons[earlier[pairs[same]]] = "repeated"
+    reasons[earlier[pairs[~same]]] = "another row of the same ts_event differs and came later"
+    return collapsed
+
+
+def _as_bars(rows: pa.Table) -> pa.Table:
+    import pyarrow as pa
+
+    schema = arrow_schema()
+    columns = [rows["ts_us"].cast(pa.timestamp("us", tz="UTC"))]
+    for name in VALUE_COLUMNS:
+        kind = schema.field(name).type
+        columns.append(rows[name].cast(kind) if name in rows.column_names else pa.nulls(rows.num_rows, kind))
+    return pa.table(columns, schema=schema)
+
+
+def _as_bad(rows: pa.Table, reasons: np.ndarray) -> pa.Table:
+    import pyarrow as pa
+
+    bars = _as_bars(rows)
+    nullable = bars.cast(pa.schema([field.with_nullable(True) for field in bars.schema]))
+    return nullable.append_column("reason", pa.array(list(reasons), pa.string())).append_column(
+        "file_index", rows["file_index"]
+    )
+
+
+def _aggregate_publishers(rows: pa.Table) -> pa.Table:
+    """One bar per instant from one bar per publisher: open and close of the highest-volume one, max, min, sum."""
+    import numpy as np
+    import pyarrow as pa
+
+    stamps = rows["ts_us"].to_numpy()
+    publishers = rows["publisher_id"].to_numpy()
+    if len(np.unique(publishers)) < 2:
+        return rows.drop_columns(["publisher_id"])
+    volume = np.nan_to_num(_floats(rows, "volume"))
+    order = np.lexsort((publishers, -volume, stamps))
+    rows, stamps = rows.take(pa.array(order)), stamps[order]
+    starts = np.flatnonzero(np.r_[True, stamps[1:] != stamps[:-1]])
+    leaders = rows.take(pa.array(starts))
+    highs = np.fmax.reduceat(_floats(rows, "high"), starts)
+    lows = np.fmin.reduceat(_floats(rows, "low"), starts)
+    volumes = np.add.reduceat(_floats(rows, "volume"), starts)
+    for name, values in (("high", highs), ("low", lows), ("volume", volumes)):
+        place = leaders.column_names.index(name)
+        leaders = leaders.set_column(place, name, pa.array(values, from_pandas=True))
+    return leaders.drop_columns(["publisher_id"])

@@ -1,0 +1,208 @@
+"""Ingest of vendor files: recognised, read by layers, regrouped by ticker, cleaned, and written as answers.
+
+Every file ends as ingested, unchanged (the same bytes went in before) or refused; a refused file leaves nothing behind
+and does not hold up the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtstore import sqlfiles
+from mtstore.bars import TimeRange
+from mtstore.errors import SourceMismatchError
+from mtstore.ingest.answers import LayerAnswers
+from mtstore.ingest.inputs import Input
+from mtstore.ingest.layers import layers
+from mtstore.ingest.open_inputs import InputOptions, open_inputs
+from mtstore.ingest.quarantine import Quarantine
+from mtstore.ingest.reading import read_layer
+from mtstore.ingest.regroup import Regrouper
+from mtstore.ingest.report import FileOutcome, IngestReport, Progress, ProgressCallback, no_progress
+from mtstore.ingest.runs import start_run
+from mtstore.store import sources
+from mtstore.store.ledger import request_key
+
+if TYPE_CHECKING:
+    from mtstore.sources.own import Mapping
+    from mtstore.store.repository import Repository
+    from mtstore.store.writer import Writer
+
+
+def ingest_files(
+    store: Repository,
+    paths: Iterable[str | Path],
+    *,
+    format: str | None = None,
+    source: str | None = None,
+    schema: str | None = None,
+    tickers: Collection[str] | None = None,
+    mapping: Mapping | None = None,
+    covers: TimeRange | None = None,
+    progress: ProgressCallback = no_progress,
+) -> IngestReport:
+    """Put vendor files into a store.
+
+    Parameters
+    ----------
+    paths
+        Files, folders (searched through) and globs.
+    format
+        `polygon-flatfile`, `dbn`, `parquet` or `csv`; recognised by content where it is None.
+    source
+        The source's name; by default `polygon`, or `databento-` and the dataset.
+    schema
+        `ohlcv-1m` …, where the format does not say.
+    tickers
+        Only these; flat files then cover their day for all of them, present or not.
+    mapping
+        How the columns of parquet or CSV files of one's own are to be read.
+    covers
+        The half-open range that files of one's own speak for; without it they only add and overwrite.
+
+    Returns
+    -------
+    IngestReport
+        File by file; nothing is left out.
+
+    Raises
+    ------
+    InputError
+        No path matches, or an option cannot be right.
+    StoreLockedError
+        Another process wrote for longer than the timeout.
+    """
+    began = time.monotonic()
+    paths = [Path(path) for path in paths]
+    run = start_run("ingest", {"paths": [str(path) for path in paths], "tickers": sorted(tickers or ())})
+    opened, outcomes = open_inputs(paths, InputOptions(format, source, schema, mapping, covers), progress)
+    report = IngestReport(run_id=run.run_id, files=outcomes)
+    fresh = _not_known(store, _well_bound(store, opened, report), tickers, report)
+    with store.writer("ingest", run_id=run.run_id) as writer:
+        for layer in layers(fresh):
+            _ingest_layer(writer, layer, tickers, report, progress)
+        writer.commit()
+        _take_totals(report, writer)
+        if fresh or report.refused:
+            writer.note("ingest_runs", run.row(**_summary(report)))
+    report.commits = writer.totals.commits
+    report.generation = store.generation()
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _well_bound(store: Repository, opened: Sequence[Input], report: IngestReport) -> list[Input]:
+    """The inputs whose source's name is free or bound to the same vendor and dataset; the others are refused."""
+    with store.connection() as connection:
+        bound = sources.bound(connection)
+    kept = []
+    for one in opened:
+        try:
+            sources.check_binding(one.binding, bound.get(one.binding.source))
+        except SourceMismatchError as error:
+            report.files.append(FileOutcome(str(one.path), "refused", error=str(error)))
+        else:
+            bound.setdefault(one.binding.source, sources.row(one.binding))
+            kept.append(one)
+    return kept
+
+
+def _input_key(one: Input, tickers: Collection[str] | None) -> str:
+    """What makes an ingest of a file the same as an earlier one."""
+    named = sorted(tickers) if tickers is not None else None
+    taken = {"sha256": one.sha256, "source": one.binding.source, "schema": one.schema, "tickers": named}
+    return request_key(taken | {"request": dict(one.request())})
+
+
+def _not_known(
+    store: Repository, opened: Sequence[Input], tickers: Collection[str] | None, report: IngestReport
+) -> list[Input]:
+    """The inputs that did not go in before, each once."""
+    with store.connection() as connection:
+        rows = connection.execute(sqlfiles.load("queries/known_inputs")).fetchall()
+    known = {row[0] for row in rows}
+    fresh: list[Input] = []
+    for one in opened:
+        key = _input_key(one, tickers)
+        if key in known:
+            report.files.append(FileOutcome(str(one.path), "unchanged"))
+        else:
+            known.add(key)
+            fresh.append(one)
+    return fresh
+
+
+def _ingest_layer(
+    writer: Writer,
+    layer: Sequence[Input],
+    tickers: Collection[str] | None,
+    report: IngestReport,
+    progress: ProgressCallback,
+) -> None:
+    regrouper = Regrouper(writer.staging)
+    quarantine = Quarantine(layer)
+    try:
+        found = read_layer(
+            layer, tickers, regrouper, lambda done, rows: progress(Progress("read", done, len(layer), rows))
+        )
+        for rejected in found.rejected:
+            if rejected.file_index not in found.broken:
+                quarantine.reject(rejected)
+        answers = LayerAnswers(layer, found, tickers, quarantine)
+        names = answers.tickers()
+        rows = 0
+        for number, ticker in enumerate(names, start=1):
+            answer = answers.answer(ticker)
+            if answer is not None:
+                writer.add(answer)
+                rows += answer.bars.num_rows
+            progress(Progress("write", number, len(names), rows, number))
+        for answer in quarantine.answers():
+            writer.add(answer)
+    finally:
+        regrouper.close()
+    report.collapsed_rows += answers.collapsed
+    for place, one in enumerate(layer):
+        broken = found.broken.get(place)
+        if broken is not None:
+            report.files.append(FileOutcome(str(one.path), "refused", error=str(broken)))
+        else:
+            report.files.append(FileOutcome(str(one.path), "ingested", rows=found.rows[place]))
+            writer.note("inputs", _input_row(one, tickers, writer.run_id))
+
+
+def _input_row(one: Input, tickers: Collection[str] | None, run_id: str) -> dict[str, Any]:
+    return {
+        "input_key": _input_key(one, tickers),
+        "sha256": one.sha256,
+        "name": one.path.name,
+        "byte_size": one.path.stat().st_size,
+        "source": one.binding.source,
+        "schema": one.schema,
+        "run_id": run_id,
+        "ingested_at": datetime.now(UTC),
+    }
+
+
+def _take_totals(report: IngestReport, writer: Writer) -> None:
+    report.tickers = len(writer.totals.tickers)
+    report.rows = writer.totals.rows
+    report.quarantined_rows = writer.totals.quarantined_rows
+
+
+def _summary(report: IngestReport) -> dict[str, Any]:
+    went_in = sum(outcome.status == "ingested" for outcome in report.files)
+    status = "complete" if report.is_complete else "incomplete" if went_in else "failed"
+    errors = "; ".join(str(outcome.error) for outcome in report.refused[:10])
+    return {
+        "status": status,
+        "tickers": report.tickers,
+        "files": went_in,
+        "rows": report.rows,
+        "quarantined_rows": report.quarantined_rows,
+        "error": errors or None,
+    }

@@ -1,0 +1,119 @@
+"""Regrouping: rows arrive by time or by file, all tickers mixed, and leave by ticker, whatever their number.
+
+An external sort that needs no merge: each batch is grouped by ticker with a stable sort of small integers and spilled
+as an Arrow IPC file; a ticker's rows are its slices of those files, in order of arrival. Vendors deliver in time order, so
+what comes out is sorted already, or nearly so. Memory holds one batch, whatever the size of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+class Regrouper:
+    """Rows by ticker. `add` tables with a column `ticker`, then take `bars` ticker by ticker."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._runs: list[pa.Table] = []
+        self._slices: dict[str, list[tuple[int, int, int]]] = {}
+        self._files: list[Path] = []
+        self._unspilled = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Take a batch of rows; their order within a ticker is kept."""
+        import numpy as np
+        import pyarrow as pa
+
+        if table.num_rows == 0:
+            return
+        encoded = table["ticker"].combine_chunks().dictionary_encode()
+        names = encoded.dictionary.to_pylist()
+        codes = encoded.indices.to_numpy()
+        counts = np.bincount(codes, minlength=len(names))
+        rows = table.drop_columns(["ticker"])
+        if not _is_grouped(codes, len(names)):
+            # Stable sorts of 16-bit integers are radix sorts: linear, and cheap beside the `take`.
+            small = codes.astype(np.uint16) if len(names) < 1 << 16 else codes
+            rows = rows.take(pa.array(np.argsort(small, kind="stable")))
+            order = np.arange(len(names))
+        else:
+            order = codes[np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])]
+        run = len(self._runs)
+        start = 0
+        for code in order:
+            self._slices.setdefault(names[code], []).append((run, start, int(counts[code])))
+            start += int(counts[code])
+        self._runs.append(rows.combine_chunks())
+        self._unspilled += 1
+        if run:
+            self._spill()
+
+    def tickers(self) -> list[str]:
+        """The tickers that have rows, in order of name."""
+        return sorted(self._slices)
+
+    def __contains__(self, ticker: object) -> bool:
+        return ticker in self._slices
+
+    def bars(self, ticker: str, without: Collection[int] = ()) -> pa.Table:
+        """A ticker's rows in order of arrival, less those whose `file_index` is in `without`."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        parts = [self._runs[run].slice(start, length) for run, start, length in self._slices[ticker]]
+        table = pa.concat_tables(parts)
+        if without:
+            table = table.filter(pc.invert(pc.is_in(table["file_index"], pa.array(sorted(without), pa.int32()))))
+        return table
+
+    def close(self) -> None:
+        """Let go of the spilled runs and delete them."""
+        self._runs.clear()
+        for path in self._files:
+            path.unlink(missing_ok=True)
+
+    def _spill(self) -> None:
+        """Move runs that are still in memory to disk and map them; a single run never gets here."""
+        for number in range(len(self._runs) - self._unspilled, len(self._runs)):
+            path = self._folder / f"run-{number:05d}.arrow"
+            self._runs[number] = _mapped(self._runs[number], path)
+            self._files.append(path)
+        self._unspilled = 0
+
+
+def _is_grouped(codes: np.ndarray, distinct: int) -> bool:
+    import numpy as np
+
+    return int(np.count_nonzero(codes[1:] != codes[:-1])) + 1 == distinct
+
+
+def _mapped(table: pa.Table, path: Path) -> pa.Table:
+    import pyarrow as pa
+
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def in_lots(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Small tables gathered into lots of about `rows` rows."""
+    import pyarrow as pa
+
+    lot: list[pa.Table] = []
+    count = 0
+    for table in tables:
+        lot.append(table)
+        count += table.num_rows
+        if count >= rows:
+            yield pa.concat_tables(lot)
+            lot, count = [], 0
+    if lot:
+        yield pa.concat_tables(lot)

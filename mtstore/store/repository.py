@@ -1,0 +1,185 @@
+"""A store on disk: made, opened, read, written, rebuilt. `mtstore.Store` puts the people's interface on top of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from mtstore import sqlfiles
+from mtstore.errors import StoreError, StoreLockedError, StoreMovedError, StoreNotFoundError
+from mtstore.store import catalog, commit, staging
+from mtstore.store.database import newest_generation
+from mtstore.store.engine import Engine
+from mtstore.store.layout import Layout, new_id
+from mtstore.store.ledger import Freshness
+from mtstore.store.lock import DEFAULT_TIMEOUT_SECONDS, write_lock
+from mtstore.store.writer import Writer
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class Repository:
+    """A store that exists. `open` finds one, `create` makes one.
+
+    Attributes
+    ----------
+    layout
+        Its paths.
+    grace
+        How long retired data files and old generations are kept for readers that still use them.
+    lock_timeout_seconds
+        How long a commit waits for another writer.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        grace: timedelta = commit.DEFAULT_GRACE,
+        lock_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        memory_limit: str | None = None,
+    ) -> None:
+        self.layout = Layout(root)
+        self.grace = grace
+        self.lock_timeout_seconds = lock_timeout_seconds
+        self._engine = Engine(self.layout, memory_limit)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, create: bool = False, **options: object) -> Self:
+        """Open the store at `path`.
+
+        Raises
+        ------
+        StoreNotFoundError
+            There is none, and `create` is false.
+        StoreMovedError
+            It was made at another path, so that its views name files that are not there.
+        """
+        root = Path(path).expanduser().resolve()
+        store = cls(root, **options)  # type: ignore[arg-type]
+        if not store.layout.is_store():
+            if not create:
+                raise StoreNotFoundError(f"no store at {root}; `mtstore init {root}` makes one")
+            store._make()
+        store._recover_if_idle()
+        store._check_place()
+        return store
+
+    @property
+    def path(self) -> Path:
+        """The store's folder."""
+        return self.layout.root
+
+    def generation(self) -> int:
+        """The newest generation."""
+        generation = newest_generation(self.layout)
+        if generation is None:
+            raise StoreError(f"{self.layout.catalog}: the store has no generation; `mtstore rebuild {self.path}`")
+        return generation
+
+    def connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A DuckDB connection whose current database is the newest generation, read-only."""
+        return self._engine.connection()
+
+    def snapshot(self) -> AbstractContextManager[int]:
+        """Keep this thread's reads on one generation for the length of the block."""
+        return self._engine.pinned()
+
+    @contextmanager
+    def begin(self, purpose: str, staging_path: Path) -> Iterator[commit.Commit]:
+        """Start a commit, under the write lock."""
+        with commit.begin(
+            self.layout,
+            purpose,
+            staging_path,
+            timeout_seconds=self.lock_timeout_seconds,
+            grace=self.grace,
+        ) as change:
+            yield change
+
+    @contextmanager
+    def writer(
+        self, purpose: str, *, freshness: Freshness | None = None, run_id: str | None = None
+    ) -> Iterator[Writer]:
+        """A writer of answers; leaving the block commits what is left, an error drops what was not committed."""
+        with staging.staging_folder(self.layout) as folder:
+            writer = Writer(
+                self.layout.root,
+                folder,
+                self.begin,
+                self.connection,
+                run_id or new_id(),
+                freshness=freshness or Freshness(),
+                purpose=purpose,
+            )
+            try:
+                yield writer
+            except BaseException:
+                writer.abandon()
+                raise
+            writer.close()
+
+    def rebuild(self) -> int:
+        """Make the database file anew from `data/` and `meta/` alone; gives the new generation.
+
+        Raises
+        ------
+        StoreError
+            A data file that the log calls live is missing or damaged, or the log has holes.
+        """
+        with staging.staging_folder(self.layout) as folder, self._lock("rebuild"):
+            logged = self.layout.generations(self.layout.log)
+            if not logged:
+                raise StoreError(f"{self.layout.log}: no commit was ever logged; nothing to rebuild from")
+            return catalog.rebuild(self.layout, folder)
+
+    def close(self) -> None:
+        """Let go of the database file."""
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    def _lock(self, purpose: str) -> AbstractContextManager[None]:
+        return write_lock(self.layout.lock, purpose, self.lock_timeout_seconds)
+
+    def _make(self) -> None:
+        root = self.layout.root
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            raise StoreError(f"{root} is not an empty folder; a new store needs a path of its own")
+        root.mkdir(parents=True, exist_ok=True)
+        for folder in (self.layout.tmp, self.layout.catalog, self.layout.public, root / "data", self.layout.log):
+            folder.mkdir(parents=True, exist_ok=True)
+        with staging.staging_folder(self.layout) as folder, self.begin("init", folder) as change:
+            change.finish(even_if_empty=True)
+
+    def _recover_if_idle(self) -> None:
+        """Finish what a crash left, unless somebody is writing just now, who then does it."""
+        if not catalog.needs_recovery(self.layout):
+            return
+        try:
+            with write_lock(self.layout.lock, "recover", 0.0):
+                catalog.recover(self.layout)
+        except StoreLockedError:
+            return
+
+    def _check_place(self) -> None:
+        with self.connection() as connection:
+            row = connection.execute(sqlfiles.load("queries/store_info")).fetchone()
+        made_at = row[2] if row else None
+        if made_at != str(self.path):
+            raise StoreMovedError(
+                f"the store at {self.path} was made at {made_at}, and its views name files there; "
+                f"`mtstore rebuild {self.path}` writes them anew for this place"
+            )

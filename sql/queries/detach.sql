@@ -1,0 +1,2 @@
+-- Let go of a generation that nobody reads any more.
+DETACH {{alias}}
