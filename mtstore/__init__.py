@@ -1,1 +1,65 @@
-"""mtstore."""
+"""mtstore: a SQL-backed analytical store for the market data of many tickers, and the query layer over it.
+
+    import mtstore
+    store = mtstore.open("market", create=True)
+    store.ingest("flatfiles/us_stocks_sip/minute_aggs_v1")
+    store.sql("FROM bars LIMIT 5").to_pandas()
+
+Importing this package loads none of DuckDB, pandas or the vendors' clients; each is loaded where it is first used.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from mtstore import errors
+from mtstore.errors import MtstoreError
+
+if TYPE_CHECKING:
+    from mtstore.facade import Store
+
+__version__ = "0.1.0"
+
+_LAZY = {"Store": "mtstore.facade"}
+
+__all__ = ["MtstoreError", "Store", "__version__", "errors", "open"]
+
+
+def open(path: str | os.PathLike[str], *, create: bool = False, **options: Any) -> Store:
+    """Open the store in the folder `path`.
+
+    Parameters
+    ----------
+    path
+        The store's folder.
+    create
+        Make an empty store if there is none.
+    **options
+        `grace` (timedelta; how long retired files are kept for readers, default 7 days), `lock_timeout_seconds` (how
+        long a commit waits for another writer, default 60), `memory_limit` (DuckDB's, such as '2GB').
+
+    Raises
+    ------
+    StoreNotFoundError
+        There is no store, and `create` is false.
+    StoreMovedError
+        The store was made at another path.
+    StoreFormatError
+        It was made by a version with another format.
+    """
+    from mtstore.facade import open_store
+
+    return open_store(path, create=create, **options)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'mtstore' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

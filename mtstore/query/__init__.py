@@ -1,0 +1,1 @@
+"""Questions to a store: statements, series, aligned tables; their meaning stands in `sql/`."""

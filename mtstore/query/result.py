@@ -1,0 +1,96 @@
+"""An answer that is computed when it is asked for, in the shape that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mtstore.errors import QueryError, SnapshotExpiredError
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from mtstore.store.repository import Repository
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+
+class Result:
+    """A statement over the store's newest generation; nothing runs before one of the `to_…` methods is called.
+
+    Instants are TIMESTAMPTZ in UTC; prices are in quote currency.
+    """
+
+    def __init__(self, store: Repository, statement: str, parameters: Parameters = None) -> None:
+        self._store = store
+        self._statement = statement
+        self._parameters = parameters
+
+    def to_arrow(self) -> pa.Table:
+        """As an Arrow table.
+
+        Raises
+        ------
+        QueryError
+            DuckDB refused the statement; its text is the message.
+        SnapshotExpiredError
+            A data file of the generation is gone: the reader outlived the grace period.
+        """
+        with self._relation() as relation:
+            return relation.to_arrow_table()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """As a pandas DataFrame; errors as in `to_arrow`."""
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> pl.DataFrame:
+        """As a polars DataFrame (polars is not a dependency of mtstore); errors as in `to_arrow`."""
+        import polars as pl
+
+        frame = pl.from_arrow(self.to_arrow())
+        if not isinstance(frame, pl.DataFrame):
+            raise TypeError(f"polars made {type(frame).__name__} of a table")
+        return frame
+
+    def to_numpy(self) -> dict[str, np.ndarray]:
+        """As one array per column, NULL as NaN; errors as in `to_arrow`."""
+        table = self.to_arrow()
+        return {name: table[name].to_numpy() for name in table.column_names}
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """As rows of Python values; errors as in `to_arrow`."""
+        table = self.to_arrow()
+        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+    def __repr__(self) -> str:
+        return f"Result({self._statement.strip()!r})"
+
+    @contextmanager
+    def _relation(self) -> Iterator[duckdb.DuckDBPyRelation]:
+        with self._store.connection() as connection, mapped_errors():
+            relation = connection.sql(self._statement, params=self._parameters)  # type: ignore[arg-type]
+            if relation is None:
+                raise QueryError(f"the statement gives no rows: {self._statement.strip()[:200]}")
+            yield relation
+
+
+@contextmanager
+def mapped_errors() -> Iterator[None]:
+    """DuckDB's errors as ours: the one place where they are told apart."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.IOException as error:
+        if "No files found" in str(error) or "Cannot open file" in str(error):
+            raise SnapshotExpiredError(
+                f"a data file of this generation is gone, its grace period is over; read the newest one: {error}"
+            ) from error
+        raise QueryError(str(error)) from error
+    except duckdb.Error as error:
+        raise QueryError(str(error)) from error

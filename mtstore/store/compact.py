@@ -1,0 +1,86 @@
+"""Compaction: the files of a partition merged into one, at will; ingest itself merges only beyond the limit."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mtstore import sqlfiles
+from mtstore.rangesets import normalise
+from mtstore.store import datafile, fold
+from mtstore.store.datafile import DataFile, Provenance
+from mtstore.store.layout import Partition, new_id
+from mtstore.store.staging import staging_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+
+    from mtstore.store.commit import Commit
+    from mtstore.store.repository import Repository
+
+PARTITIONS_PER_COMMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """What a compaction did."""
+
+    partitions: int
+    files_before: int
+    files_after: int
+
+
+def compact(store: Repository, tickers: Collection[str] | None = None) -> Compaction:
+    """Merge every partition (of some tickers) that holds more than one file into a single one.
+
+    Rows do not change, so neither does the coverage; the merged files stay readable for the grace period.
+    """
+    with store.connection() as connection:
+        scattered = [partition for partition, files in _by_partition(connection, tickers).items() if len(files) > 1]
+    before = 0
+    for start in range(0, len(scattered), PARTITIONS_PER_COMMIT):
+        lot = scattered[start : start + PARTITIONS_PER_COMMIT]
+        with staging_folder(store.layout) as folder, store.begin("compact", folder) as commit:
+            for partition, files in commit.live_files(lot).items():
+                before += len(files)
+                _merge(store.layout.root, folder, commit, partition, files)
+            commit.finish()
+    return Compaction(len(scattered), before, len(scattered))
+
+
+def _merge(root: Path, folder: Path, commit: Commit, partition: Partition, files: list[DataFile]) -> None:
+    footers = [datafile.read_footer(root, file.path)[1] for file in files]
+    newest = max(files, key=lambda file: file.written_at_us)
+    origin = footers[files.index(newest)]
+    merged = datafile.write(
+        datafile.read_bars(root, [file.path for file in files]),
+        partition,
+        folder,
+        day_tz=newest.day_tz,
+        written_at_us=time.time_ns() // 1_000,
+        provenance=Provenance(
+            origin.provider,
+            origin.dataset,
+            f"compact-{new_id()}",
+            origin.request,
+            normalise(bounds for footer in footers for bounds in footer.covers),
+        ),
+    )
+    commit.retire(files)
+    commit.add_file(folder / f"{merged.file_id}.parquet", merged)
+
+
+def _by_partition(
+    connection: duckdb.DuckDBPyConnection, tickers: Collection[str] | None
+) -> dict[Partition, list[DataFile]]:
+    found: dict[Partition, list[DataFile]] = defaultdict(list)
+    parameters = {"tickers": sorted(tickers) if tickers is not None else None}
+    for row in fold.fetch_rows(connection, sqlfiles.load("queries/live_files"), parameters):
+        file = DataFile(**row)
+        found[file.partition].append(file)
+    return found
