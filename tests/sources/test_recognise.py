@@ -1,0 +1,166 @@
+"""What files are taken for, and which files a folder or glob means."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from mtstore.errors import BrokenFileError, IngestError, InputError, UnrecognisedFileError
+from mtstore.sources.recognise import expand_paths, recognise
+from mtstore.sources.synthetic import SyntheticMarket
+
+POLYGON = b"ticker,volume,open,close,high,low,window_start,transactions\nAAA,1,1,1,1,1,1700000000000000000,1\n"
+OWN = b"time,o,h,l,c,v\n2024-01-02 09:30,1,1,1,1,1\n"
+
+
+@pytest.fixture(scope="module")
+def dbn(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("dbn") / "x.dbn"
+    return SyntheticMarket(1).write_dbn(path, "2024-03-01", "2024-03-01").read_bytes()
+
+
+def parquet(path: Path) -> bytes:
+    pq.write_table(pa.table({"time": [1, 2]}), path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["2024-01-02.csv.gz", "no-suffix", "data.bin"])
+def test_gzipped_flat_files_are_told_by_their_header(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(POLYGON))
+    assert recognise(tmp_path / name) == "polygon-flatfile"
+
+
+def test_a_flat_file_may_be_unpacked_and_in_another_column_order(tmp_path: Path) -> None:
+    path = tmp_path / "2024-01-02.csv"
+    path.write_bytes(b"window_start,ticker,low,high,open,close,transactions,volume\n")
+    assert recognise(path) == "polygon-flatfile"
+
+
+@pytest.mark.parametrize("content", [OWN, OWN.replace(b",", b";"), OWN.replace(b",", b"\t"), b"\xef\xbb\xbf" + OWN])
+def test_other_csv_is_csv(tmp_path: Path, content: bytes) -> None:
+    for name, packed in (("own.csv", content), ("own.csv.gz", gzip.compress(content)), ("own", content)):
+        (tmp_path / name).write_bytes(packed)
+        assert recognise(tmp_path / name) == "csv"
+
+
+def test_dbn_is_told_through_zstd(tmp_path: Path, dbn: bytes) -> None:
+    for name, content in (
+        ("a.dbn", dbn),
+        ("b.dbn.zst", zstandard.compress(dbn)),
+        ("c", dbn),
+        ("d.zst", zstandard.compress(dbn)),
+    ):
+        (tmp_path / name).write_bytes(content)
+        assert recognise(tmp_path / name) == "dbn"
+
+
+def test_parquet_is_told_by_both_ends(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    content = parquet(path)
+    assert recognise(path) == "parquet"
+    path.write_bytes(content[:-1])
+    with pytest.raises(BrokenFileError, match=f"cut off at byte {len(content) - 1}"):
+        recognise(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.csv.gz", POLYGON, "not what its name says: it holds uncompressed CSV"),
+        ("x.csv", gzip.compress(POLYGON), "it holds gzipped CSV"),
+        ("x.dbn", POLYGON, "it holds uncompressed CSV"),
+        ("x.dbn.zst", gzip.compress(POLYGON), "it holds gzipped CSV"),
+        ("x.parquet", OWN, "it holds uncompressed CSV"),
+        ("x.csv.gz", b"<?xml version='1.0'?><Error/>", "no known format.*<\\?xml"),
+        ("x.csv", b'{"status": "ERROR"}\n', "no known format"),
+        ("x.csv", b"\x00\x01\x02\x03", "no known format"),
+        ("x.csv", b"one column\n1\n", "no known format"),
+        ("x.csv.gz", b"", "the file is empty"),
+        ("x.zst", zstandard.compress(OWN), "zstd data that begins with b'time,o"),
+    ],
+)
+def test_what_was_found_is_said(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UnrecognisedFileError, match=message):
+        recognise(path)
+
+
+def test_dbn_under_another_name_is_refused(tmp_path: Path, dbn: bytes) -> None:
+    (tmp_path / "x.csv").write_bytes(dbn)
+    with pytest.raises(UnrecognisedFileError, match="it holds uncompressed DBN"):
+        recognise(tmp_path / "x.csv")
+
+
+def test_a_beginning_that_tells_nothing_is_broken(tmp_path: Path, dbn: bytes) -> None:
+    for name, content in (("x.csv.gz", gzip.compress(POLYGON)), ("x.dbn.zst", zstandard.compress(dbn))):
+        for length in range(1, 20):
+            (tmp_path / name).write_bytes(content[:length])
+            with pytest.raises(IngestError, match=name):
+                recognise(tmp_path / name)
+
+
+def test_a_flat_file_that_is_cut_further_on_is_still_a_flat_file(tmp_path: Path) -> None:
+    content = gzip.compress(POLYGON * 10_000, compresslevel=0)
+    (tmp_path / "x.csv.gz").write_bytes(content[: len(content) // 2])
+    assert recognise(tmp_path / "x.csv.gz") == "polygon-flatfile"
+    (tmp_path / "x.csv.gz").write_bytes(content[:1000])
+    assert recognise(tmp_path / "x.csv.gz") == "polygon-flatfile"
+
+
+def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        recognise(tmp_path / "missing")
+    with pytest.raises(InputError, match="is no file"):
+        recognise(tmp_path)
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+
+
+def test_folders_and_globs_are_expanded_in_a_fixed_order(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        "b/2.csv",
+        "b/10.csv",
+        "b/1.csv",
+        "a/z.dbn",
+        "b/.hidden.csv",
+        "b/.git/x.csv",
+        "b/manifest.json",
+        "b/1.csv.part",
+    )
+
+    def names(*paths: str) -> list[str]:
+        return [str(path.relative_to(tmp_path)) for path in expand_paths(tmp_path / path for path in paths)]
+
+    assert names(".") == ["a/z.dbn", "b/1.csv", "b/10.csv", "b/2.csv"]
+    assert names("b", "a") == ["b/1.csv", "b/10.csv", "b/2.csv", "a/z.dbn"]
+    assert names("b/1*.csv") == ["b/1.csv", "b/10.csv"]
+    assert names("**/*.csv") == ["b/1.csv", "b/10.csv", "b/2.csv"]
+    assert names("?") == ["a/z.dbn", "b/1.csv", "b/10.csv", "b/2.csv"]
+    assert names("b/2.csv", "b", "b/./2.csv") == ["b/2.csv", "b/1.csv", "b/10.csv"]
+    assert names("b/manifest.json") == ["b/manifest.json"]
+
+
+def test_a_name_with_brackets_is_a_file_first(tmp_path: Path) -> None:
+    touch(tmp_path, "data[1].csv")
+    assert expand_paths([tmp_path / "data[1].csv"]) == [tmp_path / "data[1].csv"]
+
+
+def test_nothing_found_is_an_error_that_names_the_path(tmp_path: Path) -> None:
+    touch(tmp_path, "bars.csv", "empty/.hidden")
+    with pytest.raises(InputError, match=r"bar\.csv: there is no such file or folder; did you mean 'bars\.csv'"):
+        expand_paths([tmp_path / "bar.csv"])
+    with pytest.raises(InputError, match="no file matches"):
+        expand_paths([tmp_path / "*.dbn"])
+    with pytest.raises(InputError, match="no data file in this folder"):
+        expand_paths([tmp_path / "empty"])
