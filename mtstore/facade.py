@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 class Store(Repository):
     """A store of many tickers' market data; `mtstore.open` gives one.
 
-    Bars are stored raw, in UTC, labelled by their open; what is done with them is defined by the SQL in `sql/`, and every
-    method here says which.
+    Bars are stored raw, in UTC, labelled by their open; what is done with them is defined by the SQL in `sql/`.
     """
 
     def sql(self, query: str, params: Parameters = None) -> Result:

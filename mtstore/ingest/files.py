@@ -77,9 +77,9 @@ def ingest_files(
         Another process wrote for longer than the timeout.
     """
     began = time.monotonic()
-    paths = [Path(path) for path in paths]
-    run = start_run("ingest", {"paths": [str(path) for path in paths], "tickers": sorted(tickers or ())})
-    opened, outcomes = open_inputs(paths, InputOptions(format, source, schema, mapping, covers), progress)
+    wanted = [Path(path) for path in paths]
+    run = start_run("ingest", {"paths": [str(path) for path in wanted], "tickers": sorted(tickers or ())})
+    opened, outcomes = open_inputs(wanted, InputOptions(format, source, schema, mapping, covers), progress)
     report = IngestReport(run_id=run.run_id, files=outcomes)
     fresh = _not_known(store, _well_bound(store, opened, report), tickers, report)
     with store.writer("ingest", run_id=run.run_id) as writer:

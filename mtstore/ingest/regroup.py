@@ -1,8 +1,8 @@
 """Regrouping: rows arrive by time or by file, all tickers mixed, and leave by ticker, whatever their number.
 
 An external sort that needs no merge: each batch is grouped by ticker with a stable sort of small integers and spilled
-as an Arrow IPC file; a ticker's rows are its slices of those files, in order of arrival. Vendors deliver in time order, so
-what comes out is sorted already, or nearly so. Memory holds one batch, whatever the size of the input.
+as an Arrow IPC file; a ticker's rows are its slices of those files, in order of arrival. Vendors deliver in time order,
+so what comes out is sorted already, or nearly so. Memory holds one batch, whatever the size of the input.
 """
 
 from __future__ import annotations

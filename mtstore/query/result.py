@@ -73,7 +73,7 @@ class Result:
     @contextmanager
     def _relation(self) -> Iterator[duckdb.DuckDBPyRelation]:
         with self._store.connection() as connection, mapped_errors():
-            relation = connection.sql(self._statement, params=self._parameters)  # type: ignore[arg-type]
+            relation = connection.sql(self._statement, params=self._parameters)
             if relation is None:
                 raise QueryError(f"the statement gives no rows: {self._statement.strip()[:200]}")
             yield relation

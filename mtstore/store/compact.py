@@ -41,7 +41,8 @@ def compact(store: Repository, tickers: Collection[str] | None = None) -> Compac
     Rows do not change, so neither does the coverage; the merged files stay readable for the grace period.
     """
     with store.connection() as connection:
-        scattered = [partition for partition, files in _by_partition(connection, tickers).items() if len(files) > 1]
+        found = _by_partition(connection, tickers)
+    scattered = [partition for partition, files in found.items() if len(files) > 1]
     before = 0
     for start in range(0, len(scattered), PARTITIONS_PER_COMMIT):
         lot = scattered[start : start + PARTITIONS_PER_COMMIT]
