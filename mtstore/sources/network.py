@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, NoReturn, TypeVar
 
@@ -166,7 +166,7 @@ class Caller:
                 self._source,
                 errand,
                 attempt,
-                self._secret.redact(_headline(failure)),
+                _headline(failure),
                 wait,
                 extra=self._context(errand, attempt, failure),
             )
@@ -200,7 +200,9 @@ class Caller:
             except self._foreign as error:
                 failure = self._classify(error)
             seconds = time.monotonic() - began
-        if failure is None:
+        if failure is not None:
+            failure = self._scrub(failure)
+        else:
             logger.debug(
                 "%s: %s: attempt %d answered in %.2f s",
                 self._source,
@@ -230,7 +232,17 @@ class Caller:
             asked = f"; the vendor asks to wait {failure.retry_after_seconds:g} s"
         request = f" (request id {failure.request_id})" if failure.request_id else ""
         sentence = f"{self._source}: {errand}: {_headline(failure)}{request}{asked}"
-        return self._secret.redact(sentence if attempts == 1 else f"{sentence}, {tried}")
+        return sentence if attempts == 1 else f"{sentence}, {tried}"
+
+    def _scrub(self, failure: Failure) -> Failure:
+        """The failure without the key, should the vendor have repeated it."""
+        redact = self._secret.redact
+        return replace(
+            failure,
+            message=redact(failure.message),
+            request_id=failure.request_id and redact(failure.request_id),
+            code=failure.code and redact(failure.code),
+        )
 
     def _cause(self, failure: Failure) -> BaseException | None:
         """What the failure is chained to: the client's own exception, unless its text holds the key."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -273,8 +274,8 @@ class PolygonSource:
     def _clipped(self, checked: Checked, answered: TimeRange, errand: Errand) -> tuple[TimeRange | None, str | None]:
         """The beginning of the range if the vendor left it out without a word, as plans with a limited history do.
 
-        The bars begin suspiciously late: then the beginning alone is asked for. A plan that does not hold it says so
-        with 403; otherwise there was nothing to say.
+        The bars begin suspiciously late: then the first day alone is asked for. A plan that does not hold it says so
+        with 403, which it does only for ranges that lie wholly before its history; otherwise there was nothing to say.
         """
         import pyarrow.compute as pc
 
@@ -286,8 +287,9 @@ class PolygonSource:
         if begins - answered.start_us < max(_SUSPICIOUS_GAP_US, 2 * step_us(schema)):
             return None, None
         gap = TimeRange(answered.start_us, begins)
-        span, bounds = _span(schema), self._bounds(ticker, schema, gap)
-        probe = Errand("bars", schema=schema, tickers=(ticker,), range=gap, cancel=errand.cancel, tally=errand.tally)
+        first_day = TimeRange(gap.start_us, gap.start_us + US_PER_DAY)
+        span, bounds = _span(schema), self._bounds(ticker, schema, first_day)
+        probe = replace(errand, range=first_day)
 
         def ask(client: Any) -> Page:
             response = client.list_aggs(

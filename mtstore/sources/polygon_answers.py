@@ -186,7 +186,7 @@ def _number(value: Any) -> float | None:
 
 def _whole(value: Any) -> int | None:
     number = _number(value)
-    return int(number) if number is not None and math.isfinite(number) and number == int(number) else None
+    return int(number) if number is not None and abs(number) < _NO_TIME_US and number == int(number) else None
 
 
 def _text(value: Any) -> str | None:

@@ -1,0 +1,47 @@
+"""Servers on this machine and sources that talk to them, quick to give up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from servers.polygon import KEY as POLYGON_KEY
+from servers.polygon import PolygonServer
+
+from mtstore.sources.network_settings import NetworkSettings, RetryPolicy, Secret
+from mtstore.sources.polygon import PolygonSource
+
+QUICK = RetryPolicy(
+    max_attempts=4, backoff_seconds=0.01, max_backoff_seconds=0.05, rate_limit_seconds=0.02, total_seconds=5
+)
+NOW = datetime(2024, 6, 1, tzinfo=UTC).timestamp()
+
+
+@pytest.fixture(autouse=True)
+def _no_keys_or_proxies(monkeypatch):
+    for name in ("POLYGON_API_KEY", "MASSIVE_API_KEY", "DATABENTO_API_KEY", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def polygon():
+    with PolygonServer() as server:
+        yield server
+
+
+@pytest.fixture
+def polygon_source(polygon):
+    def make(*, now: float = NOW, **changes) -> PolygonSource:
+        known = {
+            "source": "polygon",
+            "provider": "polygon",
+            "api_key": Secret(POLYGON_KEY),
+            "base_url": polygon.url,
+            "timeout_seconds": 2.0,
+            "retry": QUICK,
+        }
+        return PolygonSource(NetworkSettings(**{**known, **changes}), clock=lambda: now)
+
+    return make
