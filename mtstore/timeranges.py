@@ -27,9 +27,7 @@ _DATETIME = re.compile(
     r"(?:\.(?P<fraction>[0-9]{1,9}))?\s?(?P<offset>Z|[+-][0-9]{2}(?::?[0-9]{2})?)?\Z",
     re.IGNORECASE,
 )
-_VALID_BOUNDS = (
-    "a date '2023-01-31', a time '2023-01-31 09:30', an instant '2023-01-31T09:30:00-05:00', or None"
-)
+_VALID_BOUNDS = "a date '2023-01-31', a time '2023-01-31 09:30', an instant '2023-01-31T09:30:00-05:00', or None"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # A session may open the evening before its date, and its zone may lie half a day from UTC on either side.
@@ -174,9 +172,7 @@ def _to_instant(which: str, moment: datetime, nanoseconds: int, zone: ZoneInfo) 
     The fraction is rounded up to a microsecond: bars open on whole ones, so none changes sides.
     """
     try:
-        aware = (
-            moment if moment.utcoffset() is not None else _localize(which, moment.replace(tzinfo=None), zone)
-        )
+        aware = moment if moment.utcoffset() is not None else _localize(which, moment.replace(tzinfo=None), zone)
         return aware.astimezone(UTC) + timedelta(microseconds=-(-nanoseconds // 1_000))
     except OverflowError as error:
         raise RangeError(f"{which} {moment.isoformat()} lies outside of the years 1 to 9999") from error
@@ -190,8 +186,7 @@ def _localize(which: str, wall: datetime, zone: tzinfo) -> datetime:
     if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0) != wall:
         raise RangeError(f"{which} {wall} does not exist in {zone}: clocks skip it; give it with an offset")
     raise RangeError(
-        f"{which} {wall} happens twice in {zone}; give it with an offset: "
-        f"{first.isoformat()} or {second.isoformat()}"
+        f"{which} {wall} happens twice in {zone}; give it with an offset: {first.isoformat()} or {second.isoformat()}"
     )
 
 

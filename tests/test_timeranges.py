@@ -113,9 +113,7 @@ def test_a_wall_time_that_clocks_skip_is_refused(value):
         parse_bounds(None, value, tz=NEW_YORK)
 
 
-@pytest.mark.parametrize(
-    "text", ["2023-03-12 01:59:59", "2023-03-12 03:00", "2023-11-05 00:59", "2023-11-05 02:00"]
-)
+@pytest.mark.parametrize("text", ["2023-03-12 01:59:59", "2023-03-12 03:00", "2023-11-05 00:59", "2023-11-05 02:00"])
 def test_wall_times_beside_a_change_of_clocks_are_plain(text):
     start = parse_bounds(text, None, tz=NEW_YORK).start
     assert start.astimezone(ZoneInfo(NEW_YORK)).replace(tzinfo=None) == datetime.fromisoformat(text)
@@ -229,9 +227,7 @@ def test_an_unknown_zone_names_the_nearest(name, nearest):
         parse_zone(name)
 
 
-@pytest.mark.parametrize(
-    "name", ["", "../../etc/passwd", "/etc/localtime", "America", "localtime", "\0", "Q" * 300]
-)
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "/etc/localtime", "America", "localtime", "\0", "Q" * 300])
 def test_a_name_that_is_no_zone_is_refused_before_any_file_is_opened(name):
     with pytest.raises(InputError, match="unknown time zone"):
         parse_zone(name)

@@ -107,7 +107,7 @@ class NetworkSource(Section):
 
     max_concurrency: int = Field(default=4, ge=1, le=100, description="Requests under way at the same time.")
     timeout_seconds: float = Field(
-        default=60, gt=0, description="Longest silence of the vendor before a request is retried."
+        default=30, gt=0, description="Longest silence of the vendor before a request is retried."
     )
     requests_per_minute: float | None = Field(
         default=None, gt=0, description="The vendor's rate limit; null for none. Polygon's free plan allows 5."
