@@ -37,7 +37,7 @@ def _text(name: str) -> str:
     return (sql_root() / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def load(name: str, **values: Sql) -> Sql:
+def load(name: str, /, **values: Sql) -> Sql:
     """The text of `sql/<name>.sql` with its placeholders filled in.
 
     A placeholder without a value, and a value without a placeholder, is a KeyError: both are mistakes of ours.
