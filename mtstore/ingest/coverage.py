@@ -6,7 +6,7 @@ Every function here is pure. Times are microseconds since the epoch, UTC; ranges
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
@@ -17,6 +17,8 @@ from mtstore.rangesets import Ranges, bridge, clamp, intersect, normalise, subtr
 
 FRESH_RESULTS: frozenset[Result] = frozenset({"complete", "empty"})
 """The results that say all about their range; the others are asked for again."""
+
+PARTIAL_RETRY_US = US_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,12 @@ class LedgerRow:
     reason: str | None = None
 
     def is_fresh(self, now_us: int) -> bool:
-        """Whether the row answers for its ranges at `now_us`, so that nobody need ask again."""
+        """Whether nobody need ask again at `now_us`.
+
+        A partial answer is asked for again after a day: at once, the vendor would only say the same.
+        """
+        if self.result == "partial":
+            return now_us < self.fetched_at_us + PARTIAL_RETRY_US
         if self.result not in FRESH_RESULTS:
             return False
         return self.fresh_until_us is None or now_us < self.fresh_until_us
@@ -108,7 +115,7 @@ def plan(
     rows: Iterable[LedgerRow],
     *,
     now_us: int,
-    request_key: str | None = None,
+    request_keys: Collection[str | None] = (None,),
     closed: Iterable[TimeRange] = (),
     available_end_us: int | None = None,
     refresh_all: bool = False,
@@ -123,8 +130,9 @@ def plan(
         The ledger's rows for the ticker, source and schema.
     now_us
         The instant at which freshness is judged.
-    request_key
-        The digest of today's request parameters. A row of another key is not fresh; a row without one (a file) is.
+    request_keys
+        The digests of request parameters whose answers are as good as today's: today's own, and those of files. A row
+        of another key is not fresh, so that a changed configuration misses instead of lying.
     closed
         Days on which the ticker's *configured* calendar has no session. They are not asked for, except where they lie
         between two ranges that are: one request over a weekend is better than two around it.
@@ -141,7 +149,7 @@ def plan(
         fresh = normalise(
             segment.range
             for segment in segments
-            if segment.row.is_fresh(now_us) and segment.row.request_key in (None, request_key)
+            if segment.row.is_fresh(now_us) and segment.row.request_key in request_keys
         )
     answered = normalise(segment.range for segment in segments if segment.row.result != "failed")
     shut = intersect(closed, answerable)

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mtstore.bars import VALUE_COLUMNS, Result, TimeRange, arrow_schema, is_daily, step_us
-from mtstore.sources.bar_grid import day_opens_us
+from mtstore.bars import PRICE_COLUMNS, VALUE_COLUMNS, Result, TimeRange, arrow_schema, is_daily, step_us
+from mtstore.rangesets import Ranges, normalise
+from mtstore.sources.bar_grid import ceil_us, day_opens_us
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,24 +29,40 @@ _EARLIEST_US = -9_000_000_000_000_000
 _LATEST_US = 9_000_000_000_000_000
 
 
+# Reasons that put the whole answer in doubt; the others only the bar that they are about.
+_OUTSIDE = "outside of the asked range"
+_NO_TIME = "no usable time"
+_FOREIGN = "bar of another ticker"
+_OFF_GRID = "opens off the grid"
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """An answer's rows, told apart.
 
-    `bars` has the columns of `arrow_schema()`, sorted and unique; `quarantined` those plus `reason` and `origin`, or is
-    None; `repeated` counts rows that came more than once with equal values, which is harmless.
+    Attributes
+    ----------
+    bars
+        The columns of `arrow_schema()`, sorted and unique.
+    quarantined
+        Those columns plus `reason` and `origin`; None if there is no such row.
+    doubtful
+        The slots of bars that were quarantined: the answer does not speak for them.
+    repeated
+        How many rows came more than once with equal values, which is harmless.
     """
 
     bars: pa.Table
     quarantined: pa.Table | None = None
+    doubtful: Ranges = ()
     repeated: int = 0
 
     @property
     def result(self) -> Result:
-        """What an answer with these rows amounts to."""
-        if self.quarantined is None:
-            return "complete" if self.bars.num_rows else "empty"
-        return "partial" if self.bars.num_rows else "quarantined"
+        """What an answer with these rows amounts to; 'partial' if it must be doubted as a whole."""
+        if self.quarantined is not None and not self.doubtful:
+            return "partial" if self.bars.num_rows else "quarantined"
+        return "complete" if self.bars.num_rows else "empty"
 
     @property
     def reason(self) -> str | None:
@@ -71,6 +88,7 @@ def check_rows(
     day_tz: str,
     origin: str,
     allows_negative_prices: bool = False,
+    allows_missing_prices: bool = False,
     foreign_ticker: Sequence[str | None] | None = None,
 ) -> Checked:
     """Tell the rows that may be stored from those that may not.
@@ -86,6 +104,8 @@ def check_rows(
         The request, for the quarantined rows.
     allows_negative_prices
         Futures and indices may be at or below zero.
+    allows_missing_prices
+        Databento has a word for an undefined price; such bars are stored with NULL.
     foreign_ticker
         For each row the ticker it is for, if that is another one than was asked for.
     """
@@ -100,47 +120,74 @@ def check_rows(
 
     if foreign_ticker is not None:
         for ticker in sorted({name for name in foreign_ticker if name is not None}):
-            mark(np.array([name == ticker for name in foreign_ticker]), f"bar of another ticker, {ticker}")
-    for bad, reason in _violations(ts, values, schema, asked, day_tz, allows_negative_prices):
+            mark(np.array([name == ticker for name in foreign_ticker]), f"{_FOREIGN}, {ticker}")
+    for bad, reason in _misplaced(ts, schema, asked, day_tz):
         mark(bad, reason)
+    for bad, reason in _impossible(values):
+        mark(bad, reason)
+    prices = [values[name] for name in PRICE_COLUMNS]
+    if not allows_missing_prices:
+        mark(_any_of([np.isnan(price) for price in prices]), "a price is missing")
+    if not allows_negative_prices:
+        mark(_any_of([price <= 0 for price in prices]), "a price is not positive")
     accepted = np.flatnonzero(reasons == None)  # noqa: E711
     kept, repeated = _newest_of_each(ts, values, accepted, reasons)
     return Checked(
         bars=_bars(ts, values, kept),
         quarantined=_quarantined(ts, values, reasons, origin, asked),
+        doubtful=_doubtful(ts, reasons, schema, day_tz),
         repeated=repeated,
     )
 
 
-def _violations(  # noqa: PLR0917 - the six facts of a row check
-    ts: Ints, values: Mapping[str, Floats], schema: str, asked: TimeRange, day_tz: str, allows_negative: bool
-) -> list[tuple[Bools, str]]:
+def _doubtful(ts: Ints, reasons: Any, schema: str, day_tz: str) -> Ranges:
+    """The slots of quarantined bars; none if some reason puts more in doubt than its own bar."""
     import numpy as np
 
-    prices = np.stack([values[name] for name in ("open", "high", "low", "close")])
-    opens, highs, lows, closes = prices
-    volume, vwap, transactions = values["volume"], values["vwap"], values["transactions"]
+    rows = np.flatnonzero(reasons != None)  # noqa: E711
+    if any(str(reason).startswith((_OUTSIDE, _NO_TIME, _FOREIGN, _OFF_GRID)) for reason in set(reasons[rows])):
+        return ()
+    opens = {int(at) for at in ts[rows]}
+    return normalise(TimeRange(at, ceil_us(at + 1, schema, day_tz)) for at in opens)
+
+
+def _misplaced(ts: Ints, schema: str, asked: TimeRange, day_tz: str) -> list[tuple[Bools, str]]:
+    import numpy as np
+
+    inside = (ts >= asked.start_us) & (ts < asked.end_us)
     if is_daily(schema):
-        off_grid = ~np.isin(ts, np.array(day_opens_us(asked, day_tz), dtype=np.int64))
-        off_grid &= (ts >= asked.start_us) & (ts < asked.end_us)
+        off_grid = inside & ~np.isin(ts, np.array(day_opens_us(asked, day_tz), dtype=np.int64))
     else:
         off_grid = ts % step_us(schema) != 0
-    found = [
-        ((ts <= _EARLIEST_US) | (ts >= _LATEST_US), "no usable time"),
-        ((ts < asked.start_us) | (ts >= asked.end_us), "outside of the asked range"),
-        (off_grid, f"opens off the grid of {schema}"),
-        (np.isnan(prices).any(axis=0), "a price is missing"),
-        (~np.isfinite(prices).all(axis=0), "a price is not finite"),
-        (highs < np.maximum(opens, closes), "high below open or close"),
-        (lows > np.minimum(opens, closes), "low above open or close"),
+    return [
+        ((ts <= _EARLIEST_US) | (ts >= _LATEST_US), _NO_TIME),
+        (~inside, _OUTSIDE),
+        (off_grid, f"{_OFF_GRID} of {schema}"),
+    ]
+
+
+def _impossible(values: Mapping[str, Floats]) -> list[tuple[Bools, str]]:
+    """Values that no market can have made; a comparison with a missing price is not one."""
+    import numpy as np
+
+    opens, highs, lows, closes = (values[name] for name in PRICE_COLUMNS)
+    volume, vwap, transactions = values["volume"], values["vwap"], values["transactions"]
+    return [
+        (_any_of([np.isinf(price) for price in (opens, highs, lows, closes)]), "a price is not finite"),
+        ((highs < opens) | (highs < closes), "high below open or close"),
+        ((lows > opens) | (lows > closes), "low above open or close"),
         (np.isnan(volume), "volume is missing"),
         (~np.isfinite(volume) | (volume < 0), "volume is negative or not finite"),
         (np.isinf(vwap), "vwap is not finite"),
         (np.isinf(transactions) | (transactions < 0), "transactions are negative or not finite"),
     ]
-    if not allows_negative:
-        found.append(((prices <= 0).any(axis=0), "a price is not positive"))
-    return found
+
+
+def _any_of(conditions: Sequence[Bools]) -> Bools:
+    import numpy as np
+
+    met: Bools = np.logical_or.reduce(conditions)
+    return met
 
 
 def _newest_of_each(ts: Ints, values: Mapping[str, Floats], accepted: Ints, reasons: Any) -> tuple[Ints, int]:

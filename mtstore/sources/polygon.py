@@ -16,6 +16,7 @@ from typing import Any
 
 from mtstore.bars import BAR_SCHEMAS, US_PER_DAY, US_PER_SECOND, Answer, SourceBinding, TimeRange, is_daily, step_us
 from mtstore.errors import SourceAnswerError, UnsupportedSchemaError
+from mtstore.rangesets import intersect, subtract
 from mtstore.sources import bar_grid, polygon_references
 from mtstore.sources.answer_checks import Checked, check_rows, empty_bars
 from mtstore.sources.network import CallFailedError, Errand
@@ -75,7 +76,7 @@ class PolygonSource:
         weeks = PAGES_PER_CHUNK * PAGE_BASE_AGGREGATES / _base_aggregates_a_week(schema, trades_always=trades_always)
         return max(1, int(weeks * 7)) * US_PER_DAY
 
-    def available_end_us(self, schema: str, ticker: str, *, cancel: threading.Event | None = None) -> int:
+    def last_closed_us(self, schema: str, ticker: str) -> int:
         """The close of the last bar that is surely published."""
         lag_us = round(self.settings.publishing_lag_seconds * US_PER_SECOND)
         return bar_grid.last_closed_us(self._now_us(), schema, self.day_tz(ticker), lag_us=lag_us)
@@ -114,7 +115,8 @@ class PolygonSource:
         ------
         Answer
             One per ticker, for all of the range; two where the vendor's plan clips the beginning: a 'failed' one for
-            what was clipped. Rows that break the response contract are in `quarantined`, and the answer is 'partial'.
+            what was clipped. Rows that break the response contract are in `quarantined`; their slots are
+            `partial_ranges`, or the answer is 'partial' if it must be doubted as a whole.
 
         Raises
         ------
@@ -125,7 +127,7 @@ class PolygonSource:
         """
         _span(schema)
         for ticker in tickers:
-            end_us = min(asked.end_us, self.available_end_us(schema, ticker))
+            end_us = min(asked.end_us, self.last_closed_us(schema, ticker))
             if end_us <= asked.start_us:
                 continue
             aligned = bar_grid.align(TimeRange(asked.start_us, end_us), schema, self.day_tz(ticker))
@@ -193,7 +195,8 @@ class PolygonSource:
             binding=self.binding,
             schema=schema,
             ticker=ticker,
-            ranges=(answered,),
+            ranges=subtract((answered,), checked.doubtful),
+            partial_ranges=intersect((answered,), checked.doubtful),
             bars=checked.bars,
             result=result or checked.result,
             reason=reason or checked.reason,
@@ -318,7 +321,7 @@ def _until(checked: Checked, end_us: int) -> Checked:
     import pyarrow.compute as pc
 
     end = pa.scalar(end_us, pa.timestamp("us", tz="UTC"))
-    return Checked(checked.bars.filter(pc.less(checked.bars["ts_event"], end)), checked.quarantined, checked.repeated)
+    return replace(checked, bars=checked.bars.filter(pc.less(checked.bars["ts_event"], end)))
 
 
 def _span(schema: str) -> str:

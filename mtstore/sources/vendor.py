@@ -86,8 +86,8 @@ class VendorSource(Protocol):
         """How long a range should be that is fetched and committed at once."""
         ...
 
-    def available_end_us(self, schema: str, ticker: str, *, cancel: threading.Event | None = None) -> int:
-        """Where answers end now: the last closed bar minus the publishing lag, and what the vendor says it has."""
+    def last_closed_us(self, schema: str, ticker: str) -> int:
+        """The close of the last bar that is surely published, by the clock alone: nobody is asked."""
         ...
 
     def estimate(

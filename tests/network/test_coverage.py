@@ -76,7 +76,7 @@ def test_overlay_lets_the_newest_row_speak_and_failures_only_into_silence(rows):
 @given(ranges_st, rows_st, ranges_st, st.none() | st.integers(0, WORLD))
 def test_plan_asks_for_all_that_is_missing_and_for_nothing_that_is_fresh_and_open(asked, rows, closed, end):
     now = 10
-    plan = coverage.plan(asked, rows, now_us=now, request_key="today", closed=closed, available_end_us=end)
+    plan = coverage.plan(asked, rows, now_us=now, request_keys={None, "today"}, closed=closed, available_end_us=end)
     fresh = {
         at
         for s in coverage.overlay(rows)
@@ -97,9 +97,9 @@ def test_plan_asks_for_all_that_is_missing_and_for_nothing_that_is_fresh_and_ope
 
 @given(ranges_st, rows_st, ranges_st)
 def test_a_load_repeated_after_its_answers_were_recorded_needs_nothing(asked, rows, closed):
-    first = coverage.plan(asked, rows, now_us=10, request_key="today", closed=closed)
+    first = coverage.plan(asked, rows, now_us=10, request_keys={None, "today"}, closed=closed)
     answer = LedgerRow(first.needs, "complete", len(rows), 10, 50, "today")
-    again = coverage.plan(asked, [*rows, answer], now_us=11, request_key="today", closed=closed)
+    again = coverage.plan(asked, [*rows, answer], now_us=11, request_keys={None, "today"}, closed=closed)
     assert again.needs == ()
 
 
@@ -129,12 +129,19 @@ def test_refresh_all_asks_for_fresh_ranges_too():
     assert plan.needs == plan.stale == (TimeRange(0, 10),)
 
 
+def test_partial_answer_is_asked_for_again_after_a_day():
+    rows = [LedgerRow((TimeRange(0, 10),), "partial", 0, 100, None)]
+    asked = [TimeRange(0, 10)]
+    assert coverage.plan(asked, rows, now_us=100 + US_PER_DAY - 1).needs == ()
+    assert coverage.plan(asked, rows, now_us=100 + US_PER_DAY).stale == (TimeRange(0, 10),)
+
+
 def test_answer_to_other_parameters_is_stale_and_rows_from_files_are_not():
     rows = [
         LedgerRow((TimeRange(0, 5),), "complete", 0, 0, None, "yesterday"),
         LedgerRow((TimeRange(5, 9),), "complete", 1, 0, None, None),
     ]
-    plan = coverage.plan([TimeRange(0, 9)], rows, now_us=0, request_key="today")
+    plan = coverage.plan([TimeRange(0, 9)], rows, now_us=0, request_keys={None, "today"})
     assert plan.stale == plan.needs == (TimeRange(0, 5),)
 
 

@@ -16,6 +16,7 @@ from servers import faults
 from servers.polygon import KEY, bar, minutes
 from servers.words import span, times, us
 
+from mtstore.bars import TimeRange
 from mtstore.errors import (
     SourceAnswerError,
     SourceAuthError,
@@ -23,6 +24,7 @@ from mtstore.errors import (
     SourceRequestError,
     SourceUnavailableError,
 )
+from mtstore.rangesets import subtract
 from mtstore.sources.network_settings import RetryPolicy, Secret
 from mtstore.sources.vendor import Tally
 
@@ -363,8 +365,13 @@ def test_row_that_cannot_be_right_is_quarantined_and_the_others_are_kept(polygon
     polygon.companies["AAPL"].minutes = minutes("2024-03-04", 5)
     polygon.plan(faults.edit_rows(lambda rows: [*rows, row]))
     answer = load(polygon_source())
-    assert (answer.result, answer.bars.num_rows) == ("partial", 5)
+    assert answer.bars.num_rows == 5
     assert answer.quarantined["reason"].to_pylist() == [reason]
+    slot = TimeRange(us("2024-03-04T20:00"), us("2024-03-04T20:01"))
+    if "time" in reason or "grid" in reason:
+        assert (answer.result, answer.ranges, answer.partial_ranges) == ("partial", (DAY,), ())
+    else:
+        assert (answer.result, answer.ranges, answer.partial_ranges) == ("complete", subtract((DAY,), (slot,)), (slot,))
 
 
 def test_fractional_volume_and_missing_vwap_and_count_are_kept(polygon, polygon_source):
@@ -385,7 +392,8 @@ def test_bar_that_came_twice_with_other_values_keeps_the_later_and_quarantines_t
     polygon.companies["AAPL"].minutes = minutes("2024-03-04", 3)
     polygon.plan(faults.edit_rows(lambda rows: [{**rows[1], "v": 99.0}, *rows]))
     answer = load(polygon_source())
-    assert (answer.result, answer.bars["volume"].to_pylist()) == ("partial", [10.0] * 3)
+    assert (answer.result, answer.bars["volume"].to_pylist()) == ("complete", [10.0] * 3)
+    assert answer.partial_ranges == (span("2024-03-04T14:31", "2024-03-04T14:32"),)
     assert answer.quarantined["volume"].to_pylist() == [99.0]
 
 
