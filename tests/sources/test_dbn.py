@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tracemalloc
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -415,3 +416,17 @@ def test_a_stream_that_is_given_up_closes_its_file(tmp_path: Path) -> None:
     next(stream)
     stream.close()  # an open file would be a ResourceWarning, and those are errors here
     assert io.BytesIO(file.path.read_bytes()).read(3) == b"DBN"
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    market = SyntheticMarket(["AAA", "BBB"], seed=4, faults=Faults.none())
+    peaks = []
+    for end in ("2024-01-31", "2024-06-28"):
+        file = DbnFile(market.write_dbn(tmp_path / "x.dbn.zst", "2024-01-01", end))
+        tracemalloc.start()
+        rows = sum(batch.num_rows for batch in file.batches(chunk_rows=1_000))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert rows == file.record_count
+    assert peaks[1] < 1.5 * peaks[0]
+    assert peaks[1] < 0.5 * 56 * file.record_count

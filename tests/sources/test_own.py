@@ -1,0 +1,355 @@
+"""Files of one's own, each read by a mapping; the answers are written out by hand."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mtstore.errors import BrokenFileError, ConfigError, InputError
+from mtstore.sources.dbn import batch_schema
+from mtstore.sources.own import Mapping, OwnFile, read_mapping, table_batches
+from mtstore.sources.synthetic import SyntheticMarket
+
+PLAIN = "ticker,ts_event,open,high,low,close,volume\n"
+
+
+def rows_of(batches: Any) -> pd.DataFrame:
+    batches = list(batches)
+    assert all(batch.schema.equals(batch_schema()) for batch in batches)
+    return pa.Table.from_batches(batches, schema=batch_schema()).to_pandas()
+
+
+def read_csv(tmp_path: Path, text: str, mapping: Mapping, **options: Any) -> pd.DataFrame:
+    (tmp_path / "own.csv").write_text(text, encoding="utf-8")
+    return rows_of(OwnFile(tmp_path / "own.csv", mapping, "csv").batches(**options))
+
+
+def read_times(tmp_path: Path, times: list[str], **settings: Any) -> list[str]:
+    text = PLAIN + "".join(f'AAA,"{time}",1,2,1,2,10\n' for time in times)
+    stamps = read_csv(tmp_path, text, Mapping(**({"schema": "ohlcv-1m"} | settings))).ts_event
+    return [stamp.isoformat() for stamp in stamps]
+
+
+def test_a_csv_of_our_own_names_needs_no_columns(tmp_path: Path) -> None:
+    text = PLAIN + "NA,2024-01-02T14:30:00Z,1.5,2.25,1,2,10.5\n001,2024-01-02T14:31:00Z,2,2,2,2,\n"
+    rows = read_csv(tmp_path, text, Mapping("ohlcv-1m"))
+    assert rows.ticker.tolist() == ["NA", "001"]
+    assert rows.ts_event.tolist() == [pd.Timestamp("2024-01-02 14:30Z"), pd.Timestamp("2024-01-02 14:31Z")]
+    assert rows[["open", "high", "low", "close"]].to_numpy().tolist() == [[1.5, 2.25, 1, 2], [2, 2, 2, 2]]
+    assert rows.volume.fillna(-1).tolist() == [10.5, -1]
+    assert rows[["vwap", "transactions", "publisher_id"]].isna().all(axis=None)
+
+
+def test_columns_are_mapped_and_the_others_ignored(tmp_path: Path) -> None:
+    text = "noise;t;o;h;l;c;v;w;n\nx,y;1704205800000;1;4;0.5;2;10;1.25;3\n"
+    columns = {
+        "ts_event": "t",
+        "open": "o",
+        "high": "h",
+        "low": "l",
+        "close": "c",
+        "volume": "v",
+        "vwap": "w",
+        "transactions": "n",
+    }
+    mapping = Mapping("ohlcv-1m", columns=columns, ticker="X:BTCUSD", time_unit="ms", delimiter=";")
+    (row,) = read_csv(tmp_path, text, mapping).to_dict("records")
+    assert row == {
+        "ticker": "X:BTCUSD", "ts_event": pd.Timestamp("2024-01-02 14:30Z"), "open": 1, "high": 4, "low": 0.5,
+        "close": 2, "volume": 10, "vwap": 1.25, "transactions": 3, "publisher_id": row["publisher_id"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("unit", "number"),
+    [("ns", "1704205800000000123"), ("us", "1704205800000000"), ("ms", "1704205800000"), ("s", "1704205800"),
+     ("s", "1704205800.0"), ("ms", " 1.7042058e12 ")],
+)  # fmt: skip
+def test_numbers_count_in_the_unit_that_is_said(tmp_path: Path, unit: str, number: str) -> None:
+    assert read_times(tmp_path, [number], time_unit=unit) == ["2024-01-02T14:30:00+00:00"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({}, "2024-01-02 14:30"),
+        ({}, "2024-01-02T14:30:00.000000"),
+        ({}, "2024-01-02T14:30Z"),
+        ({}, "2024-01-02 09:30:00-05:00"),
+        ({"tz": "Asia/Tokyo"}, "2024-01-02 09:30:00-05"),
+        ({"tz": "America/New_York"}, "2024-01-02 09:30"),
+        ({"tz": "America/New_York", "time_format": "%m/%d/%Y %I:%M %p"}, "01/02/2024 09:30 AM"),
+        ({"time_format": "%Y%m%d %H%M%z"}, "20240102 0930-0500"),
+    ],
+)
+def test_text_is_iso_or_of_the_format_that_is_said(tmp_path: Path, settings: dict[str, str], text: str) -> None:
+    assert read_times(tmp_path, [text], **settings) == ["2024-01-02T14:30:00+00:00"]
+
+
+def test_wall_times_follow_the_clocks(tmp_path: Path) -> None:
+    assert read_times(tmp_path, ["2024-03-08 09:30", "2024-03-11 09:30"], tz="America/New_York") == [
+        "2024-03-08T14:30:00+00:00", "2024-03-11T13:30:00+00:00",
+    ]  # fmt: skip
+    for lost in ("2024-03-10 02:30", "2024-11-03 01:30"):
+        with pytest.raises(
+            BrokenFileError, match=f"row 2: {lost}:00 is a wall time that America/New_York does not have"
+        ):
+            read_times(tmp_path, ["2024-03-08 09:30", lost], tz="America/New_York")
+
+
+def test_times_with_and_without_a_zone_are_not_mixed(tmp_path: Path) -> None:
+    with pytest.raises(BrokenFileError, match=r"row 2: 'ts_event' is 2024-01-02 14:31, without a zone"):
+        read_times(tmp_path, ["2024-01-02T14:30Z", "2024-01-02 14:31"])
+
+
+def test_a_stamp_at_the_close_becomes_the_open(tmp_path: Path) -> None:
+    assert read_times(tmp_path, ["2024-01-02T14:31Z"], stamp="close") == ["2024-01-02T14:30:00+00:00"]
+    assert read_times(tmp_path, ["2024-01-02T15:30Z"], stamp="close", schema="ohlcv-1h") == [
+        "2024-01-02T14:30:00+00:00"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "text"),
+    [("open", "2024-03-11"), ("open", "2024-03-11 09:30"), ("close", "2024-03-11 16:00"), ("close", "2024-03-12"),
+     ("close", "2024-03-12 00:00")],
+)  # fmt: skip
+def test_a_day_is_labelled_by_its_midnight(tmp_path: Path, stamp: str, text: str) -> None:
+    found = read_times(tmp_path, [text], schema="ohlcv-1d", tz="America/New_York", stamp=stamp)
+    assert found == ["2024-03-11T04:00:00+00:00"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("AAA,2024-01-02 14:31,x,2,1,2,10", "row 2: 'open' is x, which is no number"),
+        ("AAA,2024-01-02 14:31,1,2,1,2,1 000", "row 2: 'volume' is 1 000, which is no number"),
+        ("AAA,noon,1,2,1,2,10", r"row 2: 'ts_event' is 'noon', which is no time \(ISO 8601"),
+        ("AAA,,1,2,1,2,10", "row 2: 'ts_event' is '', which is no time"),
+        (",2024-01-02 14:31,1,2,1,2,10", "row 2: 'ticker' has no value"),
+        ("AAA,2024-01-02 14:31,1,2,1", "cannot be read to its end: .*Row #3: Expected 7 columns, got 5"),
+        ("AAA,1789-07-14,1,2,1,2,10", "row 2: 'ts_event' is 1789-07-14, which is no time of a bar"),
+    ],
+)
+def test_what_cannot_be_read_is_named_by_file_and_row(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(BrokenFileError, match=f"own\\.csv.*{message}"):
+        read_csv(tmp_path, PLAIN + "AAA,2024-01-02 14:30,1,2,1,2,10\n" + line + "\n", Mapping("ohlcv-1m"))
+
+
+def test_rows_are_counted_over_all_chunks(tmp_path: Path) -> None:
+    lines = [f"AAA,{1704205800 + 60 * at},1,2,1,2,10\n" for at in range(5_000)]
+    lines[4_321] = lines[4_321].replace(",2,10", ",two,10")
+    with pytest.raises(BrokenFileError, match="row 4,322: 'close' is two"):
+        read_csv(tmp_path, PLAIN + "".join(lines), Mapping("ohlcv-1m", time_unit="s"), chunk_rows=64)
+
+
+@pytest.mark.parametrize(
+    ("unit", "number"), [("s", "1704205800000"), ("ns", "1704205800"), ("s", "nan"), ("s", "1e300")]
+)
+def test_a_wrong_unit_is_noticed(tmp_path: Path, unit: str, number: str) -> None:
+    if unit == "ns":
+        assert read_times(tmp_path, [number], time_unit=unit) == ["1970-01-01T00:00:01.704205+00:00"]
+        return
+    with pytest.raises(BrokenFileError, match=r"row 1: 'ts_event' is .*which is no time"):
+        read_times(tmp_path, [number], time_unit=unit)
+
+
+def test_words_for_nothing_are_null_where_they_are_named(tmp_path: Path) -> None:
+    text = PLAIN + "NA,2024-01-02T14:30Z,1,2,1,2,NA\n"
+    assert read_csv(tmp_path, text, Mapping("ohlcv-1m", null_values=("", "NA"))).volume.isna().all()
+    with pytest.raises(BrokenFileError, match="'volume' is NA, which is no number"):
+        read_csv(tmp_path, text, Mapping("ohlcv-1m"))
+
+
+def test_a_missing_column_is_named_with_the_nearest_one(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("ticker,Time,open,high,low,close,volume\n")
+    with pytest.raises(
+        BrokenFileError, match=r"no column 'time' for ts_event; did you mean 'Time'\?; its columns are 'ticker'"
+    ):
+        OwnFile(tmp_path / "own.csv", Mapping("ohlcv-1m", columns={"ts_event": "time"}), "csv")
+    with pytest.raises(BrokenFileError, match="no column 'vw' for vwap"):
+        OwnFile(tmp_path / "own.csv", Mapping("ohlcv-1m", columns={"ts_event": "Time", "vwap": "vw"}), "csv")
+    (tmp_path / "own.csv").write_text("ticker,ts_event,open,open,high,low,close,volume\n")
+    with pytest.raises(BrokenFileError, match="'open' is there 2 times"):
+        OwnFile(tmp_path / "own.csv", Mapping("ohlcv-1m"), "csv")
+
+
+def test_a_byte_order_mark_and_quotes_are_no_part_of_names(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_bytes(
+        b'\xef\xbb\xbf"ticker","ts_event",open,high,low,close,volume\r\n"A ""x""",2024-01-02T14:30Z,1,2,1,2,10\r\n'
+    )
+    assert rows_of(OwnFile(tmp_path / "own.csv", Mapping("ohlcv-1m"), "csv").batches()).ticker.tolist() == ['A "x"']
+
+
+def test_only_the_tickers_asked_for_are_given(tmp_path: Path) -> None:
+    text = PLAIN + "".join(f"{name},2024-01-02T14:30Z,1,2,1,2,{at}\n" for at, name in enumerate("ABAB"))
+    assert read_csv(tmp_path, text, Mapping("ohlcv-1m"), tickers=["B"]).volume.tolist() == [1, 3]
+    assert read_csv(tmp_path, text, Mapping("ohlcv-1m"), tickers=["C"]).empty
+
+
+def test_rows_can_be_located(tmp_path: Path) -> None:
+    text = PLAIN + "".join(f"{name},2024-01-02T14:3{at}Z,1,2,1,2,10\n" for at, name in enumerate("ABAB"))
+    (tmp_path / "own.csv").write_text(text)
+    file = OwnFile(tmp_path / "own.csv", Mapping("ohlcv-1m"), "csv")
+    at = pd.Timestamp("2024-01-02 14:32Z").value // 1000
+    assert file.locate([("A", at), ("B", at), ("B", at + 60_000_000)]) == {("A", at): 3, ("B", at + 60_000_000): 4}
+    assert file.locate([]) == {}
+
+
+def test_gzipped_csv_is_read_and_a_cut_one_is_refused(tmp_path: Path) -> None:
+    content = gzip.compress((PLAIN + "AAA,2024-01-02T14:30Z,1,2,1,2,10\n").encode(), compresslevel=0)
+    path = tmp_path / "own.csv.gz"
+    path.write_bytes(content)
+    assert len(rows_of(OwnFile(path, Mapping("ohlcv-1m"), "csv").batches())) == 1
+    for length in range(2, len(content)):
+        path.write_bytes(content[:length])
+        with pytest.raises(BrokenFileError, match=r"own\.csv\.gz"):
+            rows_of(OwnFile(path, Mapping("ohlcv-1m"), "csv").batches())
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pa.array([1704205800_000_000_000], pa.timestamp("ns", "UTC")),
+        pa.array([1704205800_000], pa.timestamp("ms", "America/New_York")),
+        pa.array([1704205800], pa.timestamp("s")),
+        pa.array(["2024-01-02 14:30"], pa.large_string()),
+        pa.array(["2024-01-02T14:30Z"]).dictionary_encode(),
+    ],
+)
+def test_parquet_times_of_all_kinds_are_instants(tmp_path: Path, times: pa.Array) -> None:
+    table = pa.table({
+        "ticker": pa.array(["A"]).dictionary_encode(), "ts_event": times, "open": pa.array([1], pa.int32()),
+        "high": pa.array([Decimal("2.50")]), "low": pa.array([1.0], pa.float32()), "close": ["2"],
+        "volume": pa.array([7], pa.uint64()),
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "own.parquet")
+    (row,) = rows_of(OwnFile(tmp_path / "own.parquet", Mapping("ohlcv-1m"), "parquet").batches()).to_dict("records")
+    assert row["ts_event"] == pd.Timestamp("2024-01-02 14:30Z")
+    assert [row[name] for name in ("ticker", "open", "high", "low", "close", "volume")] == ["A", 1, 2.5, 1, 2, 7]
+
+
+def test_parquet_dates_are_days_of_the_zone(tmp_path: Path) -> None:
+    table = pa.table(
+        {"ts_event": [date(2024, 7, 1)], "open": [1.0], "high": [1.0], "low": [1.0], "close": [1.0], "volume": [1]}
+    )
+    pq.write_table(table, tmp_path / "own.parquet")
+    mapping = Mapping("ohlcv-1d", ticker="A", tz="America/New_York")
+    rows = rows_of(OwnFile(tmp_path / "own.parquet", mapping, "parquet").batches())
+    assert rows.ts_event.tolist() == [pd.Timestamp("2024-07-01 04:00Z")]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("ts_event", pa.array([1704205800]), "'ts_event' holds numbers: say what they count"),
+        ("ts_event", pa.array([None], pa.timestamp("us")), "row 1: 'ts_event' has no value"),
+        ("ticker", pa.array([1]), "'ticker' holds int64, not text"),
+        ("open", pa.array([True]), "'open' holds bool, not numbers"),
+        ("transactions", pa.array([1.5]), "'transactions' is 1.5, which is no whole number"),
+    ],
+)
+def test_parquet_columns_of_the_wrong_kind_are_named(
+    tmp_path: Path, column: str, values: pa.Array, message: str
+) -> None:
+    table = {"ticker": ["A"], "ts_event": pa.array([0], pa.timestamp("us")), "open": [1.0], "high": [1.0],
+             "low": [1.0], "close": [1.0], "volume": [1.0]}  # fmt: skip
+    pq.write_table(pa.table(table | {column: values}), tmp_path / "own.parquet")
+    with pytest.raises(BrokenFileError, match=message):
+        rows_of(OwnFile(tmp_path / "own.parquet", Mapping("ohlcv-1m"), "parquet").batches())
+
+
+def test_a_cut_parquet_file_is_refused(tmp_path: Path) -> None:
+    market = SyntheticMarket(["AAA"])
+    path = tmp_path / "own.parquet"
+    pq.write_table(market.bars("AAA", "2024-01-02", "2024-01-03"), path)
+    content = path.read_bytes()
+    mapping = Mapping("ohlcv-1m", ticker="AAA")
+    assert rows_of(OwnFile(path, mapping, "parquet").batches()).ts_event.is_monotonic_increasing
+    for length in (0, 4, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:length])
+        with pytest.raises(BrokenFileError, match=r"own\.parquet: cannot be read"):
+            OwnFile(path, mapping, "parquet")
+
+
+def test_a_stored_table_comes_through_unchanged(tmp_path: Path) -> None:
+    bars = SyntheticMarket(["AAA"]).bars("AAA", "2024-01-02", "2024-03-28")
+    pq.write_table(bars, tmp_path / "own.parquet")
+    mapping = Mapping("ohlcv-1m", ticker="AAA")
+    batches = list(OwnFile(tmp_path / "own.parquet", mapping, "parquet").batches(chunk_rows=1_000))
+    assert max(len(batch) for batch in batches) <= 1_000
+    assert pa.Table.from_batches(batches).select(bars.column_names).equals(bars)
+    assert pa.Table.from_batches(list(table_batches(bars, mapping))).select(bars.column_names).equals(bars)
+
+
+def test_frames_bring_their_times_as_column_or_index() -> None:
+    index = pd.DatetimeIndex(["2024-01-02 09:30", "2024-01-02 09:31"], tz="America/New_York")
+    frame = pd.DataFrame({"open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 5}, index=index)
+    mapping = Mapping("ohlcv-1m", ticker="AAA")
+    for one in (frame, frame.rename_axis("ts_event"), frame.rename_axis("ts_event").reset_index()):
+        rows = rows_of(table_batches(one, mapping))
+        assert rows.ts_event.tolist() == list(index.tz_convert("UTC"))
+    with pytest.raises(BrokenFileError, match="the frame: there is no column 'close'"):
+        list(table_batches(frame.drop(columns="close"), mapping, name="the frame"))
+    with pytest.raises(InputError, match="got list"):
+        list(table_batches([1], mapping))
+
+
+def test_a_mapping_file_is_read_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "map.yaml"
+    path.write_text(
+        "schema: ohlcv-1m\nticker: NO\ntz: America/New_York\nstamp: close\ntime_unit: ms\n"
+        'delimiter: ";"\nnull_values: ["", NA]\ncolumns:\n  ts_event: 1\n  open: on\n'
+    )
+    assert read_mapping(path) == Mapping(
+        "ohlcv-1m", columns={"ts_event": "1", "open": "on"}, ticker="NO", tz="America/New_York", stamp="close",
+        time_unit="ms", delimiter=";", null_values=("", "NA"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("schema: ohlcv-1m\ncolums: {}\n", r"colums: unknown key; did you mean 'columns'"),
+        ("ticker: A\n", "schema: it is missing"),
+        ("schema: 1min\n", "schema: .*'1min'"),
+        ("schema: ohlcv-1m\ntz: New_York\n", "tz: .*America/New_York"),
+        ("schema: ohlcv-1m\nstamp: opens\n", r"stamp: 'opens' is not one of open, close; did you mean 'open'"),
+        ("schema: ohlcv-1m\ntime_unit: msec\n", "time_unit: 'msec' is not one of ns, us, ms, s"),
+        ("schema: ohlcv-1m\ntime_unit: ms\ntime_format: '%Y'\n", "give one of them"),
+        ("schema: ohlcv-1m\nticker: A\ncolumns: {ticker: sym}\n", "not both"),
+        ("schema: ohlcv-1m\ncolumns: {opne: o}\n", r"columns.opne: no column of ours; did you mean 'open'"),
+        ("schema: ohlcv-1m\ncolumns: {open: o, close: o}\n", "columns: 'o' is named twice"),
+        ("schema: ohlcv-1m\ncolumns: [a]\n", "columns: it takes our names and theirs"),
+        ("schema: ohlcv-1m\ndelimiter: ab\n", "delimiter: one character"),
+        ("schema: [\n", "no YAML"),
+        ("- a\n", "keys and values"),
+        ("", "keys and values"),
+    ],
+)
+def test_a_mapping_that_cannot_be_right_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "map.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=f"map\\.yaml: .*{message}") as caught:
+        read_mapping(tmp_path / "map.yaml")
+    assert "no YAML" in message or caught.value.problems
+
+
+def test_a_missing_mapping_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read"):
+        read_mapping(tmp_path / "none.yaml")
+
+
+def test_equal_mappings_make_equal_requests() -> None:
+    one = Mapping("ohlcv-1m", columns={"open": "open"}, ticker="A")
+    two = Mapping("ohlcv-1m", ticker="A")
+    assert one.to_request() == two.to_request()
+    assert one.to_request() != Mapping("ohlcv-1m", ticker="B").to_request()
+    assert "ticker" not in one.to_request()["columns"]
