@@ -26,7 +26,6 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from mtstore.bars import VALUE_COLUMNS, is_daily, step_us
-from mtstore.config.yamltext import YamlTextError, read_yaml
 from mtstore.errors import ConfigError, InputError, UnsupportedSchemaError
 from mtstore.timeranges import parse_zone
 from mtstore.words import did_you_mean
@@ -66,7 +65,7 @@ class Mapping:
     """
 
     schema: str
-    columns: MappingType[str, str] = field(default_factory=dict)
+    columns: MappingType[str, str] = field(default_factory=dict, hash=False)
     ticker: str | None = None
     tz: str = "UTC"
     stamp: Stamp = "open"
@@ -143,6 +142,8 @@ def read_mapping(path: Path | str) -> Mapping:
     ConfigError
         The file cannot be read, has an unknown key (the nearest valid one is named) or a value that cannot be right.
     """
+    from mtstore.config.yamltext import YamlTextError, read_yaml
+
     path = Path(path)
     try:
         document = read_yaml(path.read_bytes())

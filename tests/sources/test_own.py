@@ -351,5 +351,6 @@ def test_equal_mappings_make_equal_requests() -> None:
     one = Mapping("ohlcv-1m", columns={"open": "open"}, ticker="A")
     two = Mapping("ohlcv-1m", ticker="A")
     assert one.to_request() == two.to_request()
+    assert hash(one) == hash(two)
     assert one.to_request() != Mapping("ohlcv-1m", ticker="B").to_request()
     assert "ticker" not in one.to_request()["columns"]
