@@ -1,0 +1,293 @@
+"""Making the published objects: every view and macro of `sql/objects.txt`, with its comments, in one database.
+
+What differs from store to store is filled in here: the parquet files of each schema, the configured universe, and the
+defaults of options. The text of each object, and what is said of it, stands in its file under `sql/`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mtstore import sqlfiles
+from mtstore.bars import BAR_SCHEMAS, PRICE_COLUMNS, VALUE_COLUMNS, is_daily
+from mtstore.sqlfiles import Sql, identifier, join, literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+WIDE_TICKER_LIMIT: Final = 100
+"""The widest universe that the view `aligned` shows; a view of more columns is slower than any other way."""
+
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "alignment.method": "outer_join",
+    "alignment.timezone": "America/New_York",
+    "alignment.resampling": "1min",
+    "alignment.session": "regular",
+    "alignment.anchor": "session",
+    "alignment.adjust": "none",
+    "alignment.fill_value": None,
+    "alignment.fill_volume": "zero",
+    "alignment.fill_prices": "own",
+    "alignment.max_age": None,
+    "alignment.across_sessions": True,
+    "validation.max_gap_minutes": 5.0,
+    "validation.outlier_std_threshold": 3.0,
+}
+"""What macros do where the applied configuration says nothing."""
+
+_METHODS: Final = {
+    "outer_join": "aligned_outer",
+    "inner_join": "aligned_inner",
+    "forward_fill": "aligned_ffill",
+}
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+_CREATED = re.compile(r"^CREATE OR REPLACE (VIEW|MACRO) ((?:core\.)?(?:\w+|\"[^\"]+\"))", re.MULTILINE)
+_TABLE_MACRO = re.compile(r"^\) AS TABLE$", re.MULTILINE)
+_COLUMN = re.compile(r"  (\"(?:[^\"]|\"\")+\"|\w+): (.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the objects of one database are made from.
+
+    Attributes
+    ----------
+    root
+        The folder that relative paths start from.
+    data_files
+        The parquet files of each schema.
+    quarantine_files, revision_files
+        The parquet files of refused rows and of revisions.
+    settings
+        The applied configuration's values by dotted key (`alignment.timezone`), as `DEFAULTS` has them.
+    universe
+        The configured universe, in its order.
+    """
+
+    root: Path
+    data_files: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    quarantine_files: Sequence[str] = ()
+    revision_files: Sequence[str] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    universe: Sequence[str] = ()
+
+    def setting(self, key: str) -> Any:
+        """The applied value of a setting, or its default."""
+        return self.settings.get(key, DEFAULTS[key])
+
+
+def create_objects(
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    *,
+    data_files: Mapping[str, Sequence[str]] | None = None,
+    quarantine_files: Sequence[str] | None = None,
+    revision_files: Sequence[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    universe: Sequence[str] | None = None,
+) -> None:
+    """Make every view and macro anew in the connection's current database, which has the tables of `core`.
+
+    Parameters
+    ----------
+    connection
+        Its current database (`USE`) gets the objects: a macro bound through an alias fails in every other client.
+    root
+        The folder that relative paths start from.
+    data_files, quarantine_files, revision_files, settings, universe
+        As in `Inputs`; None takes what the tables `core.files`, `core.meta_files`, `core.settings` and
+        `core.ticker_list` say.
+    """
+    stored = read_inputs(connection, root)
+    inputs = Inputs(
+        root,
+        stored.data_files if data_files is None else data_files,
+        stored.quarantine_files if quarantine_files is None else quarantine_files,
+        stored.revision_files if revision_files is None else revision_files,
+        stored.settings if settings is None else settings,
+        stored.universe if universe is None else universe,
+    )
+    connection.execute(sqlfiles.load("schema/object_tables"))
+    for text in object_texts(inputs):
+        connection.execute(text)
+        connection.execute(join(comment_statements(text), "\n"))
+
+
+def read_inputs(connection: duckdb.DuckDBPyConnection, root: Path) -> Inputs:
+    """What the tables of the connection's current database say that its objects are made from."""
+    paths: dict[str, list[str]] = {}
+    for kind, schema, path in connection.execute(sqlfiles.load("queries/object_inputs")).fetchall():
+        paths.setdefault(schema or kind, []).append(path)
+    settings = connection.execute(sqlfiles.load("queries/applied_settings")).fetchall()
+    universe = connection.execute(sqlfiles.load("queries/applied_universe")).fetchall()
+    return Inputs(
+        root,
+        quarantine_files=paths.pop("quarantine", []),
+        revision_files=paths.pop("revisions", []),
+        data_files=paths,
+        settings={key: json.loads(value) for key, value in settings},
+        universe=[ticker for (ticker,) in universe],
+    )
+
+
+def object_texts(inputs: Inputs) -> Iterator[Sql]:
+    """The statement of each published object, in the order of `sql/objects.txt`, filled in."""
+    values = _values(inputs)
+    for name in sqlfiles.published_objects():
+        if name == "parts/schema_view":
+            for schema in _schemas(inputs):
+                yield _fill(name, values | _schema_values(schema, inputs))
+        else:
+            yield _fill(name, values)
+
+
+def view_name(schema: str) -> str:
+    """The view of a schema's bars, without `core.`: `ohlcv-1m` has `bars_ohlcv_1m`."""
+    return f"bars_{schema.replace('-', '_')}"
+
+
+def _fill(name: str, values: Mapping[str, Sql]) -> Sql:
+    """The text of a file, with those of `values` that it asks for."""
+    path = sqlfiles.sql_root() / f"{name}.sql"
+    wanted = set(_PLACEHOLDER.findall(path.read_text(encoding="utf-8")))
+    return Sql(sqlfiles.load(name, **{key: values[key] for key in wanted}).strip())
+
+
+def _schemas(inputs: Inputs) -> list[str]:
+    return [*BAR_SCHEMAS, *sorted(set(inputs.data_files) - set(BAR_SCHEMAS))]
+
+
+def _values(inputs: Inputs) -> dict[str, Sql]:
+    """Every placeholder of every published object."""
+    schemas = _schemas(inputs)
+    parts = {name: _fill(f"parts/{name}", {}) for name in _COMMENT_PARTS}
+    return {
+        **parts,
+        "universe": literal(list(inputs.universe)),
+        "session": literal(inputs.setting("alignment.session")),
+        "tz": literal(inputs.setting("alignment.timezone")),
+        "adjust": literal(inputs.setting("alignment.adjust")),
+        "fill_volume": literal(inputs.setting("alignment.fill_volume") or "null"),
+        "fill_prices": literal(inputs.setting("alignment.fill_prices")),
+        "max_age": literal(inputs.setting("alignment.max_age")),
+        "across_sessions": literal(inputs.setting("alignment.across_sessions")),
+        "max_gap_minutes": literal(inputs.setting("validation.max_gap_minutes")),
+        "outlier_std_threshold": literal(inputs.setting("validation.outlier_std_threshold")),
+        "schema_arms": _arms("schema_arm", schemas),
+        "chosen_intraday_arms": _arms("chosen_arm", [schema for schema in schemas if not is_daily(schema)]),
+        "chosen_daily_arms": _arms("chosen_arm", [schema for schema in schemas if is_daily(schema)]),
+        "quarantine_files": _files(inputs, inputs.quarantine_files, "plain_files", "core.no_quarantine"),
+        "revision_files": _files(inputs, inputs.revision_files, "plain_files", "core.no_revisions"),
+        **_wide_values(inputs),
+    }
+
+
+_COMMENT_PARTS: Final = (
+    "bar_column_comments",
+    "resampled_columns",
+    "aligned_columns",
+    "coverage_columns",
+    "quarantine_columns",
+    "revision_columns",
+)
+
+
+def _arms(part: str, schemas: Iterable[str]) -> Sql:
+    arms = (
+        _fill(f"parts/{part}", {"view": identifier(view_name(schema)), "schema": literal(schema)})
+        for schema in schemas
+    )
+    return join(arms, "\nUNION ALL\n")
+
+
+def _schema_values(schema: str, inputs: Inputs) -> dict[str, Sql]:
+    kind = "daily" if is_daily(schema) else "intraday"
+    paths = inputs.data_files.get(schema, ())
+    # Only narrower bars have the year in their files' paths.
+    year = "year_of_ts_event" if paths and kind == "daily" else "year_of_path"
+    return {
+        "view": identifier(view_name(schema)),
+        "plain_name": Sql(view_name(schema)),
+        "plain_schema": Sql(schema),
+        "year": _fill(f"parts/{year}", {}),
+        "files": _files(inputs, paths, f"files_of_{kind}_bars", "core.no_bars"),
+    }
+
+
+def _files(inputs: Inputs, paths: Sequence[str], part: str, empty: str) -> Sql:
+    """What a view reads: a list of files, or the empty table of the same columns."""
+    if not paths:
+        return Sql(empty)
+    return _fill(f"parts/{part}", {"paths": literal([str(inputs.root / path) for path in paths])})
+
+
+def _wide_values(inputs: Inputs) -> dict[str, Sql]:
+    """The columns and the source of the wide views."""
+    universe = inputs.universe
+    method = Sql(_METHODS[inputs.setting("alignment.method")])
+    call = {
+        "method": method,
+        "universe": literal(list(universe)),
+        "bar_interval": literal(inputs.setting("alignment.resampling")),
+        "anchor": literal(inputs.setting("alignment.anchor")),
+        "limit": literal(WIDE_TICKER_LIMIT),
+        "ticker_count": literal(len(universe)),
+    }
+    pairs = [(ticker, column) for ticker in universe for column in VALUE_COLUMNS]
+    wide = {
+        "aligned_wide": [
+            (ticker, column, f"{ticker}_{column}")
+            for ticker, column in (pairs if len(universe) <= WIDE_TICKER_LIMIT else [])
+        ],
+        "wide_close": [(ticker, "close", ticker) for ticker in universe],
+        "wide_volume": [(ticker, "volume", ticker) for ticker in universe],
+    }
+    values = {"method": method, "aligned_source": _fill(f"parts/{'universe' if universe else 'no_universe'}", call)}
+    values["width_check"] = _fill("parts/width_check", call)
+    for view, columns in wide.items():
+        values[f"{view}_columns"] = join((_wide_column(inputs, *column) for column in columns), "")
+        values[f"{view}_comments"] = join(
+            (Sql(f"--   {identifier(name)}: {ticker}: {value}\n") for ticker, value, name in columns), ""
+        )
+    return values
+
+
+def _wide_column(inputs: Inputs, ticker: str, column: str, name: str) -> Sql:
+    fill_value = inputs.setting("alignment.fill_value")
+    part = "wide_column" if fill_value is None or column in (*PRICE_COLUMNS, "vwap") else "wide_column_filled"
+    values = {
+        "ticker": literal(ticker),
+        "value": identifier(column),
+        "type": Sql("BIGINT" if column == "transactions" else "DOUBLE"),
+        "alias": identifier(name),
+        "fill_value": literal(fill_value),
+    }
+    return Sql(",\n    " + _fill(f"parts/{part}", values))
+
+
+def comment_statements(text: Sql) -> Iterator[Sql]:
+    """COMMENT ON statements for the object that `text` makes, and for its columns, from its header."""
+    created = _CREATED.search(text)
+    if created is None:
+        raise ValueError(f"no CREATE OR REPLACE VIEW or MACRO in: {text[:200]}")
+    header = [line.removeprefix("--").removeprefix(" ") for line in text.splitlines() if line.startswith("--")]
+    kind, name = created[1], Sql(created[2])
+    if kind == "MACRO" and _TABLE_MACRO.search(text):
+        kind = "MACRO TABLE"
+    columns = [match for line in header if (match := _COLUMN.fullmatch(line))]
+    # A macro's columns have no place of their own in the catalog.
+    about = header if kind != "VIEW" else [line for line in header if not _COLUMN.fullmatch(line) and line != "Columns:"]
+    yield _comment_on(kind, name, "\n".join(about))
+    if kind == "VIEW":
+        for match in columns:
+            column = match[1] if match[1].startswith('"') else identifier(match[1])
+            yield _comment_on("COLUMN", Sql(f"{name}.{column}"), match[2])
+
+
+def _comment_on(kind: str, name: Sql, text: str) -> Sql:
+    return sqlfiles.load("queries/comment_on", kind=Sql(kind), object=name, text=literal(text))

@@ -1,0 +1,62 @@
+-- aligned_ffill(tickers, bar_interval, …): all tickers on the union of their buckets; missing prices carry the last value.
+--
+-- Each price column carries its own last value, forward only. Nothing from before start_ts is carried in, unless lookback
+-- (an INTERVAL) says how far to look. On filled rows volume and transactions are 0 and vwap is NULL.
+-- Grain: one row per ticker and bucket that any ticker of the call has bars in: rectangular, ordered by ts_event, ticker.
+-- Options: start_ts, end_ts (half-open between instants, a date takes whole sessions and the end date with them; text and
+--   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
+--   name), adjust 'none' | 'splits' | 'all', from_source, from_schema. tickers NULL or []: the configured universe, else all.
+--   fill_volume 'zero' | 'ffill' | 'null', fill_prices 'own' | 'close' (flat bars), max_age (an INTERVAL: older values
+--   are not carried), across_sessions (false: nothing is carried into another session), lookback.
+-- Inputs: one stored series per ticker (core.chosen_series); a configured ticker that is not stored has only NULLs.
+-- NULLs: what nothing can fill: before a ticker's first bar, or past max_age; vwap on filled rows.
+-- Columns:
+{{aligned_columns}}
+-- Example: FROM aligned_ffill(['AAPL', 'MSFT'], INTERVAL 5 MINUTE, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
+
+CREATE OR REPLACE MACRO aligned_ffill(
+    tickers,
+    bar_interval,
+    start_ts := NULL,
+    end_ts := NULL,
+    session := {{session}},
+    anchor := 'session',
+    tz := {{tz}},
+    adjust := {{adjust}},
+    from_source := NULL,
+    from_schema := NULL,
+    fill_volume := {{fill_volume}},
+    fill_prices := {{fill_prices}},
+    max_age := {{max_age}},
+    across_sessions := {{across_sessions}},
+    lookback := NULL
+) AS TABLE
+SELECT
+    f.ticker::VARCHAR AS ticker,
+    f.ts_event::TIMESTAMPTZ AS ts_event,
+    f.ts_close::TIMESTAMPTZ AS ts_close,
+    f.session_date::DATE AS session_date,
+    f.open::DOUBLE AS open,
+    f.high::DOUBLE AS high,
+    f.low::DOUBLE AS low,
+    f.close::DOUBLE AS close,
+    f.volume::DOUBLE AS volume,
+    f.vwap::DOUBLE AS vwap,
+    f.transactions::BIGINT AS transactions,
+    f.bar_count::BIGINT AS bar_count,
+    f.is_present::BOOLEAN AS is_present,
+    f.age::INTERVAL AS age,
+    f.source::VARCHAR AS source,
+    f.schema::VARCHAR AS schema
+FROM core.filled_rows(
+    tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+    adjust := adjust, from_source := from_source, from_schema := from_schema,
+    fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
+    lookback := lookback
+) AS f
+WHERE core.is_valid_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema
+    )
+    AND core.is_valid_fill(fill_volume, fill_prices, max_age, across_sessions, lookback)
+ORDER BY ts_event, ticker;

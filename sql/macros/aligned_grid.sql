@@ -1,0 +1,66 @@
+-- aligned_grid(tickers, bar_interval, …): all tickers on the calendar's complete grid, whatever was traded.
+--
+-- 390 minutes a session on the New York calendar, 210 on a half day: rectangular even where nobody traded. With session
+-- 'all' the grid has the time before the open and after the close of each session's own date, too. An open bound ends at
+-- the first or last session with bars.
+-- Grain: one row per ticker and bucket of the calendar, ordered by ts_event and ticker.
+-- Options: start_ts, end_ts (half-open between instants, a date takes whole sessions and the end date with them; text and
+--   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
+--   name), adjust 'none' | 'splits' | 'all', from_source, from_schema. tickers NULL or []: the configured universe, else all.
+--   fill 'none' | 'forward'; with 'forward' also fill_volume, fill_prices, max_age, across_sessions and lookback, as in
+--   aligned_ffill.
+-- Inputs: one stored series per ticker (core.chosen_series), core.call_grid; bars outside of the grid keep their buckets.
+-- NULLs: with fill 'none', all values where is_present is false.
+-- Columns:
+{{aligned_columns}}
+-- Example: FROM aligned_grid(['AAPL', 'MSFT'], INTERVAL 1 MINUTE, start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
+
+CREATE OR REPLACE MACRO aligned_grid(
+    tickers,
+    bar_interval,
+    start_ts := NULL,
+    end_ts := NULL,
+    session := {{session}},
+    anchor := 'session',
+    tz := {{tz}},
+    adjust := {{adjust}},
+    from_source := NULL,
+    from_schema := NULL,
+    fill := 'none',
+    fill_volume := {{fill_volume}},
+    fill_prices := {{fill_prices}},
+    max_age := {{max_age}},
+    across_sessions := {{across_sessions}},
+    lookback := NULL
+) AS TABLE
+SELECT
+    g.ticker::VARCHAR AS ticker,
+    g.ts_event::TIMESTAMPTZ AS ts_event,
+    g.ts_close::TIMESTAMPTZ AS ts_close,
+    g.session_date::DATE AS session_date,
+    g.open::DOUBLE AS open,
+    g.high::DOUBLE AS high,
+    g.low::DOUBLE AS low,
+    g.close::DOUBLE AS close,
+    g.volume::DOUBLE AS volume,
+    g.vwap::DOUBLE AS vwap,
+    g.transactions::BIGINT AS transactions,
+    g.bar_count::BIGINT AS bar_count,
+    g.is_present::BOOLEAN AS is_present,
+    g.age::INTERVAL AS age,
+    g.source::VARCHAR AS source,
+    g.schema::VARCHAR AS schema
+FROM core.filled_rows(
+    tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+    adjust := adjust, from_source := from_source, from_schema := from_schema,
+    fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
+    lookback := lookback, is_grid := true, is_filled := (fill = 'forward')
+) AS g
+WHERE core.is_valid_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema
+    )
+    AND core.is_valid_fill(fill_volume, fill_prices, max_age, across_sessions, lookback)
+    AND (SELECT CASE WHEN coalesce(fill::VARCHAR, 'NULL') IN ('none', 'forward') THEN true ELSE error(
+        'fill: ' || coalesce('''' || fill::VARCHAR || '''', 'NULL') || ' is not a choice (valid: ''none'', ''forward'')') END)
+ORDER BY ts_event, ticker;

@@ -1,0 +1,108 @@
+-- core.aligned_rows(tickers, bar_interval, …): every ticker of a call on every bucket that any of them has bars in.
+--
+-- Grain: one row per ticker and bucket: rectangular. With lookback, buckets before the range come along (in_range false).
+-- Inputs: core.resampled, core.chosen_series, and with is_grid the calendar's complete grid, core.call_grid.
+-- NULLs: prices, volume, vwap and transactions are NULL where the ticker has no bar (is_present false).
+-- Columns:
+--   ticker: Ticker
+--   ts_event: Left edge of the bucket, UTC
+--   ts_close: Right edge of the bucket, UTC
+--   session_date: Session of the ticker's bars; where it has none, of the bucket
+--   bucket_date: Session of the bucket, the same for all tickers
+--   open: First price
+--   high: Highest price
+--   low: Lowest price
+--   close: Last price
+--   volume: Sum of the bars' volumes
+--   vwap: Volume-weighted average price
+--   transactions: Sum of the bars' trades
+--   bar_count: Number of stored bars in the bucket; 0 where there is none
+--   is_present: Whether the ticker has bars in this bucket
+--   in_range: Whether the bucket lies in the range that was asked for, not before it
+--   source: Source of the ticker's bars
+--   schema: Schema of the ticker's bars
+-- Example: FROM core.aligned_rows(['AAPL', 'MSFT'], INTERVAL 5 MINUTE, is_grid := true);
+
+CREATE OR REPLACE MACRO core.aligned_rows(
+    tickers,
+    bar_interval,
+    start_ts := NULL,
+    end_ts := NULL,
+    session := {{session}},
+    anchor := 'session',
+    tz := {{tz}},
+    adjust := {{adjust}},
+    from_source := NULL,
+    from_schema := NULL,
+    lookback := NULL,
+    is_grid := false
+) AS TABLE
+WITH call_tickers AS MATERIALIZED (
+    SELECT
+        c.ticker,
+        c.source,
+        c.schema,
+        c.is_mixed
+    FROM core.chosen_series(
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+    ) AS c
+),
+present AS MATERIALIZED (
+    SELECT r.*
+    FROM core.resampled(
+        tickers, bar_interval, start_ts := core.look_back(start_ts, lookback, tz), end_ts := end_ts, session := session,
+        anchor := anchor, tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+    ) AS r
+),
+labels AS (
+    SELECT ts_event, ts_close, session_date
+    FROM present
+    UNION ALL
+    SELECT g.ts_event, g.ts_close, g.session_date
+    FROM core.call_grid(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        from_source := from_source, from_schema := from_schema
+    ) AS g
+    WHERE is_grid
+),
+buckets AS (
+    SELECT ts_event, max(ts_close) AS ts_close, min(session_date) AS session_date
+    FROM labels
+    GROUP BY ts_event
+),
+rectangle AS (
+    SELECT
+        t.ticker,
+        t.source,
+        t.schema,
+        b.ts_event,
+        b.ts_close,
+        CASE WHEN t.is_mixed THEN timezone(tz, b.ts_event)::DATE ELSE b.session_date END AS bucket_date
+    FROM buckets AS b
+    CROSS JOIN call_tickers AS t
+)
+SELECT
+    g.ticker::VARCHAR AS ticker,
+    g.ts_event::TIMESTAMPTZ AS ts_event,
+    g.ts_close::TIMESTAMPTZ AS ts_close,
+    coalesce(p.session_date, g.bucket_date)::DATE AS session_date,
+    g.bucket_date::DATE AS bucket_date,
+    p.open::DOUBLE AS open,
+    p.high::DOUBLE AS high,
+    p.low::DOUBLE AS low,
+    p.close::DOUBLE AS close,
+    p.volume::DOUBLE AS volume,
+    p.vwap::DOUBLE AS vwap,
+    p.transactions::BIGINT AS transactions,
+    coalesce(p.bar_count, 0)::BIGINT AS bar_count,
+    (p.bar_count IS NOT NULL)::BOOLEAN AS is_present,
+    (lookback::VARCHAR IS NULL OR core.instant(start_ts, tz) IS NULL OR CASE
+        WHEN core.is_date(start_ts) THEN g.bucket_date >= timezone(tz, core.instant(start_ts, tz))::DATE
+        ELSE g.ts_event >= core.instant(start_ts, tz)
+    END)::BOOLEAN AS in_range,
+    g.source::VARCHAR AS source,
+    g.schema::VARCHAR AS schema
+FROM rectangle AS g
+LEFT JOIN present AS p
+    ON p.ticker = g.ticker
+    AND p.ts_event = g.ts_event;

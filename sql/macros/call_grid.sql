@@ -1,0 +1,85 @@
+-- core.call_grid(tickers, bar_interval, …): every bucket that the sessions of a call's tickers have, traded or not.
+--
+-- The complete grid of the common calendar (390 minutes, 210 on a half day); of several calendars, all their buckets.
+-- An open bound ends at the first and last session that any ticker of the call has a bar in. Breaks and days without a
+-- session have no buckets.
+-- Grain: one row per bucket.
+-- Inputs: core.bucket_days, core.chosen_series.
+-- NULLs: none.
+-- Columns:
+--   ts_event: Left edge of the bucket, UTC
+--   ts_close: Right edge of the bucket, UTC
+--   session_date: Session that the bucket belongs to; the date in tz where calendars differ
+-- Example: FROM core.call_grid(['AAPL'], INTERVAL 1 MINUTE, start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
+
+CREATE OR REPLACE MACRO core.call_grid(
+    tickers,
+    bar_interval,
+    start_ts := NULL,
+    end_ts := NULL,
+    session := {{session}},
+    anchor := 'session',
+    tz := {{tz}},
+    from_source := NULL,
+    from_schema := NULL
+) AS TABLE
+WITH call AS (
+    SELECT
+        bool_or(c.is_mixed) AS is_mixed,
+        min(epoch_us(c.first_ts)) AS first_us,
+        max(epoch_us(c.last_ts)) AS last_us
+    FROM core.chosen_series(
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+    ) AS c
+),
+pieces AS (
+    SELECT d.*
+    FROM core.bucket_days(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        from_source := from_source, from_schema := from_schema
+    ) AS d
+    WHERE d.segment IN ('pre', 'regular', 'post')
+),
+stored_dates AS (
+    SELECT
+        min(CASE WHEN p.end_us > c.first_us THEN p.session_date END) AS first_date,
+        max(CASE WHEN p.start_us <= c.last_us THEN p.session_date END) AS last_date
+    FROM pieces AS p
+    CROSS JOIN call AS c
+),
+labels AS (
+    SELECT
+        p.session_date,
+        p.limit_us,
+        unnest(CASE core.interval_unit(bar_interval)
+            WHEN 'intraday' THEN range(
+                p.anchor_us + (p.start_us - p.anchor_us) // core.step_us(bar_interval) * core.step_us(bar_interval),
+                p.end_us,
+                core.step_us(bar_interval)
+            )
+            ELSE [p.anchor_us]
+        END) AS label_us
+    FROM pieces AS p
+    CROSS JOIN stored_dates AS s
+    WHERE (start_ts::VARCHAR IS NOT NULL OR p.session_date >= s.first_date)
+        AND (end_ts::VARCHAR IS NOT NULL OR p.session_date <= s.last_date)
+),
+buckets AS (
+    SELECT
+        label_us,
+        max(CASE core.interval_unit(bar_interval)
+            WHEN 'intraday' THEN least(label_us + core.step_us(bar_interval), limit_us)
+            ELSE limit_us
+        END) AS close_us,
+        min(session_date) AS session_date
+    FROM labels
+    WHERE (core.is_date(start_ts) OR label_us >= coalesce(epoch_us(core.instant(start_ts, tz)), label_us))
+        AND (core.is_date(end_ts) OR label_us < coalesce(epoch_us(core.instant(end_ts, tz)), label_us + 1))
+    GROUP BY label_us
+)
+SELECT
+    make_timestamptz(b.label_us)::TIMESTAMPTZ AS ts_event,
+    make_timestamptz(b.close_us)::TIMESTAMPTZ AS ts_close,
+    CASE WHEN c.is_mixed THEN timezone(tz, make_timestamptz(b.label_us))::DATE ELSE b.session_date END::DATE AS session_date
+FROM buckets AS b
+CROSS JOIN call AS c;

@@ -1,0 +1,41 @@
+-- core.chosen_daily_bars(tickers, bar_interval, …): the stored bars of a day that a call reads, from one series per ticker.
+--
+-- One arm per stored schema; an arm that no ticker chose ends at once. Tickers, year and ts_event are compared with
+-- constants, directly above the files, so that DuckDB leaves out the files and row groups of other tickers and times.
+-- The range is that of core.scan_start and core.scan_end: wide enough, not exact.
+-- Grain: one row per stored bar.
+-- Inputs: the views core.bars_…, core.chosen_series.
+-- NULLs: as stored.
+-- Columns:
+--   ticker_slot: Number of the ticker in the call
+--   session_key: Session key of the ticker
+--   day_tz: Time zone whose days daily bars are
+--   ts_us: Open of the bar in microseconds since the epoch
+--   open: First price
+--   high: Highest price
+--   low: Lowest price
+--   close: Last price
+--   volume: Traded volume
+--   vwap: Volume-weighted average price
+--   transactions: Number of trades
+-- Example: FROM core.chosen_daily_bars(['AAPL'], INTERVAL 1 DAY, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
+
+CREATE OR REPLACE MACRO core.chosen_daily_bars(
+    tickers,
+    bar_interval,
+    start_ts := NULL,
+    end_ts := NULL,
+    session := {{session}},
+    anchor := 'session',
+    tz := {{tz}},
+    from_source := NULL,
+    from_schema := NULL
+) AS TABLE
+WITH chosen AS MATERIALIZED (
+    SELECT s.ticker, s.ticker_slot, s.session_key, s.source, s.schema, s.day_tz
+    FROM core.chosen_series(
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+    ) AS s
+    WHERE s.source IS NOT NULL
+)
+{{chosen_daily_arms}};

@@ -1,0 +1,101 @@
+-- core.filled_rows(tickers, bar_interval, …): core.aligned_rows with missing values carried forward; see aligned_ffill.
+--
+-- With is_filled false the values stay as they are, beside their age.
+--
+-- Grain: one row per ticker and bucket of the range.
+-- Inputs: core.aligned_rows.
+-- NULLs: what no earlier bar of the range (or of lookback) can fill, or only one older than max_age; vwap on filled rows.
+-- Columns:
+{{aligned_columns}}
+-- Example: FROM core.filled_rows(['AAPL', 'MSFT'], INTERVAL 5 MINUTE, max_age := INTERVAL 1 HOUR);
+
+CREATE OR REPLACE MACRO core.filled_rows(
+    tickers,
+    bar_interval,
+    start_ts := NULL,
+    end_ts := NULL,
+    session := {{session}},
+    anchor := 'session',
+    tz := {{tz}},
+    adjust := {{adjust}},
+    from_source := NULL,
+    from_schema := NULL,
+    fill_volume := {{fill_volume}},
+    fill_prices := {{fill_prices}},
+    max_age := {{max_age}},
+    across_sessions := {{across_sessions}},
+    lookback := NULL,
+    is_grid := false,
+    is_filled := true
+) AS TABLE
+WITH carried AS (
+    SELECT
+        r.*,
+        last_value(r.open IGNORE NULLS) OVER past AS last_open,
+        last_value(r.high IGNORE NULLS) OVER past AS last_high,
+        last_value(r.low IGNORE NULLS) OVER past AS last_low,
+        last_value(r.close IGNORE NULLS) OVER past AS last_close,
+        last_value(r.volume IGNORE NULLS) OVER past AS last_volume,
+        last_value(r.transactions IGNORE NULLS) OVER past AS last_transactions,
+        max(CASE WHEN r.is_present THEN epoch_us(r.ts_event) END) OVER past AS last_us
+    FROM core.aligned_rows(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema, lookback := lookback, is_grid := is_grid
+    ) AS r
+    WINDOW past AS (
+        PARTITION BY r.ticker, CASE WHEN across_sessions THEN NULL ELSE r.bucket_date END
+        ORDER BY r.ts_event
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    )
+),
+judged AS (
+    SELECT
+        *,
+        epoch_us(ts_event) - last_us AS age_us,
+        last_us IS NOT NULL AND epoch_us(ts_event) - last_us <= coalesce(core.span_us(max_age), 9000000000000000000) AS is_fresh
+    FROM carried
+)
+SELECT
+    ticker::VARCHAR AS ticker,
+    ts_event::TIMESTAMPTZ AS ts_event,
+    ts_close::TIMESTAMPTZ AS ts_close,
+    session_date::DATE AS session_date,
+    CASE
+        WHEN NOT is_filled THEN open
+        WHEN NOT is_fresh THEN NULL
+        WHEN is_present OR fill_prices <> 'close' THEN last_open
+        ELSE last_close
+    END::DOUBLE AS open,
+    CASE
+        WHEN NOT is_filled THEN high
+        WHEN NOT is_fresh THEN NULL
+        WHEN is_present OR fill_prices <> 'close' THEN last_high
+        ELSE last_close
+    END::DOUBLE AS high,
+    CASE
+        WHEN NOT is_filled THEN low
+        WHEN NOT is_fresh THEN NULL
+        WHEN is_present OR fill_prices <> 'close' THEN last_low
+        ELSE last_close
+    END::DOUBLE AS low,
+    CASE WHEN NOT is_filled THEN close WHEN is_fresh THEN last_close END::DOUBLE AS close,
+    CASE
+        WHEN is_present OR NOT is_filled THEN volume
+        WHEN NOT is_fresh OR fill_volume = 'null' THEN NULL
+        WHEN fill_volume = 'ffill' THEN last_volume
+        ELSE 0
+    END::DOUBLE AS volume,
+    vwap::DOUBLE AS vwap,
+    CASE
+        WHEN is_present OR NOT is_filled THEN transactions
+        WHEN NOT is_fresh OR fill_volume = 'null' THEN NULL
+        WHEN fill_volume = 'ffill' THEN last_transactions
+        ELSE 0
+    END::BIGINT AS transactions,
+    bar_count::BIGINT AS bar_count,
+    is_present::BOOLEAN AS is_present,
+    to_microseconds(age_us)::INTERVAL AS age,
+    source::VARCHAR AS source,
+    schema::VARCHAR AS schema
+FROM judged
+WHERE in_range;

@@ -1,0 +1,61 @@
+-- core.series_problems(tickers, bar_interval, …): the tickers of a call that cannot be read, and why.
+--
+-- Grain: one row per ticker that is unknown, that nothing stored can serve, or that several sources could.
+-- Inputs: core.ticker_list, core.series, core.fitting_series.
+-- NULLs: none.
+-- Columns:
+--   problem: A sentence that names the ticker and the choices
+-- Example: FROM core.series_problems(['AAPL', 'APPL'], INTERVAL 5 MINUTE);
+
+CREATE OR REPLACE MACRO core.series_problems(
+    tickers,
+    bar_interval,
+    session := {{session}},
+    anchor := 'session',
+    from_source := NULL,
+    from_schema := NULL
+) AS TABLE
+WITH asked AS (
+    SELECT DISTINCT unnest(core.wanted_tickers(tickers)) AS ticker
+),
+unknown AS (
+    SELECT a.ticker, arg_max(t.ticker, jaro_winkler_similarity(upper(a.ticker), t.ticker)) AS nearest
+    FROM asked AS a
+    LEFT JOIN core.ticker_list AS t ON true
+    GROUP BY a.ticker
+    HAVING NOT coalesce(bool_or(a.ticker = t.ticker), false)
+),
+stored AS (
+    SELECT ticker, string_agg(source || '/' || schema, ', ' ORDER BY source, step_us) AS all_series
+    FROM core.series
+    WHERE core.is_wanted(tickers, ticker)
+    GROUP BY ticker
+),
+fitting AS (
+    SELECT f.ticker, count(DISTINCT f.source) AS source_count, string_agg(DISTINCT f.source, ', ' ORDER BY f.source) AS sources
+    FROM core.fitting_series(
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+    ) AS f
+    GROUP BY f.ticker
+)
+SELECT
+    'tickers: unknown ticker ' || coalesce('''' || ticker || '''', 'NULL')
+    || coalesce('; did you mean ''' || nearest || '''?', '')
+    || ' (neither stored nor configured; the view tickers lists what is)' AS problem
+FROM unknown
+UNION ALL
+SELECT
+    CASE WHEN f.ticker IS NULL THEN
+        'tickers: nothing stored of ''' || s.ticker || ''' gives bars of '
+        || coalesce(core.read_interval(bar_interval)::VARCHAR, 'that interval')
+        || coalesce(' with from_source ''' || from_source::VARCHAR || '''', '')
+        || coalesce(' with from_schema ''' || from_schema::VARCHAR || '''', '')
+        || ' (stored: ' || s.all_series || '); the interval must be a multiple of the stored bars, and bars that are wider'
+        || ' than the steps between session opens need session := ''all'' with anchor := ''midnight'' or ''epoch'''
+    ELSE
+        'tickers: ''' || s.ticker || ''' is stored from several sources (' || f.sources
+        || '); name one with from_source, or configure its data_source'
+    END
+FROM stored AS s
+LEFT JOIN fitting AS f USING (ticker)
+WHERE f.ticker IS NULL OR f.source_count > 1;

@@ -1,0 +1,16 @@
+--   ticker: Ticker
+--   ts_event: Left edge of the bucket, UTC
+--   ts_close: Right edge of the bucket, UTC
+--   session_date: Session of the ticker's bars; where it has none, of the bucket
+--   open: First price
+--   high: Highest price
+--   low: Lowest price
+--   close: Last price
+--   volume: Sum of the bars' volumes
+--   vwap: Volume-weighted average price
+--   transactions: Sum of the bars' trades
+--   bar_count: Number of stored bars in the bucket; 0 where there is none
+--   is_present: Whether the ticker has bars in this bucket
+--   age: Time since the left edge of the last bucket with bars, up to this one; zero where there are bars
+--   source: Source of the ticker's bars
+--   schema: Schema of the ticker's bars

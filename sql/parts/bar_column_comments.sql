@@ -1,0 +1,12 @@
+--   ticker: Ticker
+--   source: Source, bound to one vendor and dataset
+--   schema: Schema, named by the width of its bars (ohlcv-1m)
+--   year: UTC year of ts_event
+--   ts_event: Open of the bar, UTC
+--   open: First price, in quote currency, raw (not adjusted)
+--   high: Highest price
+--   low: Lowest price
+--   close: Last price
+--   volume: Traded volume; fractional where the vendor's is
+--   vwap: Volume-weighted average price
+--   transactions: Number of trades

@@ -1,0 +1,10 @@
+--   ticker: Ticker
+--   source: Source that was asked
+--   schema: Schema that was asked for
+--   start_ts: Start of the range, UTC, included
+--   end_ts: End of the range, UTC, excluded
+--   result: complete, empty, partial, failed or quarantined
+--   reason: What the source or the check said
+--   fetched_at: When the answer came
+--   fresh_until: When the answer goes stale; NULL: never
+--   run_id: Run that asked

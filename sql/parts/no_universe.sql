@@ -1,0 +1,1 @@
+core.no_bars

@@ -1,0 +1,15 @@
+--   ticker: Ticker
+--   source: Source
+--   schema: Schema
+--   ts_event: Open of the bar, UTC
+--   open: First price, as it came
+--   high: Highest price, as it came
+--   low: Lowest price, as it came
+--   close: Last price, as it came
+--   volume: Traded volume, as it came
+--   vwap: Volume-weighted average price, as it came
+--   transactions: Number of trades, as it came
+--   reason: Which rule it broke
+--   origin: File and line, or request, that it came from
+--   run_id: Run that refused it
+--   seen_at: When it was refused

@@ -1,0 +1,14 @@
+--   ticker: Ticker
+--   ts_event: Left edge of the bucket, UTC
+--   ts_close: Right edge of the bucket, UTC: its width later, or where its session, day, week or month ends
+--   session_date: Session that the bucket belongs to
+--   open: First price
+--   high: Highest price
+--   low: Lowest price
+--   close: Last price
+--   volume: Sum of the bars' volumes
+--   vwap: Volume-weighted average price
+--   transactions: Sum of the bars' trades
+--   bar_count: Number of stored bars in the bucket
+--   source: Source of the bars
+--   schema: Schema of the bars

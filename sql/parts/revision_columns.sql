@@ -1,0 +1,21 @@
+--   ticker: Ticker
+--   source: Source
+--   schema: Schema
+--   ts_event: Open of the bar, UTC
+--   kind: changed or withdrawn
+--   old_open: First price, as it was
+--   old_high: Highest price, as it was
+--   old_low: Lowest price, as it was
+--   old_close: Last price, as it was
+--   old_volume: Traded volume, as it was
+--   old_vwap: Volume-weighted average price, as it was
+--   old_transactions: Number of trades, as it was
+--   new_open: First price, as it is now
+--   new_high: Highest price, as it is now
+--   new_low: Lowest price, as it is now
+--   new_close: Last price, as it is now
+--   new_volume: Traded volume, as it is now
+--   new_vwap: Volume-weighted average price, as it is now
+--   new_transactions: Number of trades, as it is now
+--   run_id: Run that brought the new answer
+--   seen_at: When it came

@@ -1,0 +1,1 @@
+{{method}}({{universe}}, {{bar_interval}}, anchor := {{anchor}})

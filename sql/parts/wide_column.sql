@@ -1,0 +1,1 @@
+max(CASE WHEN ticker = {{ticker}} THEN {{value}} END)::{{type}} AS {{alias}}

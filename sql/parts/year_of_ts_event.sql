@@ -1,0 +1,1 @@
+year(timezone('UTC', ts_event))

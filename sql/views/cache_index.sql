@@ -1,0 +1,51 @@
+-- cache_index: what is stored of each series, how fresh it is and what it weighs.
+--
+-- Grain: one row per ticker, source and schema that is stored or was asked for.
+-- Inputs: core.series, core.coverage.
+-- NULLs: first_ts, last_ts where nothing is stored; fetched_at where nothing was asked for; fresh_until where no answer
+--   can go stale.
+-- Columns:
+--   ticker: Ticker
+--   source: Source
+--   schema: Schema
+--   first_ts: Open of the first stored bar, UTC
+--   last_ts: Open of the last stored bar, UTC
+--   row_count: Number of stored bars
+--   byte_size: Size of its files in bytes
+--   file_count: Number of its files
+--   range_count: Number of answered ranges
+--   fetched_at: When the newest answer came
+--   fresh_until: When the first of its answers goes stale
+--   is_stale: Whether one of its answers is stale now
+-- Example: FROM cache_index WHERE is_stale ORDER BY byte_size DESC;
+
+CREATE OR REPLACE VIEW cache_index AS
+WITH answers AS (
+    SELECT
+        ticker,
+        source,
+        schema,
+        count(*) AS range_count,
+        max(fetched_at) AS fetched_at,
+        min(fresh_until) AS fresh_until
+    FROM core.coverage
+    GROUP BY ticker, source, schema
+)
+SELECT
+    coalesce(s.ticker, a.ticker)::VARCHAR AS ticker,
+    coalesce(s.source, a.source)::VARCHAR AS source,
+    coalesce(s.schema, a.schema)::VARCHAR AS schema,
+    s.first_ts::TIMESTAMPTZ AS first_ts,
+    s.last_ts::TIMESTAMPTZ AS last_ts,
+    coalesce(s.row_count, 0)::BIGINT AS row_count,
+    coalesce(s.byte_size, 0)::BIGINT AS byte_size,
+    coalesce(s.file_count, 0)::BIGINT AS file_count,
+    coalesce(a.range_count, 0)::BIGINT AS range_count,
+    a.fetched_at::TIMESTAMPTZ AS fetched_at,
+    a.fresh_until::TIMESTAMPTZ AS fresh_until,
+    coalesce(a.fresh_until <= now(), false)::BOOLEAN AS is_stale
+FROM core.series AS s
+FULL JOIN answers AS a
+    ON a.ticker = s.ticker
+    AND a.source = s.source
+    AND a.schema = s.schema;
