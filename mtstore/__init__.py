@@ -18,12 +18,13 @@ from mtstore.errors import MtstoreError
 
 if TYPE_CHECKING:
     from mtstore.facade import Store
+    from mtstore.loader.multi import MultiTickerDataLoader
 
 __version__ = "0.1.0"
 
-_LAZY = {"Store": "mtstore.facade"}
+_LAZY = {"MultiTickerDataLoader": "mtstore.loader.multi", "Store": "mtstore.facade"}
 
-__all__ = ["MtstoreError", "Store", "__version__", "errors", "open"]
+__all__ = ["MtstoreError", "MultiTickerDataLoader", "Store", "__version__", "errors", "open"]
 
 
 def open(path: str | os.PathLike[str], *, create: bool = False, **options: Any) -> Store:

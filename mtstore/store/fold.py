@@ -52,10 +52,19 @@ def fold(connection: duckdb.DuckDBPyConnection, entry: Entry, describe: Describe
     """
     for (operation, table), group in groupby(entry.records, key=lambda record: (record.op, record.table)):
         rows = [_complete(record, entry.generation, describe) for record in group]
-        if operation == "delete" or KEYS[table]:
-            _delete(connection, table, rows)
         if operation == "put":
-            _insert(connection, table, rows)
+            put_rows(connection, table, rows)
+        else:
+            _delete(connection, table, rows)
+
+
+def put_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Put rows into a metadata table of the current database; those of the same key are replaced, by the last one."""
+    if KEYS[table]:
+        _delete(connection, table, rows)
+        rows = list({tuple(str(row.get(key)) for key in KEYS[table]): row for row in rows}.values())
+    with _incoming(connection, rows):
+        connection.execute(sqlfiles.load("queries/fold_insert", table=identifier(table)))
 
 
 def _complete(record: Record, generation: int, describe: Describe) -> dict[str, Any]:
@@ -80,12 +89,7 @@ def iso_instant(microseconds: int) -> str:
     return (_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds")
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
-    with _incoming(connection, rows):
-        connection.execute(sqlfiles.load("queries/fold_insert", table=identifier(table)))
-
-
-def _delete(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
+def _delete(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
     keys = sqlfiles.join((identifier(key) for key in KEYS[table]), ", ")
     with _incoming(connection, rows):
         connection.execute(sqlfiles.load("queries/fold_delete", table=identifier(table), keys=keys))

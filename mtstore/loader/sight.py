@@ -1,0 +1,55 @@
+"""How a loader sees its store: as it is, where that agrees with the configuration, else through a scope of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mtstore import sqlfiles
+from mtstore.query.scope import View, scope
+from mtstore.store import fold
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from mtstore.config import Config
+    from mtstore.store.repository import Repository
+
+_WINDOW = ("session_start", "session_end", "timezone")
+
+
+@contextmanager
+def sight(store: Repository, config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in which the macros know the configuration's tickers, calendars, sessions and sources."""
+    rows = [settings.to_row() for settings in config.all_tickers()]
+    with store.connection() as connection:
+        known = {
+            row["ticker"]: row
+            for row in fold.fetch_rows(
+                connection, sqlfiles.load("queries/ticker_view"), {"tickers": [row["ticker"] for row in rows]}
+            )
+        }
+        if all(_agrees(row, known.get(row["ticker"])) for row in rows):
+            yield connection
+            return
+    with scope(store, View(rows, config.default_settings(), config.own_calendars())) as connection:
+        yield connection
+
+
+def _agrees(row: Mapping[str, Any], known: Mapping[str, Any] | None) -> bool:
+    """Whether the store answers for a ticker as the configuration wants it."""
+    if known is None:
+        return False
+    if row["calendar"] not in {None, known["calendar"]}:
+        return False
+    windows = [
+        tuple(side[name] for name in _WINDOW) if side["session_start"] or side["session_end"] else ()
+        for side in (row, known)
+    ]
+    if windows[0] != windows[1]:
+        return False
+    names: Sequence[str] = known["source_names"]
+    if row["data_source"] is None:
+        return known["data_source"] is None or known["source_count"] <= 1
+    return row["data_source"] == known["data_source"] or (known["source_count"] == 1 and row["data_source"] in names)

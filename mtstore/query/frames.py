@@ -1,0 +1,55 @@
+"""pandas frames over what was computed: the array is used as it is, the index carries the zone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from mtstore.errors import InputError
+from mtstore.query.wide import Wide
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+Columns = Literal["flat", "multi"]
+INDEX_NAME = "timestamp"
+
+
+def wide_frame(wide: Wide, tz: str, *, label: str = "left", columns: str = "flat") -> pd.DataFrame:
+    """A wide table as a DataFrame, without a copy.
+
+    Parameters
+    ----------
+    tz
+        The zone of the index, a tz-aware DatetimeIndex named `timestamp`.
+    label
+        Which edge of a bucket names it: `left` or `right`.
+    columns
+        `flat`: `AAPL_open` …; `multi`: a MultiIndex of ticker and field.
+    """
+    import pandas as pd
+
+    if columns == "flat":
+        names = pd.Index([f"{ticker}_{name}" for ticker in wide.tickers for name in wide.fields])
+    elif columns == "multi":
+        names = pd.MultiIndex.from_product([wide.tickers, wide.fields], names=["ticker", "field"])
+    else:
+        raise InputError(f"columns {columns!r} is not one of flat, multi")
+    stamps = wide.close_us if label == "right" and wide.close_us is not None else wide.ts_us
+    return pd.DataFrame(wide.values.T, index=time_index(stamps, tz), columns=names, copy=False)
+
+
+def time_index(ts_us: np.ndarray, tz: str) -> pd.DatetimeIndex:
+    """Instants in µs since the epoch as an index in a zone."""
+    import pandas as pd
+
+    return pd.DatetimeIndex(ts_us.view("datetime64[us]"), name=INDEX_NAME).tz_localize("UTC").tz_convert(tz)
+
+
+def long_frame(table: pa.Table, tz: str) -> pd.DataFrame:
+    """Rows of one ticker as a DataFrame: index `timestamp` in the zone, the other columns as they are."""
+    stamps = table["ts_event"].combine_chunks().cast("int64").to_numpy()
+    frame = table.drop_columns(["ts_event"]).to_pandas()
+    frame.index = time_index(stamps, tz)
+    return frame

@@ -1,0 +1,4 @@
+-- Let go of a scope.
+USE {{generation}};
+
+DETACH {{scope}};

@@ -1,0 +1,2 @@
+-- The database that names resolve in.
+SELECT current_database()

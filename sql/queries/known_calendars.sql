@@ -1,0 +1,3 @@
+-- The calendars that have sessions.
+SELECT DISTINCT calendar
+FROM core.sessions

@@ -1,0 +1,4 @@
+-- An empty in-memory database as the current one.
+ATTACH ':memory:' AS {{scope}};
+
+USE {{scope}};

@@ -1,0 +1,23 @@
+-- The rows that a wide table is filled with: one per ticker and bucket with bars, in no order; `slot` is the ticker's
+-- place in $names. The same rows as the macro resampled, whose call was checked before.
+SELECT
+    names.slot,
+    epoch_us(resampled.ts_event) AS ts_us,
+    {{columns}}
+FROM core.resampled(
+    $tickers,
+    $bar_interval,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
+    session := $session,
+    anchor := $anchor,
+    tz := $tz,
+    adjust := $adjust,
+    from_source := $from_source,
+    from_schema := $from_schema
+) AS resampled
+INNER JOIN (
+    SELECT
+        unnest($names) AS ticker,
+        unnest(range(len($names)))::INTEGER AS slot
+) AS names USING (ticker)
