@@ -51,6 +51,7 @@ def build_generation(
     path = workspace / f"{new_id()}.duckdb"
     if base is not None:
         path.write_bytes(layout.catalog_file(base).read_bytes())
+    reached("catalog-copied")
     last = entries[-1]
     with attached(path, read_only=False) as connection:
         connection.begin()
@@ -79,7 +80,7 @@ def build_generation(
         expected = connection.execute(sqlfiles.load("queries/count_files")).fetchone()
     reached("catalog-changed")
     _check(path, last.generation, expected)
-    path.chmod(durable.READ_ONLY)
+    durable.make_read_only(path)
     durable.fsync_file(path)
     reached("catalog-verified")
     return path, extra
@@ -147,7 +148,9 @@ def roll_forward(layout: Layout, base: int | None) -> None:
 def rebuild(layout: Layout, workspace: Path) -> int:
     """Make a new generation from the whole log and the footers of the data files alone; the caller holds the lock."""
     entries = logged_entries(layout, after=0)
-    number = entries[-1].generation + 1
+    number = max(entries[-1].generation, newest_generation(layout) or 0) + 1
+    if number != entries[-1].generation + 1:
+        raise StoreError(f"{layout.log}: commits are missing from the log; it ends before generation {number - 1}")
     last = log.Entry(number, entries[-1].store_id, now(), ())
     path, _ = build_generation(layout, None, [*live_entries(entries), last], describe_from({}, layout.root), workspace)
     staged_log = workspace / f"log-{number:06d}.parquet"
@@ -157,6 +160,7 @@ def rebuild(layout: Layout, workspace: Path) -> int:
     path.rename(layout.catalog_file(number))
     durable.fsync_folder(layout.catalog)
     publish(layout, number)
+    staging.sweep(layout)
     return number
 
 
@@ -193,7 +197,7 @@ def _rows(entry: log.Entry, operation: str, table: str) -> Iterator[Any]:
 
 
 def write_intent(folder: Path, targets: list[str]) -> None:
-    """Write down which files are about to be renamed into place, so that a crash leaves no orphan behind."""
+    """Write down which files are about to come or go, so that a crash leaves none behind that no generation knows."""
     intent = folder / "intent.json"
     intent.write_text(json.dumps(targets))
     durable.fsync_file(intent)

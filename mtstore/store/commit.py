@@ -37,8 +37,9 @@ class Commit:
         self._staging = staging
         self._grace = grace
         self._records: list[log.Record] = []
+        self._retired: list[DataFile] = []
+        self._added: list[DataFile] = []
         self._moves: list[tuple[Path, str]] = []
-        self._files: dict[str, DataFile] = {}
         self._resources = ExitStack()
         self._reader: duckdb.DuckDBPyConnection | None = None
 
@@ -61,8 +62,7 @@ class Commit:
     def add_file(self, staged: Path, file: DataFile) -> None:
         """Make a staged data file part of the store."""
         self._moves.append((staged, file.path))
-        self._files[file.path] = file
-        self._records.append(log.Record("put", "files", {"path": file.path}))
+        self._added.append(file)
 
     def add_meta_file(self, staged: Path, kind: str) -> None:
         """Make a staged parquet file of quarantined rows or revisions part of the store."""
@@ -72,9 +72,7 @@ class Commit:
 
     def retire(self, files: Iterable[DataFile]) -> None:
         """Take live data files out of the views; they are deleted once the grace period has passed."""
-        for file in files:
-            self.delete("files", [{"file_id": file.file_id}])
-            self.put("retired_files", [{"file_id": file.file_id, "path": file.path, "retired_at": self.at}])
+        self._retired += files
 
     def live_files(self, partitions: Iterable[Partition]) -> dict[Partition, list[DataFile]]:
         """The live data files of some partitions in the generation that this commit builds on."""
@@ -84,24 +82,14 @@ class Commit:
         """Do it; gives the new generation. Without changes nothing is done, and the base is given."""
         expired = prune.expired_files(self.reader, self.at - self._grace) if self.base else []
         self._resources.close()
-        self.delete("retired_files", [{"file_id": row["file_id"]} for row in expired])
+        self._note_files(expired)
         if not self._records and not even_if_empty:
             return self.base
-        self._move_into_place()
-        entry = log.Entry(self.generation, self._store_id, self.at, tuple(self._records))
-        built, extra = catalog.build_generation(
-            self.layout,
-            self.base or None,
-            [entry],
-            catalog.describe_from(self._files, self.layout.root),
-            self._staging,
-            extend=lambda connection: calendar_records(connection, self.at),
-        )
-        entry = log.Entry(self.generation, self._store_id, self.at, (*self._records, *extra))
-        staged_log = self._staging / f"log-{self.generation:06d}.parquet"
-        log.write_entry(entry, staged_log)
-        self._rename(staged_log, self.layout.log_file(self.generation))
-        reached("log-renamed")
+        try:
+            built = self._log_changes([row["path"] for row in expired])
+        except BaseException:
+            self._undo_moves()
+            raise
         self._rename(built, self.layout.catalog_file(self.generation))
         reached("catalog-renamed")
         catalog.publish(self.layout, self.generation)
@@ -110,10 +98,46 @@ class Commit:
         reached("pruned")
         return self.generation
 
-    def _move_into_place(self) -> None:
-        if not self._moves:
+    def _note_files(self, expired: list[dict[str, Any]]) -> None:
+        """The records of data files that come and go, those of a kind together: each kind is one statement."""
+        self.delete("files", [{"file_id": file.file_id} for file in self._retired])
+        self.put(
+            "retired_files",
+            [{"file_id": file.file_id, "path": file.path, "retired_at": self.at} for file in self._retired],
+        )
+        self.put("files", [{"path": file.path} for file in self._added])
+        self.delete("retired_files", [{"file_id": row["file_id"]} for row in expired])
+
+    def _log_changes(self, expired: list[str]) -> Path:
+        """Everything up to the rename that is the commit; gives the database that goes with it."""
+        self._move_into_place(expired)
+        entry = log.Entry(self.generation, self._store_id, self.at, tuple(self._records))
+        built, extra = catalog.build_generation(
+            self.layout,
+            self.base or None,
+            [entry],
+            catalog.describe_from({file.path: file for file in self._added}, self.layout.root),
+            self._staging,
+            extend=lambda connection: calendar_records(connection, self.at),
+        )
+        entry = log.Entry(self.generation, self._store_id, self.at, (*self._records, *extra))
+        staged_log = self._staging / f"log-{self.generation:06d}.parquet"
+        log.write_entry(entry, staged_log)
+        self._rename(staged_log, self.layout.log_file(self.generation))
+        reached("log-renamed")
+        return built
+
+    def _undo_moves(self) -> None:
+        """After an error before the commit: take back the files that were renamed into place."""
+        if self.layout.log_file(self.generation).exists():
             return
-        catalog.write_intent(self._staging, [target for _, target in self._moves])
+        for _, name in self._moves:
+            (self.layout.root / name).unlink(missing_ok=True)
+
+    def _move_into_place(self, expired: list[str]) -> None:
+        if not self._moves and not expired:
+            return
+        catalog.write_intent(self._staging, [*(target for _, target in self._moves), *expired])
         reached("intent-written")
         touched: set[Path] = set()
         for staged, name in self._moves:

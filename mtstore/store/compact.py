@@ -43,15 +43,16 @@ def compact(store: Repository, tickers: Collection[str] | None = None) -> Compac
     with store.connection() as connection:
         found = _by_partition(connection, tickers)
     scattered = [partition for partition, files in found.items() if len(files) > 1]
-    before = 0
+    merged = before = 0
     for start in range(0, len(scattered), PARTITIONS_PER_COMMIT):
         lot = scattered[start : start + PARTITIONS_PER_COMMIT]
         with staging_folder(store.layout) as folder, store.begin("compact", folder) as commit:
             for partition, files in commit.live_files(lot).items():
-                before += len(files)
-                _merge(store.layout.root, folder, commit, partition, files)
+                if len(files) > 1:  # another process may have merged them since
+                    merged, before = merged + 1, before + len(files)
+                    _merge(store.layout.root, folder, commit, partition, files)
             commit.finish()
-    return Compaction(len(scattered), before, len(scattered))
+    return Compaction(merged, before, merged)
 
 
 def _merge(root: Path, folder: Path, commit: Commit, partition: Partition, files: list[DataFile]) -> None:

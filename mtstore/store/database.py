@@ -12,11 +12,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
+from mtstore.errors import StoreError
 from mtstore.sqlfiles import identifier, literal
 from mtstore.store.layout import Layout
 
 if TYPE_CHECKING:
     import duckdb
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """DuckDB's refusal to open a generation, as an error that says what mends it."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise StoreError(
+            f"{path}: the store's database file cannot be opened; "
+            f"`mtstore rebuild` makes it anew from data/ and meta/: {error}"
+        ) from error
 
 
 @contextmanager
@@ -32,7 +47,8 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
         connection.execute(sqlfiles.load("queries/set_utc"))
         alias = identifier(f"g{path.stem}")
         kind = "queries/attach_read_only" if read_only else "queries/attach_read_write"
-        connection.execute(sqlfiles.load(kind, path=literal(str(path)), alias=alias))
+        with readable(path):
+            connection.execute(sqlfiles.load(kind, path=literal(str(path)), alias=alias))
         yield connection
         if not read_only:
             connection.execute(sqlfiles.load("queries/checkpoint_and_detach", alias=alias))

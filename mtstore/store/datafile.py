@@ -123,8 +123,8 @@ def write(
         sorting_columns=[pq.SortingColumn(0)],
     ) as writer:
         writer.write_table(bars.cast(arrow_schema()), row_group_size=ROW_GROUP_ROWS)
-        writer.add_key_value_metadata({FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()})
-    path.chmod(durable.READ_ONLY)
+        writer.add_key_value_metadata({FOOTER_KEY: json.dumps(footer, sort_keys=True, default=str).encode()})
+    durable.make_read_only(path)
     durable.fsync_file(path)
     facts.pop("format_version")
     return DataFile(path=f"{partition.folder}/{path.name}", byte_size=path.stat().st_size, **facts)
@@ -160,11 +160,23 @@ def read_footer(root: Path, path: str) -> tuple[DataFile, Provenance]:
 
 
 def read_bars(root: Path, paths: Sequence[str]) -> pa.Table:
-    """The bars of several files of one partition, sorted by `ts_event` (the files' ranges are disjoint)."""
+    """The bars of several files of one partition, sorted by `ts_event` (the files' ranges are disjoint).
+
+    Raises
+    ------
+    StoreError
+        A file is missing or damaged.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tables = [pq.ParquetFile(root / path).read().cast(arrow_schema()) for path in paths]
+    tables = []
+    for path in paths:
+        try:
+            with pq.ParquetFile(root / path, page_checksum_verification=True) as file:
+                tables.append(file.read().cast(arrow_schema()))
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError(f"{root / path}: a data file that cannot be read: {error}") from error
     if not tables:
         return arrow_schema().empty_table()
     return pa.concat_tables(sorted(tables, key=lambda table: table["ts_event"][0].value))
@@ -175,5 +187,5 @@ def write_plain(table: pa.Table, path: Path) -> None:
     import pyarrow.parquet as pq
 
     pq.write_table(table, path, compression="zstd", write_page_checksum=True)
-    path.chmod(durable.READ_ONLY)
+    durable.make_read_only(path)
     durable.fsync_file(path)

@@ -6,7 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
-READ_ONLY = 0o444
+
+def make_read_only(path: Path) -> None:
+    """Take away everybody's right to write a file; who may read it stays as the user's umask has it."""
+    path.chmod(path.stat().st_mode & 0o444)
 
 
 def fsync_file(path: Path) -> None:
@@ -40,7 +43,7 @@ def copy_read_only(source: Path, target: Path) -> None:
         shutil.copyfileobj(reader, writer, 1 << 20)
         writer.flush()
         os.fsync(writer.fileno())
-    target.chmod(READ_ONLY)
+    make_read_only(target)
 
 
 def replace_symlink(link: Path, target: Path, temporary: Path) -> None:

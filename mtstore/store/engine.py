@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from mtstore import sqlfiles
 from mtstore.errors import StoreError
 from mtstore.sqlfiles import identifier, literal
-from mtstore.store.database import newest_generation
+from mtstore.store import spill
+from mtstore.store.database import newest_generation, readable
 from mtstore.store.layout import Layout
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class Engine:
     def _attach(self, generation: int) -> None:
         assert self._instance is not None  # noqa: S101 - the caller has just made it
         path = literal(str(self._layout.catalog_file(generation)))
-        self._instance.execute(sqlfiles.load("queries/attach_only", path=path, alias=_alias(generation)))
+        with readable(self._layout.catalog_file(generation)):
+            self._instance.execute(sqlfiles.load("queries/attach_only", path=path, alias=_alias(generation)))
         self._readers[generation] = 0
 
     def _detach_unused(self, current: int) -> None:
@@ -100,7 +102,7 @@ class Engine:
 
         config: dict[str, str | bool | int | float | list[str]] = {
             "python_enable_replacements": "false",
-            "temp_directory": str(self._layout.tmp / "spill"),
+            "temp_directory": str(spill.new_folder(self._layout)),
         }
         if self._memory_limit is not None:
             config["memory_limit"] = self._memory_limit

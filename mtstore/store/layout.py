@@ -22,7 +22,11 @@ from urllib.parse import unquote
 from mtstore.bars import is_daily
 from mtstore.errors import InputError, TickerError
 
+FOLDERS = ("tmp", "catalog", "public", "data", "meta/log")
+
 _SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+# What DuckDB reads as SQL NULL in a hive path, in one version or another.
+_HIVE_NULLS = frozenset({"NULL", "__HIVE_DEFAULT_PARTITION__"})
 _LONGEST_ENCODED = 240  # file systems allow 255 bytes a name; "ticker=" and some air must fit
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _GENERATION = re.compile(r"(\d{6,})(?:\.(?:duckdb|parquet))?\Z")
@@ -32,7 +36,7 @@ def encode_ticker(ticker: str) -> str:
     """A ticker as a path component: A-Z 0-9 - _ . stand for themselves, the rest is %XX of its UTF-8 bytes.
 
     Lower-case letters are encoded too, so that `BACpB` and `BACPB` never meet on a file system that ignores case; so
-    are a leading dot (`..`), and `NULL`, which DuckDB 1.x reads as SQL NULL in a hive path.
+    are a leading dot (`..`), and the first letter of `NULL`, which DuckDB 1.x reads as SQL NULL in a hive path.
 
     Raises
     ------
@@ -46,7 +50,7 @@ def encode_ticker(ticker: str) -> str:
     except UnicodeEncodeError as error:
         raise TickerError(f"ticker {ticker!r} is not valid Unicode text") from error
     text = "".join(chr(byte) if chr(byte) in _SAFE else f"%{byte:02X}" for byte in raw)
-    if text.startswith(".") or ticker == "NULL":
+    if text.startswith(".") or ticker in _HIVE_NULLS:
         text = f"%{raw[0]:02X}{text[1:]}"
     if len(text) > _LONGEST_ENCODED:
         raise TickerError(
@@ -135,7 +139,14 @@ class Layout:
         return self.public / f"{generation:06d}" / "market.duckdb"
 
     def is_store(self) -> bool:
-        return self.log.is_dir()
+        """Whether a commit was ever made here."""
+        return bool(self.generations(self.log))
+
+    def is_empty_or_half_made(self) -> bool:
+        """Whether the root holds nothing, or only what a store that was never finished has."""
+        ours = {name.partition("/")[0] for name in FOLDERS} | {self.lock.name}
+        data = self.root / "data"
+        return {entry.name for entry in self.root.iterdir()} <= ours and not (data.is_dir() and any(data.iterdir()))
 
     def generations(self, folder: Path) -> list[int]:
         """The generations that have a file or folder in `folder`, ascending."""
@@ -147,4 +158,5 @@ class Layout:
         """The generation that `market.duckdb` points at, or None if it points nowhere."""
         if not self.public_link.is_symlink() or not self.public_link.exists():
             return None
-        return int(self.public_link.readlink().parent.name)
+        match = _GENERATION.match(self.public_link.readlink().parent.name)
+        return int(match[1]) if match else None

@@ -41,6 +41,8 @@ class Entry:
 
 def _encode(value: Any) -> str:
     if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise TypeError(f"{value!r} has no zone; a log record takes instants")
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     if isinstance(value, date):
         return value.isoformat()
@@ -66,7 +68,7 @@ def write_entry(entry: Entry, path: Path) -> None:
         }
     ).replace_schema_metadata({_FOOTER_KEY: json.dumps(header, default=_encode).encode()})
     pq.write_table(table, path, compression="zstd", write_page_checksum=True)
-    path.chmod(durable.READ_ONLY)
+    durable.make_read_only(path)
     durable.fsync_file(path)
 
 

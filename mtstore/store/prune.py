@@ -29,8 +29,13 @@ def delete_files(layout: Layout, expired: list[dict[str, Any]]) -> None:
 def delete_generations(layout: Layout, before: datetime) -> None:
     """Delete the generations, private and public, that were superseded before `before`; never the newest."""
     generations = layout.generations(layout.catalog)
-    for generation, successor in pairwise(generations):
+    oldest_kept = generations[-1]
+    for generation, successor in reversed(list(pairwise(generations))):
         superseded_at = datetime.fromtimestamp(layout.catalog_file(successor).stat().st_mtime, UTC)
-        if superseded_at < before:
+        if superseded_at >= before:
+            oldest_kept = generation
+            continue
+        layout.catalog_file(generation).unlink(missing_ok=True)
+    for generation in layout.generations(layout.public):
+        if generation < oldest_kept:
             shutil.rmtree(layout.public_file(generation).parent, ignore_errors=True)
-            layout.catalog_file(generation).unlink(missing_ok=True)

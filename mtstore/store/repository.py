@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from mtstore import sqlfiles
-from mtstore.errors import StoreError, StoreLockedError, StoreMovedError, StoreNotFoundError
-from mtstore.store import catalog, commit, staging
+from mtstore.errors import StoreError, StoreFormatError, StoreLockedError, StoreMovedError, StoreNotFoundError
+from mtstore.store import catalog, commit, log, staging
 from mtstore.store.database import newest_generation
 from mtstore.store.engine import Engine
-from mtstore.store.layout import Layout, new_id
+from mtstore.store.layout import FOLDERS, Layout, new_id
 from mtstore.store.ledger import Freshness
 from mtstore.store.lock import DEFAULT_TIMEOUT_SECONDS, write_lock
 from mtstore.store.writer import Writer
@@ -59,16 +60,38 @@ class Repository:
             There is none, and `create` is false.
         StoreMovedError
             It was made at another path, so that its views name files that are not there.
+        StoreFormatError
+            It was made by a version of mtstore with another format.
+        StoreError
+            Its database file is damaged; `mtstore rebuild` makes it anew.
         """
-        root = Path(path).expanduser().resolve()
-        store = cls(root, **options)  # type: ignore[arg-type]
+        store = cls._at(path, **options)
         if not store.layout.is_store():
             if not create:
-                raise StoreNotFoundError(f"no store at {root}; `mtstore init {root}` makes one")
+                raise StoreNotFoundError(f"no store at {store.path}; `mtstore init {store.path}` makes one")
             store._make()
         store._recover_if_idle()
         store._check_place()
         return store
+
+    @classmethod
+    def rebuild_at(cls, path: str | os.PathLike[str], **options: object) -> int:
+        """`rebuild` of a store that may not open: moved to another place, or with a damaged or missing database file.
+
+        Raises
+        ------
+        StoreNotFoundError
+            There is no store at `path`. StoreError: as `rebuild` says.
+        """
+        store = cls._at(path, **options)
+        if not store.layout.is_store():
+            raise StoreNotFoundError(f"no store at {store.path}; there is nothing to rebuild")
+        with store:
+            return store.rebuild()
+
+    @classmethod
+    def _at(cls, path: str | os.PathLike[str], **options: object) -> Self:
+        return cls(Path(path).expanduser().resolve(), **options)  # type: ignore[arg-type]
 
     @property
     def path(self) -> Path:
@@ -133,9 +156,6 @@ class Repository:
             A data file that the log calls live is missing or damaged, or the log has holes.
         """
         with staging.staging_folder(self.layout) as folder, self._lock("rebuild"):
-            logged = self.layout.generations(self.layout.log)
-            if not logged:
-                raise StoreError(f"{self.layout.log}: no commit was ever logged; nothing to rebuild from")
             return catalog.rebuild(self.layout, folder)
 
     def close(self) -> None:
@@ -156,13 +176,12 @@ class Repository:
 
     def _make(self) -> None:
         root = self.layout.root
-        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        if root.exists() and not (root.is_dir() and self.layout.is_empty_or_half_made()):
             raise StoreError(f"{root} is not an empty folder; a new store needs a path of its own")
-        root.mkdir(parents=True, exist_ok=True)
-        for folder in (self.layout.tmp, self.layout.catalog, self.layout.public, root / "data", self.layout.log):
-            folder.mkdir(parents=True, exist_ok=True)
+        for name in FOLDERS:
+            (root / name).mkdir(parents=True, exist_ok=True)
         with staging.staging_folder(self.layout) as folder, self.begin("init", folder) as change:
-            change.finish(even_if_empty=True)
+            change.finish(even_if_empty=change.base == 0)  # somebody may have made it meanwhile
 
     def _recover_if_idle(self) -> None:
         """Finish what a crash left, unless somebody is writing just now, who then does it."""
@@ -173,10 +192,18 @@ class Repository:
                 catalog.recover(self.layout)
         except StoreLockedError:
             return
+        except OSError as error:
+            # Who may only read leaves it to the next writer: the newest generation there is can be read as it is.
+            if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
+                raise
 
     def _check_place(self) -> None:
         with self.connection() as connection:
             row = connection.execute(sqlfiles.load("queries/store_info")).fetchone()
+        if row is not None and row[0] != log.FORMAT_VERSION:
+            raise StoreFormatError(
+                f"{self.path}: the store has format {row[0]}; this version of mtstore reads {log.FORMAT_VERSION}"
+            )
         made_at = row[2] if row else None
         if made_at != str(self.path):
             raise StoreMovedError(

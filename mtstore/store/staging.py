@@ -1,4 +1,8 @@
-"""Staging folders: one per running writer, under `tmp/`, held by a lock that dies with the process."""
+"""Staging folders: one per running writer, under `tmp/`, held by a lock that dies with the process.
+
+The lock is a file beside the folder, made and locked before the folder exists and deleted after it is gone, by whoever
+holds it: a folder that nobody locks is a dead writer's.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +16,40 @@ from pathlib import Path
 
 from mtstore import sqlfiles
 from mtstore.errors import StoreError
+from mtstore.store import spill
 from mtstore.store.database import attached, newest_generation
 from mtstore.store.layout import Layout, new_id
 
-_ALIVE = "alive.lock"
 _INTENT = "intent.json"
 
 
 @contextmanager
 def staging_folder(layout: Layout) -> Iterator[Path]:
     """A folder for a writer's unfinished files; it goes when the writer does."""
-    folder = layout.tmp / f"run-{new_id()}"
-    folder.mkdir()
-    descriptor = os.open(folder / _ALIVE, os.O_RDWR | os.O_CREAT, 0o666)
+    layout.tmp.mkdir(exist_ok=True)
+    folder, descriptor = _locked_name(layout)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        folder.mkdir()
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        _lock_of(folder).unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _locked_name(layout: Layout) -> tuple[Path, int]:
+    """A folder name that is ours: its lock file is locked, and still the file of that name."""
+    while True:
+        folder = layout.tmp / f"run-{new_id()}"
+        descriptor = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return folder, descriptor
+        os.close(descriptor)  # somebody swept the file away before it was locked
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
 
 
 def sweep(layout: Layout) -> list[Path]:
@@ -39,31 +58,30 @@ def sweep(layout: Layout) -> list[Path]:
     The caller holds the write lock and has rolled the log forward. Gives the orphaned data files that were deleted.
     """
     orphans: list[Path] = []
-    for folder in sorted(layout.tmp.glob("run-*")):
-        if _is_alive(folder):
-            continue
-        intent = folder / _INTENT
-        if intent.exists():
-            orphans += _remove_uncommitted(layout, _read_intent(intent))
-        shutil.rmtree(folder, ignore_errors=True)
-    for folder in (*layout.public.glob("building-*"),):
+    names = {path.name.removesuffix(".lock") for path in layout.tmp.glob("run-*")}
+    for name in sorted(names):
+        orphans += _sweep_folder(layout, layout.tmp / name)
+    for folder in layout.public.glob("building-*"):
         shutil.rmtree(folder, ignore_errors=True)
     for path in (*layout.root.glob("link-*"), *layout.tmp.glob("*.duckdb*")):
         path.unlink(missing_ok=True)
+    spill.sweep(layout)
     return orphans
 
 
-def _is_alive(folder: Path) -> bool:
-    try:
-        descriptor = os.open(folder / _ALIVE, os.O_RDWR)
-    except FileNotFoundError:
-        return False  # died between making the folder and the lock; the write lock keeps newcomers out of our way
+def _sweep_folder(layout: Layout, folder: Path) -> list[Path]:
+    descriptor = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
-    else:
-        return False
+        os.close(descriptor)
+        return []  # its writer lives
+    try:
+        intent = folder / _INTENT
+        orphans = _remove_uncommitted(layout, _read_intent(intent)) if intent.exists() else []
+        shutil.rmtree(folder, ignore_errors=True)
+        _lock_of(folder).unlink(missing_ok=True)
+        return orphans
     finally:
         os.close(descriptor)
 

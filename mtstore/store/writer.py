@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtstore.bars import Answer, TimeRange, is_daily
+from mtstore.bars import Answer, SourceBinding, TimeRange, is_daily
 from mtstore.rangesets import normalise
 from mtstore.store import datafile, ledger, sources
 from mtstore.store.commit import Commit, live_files
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 COMMIT_EVERY_SECONDS = 5.0
 COMMIT_EVERY_PARTITIONS = 2_000
+COMMIT_EVERY_ROWS = 5_000_000  # what was added is held in memory until it is public
 _WORKERS = 2
 
 BeginCommit = Callable[[str, Path], Any]
@@ -85,6 +86,8 @@ class Writer:
         self._changes: dict[Partition, _Change] = {}
         self._answers: list[Answer] = []
         self._rows: list[tuple[str, dict[str, Any]]] = []
+        self._bound: dict[str, dict[str, Any]] = {}
+        self._gathered_rows = 0
         self._work: list[Future[None]] = []
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="mtstore-write")
         self._gathering_since = time.monotonic()
@@ -97,6 +100,7 @@ class Writer:
         SourceMismatchError
             The source's name is bound to another vendor or dataset.
         """
+        self._check_source(answer.binding)
         changes = list(_changes_of(answer))
         if any(change.partition in self._changes for change in changes):
             self.commit()
@@ -107,8 +111,10 @@ class Writer:
             self._changes[change.partition] = change
         if changes:
             self._stage(changes)
-        due = time.monotonic() - self._gathering_since > COMMIT_EVERY_SECONDS
-        if due or len(self._changes) >= COMMIT_EVERY_PARTITIONS:
+        self._gathered_rows += answer.bars.num_rows
+        is_due = time.monotonic() - self._gathering_since > COMMIT_EVERY_SECONDS
+        is_full = len(self._changes) >= COMMIT_EVERY_PARTITIONS or self._gathered_rows >= COMMIT_EVERY_ROWS
+        if is_due or is_full:
             self.commit()
 
     def note(self, table: str, row: Mapping[str, Any]) -> None:
@@ -122,6 +128,7 @@ class Writer:
         self._work.clear()
         reached("staged")
         self._gathering_since = time.monotonic()
+        self._gathered_rows = 0
         if not (self._answers or self._rows):
             return None
         with self._begin(self._purpose, self.staging) as commit:
@@ -149,6 +156,12 @@ class Writer:
     def abandon(self) -> None:
         """End the worker threads; what was not committed is dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _check_source(self, binding: SourceBinding) -> None:
+        if binding.source not in self._bound:
+            with self._reader() as connection:
+                self._bound = sources.bound(connection) | self._bound
+        sources.check_binding(binding, self._bound.setdefault(binding.source, sources.row(binding)))
 
     def _stage(self, changes: list[_Change]) -> None:
         with self._reader() as connection:
@@ -191,7 +204,8 @@ class Writer:
         for binding in {answer.binding for answer in self._answers}:
             sources.check_binding(binding, bound.get(binding.source))
             if binding.source not in bound:
-                commit.put("sources", [sources.row(binding)])
+                bound[binding.source] = sources.row(binding)
+                commit.put("sources", [bound[binding.source]])
 
     def _apply_changes(self, commit: Commit) -> None:
         current = commit.live_files(self._changes)
@@ -226,7 +240,7 @@ class Writer:
 
         if tables:
             path = self.staging / f"{new_id()}.parquet"
-            datafile.write_plain(pa.concat_tables(tables), path)
+            datafile.write_plain(pa.concat_tables(tables, promote_options="default"), path)
             commit.add_meta_file(path, kind)
 
     def _note_coverage(self, commit: Commit) -> None:
