@@ -39,7 +39,15 @@ class LayerAnswers:
 
     def tickers(self) -> list[str]:
         """Everybody the layer speaks of: those with rows, and those who were asked for."""
-        return sorted({*self.rows.regrouper.tickers(), *(self.named or ())})
+        if self.named is not None:
+            return sorted({*self.rows.regrouper.tickers(), *self.named})
+        spoken = {
+            ticker
+            for place, one in enumerate(self.layer)
+            if place not in self.rows.broken
+            for ticker in one.speaks_of()
+        }
+        return sorted({*self.rows.regrouper.tickers(), *spoken})
 
     def answer(self, ticker: str) -> Answer | None:
         """What the layer says about `ticker`; None if that is nothing."""

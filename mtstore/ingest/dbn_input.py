@@ -47,7 +47,7 @@ class DbnInput(Input):
 
     @property
     def layer_key(self) -> tuple[object, ...]:
-        return (self.may_be_negative,)
+        return (self.may_be_negative, self._publishers())
 
     def covers(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
         del has_rows, is_named
@@ -57,7 +57,10 @@ class DbnInput(Input):
         return self.ranges or ()
 
     def request(self) -> Mapping[str, object]:
-        return {"format": "dbn"}
+        return {"format": "dbn", "publishers": list(self._publishers())}
+
+    def _publishers(self) -> tuple[int, ...]:
+        return () if self.file is None else self.file.publishers
 
     @classmethod
     def read(

@@ -55,6 +55,11 @@ class Input(ABC):
     may_be_undefined: bool = False
 
     @property
+    def byte_size(self) -> int:
+        """The file's size."""
+        return self.path.stat().st_size
+
+    @property
     @abstractmethod
     def layer_key(self) -> tuple[object, ...]:
         """Inputs with equal keys can be read together."""
@@ -62,6 +67,10 @@ class Input(ABC):
     @abstractmethod
     def covers(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
         """What the file says about a ticker, of which it may have rows, and which the caller may have asked for."""
+
+    def speaks_of(self) -> Collection[str]:
+        """The tickers that the file itself names, whether or not it has rows of them."""
+        return ()
 
     @abstractmethod
     def request(self) -> Mapping[str, object]:

@@ -47,7 +47,7 @@ def open_inputs(
     for number, path in enumerate(found, start=1):
         try:
             opened.append(_open(path, options))
-        except (IngestError, InputError) as error:
+        except (IngestError, InputError, OSError) as error:
             refused.append(FileOutcome(str(path), "refused", error=str(error)))
         progress(Progress("hash", number, len(found)))
     return opened, refused
@@ -60,4 +60,12 @@ def _open(path: Path, options: InputOptions) -> Input:
         return FlatInput.open(path, digest, options.source, options.schema)
     if kind == "dbn":
         return DbnInput.open(path, digest, options.source, options.schema)
-    return OwnInput.open(path, digest, kind, options)
+    return OwnInput.open(
+        path,
+        digest,
+        "parquet" if kind == "parquet" else "csv",
+        mapping=options.mapping,
+        schema=options.schema,
+        source=options.source,
+        covers=options.covers,
+    )
