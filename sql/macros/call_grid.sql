@@ -80,6 +80,10 @@ buckets AS (
 SELECT
     make_timestamptz(b.label_us)::TIMESTAMPTZ AS ts_event,
     make_timestamptz(b.close_us)::TIMESTAMPTZ AS ts_close,
-    CASE WHEN c.is_mixed THEN timezone(tz, make_timestamptz(b.label_us))::DATE ELSE b.session_date END::DATE AS session_date
+    CASE
+        WHEN c.is_mixed OR core.interval_unit(bar_interval) IN ('week', 'month')
+            THEN timezone(tz, make_timestamptz(b.label_us))::DATE
+        ELSE b.session_date
+    END::DATE AS session_date
 FROM buckets AS b
 CROSS JOIN call AS c;

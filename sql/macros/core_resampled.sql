@@ -152,7 +152,10 @@ SELECT
         WHEN 'intraday' THEN least(b.label_us + core.step_us(bar_interval), b.limit_us)
         ELSE b.limit_us
     END)::TIMESTAMPTZ AS ts_close,
-    b.session_date::DATE AS session_date,
+    CASE
+        WHEN core.interval_unit(bar_interval) IN ('week', 'month') THEN timezone(tz, make_timestamptz(b.label_us))::DATE
+        ELSE b.session_date
+    END::DATE AS session_date,
     b.open::DOUBLE AS open,
     b.high::DOUBLE AS high,
     b.low::DOUBLE AS low,

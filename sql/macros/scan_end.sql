@@ -9,11 +9,10 @@
 CREATE OR REPLACE MACRO core.scan_end(start_ts, end_ts, bar_interval, tz) AS (
     coalesce(
         make_timestamptz(
-            greatest(
-                epoch_us(core.instant(end_ts, tz)) + 259200000000 * core.is_date(end_ts)::BIGINT,
-                epoch_us(core.instant(start_ts, tz))
-            )
-            + 2 * greatest(coalesce(epoch_us(core.read_interval(bar_interval)), 0), 1000000)
+            epoch_us(core.instant(end_ts, tz))
+            + 259200000000 * core.is_date(end_ts)::BIGINT
+            + greatest(epoch_us(core.instant(start_ts, tz)) - epoch_us(core.instant(end_ts, tz)), 0)
+            + 2 * greatest(epoch_us(core.read_interval(bar_interval)), 1000000)
         ),
         TIMESTAMPTZ '2200-01-01 00:00:00+00'
     )
