@@ -51,6 +51,11 @@ class CostBudget:
                 )
             self._spent += usd
 
+    def refund(self, usd: float) -> None:
+        """Put back what was taken for a request that brought nothing."""
+        with self._lock:
+            self._spent -= usd
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:

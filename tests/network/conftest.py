@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from servers.databento import KEY as DATABENTO_KEY
+from servers.databento import DatabentoServer
 from servers.polygon import KEY as POLYGON_KEY
 from servers.polygon import PolygonServer
+from servers.tls import has_openssl, make_certificates
 
+from mtstore.sources.databento import DatabentoSource
 from mtstore.sources.network_settings import NetworkSettings, RetryPolicy, Secret
 from mtstore.sources.polygon import PolygonSource
 
@@ -43,5 +47,36 @@ def polygon_source(polygon):
             "retry": QUICK,
         }
         return PolygonSource(NetworkSettings(**{**known, **changes}), clock=lambda: now)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    if not has_openssl():
+        pytest.skip("the openssl command is not installed: no test authority for https")
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def databento(certificates, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.authority))
+    with DatabentoServer(certificates) as server:
+        yield server
+
+
+@pytest.fixture
+def databento_source(databento):
+    def make(*, now: float = NOW, **changes) -> DatabentoSource:
+        known = {
+            "source": "databento-xnas.itch",
+            "provider": "databento",
+            "api_key": Secret(DATABENTO_KEY),
+            "gateway": databento.url,
+            "dataset": "XNAS.ITCH",
+            "timeout_seconds": 2.0,
+            "retry": QUICK,
+        }
+        return DatabentoSource(NetworkSettings(**{**known, **changes}), clock=lambda: now)
 
     return make
