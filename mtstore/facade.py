@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mtstore import sqlfiles
 from mtstore.query.result import Parameters, Result
 from mtstore.store.repository import Repository
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
     from mtstore.ingest.report import IngestReport
     from mtstore.store.compact import Compaction
 
@@ -31,13 +34,25 @@ class Store(Repository):
         """
         return Result(self, query, params)
 
-    def ingest(self, paths: str | Path | Iterable[str | Path], **options: Any) -> IngestReport:
-        """Put vendor files into the store; see `mtstore.ingest.files.ingest_files` for options and errors."""
-        from mtstore.ingest.files import ingest_files
+    def ingest(self, data: str | Path | Iterable[str | Path] | pd.DataFrame | pa.Table, **options: Any) -> IngestReport:
+        """Put vendor files, or a frame in memory, into the store.
 
-        if isinstance(paths, (str, os.PathLike)):
-            paths = [paths]
-        return ingest_files(self, paths, **options)
+        See `mtstore.ingest.files.ingest_files` for the options and errors of files, and
+        `mtstore.ingest.frames.ingest_frame` for those of frames.
+
+        Examples
+        --------
+        >>> store.ingest("flatfiles/us_stocks_sip/minute_aggs_v1")  # doctest: +SKIP
+        >>> store.ingest(frame, ticker="AAPL", schema="ohlcv-1m")  # doctest: +SKIP
+        """
+        from mtstore.ingest.files import ingest_files
+        from mtstore.ingest.frames import ingest_frame, is_frame
+
+        if is_frame(data):
+            return ingest_frame(self, data, **options)
+        if isinstance(data, (str, os.PathLike)):
+            return ingest_files(self, [Path(data)], **options)
+        return ingest_files(self, cast("Iterable[str | Path]", data), **options)
 
     def compact(self, tickers: Collection[str] | None = None) -> Compaction:
         """Merge each partition's files into one; rows, coverage and answers stay the same."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mtstore.bars import Answer, TimeRange, arrow_schema, is_daily, step_us
 from mtstore.errors import TickerError
-from mtstore.ingest.clean import clean
+from mtstore.ingest.clean import OUTSIDE, clean
 from mtstore.ingest.inputs import Input, Rejected
 from mtstore.ingest.quarantine import Quarantine
 from mtstore.ingest.reading import LayerRows
@@ -63,11 +63,12 @@ class LayerAnswers:
                 is_daily=is_daily(first.schema),
                 may_be_negative=first.may_be_negative,
                 may_be_undefined=first.may_be_undefined,
-                ranges=covered or None,
+                ranges=None if first.may_exceed else covered or None,
             )
             self.collapsed += cleaned.collapsed
             self.quarantine.add(ticker, cleaned.bad)
             suspect += _slots(cleaned.bad, step_us(first.schema))
+            suspect += self._misplaced(cleaned.bad)
             bars = cleaned.bars
         refusal = _why_not_storable(ticker)
         if refusal is not None:
@@ -116,6 +117,14 @@ class LayerAnswers:
             if rejected.ticker in {None, ticker} and span is not None:
                 spans.append(span)
         return spans
+
+    def _misplaced(self, bad: pa.Table) -> list[TimeRange]:
+        """The spans of files whose rows lie outside of them: such a file is not what it says, and proves no absence."""
+        import pyarrow.compute as pc
+
+        outside = bad.filter(pc.equal(bad["reason"], OUTSIDE))
+        places = set(outside["file_index"].to_pylist())
+        return [span for place in sorted(places) if (span := self.layer[place].span) is not None]
 
 
 def _why_not_storable(ticker: str) -> str | None:

@@ -23,7 +23,7 @@ from mtstore.ingest.quarantine import Quarantine
 from mtstore.ingest.reading import read_layer
 from mtstore.ingest.regroup import Regrouper
 from mtstore.ingest.report import FileOutcome, IngestReport, Progress, ProgressCallback, no_progress
-from mtstore.ingest.runs import start_run
+from mtstore.ingest.runs import Run, start_run
 from mtstore.store import sources
 from mtstore.store.ledger import request_key
 
@@ -80,18 +80,31 @@ def ingest_files(
     wanted = [Path(path) for path in paths]
     run = start_run("ingest", {"paths": [str(path) for path in wanted], "tickers": sorted(tickers or ())})
     opened, outcomes = open_inputs(wanted, InputOptions(format, source, schema, mapping, covers), progress)
+    report = ingest_inputs(store, opened, outcomes, run, tickers=tickers, progress=progress)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def ingest_inputs(
+    store: Repository,
+    opened: Sequence[Input],
+    outcomes: list[FileOutcome],
+    run: Run,
+    *,
+    tickers: Collection[str] | None = None,
+    progress: ProgressCallback = no_progress,
+) -> IngestReport:
+    """Put inputs that are open into a store; `outcomes` are those that could not be opened."""
     report = IngestReport(run_id=run.run_id, files=outcomes)
     fresh = _not_known(store, _well_bound(store, opened, report), tickers, report)
     with store.writer("ingest", run_id=run.run_id) as writer:
         for layer in layers(fresh):
             _ingest_layer(writer, layer, tickers, report, progress)
-        writer.commit()
         _take_totals(report, writer)
         if fresh or report.refused:
             writer.note("ingest_runs", run.row(**_summary(report)))
     report.commits = writer.totals.commits
     report.generation = store.generation()
-    report.seconds = time.monotonic() - began
     return report
 
 
@@ -180,7 +193,7 @@ def _input_row(one: Input, tickers: Collection[str] | None, run_id: str) -> dict
         "input_key": _input_key(one, tickers),
         "sha256": one.sha256,
         "name": one.path.name,
-        "byte_size": one.path.stat().st_size,
+        "byte_size": one.byte_size,
         "source": one.binding.source,
         "schema": one.schema,
         "run_id": run_id,

@@ -43,6 +43,8 @@ class Input(ABC):
         Whether prices at or below zero are legal (futures).
     may_be_undefined
         Whether prices may be missing (Databento's undefined prices).
+    may_exceed
+        Whether rows outside of what it covers are legal; they then only add.
     """
 
     path: Path
@@ -53,6 +55,7 @@ class Input(ABC):
     day_tz: str
     may_be_negative: bool = False
     may_be_undefined: bool = False
+    may_exceed: bool = False
 
     @property
     def byte_size(self) -> int:

@@ -55,7 +55,17 @@ class OwnInput(Input):
         """Look at a file's columns; see `OwnFile` for errors."""
         mapping = complete_mapping(mapping, schema, str(path))
         file = OwnFile(path, mapping, file_format)
-        return cls(path, sha256, file.schema, _binding(source), covers, file.day_tz, mapping=mapping, file=file)
+        return cls(
+            path,
+            sha256,
+            file.schema,
+            _binding(source),
+            covers,
+            file.day_tz,
+            may_exceed=True,
+            mapping=mapping,
+            file=file,
+        )
 
     @classmethod
     def of_frame(cls, table: Any, *, mapping: ColumnMapping, source: str | None, covers: TimeRange | None) -> Self:
@@ -72,6 +82,7 @@ class OwnInput(Input):
             _binding(source),
             covers,
             mapping.tz,
+            may_exceed=True,
             mapping=mapping,
             table=table,
         )

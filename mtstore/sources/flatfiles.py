@@ -12,7 +12,6 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -125,12 +124,15 @@ def _schema_of(path: Path, stamps: list[datetime], day_tz: str) -> str:
 
 def _day_of(path: Path, stamps: list[datetime], day_tz: str) -> date:
     named = _DAY_IN_NAME.search(path.name)
+    days = {stamp.astimezone(ZoneInfo(day_tz)).date() for stamp in stamps}
     if named:
         try:
-            return date.fromisoformat(named[1])
+            day = date.fromisoformat(named[1])
         except ValueError as error:
             raise BrokenFileError(f"{path}: {named[1]} in its name is no date") from error
-    days = {stamp.astimezone(ZoneInfo(day_tz)).date() for stamp in stamps}
+        if days and day not in days:
+            raise BrokenFileError(f"{path}: not what its name says: its first rows are of {min(days)}")
+        return day
     if len(days) != 1:
         raise BrokenFileError(
             f"{path}: cannot tell its exchange day: the name has no YYYY-MM-DD, and its first rows are of "
@@ -174,11 +176,13 @@ def read_flat_files(files: Sequence[FlatFile], tickers: Collection[str] | None) 
             rejects = connection.execute(sqlfiles.load("queries/flat_file_rejects")).fetchall()
         except duckdb.Error as error:
             raise BrokenFileError(f"{', '.join(paths)}: {error}") from error
-    nameless = table.filter(pc.is_null(table["ticker"]))
     found = [Reject(*row) for row in rejects]
-    for file_index, count in zip(*np.unique(nameless["file_index"].to_numpy(), return_counts=True), strict=True):
-        found += _nameless_lines(files[file_index].path, int(count))
-    return table.filter(pc.is_valid(table["ticker"])) if nameless.num_rows else table, found
+    is_row = pc.and_(pc.is_valid(table["ticker"]), pc.is_valid(table["ts_us"]))
+    if pc.all(is_row).as_py() is False:
+        for file_index in np.unique(table.filter(pc.invert(is_row))["file_index"].to_numpy()):
+            found += _incomplete_lines(files[file_index].path, tickers)
+        table = table.filter(is_row)
+    return table, found
 
 
 def locate_lines(path: Path, rows: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
@@ -192,12 +196,14 @@ def locate_lines(path: Path, rows: Collection[tuple[str, int]]) -> dict[tuple[st
     return found
 
 
-def _nameless_lines(path: Path, count: int) -> list[Reject]:
-    """The lines without a ticker."""
-    lines = (number for number, fields in _lines(path) if not fields["ticker"])
-    return [
-        Reject(str(path), number, "the ticker is missing", "") for number, _ in zip(lines, range(count), strict=False)
-    ]
+def _incomplete_lines(path: Path, tickers: Collection[str] | None) -> Iterator[Reject]:
+    """The lines without a ticker or a time, of some tickers."""
+    for number, fields in _lines(path):
+        ticker = fields["ticker"]
+        if (ticker and fields["window_start"]) or (ticker and tickers is not None and ticker not in tickers):
+            continue
+        missing = "window_start" if ticker else "ticker"
+        yield Reject(str(path), number, f"the {missing} is missing", ",".join(fields.values()))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

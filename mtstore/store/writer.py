@@ -52,7 +52,7 @@ class _Change:
 
 @dataclass(slots=True)
 class WriteTotals:
-    """What a run has written and committed so far."""
+    """What a run has added so far; `files` and `commits` count what is committed."""
 
     tickers: set[str] = field(default_factory=set)
     files: int = 0
@@ -105,6 +105,7 @@ class Writer:
         if any(change.partition in self._changes for change in changes):
             self.commit()
         self._answers.append(answer)
+        self._count(answer)
         if not self._changes:
             self._gathering_since = time.monotonic()
         for change in changes:
@@ -139,7 +140,7 @@ class Writer:
             for table, row in self._rows:
                 commit.put(table, [row])
             generation: int = commit.finish()
-        self._count()
+        self.totals.files += sum(1 for change in self._changes.values() if change.staged)
         self._changes.clear()
         self._answers.clear()
         self._rows.clear()
@@ -247,13 +248,12 @@ class Writer:
         rows = ledger.rows(self._answers, self.run_id, commit.at, self._freshness)
         commit.put("coverage_ledger", rows)
 
-    def _count(self) -> None:
-        self.totals.tickers.update(answer.ticker for answer in self._answers)
-        self.totals.rows += sum(answer.bars.num_rows for answer in self._answers)
-        self.totals.files += sum(1 for change in self._changes.values() if change.staged)
-        self.totals.quarantined_rows += sum(
-            answer.quarantined.num_rows for answer in self._answers if answer.quarantined is not None
-        )
+    def _count(self, answer: Answer) -> None:
+        if answer.result != "quarantined":
+            self.totals.tickers.add(answer.ticker)
+        self.totals.rows += answer.bars.num_rows
+        if answer.quarantined is not None:
+            self.totals.quarantined_rows += answer.quarantined.num_rows
 
 
 def _changes_of(answer: Answer) -> Iterator[_Change]:

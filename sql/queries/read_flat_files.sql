@@ -1,5 +1,5 @@
 -- The rows of Polygon flat files ($files), by column name and with the types given ($columns), never sniffed.
--- Lines that are no rows go to DuckDB's reject tables. $tickers NULL: all.
+-- Lines that are no rows go to DuckDB's reject tables. $tickers NULL: all; a row without a ticker may be anybody's.
 SELECT
     ticker,
     window_start // 1000 AS ts_us,
@@ -22,4 +22,4 @@ FROM read_csv(
     strict_mode = TRUE,
     store_rejects = TRUE
 )
-WHERE $tickers IS NULL OR list_contains($tickers, ticker)
+WHERE $tickers IS NULL OR ticker IS NULL OR list_contains($tickers, ticker)

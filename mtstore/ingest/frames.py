@@ -1,0 +1,77 @@
+"""Ingest of a frame in memory: a pandas DataFrame or a pyarrow Table."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from mtstore.bars import TimeRange
+from mtstore.errors import InputError
+from mtstore.ingest.files import ingest_inputs
+from mtstore.ingest.own_input import OwnInput, complete_mapping
+from mtstore.ingest.report import IngestReport
+from mtstore.ingest.runs import start_run
+from mtstore.sources.own import Mapping
+from mtstore.timeranges import parse_bounds
+
+if TYPE_CHECKING:
+    from mtstore.store.repository import Repository
+    from mtstore.timeranges import BoundLike
+
+
+def is_frame(data: object) -> bool:
+    """Whether `data` is a pandas DataFrame or a pyarrow Table."""
+    module, name = type(data).__module__.partition(".")[0], type(data).__name__
+    return (module, name) in {("pandas", "DataFrame"), ("pyarrow", "Table")}
+
+
+def ingest_frame(
+    store: Repository,
+    frame: Any,
+    *,
+    ticker: str | None = None,
+    schema: str | None = None,
+    covers: TimeRange | tuple[BoundLike, BoundLike] | None = None,
+    tz: str = "UTC",
+    mapping: Mapping | None = None,
+    source: str | None = None,
+) -> IngestReport:
+    """Put the bars of a frame into a store.
+
+    Parameters
+    ----------
+    frame
+        Columns ts_event (or the index), open, high, low, close, volume; vwap and transactions if there are any; and
+        ticker, unless `ticker` says whose the bars are.
+    schema
+        `ohlcv-1m` …: what the bars are.
+    covers
+        What the frame speaks for: a half-open range of instants, or two dates, days of UTC, both included. Stored
+        bars there that the frame lacks are withdrawn. Without it, the frame only adds and overwrites.
+    tz
+        IANA zone of times without one, and of daily bars' days.
+    mapping
+        Other names of columns, and all else that `Mapping` knows; then `ticker` and `tz` stand in it.
+    source
+        The source's name, `own` by default.
+
+    Raises
+    ------
+    InputError
+        Neither `schema` nor `mapping` is given, or they disagree.
+    BrokenFileError
+        A column is missing, or a value cannot be read.
+    """
+    began = time.monotonic()
+    if mapping is None and schema is not None:
+        mapping = Mapping(schema, ticker=ticker, tz=tz)
+    elif ticker is not None and mapping is not None and mapping.ticker != ticker:
+        raise InputError(f"ticker {ticker!r} is given beside a mapping that says {mapping.ticker!r}")
+    mapping = complete_mapping(mapping, schema, "the frame")
+    if covers is not None and not isinstance(covers, TimeRange):
+        covers = TimeRange(*parse_bounds(*covers).as_utc_days_us())
+    opened = OwnInput.of_frame(frame, mapping=mapping, source=source, covers=covers)
+    run = start_run("ingest", {"frame": str(opened.path), "mapping": mapping.to_request()})
+    report = ingest_inputs(store, [opened], [], run)
+    report.seconds = time.monotonic() - began
+    return report
