@@ -59,12 +59,13 @@ def build_generation(
             fold.create_tables(connection)
         for entry in entries:
             fold.fold(connection, entry, describe)
-        fold.derive(connection, infer_calendar)
+        changed = None if base is None else {record.table for entry in entries for record in entry.records}
+        fold.derive(connection, infer_calendar, changed)
         extra = extend(connection) if extend else []
         if extra:
             more = log.Entry(last.generation, last.store_id, last.committed_at, tuple(extra))
             fold.fold(connection, more, describe)
-            fold.derive(connection, infer_calendar)
+            fold.derive(connection, infer_calendar, {record.table for record in extra})
         connection.execute(
             sqlfiles.load("queries/set_store_info"),
             {

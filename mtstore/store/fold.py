@@ -6,7 +6,7 @@ database. Both run this code, which is why they agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -39,6 +39,9 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 # Rows of these tables say which commit wrote them.
 _STAMPED = frozenset({"files", "retired_files", "coverage_ledger"})
+
+# What the table `session_days` is made from; a ticker without settings has its calendar's own key.
+_SESSION_INPUTS = frozenset({"calendars", "sessions", "ticker_settings"})
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -111,8 +114,16 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(sqlfiles.load("schema/tables"))
 
 
-def derive(connection: duckdb.DuckDBPyConnection, infer_calendar: Callable[[str, str, str | None], str]) -> None:
-    """Recompute the tables that follow from others: `series`, `ticker_list`, `session_days`."""
+def derive(
+    connection: duckdb.DuckDBPyConnection,
+    infer_calendar: Callable[[str, str, str | None], str],
+    changed: Collection[str] | None = None,
+) -> None:
+    """Recompute the tables that follow from others: `series`, `ticker_list`, `session_days`.
+
+    `changed` are the tables that were folded into since the last time; None: any. The time lines of sessions, which are
+    long, are laid out anew only where their own inputs changed.
+    """
     import pyarrow as pa
 
     connection.execute(sqlfiles.load("queries/derive_series"))
@@ -125,7 +136,8 @@ def derive(connection: duckdb.DuckDBPyConnection, infer_calendar: Callable[[str,
     connection.register("inferred_calendars", pa.table(inferred, schema=schema))
     connection.execute(sqlfiles.load("queries/derive_ticker_list"))
     connection.unregister("inferred_calendars")
-    connection.execute(sqlfiles.load("queries/build_session_days"))
+    if changed is None or not _SESSION_INPUTS.isdisjoint(changed):
+        connection.execute(sqlfiles.load("queries/build_session_days"))
 
 
 def fetch_rows(connection: duckdb.DuckDBPyConnection, statement: Sql, parameters: Any = None) -> list[dict[str, Any]]:
@@ -133,8 +145,3 @@ def fetch_rows(connection: duckdb.DuckDBPyConnection, statement: Sql, parameters
     cursor = connection.execute(statement, parameters)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def paths_of(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """The column `path` of rows."""
-    return [row["path"] for row in rows]
