@@ -6,6 +6,7 @@ defaults of options. The text of each object, and what is said of it, stands in 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,7 +92,10 @@ def create_objects(
     settings: Mapping[str, Any] | None = None,
     universe: Sequence[str] | None = None,
 ) -> None:
-    """Make every view and macro anew in the connection's current database, which has the tables of `core`.
+    """Make every view and macro in the connection's current database, which has the tables of `core`.
+
+    An object that is there already with the same text is left alone: after most commits only the views over the
+    schemas with new files differ.
 
     Parameters
     ----------
@@ -113,9 +117,15 @@ def create_objects(
         stored.universe if universe is None else universe,
     )
     connection.execute(sqlfiles.load("schema/object_tables"))
+    made = {digest for (digest,) in connection.execute(sqlfiles.load("queries/object_digests")).fetchall()}
     for text in object_texts(inputs):
-        connection.execute(text)
-        connection.execute(join(comment_statements(text), "\n"))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if digest not in made:
+            connection.execute(text)
+            connection.execute(join(comment_statements(text), "\n"))
+            connection.execute(
+                sqlfiles.load("queries/put_object_digest"), {"name": _created(text)[2], "digest": digest}
+            )
 
 
 def read_inputs(connection: duckdb.DuckDBPyConnection, root: Path) -> Inputs:
@@ -199,8 +209,7 @@ _COMMENT_PARTS: Final = (
 
 def _arms(part: str, schemas: Iterable[str]) -> Sql:
     arms = (
-        _fill(f"parts/{part}", {"view": identifier(view_name(schema)), "schema": literal(schema)})
-        for schema in schemas
+        _fill(f"parts/{part}", {"view": identifier(view_name(schema)), "schema": literal(schema)}) for schema in schemas
     )
     return join(arms, "\nUNION ALL\n")
 
@@ -272,21 +281,28 @@ def _wide_column(inputs: Inputs, ticker: str, column: str, name: str) -> Sql:
 
 def comment_statements(text: Sql) -> Iterator[Sql]:
     """COMMENT ON statements for the object that `text` makes, and for its columns, from its header."""
-    created = _CREATED.search(text)
-    if created is None:
-        raise ValueError(f"no CREATE OR REPLACE VIEW or MACRO in: {text[:200]}")
+    created = _created(text)
     header = [line.removeprefix("--").removeprefix(" ") for line in text.splitlines() if line.startswith("--")]
     kind, name = created[1], Sql(created[2])
     if kind == "MACRO" and _TABLE_MACRO.search(text):
         kind = "MACRO TABLE"
     columns = [match for line in header if (match := _COLUMN.fullmatch(line))]
     # A macro's columns have no place of their own in the catalog.
-    about = header if kind != "VIEW" else [line for line in header if not _COLUMN.fullmatch(line) and line != "Columns:"]
+    is_column = re.compile(rf"{_COLUMN.pattern}|Columns:").fullmatch if kind == "VIEW" else None
+    about = [line for line in header if is_column is None or not is_column(line)]
     yield _comment_on(kind, name, "\n".join(about))
     if kind == "VIEW":
         for match in columns:
             column = match[1] if match[1].startswith('"') else identifier(match[1])
             yield _comment_on("COLUMN", Sql(f"{name}.{column}"), match[2])
+
+
+def _created(text: Sql) -> re.Match[str]:
+    """The kind and the name of the object that a statement makes."""
+    created = _CREATED.search(text)
+    if created is None:
+        raise ValueError(f"no CREATE OR REPLACE VIEW or MACRO in: {text[:200]}")
+    return created
 
 
 def _comment_on(kind: str, name: Sql, text: str) -> Sql:

@@ -1,13 +1,12 @@
 -- core.bucket_days(tickers, bar_interval, …): the time line of a call's sessions, cut so that every piece has one anchor.
 --
--- A bar joins its piece by equality on session key and UTC day, with the piece's bounds as residual; its bucket is then
+-- A bar joins its piece by equality on one number, its session key and UTC day, with the piece's bounds as residual; its bucket is then
 -- integer arithmetic. Buckets below a day begin every step from anchor_us; wider ones begin at anchor_us.
 -- Grain: one row per session key, UTC day and piece; only pieces that the range and the session option ask for.
 -- Inputs: core.session_days, core.chosen_series.
 -- NULLs: limit_us is NULL where nothing cuts a bucket short (anchor 'epoch').
 -- Columns:
---   session_key: Session key
---   utc_day: Whole days since 1970-01-01, UTC
+--   day_key: Session key and UTC day as one number (core.day_key)
 --   segment: pre, regular, break, post or closed
 --   start_us: First microsecond of the piece, since the epoch
 --   end_us: First microsecond after it
@@ -28,7 +27,7 @@ CREATE OR REPLACE MACRO core.bucket_days(
     from_schema := NULL
 ) AS TABLE
 WITH keys AS (
-    SELECT DISTINCT c.session_key, c.anchoring
+    SELECT DISTINCT c.session_key, c.session_slot, c.anchoring
     FROM core.chosen_series(
         tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
     ) AS c
@@ -36,7 +35,7 @@ WITH keys AS (
 ),
 dated AS (
     SELECT
-        d.session_key,
+        k.session_slot,
         d.utc_day,
         d.segment,
         d.start_us,
@@ -80,7 +79,7 @@ bounded AS (
 ),
 pieces AS (
     SELECT
-        session_key,
+        session_slot,
         utc_day,
         segment,
         session_date,
@@ -101,8 +100,7 @@ pieces AS (
     FROM bounded
 )
 SELECT
-    session_key::VARCHAR AS session_key,
-    utc_day::BIGINT AS utc_day,
+    core.day_key(session_slot, utc_day)::BIGINT AS day_key,
     segment::VARCHAR AS segment,
     start_us::BIGINT AS start_us,
     end_us::BIGINT AS end_us,

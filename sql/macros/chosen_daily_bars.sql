@@ -8,7 +8,7 @@
 -- NULLs: as stored.
 -- Columns:
 --   ticker_slot: Number of the ticker in the call
---   session_key: Session key of the ticker
+--   day_key: Session key of the ticker and UTC day of the bar as one number (core.day_key)
 --   day_tz: Time zone whose days daily bars are
 --   ts_us: Open of the bar in microseconds since the epoch
 --   open: First price
@@ -32,7 +32,7 @@ CREATE OR REPLACE MACRO core.chosen_daily_bars(
     from_schema := NULL
 ) AS TABLE
 WITH chosen AS MATERIALIZED (
-    SELECT s.ticker, s.ticker_slot, s.session_key, s.source, s.schema, s.day_tz
+    SELECT s.ticker, s.ticker_slot, s.session_slot, s.source, s.schema, s.day_tz
     FROM core.chosen_series(
         tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
     ) AS s

@@ -10,6 +10,7 @@
 --   ticker_slot: Number of the ticker in the call, from 1 in alphabetical order
 --   calendar: Trading calendar of the ticker
 --   session_key: Calendar with the ticker's own session window, if it has one
+--   session_slot: Number of the session key in the call, from 1 in alphabetical order
 --   source: Source of the chosen series
 --   schema: Schema of the chosen series
 --   step_us: Width of its bars in microseconds
@@ -50,6 +51,7 @@ coarsest AS (
     SELECT
         *,
         row_number() OVER (ORDER BY ticker) AS ticker_slot,
+        dense_rank() OVER (ORDER BY session_key) AS session_slot,
         min(calendar) OVER () <> max(calendar) OVER () AS is_mixed,
         min(session_key) OVER () <> max(session_key) OVER () AS has_windows
     FROM ranked
@@ -60,6 +62,7 @@ SELECT
     ticker_slot::INTEGER AS ticker_slot,
     calendar::VARCHAR AS calendar,
     session_key::VARCHAR AS session_key,
+    session_slot::INTEGER AS session_slot,
     source::VARCHAR AS source,
     schema::VARCHAR AS schema,
     step_us::BIGINT AS step_us,

@@ -55,8 +55,7 @@ dated_bars AS (
         from_source := from_source, from_schema := from_schema
     ) AS b
     JOIN bucket_days AS d
-        ON d.session_key = b.session_key
-        AND d.utc_day = b.ts_us // 86400000000
+        ON d.day_key = b.day_key
         AND b.ts_us >= d.start_us
         AND b.ts_us < d.end_us
     UNION ALL
@@ -128,7 +127,7 @@ buckets AS (
     SELECT
         ticker_slot,
         label_us,
-        max(limit_us) AS limit_us,
+        any_value(limit_us) AS limit_us,
         min(session_date) AS session_date,
         arg_min(open, ts_us) AS open,
         max(high) AS high,
@@ -138,7 +137,7 @@ buckets AS (
         CASE
             WHEN count(*) = 1 THEN min(vwap)
             WHEN count(CASE WHEN volume > 0 AND vwap IS NULL THEN 1 END) = 0
-                THEN sum(vwap * volume) / nullif(sum(CASE WHEN vwap IS NOT NULL THEN volume END), 0)
+                THEN sum(vwap * volume) / nullif(sum(volume), 0)
         END AS vwap,
         sum(transactions) AS transactions,
         count(*) AS bar_count

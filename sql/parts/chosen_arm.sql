@@ -1,6 +1,6 @@
 SELECT
     c.ticker_slot,
-    c.session_key,
+    core.day_key(c.session_slot, epoch_us(b.ts_event) // 86400000000) AS day_key,
     c.day_tz,
     epoch_us(b.ts_event) AS ts_us,
     b.open,

@@ -2,6 +2,12 @@
 --
 -- core.no_bars stays empty. Views over no file read it, and not an empty SELECT: DuckDB removes a query over a constant
 -- emptiness together with the check of its arguments. core.dividend_closes is filled by build_dividend_closes.
+-- core.object_digests says from which text each object was made, so that a commit makes only those that differ.
+
+CREATE TABLE IF NOT EXISTS core.object_digests (
+    object VARCHAR PRIMARY KEY,
+    digest VARCHAR NOT NULL
+);
 
 CREATE TABLE IF NOT EXISTS core.no_bars (
     ticker VARCHAR,

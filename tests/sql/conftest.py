@@ -67,7 +67,8 @@ class Market:
         padded = [(*row, *(None,) * (8 - len(row))) for row in rows]
         columns = list(zip(*padded, strict=True)) or [()] * 8
         instants = [
-            datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(value, str) else value for value in columns[0]
+            datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(value, str) else value
+            for value in columns[0]
         ]
         return pa.table([instants, *map(list, columns[1:])], schema=arrow_schema()).sort_by("ts_event")
 
@@ -176,9 +177,7 @@ class Market:
         connection.unregister("zones")
         connection.unregister("session_rows")
         fold.derive(connection, infer_calendar)
-        create_objects(
-            connection, self.root, settings=self.settings, quarantine_files=list(self._quarantine_files())
-        )
+        create_objects(connection, self.root, settings=self.settings, quarantine_files=list(self._quarantine_files()))
         connection.execute("USE memory; DETACH market")
         connection.close()
         return path
