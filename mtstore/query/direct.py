@@ -1,0 +1,232 @@
+"""The direct path: common aligned calls straight from the parquet files into the result, without a plan in between.
+
+It serves calls whose tickers share one session key, have one stored series each (below a day), and ask for raw prices:
+the files are picked from what is known of the generation, decoded by pyarrow on a few threads, and each ticker's rows
+are put into their place by one thread, which also fills them forward. Everything else goes through SQL; both give the
+same cells, and a test holds them against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mtstore.errors import SnapshotExpiredError
+from mtstore.query.buckets import Buckets
+from mtstore.query.calls import AlignCall
+from mtstore.query.fill import fill_forward
+from mtstore.query.known import Known, KnownFile, known
+from mtstore.query.reduce import bucket_starts, columns_for, reduce_field
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import pyarrow.parquet as pq
+
+_WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the direct path reads: a wide table's tickers in order, the files of each that is stored, the buckets."""
+
+    names: tuple[str, ...]
+    files: dict[str, list[KnownFile]]
+    buckets: Buckets
+
+
+@dataclass(frozen=True, slots=True)
+class DirectResult:
+    """A wide table's parts; see `mtstore.query.wide.Wide`."""
+
+    names: tuple[str, ...]
+    stored: tuple[bool, ...]
+    ts_us: np.ndarray
+    close_us: np.ndarray
+    values: np.ndarray
+    present: np.ndarray
+
+
+def plan(connection: duckdb.DuckDBPyConnection, call: AlignCall, fields: Sequence[str]) -> Plan | None:
+    """How to answer `call` directly; None if only SQL can."""
+    is_raw = call.adjust == "none" and call.from_source is None and call.from_schema is None
+    is_flat = call.fill_prices == "close" and "close" not in fields
+    facts = known(connection) if is_raw and not is_flat else None
+    if facts is None:
+        return None
+    names = _names(facts, call)
+    files = _files(facts, call, names)
+    if files is None:
+        return None
+    buckets = Buckets.of(facts.timeline(connection, call, names[0]), call.interval, call.bounds)
+    return None if buckets is None else Plan(names, files, buckets)
+
+
+def _files(facts: Known, call: AlignCall, names: tuple[str, ...]) -> dict[str, list[KnownFile]] | None:
+    """The files of each stored ticker; None where the choice of a series is not plain."""
+    if not names or any(name not in facts.tickers for name in names):
+        return None
+    if len({facts.tickers[name].session_key for name in names}) > 1:
+        return None
+    files = {}
+    for name in names:
+        series = facts.series.get(name, [])
+        if series:
+            stored = facts.files.get((name, *series[0][:2]))
+            if stored is None or len(series) > 1 or not _fits(call, series[0][2], facts.tickers[name].open_grain_us):
+                return None
+            files[name] = stored
+    return files
+
+
+def run(chosen: Plan, call: AlignCall, fields: Sequence[str]) -> DirectResult:
+    """Read, bucket, place and fill.
+
+    Raises
+    ------
+    SnapshotExpiredError
+        A data file is gone: the reader outlived the grace period.
+    """
+    import numpy as np
+
+    scan = chosen.buckets.scan_range()
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="mtstore-read") as pool:
+        work = [_Ticker(chosen, name, scan) for name in chosen.names]
+        list(pool.map(_Ticker.locate, work))
+        used = np.zeros(len(chosen.buckets.labels_us), dtype=bool)
+        for ticker in work:
+            used[ticker.places] = True
+        length = int(np.count_nonzero(used))
+        final = np.cumsum(used) - 1
+        values = np.empty((len(work) * len(fields), length))
+        present = np.zeros((len(work), length), dtype=bool)
+
+        def place(number: int) -> None:
+            rows = values[number * len(fields) : (number + 1) * len(fields)]
+            work[number].place(rows, present[number : number + 1], final, tuple(fields))
+            if call.method == "forward_fill":
+                fill_forward(
+                    rows,
+                    present[number : number + 1],
+                    fields,
+                    fill_volume=call.fill_volume,
+                    fill_prices=call.fill_prices,
+                )
+
+        list(pool.map(place, range(len(work))))
+    stored = tuple(name in chosen.files for name in chosen.names)
+    labels, closes = chosen.buckets.labels_us[used], chosen.buckets.close_us[used]
+    return DirectResult(chosen.names, stored, labels, closes, values, present)
+
+
+class _Ticker:
+    """One ticker's share of the work."""
+
+    def __init__(self, chosen: Plan, name: str, scan: tuple[int, int]) -> None:
+        import numpy as np
+
+        self._buckets = chosen.buckets
+        start, end = scan
+        self._files = [file for file in chosen.files.get(name, []) if file.max_us >= start and file.min_us < end]
+        self._scan = scan
+        self._rows: slice | np.ndarray = slice(0, 0)
+        self.places = np.zeros(0, dtype=np.int64)
+
+    def locate(self) -> None:
+        """Find the place of every bar, from the time stamps alone."""
+        import numpy as np
+
+        parts = [_read(file, ("ts_event",), self._scan)[0] for file in self._files]
+        if parts:
+            self._rows, places = self._buckets.places(np.concatenate(parts) if len(parts) > 1 else parts[0])
+            self.places = places.astype(np.int32)
+
+    def place(self, rows: np.ndarray, present: np.ndarray, final: np.ndarray, fields: tuple[str, ...]) -> None:
+        """Write the ticker's fields into its rows of the result."""
+        import numpy as np
+
+        if not len(self.places):
+            rows.fill(np.nan)
+            return
+        columns = self._columns(columns_for(fields))
+        starts = bucket_starts(self.places)
+        target = final[self.places[starts]]
+        is_dense = len(target) == rows.shape[1]
+        present[0, target] = True
+        for number, name in enumerate(fields):
+            values = reduce_field(name, columns, starts, len(self.places))
+            if is_dense:
+                rows[number] = values
+            else:
+                rows[number].fill(np.nan)
+                rows[number, target] = values
+        self.places = self.places[:0]
+
+    def _columns(self, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        import numpy as np
+
+        if not names:
+            return {}
+        parts = [_read(file, names, self._scan) for file in self._files]
+        whole = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
+        return {name: column[self._rows] for name, column in zip(names, whole, strict=True)}
+
+
+def _read(file: KnownFile, names: tuple[str, ...], scan: tuple[int, int]) -> list[np.ndarray]:
+    """Columns of the row groups of a file that meet `scan`: time stamps as int64, all else as float64 with NaN."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(file.path, memory_map=True) as source:
+            groups = _row_groups(source, file, scan)
+            table = source.read_row_groups(groups, columns=list(names), use_threads=False)
+    except FileNotFoundError as error:
+        raise SnapshotExpiredError(
+            f"{file.path} is gone: this reader is older than the store's grace period; read the newest generation"
+        ) from error
+    arrays = []
+    for name in names:
+        column = table[name]
+        if name == "ts_event":
+            arrays.append(column.cast("int64").to_numpy())
+        else:
+            arrays.append(column.to_numpy().astype(np.float64, copy=False))
+    return arrays
+
+
+def _row_groups(source: pq.ParquetFile, file: KnownFile, scan: tuple[int, int]) -> list[int]:
+    metadata = source.metadata
+    everything = list(range(metadata.num_row_groups))
+    if file.min_us >= scan[0] and file.max_us < scan[1]:
+        return everything
+    kept = []
+    for number in everything:
+        statistics = metadata.row_group(number).column(0).statistics
+        if statistics is None or (statistics.max_raw >= scan[0] and statistics.min_raw < scan[1]):
+            kept.append(number)
+    return kept
+
+
+def _fits(call: AlignCall, step_us: int, open_grain_us: int) -> bool:
+    """Whether bars of that width give the call's buckets, as the macro `core.chosen_series` decides it."""
+    day = 86_400_000_000
+    if step_us >= day:
+        return False
+    if call.interval.is_intraday:
+        if not call.interval.is_multiple_of(step_us):
+            return False
+        return open_grain_us % step_us == 0 or (call.session == "all" and call.anchor != "session")
+    return day % step_us == 0 and (open_grain_us % step_us == 0 or call.session == "all")
+
+
+def _names(facts: Known, call: AlignCall) -> tuple[str, ...]:
+    """The call's tickers in the order in which a wide table shows them."""
+    if call.tickers is not None:
+        return call.tickers
+    universe = [name for name, entry in facts.tickers.items() if entry.universe_position is not None]
+    if universe:
+        return tuple(sorted(universe, key=lambda name: facts.tickers[name].universe_position or 0))
+    return tuple(sorted(facts.series))

@@ -1,0 +1,94 @@
+"""Bars of one ticker into buckets, as arrays: the aggregates of the macro `core.resampled`, NULLs passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NEEDS: Mapping[str, tuple[str, ...]] = {"vwap": ("vwap", "volume"), "bar_count": ()}
+"""The columns that a field is computed from, where that is not just the column of its name."""
+
+
+def columns_for(fields: tuple[str, ...]) -> tuple[str, ...]:
+    """The stored columns that some fields are computed from."""
+    return tuple(dict.fromkeys(column for name in fields for column in NEEDS.get(name, (name,))))
+
+
+def bucket_starts(places: np.ndarray) -> np.ndarray:
+    """Where each bucket's bars begin, `places` ascending."""
+    import numpy as np
+
+    return np.flatnonzero(np.concatenate([[True], places[1:] != places[:-1]]))
+
+
+def reduce_field(name: str, columns: Mapping[str, np.ndarray], starts: np.ndarray, length: int) -> np.ndarray:
+    """One value per bucket of at least one bar each; float64, missing is NaN.
+
+    open is the first that is known, close the last; high and low the extremes; volume and transactions sums; vwap is
+    weighted by volume, and missing if a bar with volume has none; bar_count counts.
+    """
+    import numpy as np
+
+    counts = np.diff(np.append(starts, length))
+    if name == "bar_count":
+        return counts.astype(np.float64)
+    if name == "vwap":
+        return _vwap(columns["vwap"], columns["volume"], starts, counts)
+    values = columns[name]
+    if len(starts) == length:
+        return values
+    unknown = np.isnan(values)
+    if name in {"open", "close"}:
+        return _edge(values, unknown, starts, counts, is_first=name == "open")
+    if name in {"high", "low"}:
+        return _extreme(values, unknown, starts, is_highest=name == "high")
+    return _sum(values, unknown, starts)
+
+
+def _extreme(values: np.ndarray, unknown: np.ndarray, starts: np.ndarray, *, is_highest: bool) -> np.ndarray:
+    import numpy as np
+
+    if unknown.any():
+        return (np.fmax if is_highest else np.fmin).reduceat(values, starts)
+    return (np.maximum if is_highest else np.minimum).reduceat(values, starts)
+
+
+def _edge(
+    values: np.ndarray, unknown: np.ndarray, starts: np.ndarray, counts: np.ndarray, *, is_first: bool
+) -> np.ndarray:
+    import numpy as np
+
+    if not unknown.any():
+        return values[starts] if is_first else values[starts + counts - 1]
+    numbers = np.arange(len(values))
+    if is_first:
+        found = np.minimum.reduceat(np.where(unknown, len(values), numbers), starts)
+    else:
+        found = np.maximum.reduceat(np.where(unknown, -1, numbers), starts)
+    is_known = (found >= 0) & (found < len(values))
+    return np.where(is_known, values[np.where(is_known, found, 0)], np.nan)
+
+
+def _sum(values: np.ndarray, unknown: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    if not unknown.any():
+        return np.add.reduceat(values, starts)
+    sums = np.add.reduceat(np.where(unknown, 0.0, values), starts)
+    return np.where(np.add.reduceat((~unknown).astype(np.int64), starts) > 0, sums, np.nan)
+
+
+def _vwap(vwap: np.ndarray, volume: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    known = ~np.isnan(vwap)
+    traded = np.where(np.isnan(volume), 0.0, volume)
+    lacking = np.add.reduceat(((traded > 0) & ~known).astype(np.int64), starts) > 0
+    amounts = np.add.reduceat(np.where(known, vwap * traded, 0.0), starts)
+    volumes = np.add.reduceat(np.where(known, traded, 0.0), starts)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weighted = np.where(lacking | (volumes == 0), np.nan, amounts / volumes)
+    return np.where(counts == 1, vwap[starts], weighted)
