@@ -66,6 +66,18 @@ class Bounds:
             None if end is None else _microseconds(_as_instant(end, _SESSION_MARGIN + timedelta(days=1))),
         )
 
+    def as_utc_days_us(self) -> tuple[int, int]:
+        """Instants `[start_us, end_us)`, µs since the epoch, where dates mean UTC days, the end date included.
+
+        For ranges that are no question to sessions, such as what a file speaks for. An open end is a RangeError.
+        """
+        if self.start is None or self.end is None:
+            raise RangeError(f"the range {self} must have both ends")
+        return (
+            _microseconds(_as_instant(self.start, timedelta(0))),
+            _microseconds(_as_instant(self.end, timedelta(days=1))),
+        )
+
     def __str__(self) -> str:
         start, end = (None if bound is None else _spell(bound) for bound in (self.start, self.end))
         if isinstance(self.end, date) and not isinstance(self.end, datetime):

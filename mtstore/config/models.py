@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -201,6 +203,24 @@ class Config(Section):
     def universe(self) -> tuple[str, ...]:
         """The configured tickers, in the order in which they were written."""
         return tuple(self.multi_ticker.tickers)
+
+    def with_changes(self, *, store: str | PathLike[str] | None = None, **sections: Mapping[str, Any]) -> Config:
+        """The same configuration with another store, or with some keys of sections of `multi_ticker` changed.
+
+        Raises
+        ------
+        ConfigError
+            A changed value cannot be right.
+        """
+        from mtstore.config.load import load_config
+
+        tree = self.model_dump(by_alias=True, exclude_unset=True)
+        multi = tree.setdefault("multi_ticker", {})
+        if store is not None:
+            multi["store"] = fspath(store)
+        for name, changes in sections.items():
+            multi[name] = {**multi.get(name, {}), **changes}
+        return load_config(tree)
 
     def ticker(self, ticker: str) -> TickerSettings:
         """What holds for one ticker, configured or not, after all layers."""

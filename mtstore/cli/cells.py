@@ -1,0 +1,141 @@
+"""Columns of a result as text and as JSON: one spelling of times, infinities and nested values for all formats.
+
+Instants are ISO 8601 with their offset (`2023-01-03T14:30:00+00:00`), fractions of a second only where there are any.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_INT64_MAX: Final = 2**63 - 1
+
+
+def to_csv_column(column: pa.Array) -> pa.Array:
+    """`column` as a type that Arrow's CSV writer spells as it should be."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type):
+        return instants_as_text(column)
+    if pa.types.is_time(column.type):
+        return _without_zeros(column.cast(pa.string()))
+    if pa.types.is_dictionary(column.type):
+        return column.cast(column.type.value_type)
+    if pa.types.is_binary(column.type) or pa.types.is_nested(column.type) or pa.types.is_interval(column.type):
+        return pa.array([None if value is None else _nested_text(value) for value in column.to_pylist()], pa.string())
+    return column
+
+
+def to_json_values(column: pa.Array) -> list[Any]:
+    """The values of `column` as `json.dumps` takes them; NaN and the infinities, which JSON lacks, as null."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type):
+        values: list[Any] = instants_as_text(column).to_pylist()
+        return values
+    return [_json_value(value) for value in column.to_pylist()]
+
+
+def to_table_cells(column: pa.Array) -> list[str]:
+    """The values of `column` as they look in a table: NULL for a missing one, control characters escaped."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type):
+        column = instants_as_text(column)
+    return [_cell(value) for value in column.to_pylist()]
+
+
+def is_numeric(kind: pa.DataType) -> bool:
+    """Whether a column of this type stands at the right in a table."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def instants_as_text(column: pa.Array) -> pa.Array:
+    """Timestamps as ISO 8601 text, with the offset if they have a zone; infinities as DuckDB spells them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_aware = column.type.tz is not None
+    text = pc.strftime(column, format="%Y-%m-%dT%H:%M:%S%z" if is_aware else "%Y-%m-%dT%H:%M:%S")
+    text = pc.replace_substring_regex(text, r"([+-]\d\d)(\d\d)$", r"\1:\2") if is_aware else text
+    text = _without_zeros(text)
+    # DuckDB's infinities are the ends of the integers, which have no date.
+    raw = column.cast(pa.int64())
+    text = pc.if_else(pc.equal(raw, _INT64_MAX), "infinity", text)
+    return pc.if_else(pc.equal(raw, -_INT64_MAX), "-infinity", text)
+
+
+def _without_zeros(text: pa.Array) -> pa.Array:
+    """Times without the zeros at the end of their fractions of a second."""
+    import pyarrow.compute as pc
+
+    text = pc.replace_substring_regex(text, r"(\.\d*?)0+($|[+-])", r"\1\2")
+    return pc.replace_substring_regex(text, r"\.($|[+-])", r"\1")
+
+
+def _nested_text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if isinstance(value, list | dict):
+        return json.dumps(_json_value(value), ensure_ascii=False)
+    return str(_json_value(value))
+
+
+def _json_value(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _json_value(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_json_value(item) for item in value]
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
+    spellings: dict[type, Callable[[Any], Any]] = {
+        datetime: datetime.isoformat,
+        date: date.isoformat,
+        time: time.isoformat,
+        Decimal: _number,
+        bytes: lambda raw: b64encode(raw).decode(),
+        tuple: _pair_or_interval,
+    }
+    for kind, spell in spellings.items():
+        if isinstance(value, kind):
+            return spell(value)
+    return str(value)
+
+
+def _number(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _pair_or_interval(value: tuple[Any, ...]) -> Any:
+    """An entry of a map as a pair; an interval, which Arrow gives as a named tuple, as its parts."""
+    if hasattr(value, "nanoseconds"):
+        months, days, nanoseconds = value
+        return f"{months} months {days} days {nanoseconds // 1_000} microseconds"
+    return [_json_value(item) for item in value]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float | Decimal):
+        return str(value)
+    text = value if isinstance(value, str) else _nested_text(value)
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

@@ -1,0 +1,68 @@
+"""`mtstore config`: check, show and publish a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mtstore.cli.console import count, put, say, say_warning
+from mtstore.cli.options import store_argument
+
+_FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+
+
+@click.group(short_help="Check, show or publish a configuration.")
+def command() -> None:
+    """Check, show or publish a configuration file.
+
+    What holds for a ticker comes from the last of these that states it: the global sections (alignment, validation),
+    ticker_config.defaults, multi_ticker.tickers.X, ticker_config.overrides.X.
+    """
+
+
+@command.command("check")
+@_FILE
+def check(file: Path) -> None:
+    """Check FILE and list everything that is wrong with it: path, line, value, nearest valid word."""
+    from mtstore.config import load_config
+    from mtstore.config.show import unset_keys
+
+    config = load_config(file)
+    for warning in config.warnings():
+        say_warning(warning)
+    for variable in unset_keys(config):
+        say_warning(f"the environment variable {variable}, which should hold a key, is not set")
+    say(f"{file} is right: {count(len(config.universe), 'ticker')}, {count(len(config.sources), 'source')}")
+
+
+@command.command("show")
+@_FILE
+def show(file: Path) -> None:
+    """Print FILE as YAML with every default and every ticker resolved.
+
+    Keys are shown as the names of their environment variables, never as themselves.
+    """
+    from mtstore.config import load_config
+    from mtstore.config.show import resolved_yaml
+
+    put(resolved_yaml(load_config(file)))
+
+
+@command.command("apply")
+@store_argument
+@_FILE
+def apply(store: Path, file: Path) -> None:
+    """Publish the universe, calendars, sessions and thresholds of FILE as the defaults of STORE's views and macros.
+
+    The view `aligned` then shows the universe, and SQL that names no tickers means it. What an earlier configuration
+    published is replaced.
+    """
+    import mtstore
+    from mtstore.config import load_config
+    from mtstore.loader.publish import publish_config
+
+    config = load_config(file)
+    with mtstore.open(store) as found:
+        generation = publish_config(found, config)
+    say(f"published {count(len(config.universe), 'ticker')} to {store}: generation {generation}")

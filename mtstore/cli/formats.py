@@ -1,0 +1,152 @@
+"""Results as table, CSV, JSON or parquet, to stdout or a file: streamed, and no half-written file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from mtstore.cli import cells
+from mtstore.cli.console import count, is_terminal, say
+from mtstore.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMATS: Final = ("table", "csv", "json", "parquet")
+ROWS_OF_A_TABLE: Final = 40
+
+_SIMPLE_NAME: Final = re.compile(r"[\w.:/-]+\Z")
+_BY_SUFFIX: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".pq": "parquet", ".txt": "table"}
+
+
+def choose_format(asked: str | None, output: Path | None) -> str:
+    """The format that was asked for, else the one the file's name says, else a table."""
+    if asked is not None:
+        return asked
+    if output is None:
+        return "table"
+    found = _BY_SUFFIX.get(output.suffix.lower())
+    if found is None:
+        raise InputError(f"-o {output}: the name does not say which format; give --format {'|'.join(FORMATS)}")
+    return found
+
+
+def write_result(
+    schema: pa.Schema, batches: Iterable[pa.RecordBatch], kind: str, output: Path | None, *, table_rows: int | None
+) -> int:
+    """Write a result and give the number of its rows (of those that were read, for a shortened table).
+
+    `table_rows` shortens a table; None shows all of it. What was left out is said on stderr.
+    """
+    writers: dict[str, Any] = {"csv": _write_csv, "json": _write_json, "parquet": _write_parquet}
+    if kind == "parquet" and output is None and is_terminal(sys.stdout):
+        raise InputError("parquet is not for a terminal; give -o FILE, or send stdout somewhere")
+    with _opened(output) as stream:
+        if kind == "table":
+            return _write_table(schema, batches, stream, table_rows)
+        written: int = writers[kind](schema, batches, stream)
+        return written
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[IO[bytes]]:
+    """Stdout, or a file that appears under its name only when it is complete."""
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as stream:
+            yield stream
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_csv(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO[bytes]) -> int:
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    header = "none" if all(_SIMPLE_NAME.match(name) for name in schema.names) else "needed"
+    options = pa_csv.WriteOptions(quoting_style="needed", quoting_header=header)
+    empty = pa.RecordBatch.from_pylist([], schema)
+    writer = None
+    rows = 0
+    for batch in chain([empty], batches):
+        plain = pa.RecordBatch.from_arrays(
+            [cells.to_csv_column(column) for column in batch.columns], batch.schema.names
+        )
+        if writer is None:
+            writer = pa_csv.CSVWriter(stream, plain.schema, write_options=options)
+        writer.write(plain)
+        rows += batch.num_rows
+    if writer is not None:
+        writer.close()
+    return rows
+
+
+def _write_json(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO[bytes]) -> int:
+    """An array of objects, one a line."""
+    rows = 0
+    stream.write(b"[")
+    for batch in batches:
+        columns = [cells.to_json_values(column) for column in batch.columns]
+        for values in zip(*columns, strict=True):
+            text = json.dumps(dict(zip(schema.names, values, strict=True)), ensure_ascii=False, allow_nan=False)
+            stream.write((",\n" if rows else "\n").encode() + text.encode("utf-8", "surrogatepass"))
+            rows += 1
+    stream.write(b"\n]\n")
+    return rows
+
+
+def _write_parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO[bytes]) -> int:
+    import pyarrow.parquet as pq
+
+    rows = 0
+    with pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
+
+
+def _write_table(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO[bytes], limit: int | None) -> int:
+    columns: list[list[str]] = [[] for _ in schema.names]
+    rows = 0
+    for batch in batches:
+        shown = batch if limit is None else batch.slice(0, max(limit - rows, 0))
+        for cell_list, column in zip(columns, shown.columns, strict=True):
+            cell_list.extend(cells.to_table_cells(column))
+        rows += batch.num_rows
+        if limit is not None and rows > limit:
+            break
+    for line in _table_lines(schema, columns):
+        stream.write(f"{line}\n".encode("utf-8", "replace"))
+    if limit is not None and rows > limit:
+        say(f"the first {count(limit, 'row')}; --rows 0 shows all, --format csv or -o FILE gives all as data")
+    return rows
+
+
+def _table_lines(schema: pa.Schema, columns: list[list[str]]) -> Iterator[str]:
+    widths = [max(map(len, [name, *values])) for name, values in zip(schema.names, columns, strict=True)]
+    right = [cells.is_numeric(kind) for kind in schema.types]
+
+    def line(parts: Iterable[str]) -> str:
+        padded = [
+            part.rjust(width) if to_right else part.ljust(width)
+            for part, width, to_right in zip(parts, widths, right, strict=True)
+        ]
+        return "  ".join(padded).rstrip()
+
+    yield line(schema.names)
+    yield "  ".join("-" * width for width in widths)
+    for values in zip(*columns, strict=True):
+        yield line(values)

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from mtstore.cli.exits import Exit
+
+GOLDEN = Path(__file__).parent / "golden"
+HARD_TYPES = (GOLDEN / "hard_types.sql").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["table", "csv", "json"])
+def test_each_format_spells_every_type_as_its_golden_file_has_it(mtstore_cli, market, kind):
+    shown = mtstore_cli("query", market, HARD_TYPES, "--format", kind)
+    assert (shown.code, shown.err) == (Exit.OK, "")
+    assert shown.out == (GOLDEN / f"hard_types.{kind}").read_text(encoding="utf-8")
+
+
+def test_json_is_json_and_keeps_numbers_numbers(mtstore_cli, market):
+    rows = json.loads(mtstore_cli("query", market, HARD_TYPES, "--format", "json").out)
+    assert rows[0]["whole"] == 9007199254740993
+    assert rows[0]["struct"] == {"at": "2023-01-03", "n": 1}
+    assert rows[1] == dict.fromkeys(rows[0]) | {"row": 2}
+
+
+def test_parquet_keeps_types_and_null(mtstore_cli, market, tmp_path):
+    path = tmp_path / "bars.parquet"
+    assert mtstore_cli("query", market, "FROM bars", "-o", path).code == Exit.OK
+    table = pq.read_table(path)
+    assert table.num_rows == int(
+        mtstore_cli("query", market, "SELECT count(*) AS n FROM bars", "--format", "csv").out.split()[1]
+    )
+    assert str(table.schema.field("ts_event").type) == "timestamp[us, tz=UTC]"
+
+
+@pytest.mark.parametrize("kind", ["table", "csv", "json", "parquet"])
+def test_an_empty_result_is_still_a_result_of_its_format(mtstore_cli, market, tmp_path, kind):
+    path = tmp_path / "empty"
+    sql = "SELECT ticker, close FROM bars WHERE ticker = 'NONE'"
+    assert mtstore_cli("query", market, sql, "--format", kind, "-o", path).code == Exit.OK
+    content = path.read_bytes()
+    if kind == "parquet":
+        assert pq.read_table(io.BytesIO(content)).column_names == ["ticker", "close"]
+    else:
+        expected = {"csv": "ticker,close\n", "json": "[\n]\n", "table": "ticker  close\n------  -----\n"}
+        assert content.decode() == expected[kind]
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("a.csv", b"n\n1\n"), ("a.json", b"["), ("a.parquet", b"PAR1"), ("a.txt", b"n\n-\n1\n")]
+)
+def test_the_name_of_the_output_says_the_format(mtstore_cli, market, tmp_path, name, start):
+    assert mtstore_cli("query", market, "SELECT 1 AS n", "-o", tmp_path / name).code == Exit.OK
+    assert (tmp_path / name).read_bytes().startswith(start)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_name_that_says_no_format_is_a_usage_error(mtstore_cli, market, tmp_path):
+    shown = mtstore_cli("query", market, "SELECT 1", "-o", tmp_path / "result")
+    assert shown.code == Exit.USAGE
+    assert "give --format table|csv|json|parquet" in shown.err
+
+
+def test_a_query_that_fails_leaves_the_old_output_as_it_was(mtstore_cli, market, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("old", encoding="utf-8")
+    sql = "SELECT CASE WHEN range > 250000 THEN error('boom') ELSE range END AS n FROM range(300000)"
+    shown = mtstore_cli("query", market, sql, "-o", path)
+    assert shown.code == Exit.QUERY
+    assert "boom" in shown.err
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [left.name for left in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_table_is_shortened_on_stdout_and_says_so(mtstore_cli, market, tmp_path):
+    sql = "SELECT range AS n FROM range(100)"
+    shown = mtstore_cli("query", market, sql)
+    assert shown.out.count("\n") == 42
+    assert shown.err == "the first 40 rows; --rows 0 shows all, --format csv or -o FILE gives all as data\n"
+    assert mtstore_cli("query", market, sql, "--rows", "0").out.count("\n") == 102
+    assert mtstore_cli("query", market, sql, "--rows", "100").err == ""
+    assert mtstore_cli("query", market, sql, "-o", tmp_path / "all.txt").err == ""
+    assert (tmp_path / "all.txt").read_text(encoding="utf-8").count("\n") == 102
+
+
+def test_control_characters_in_data_cannot_reach_the_terminal(mtstore_cli, market):
+    shown = mtstore_cli("query", market, "SELECT chr(27) || '[31m' || chr(10) || 'x' AS t")
+    assert shown.out == "t\n-------------\n\\x1b[31m\\x0ax\n"
+
+
+def test_instants_are_shown_in_the_zone_that_was_asked_for(mtstore_cli, market):
+    sql = "SELECT TIMESTAMPTZ '2023-07-03 14:30:00+00' AS t"
+    assert "2023-07-03T14:30:00+00:00" in mtstore_cli("query", market, sql).out
+    assert "2023-07-03T10:30:00-04:00" in mtstore_cli("query", market, sql, "--timezone", "America/New_York").out
+    shown = mtstore_cli("query", market, sql, "--timezone", "New York")
+    assert shown.code == Exit.USAGE
+    assert "did you mean 'America/New_York'?" in shown.err
+
+
+def test_the_statement_may_come_from_stdin(mtstore_cli, market, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("SELECT 42 AS n"))
+    assert mtstore_cli("query", market, "-", "--format", "csv").out == "n\n42\n"
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        ("SELEC 1", "syntax error"),
+        ("FROM nosuch", "nosuch"),
+        ("", "gives no rows"),
+        ("CREATE TABLE x (a INT)", "read-only"),
+        ("SELECT error('boom') AS x", "boom"),
+    ],
+)
+def test_a_statement_that_duckdb_refuses_has_its_own_code(mtstore_cli, market, sql, sentence):
+    shown = mtstore_cli("query", market, sql)
+    assert (shown.code, shown.out) == (Exit.QUERY, "")
+    assert sentence in shown.err
