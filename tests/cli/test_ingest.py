@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import os
 import re
+import subprocess
+import sys
 
 from mtstore.cli.exits import Exit
 
@@ -113,3 +117,21 @@ def test_progress_is_plain_lines_where_nobody_looks(mtstore_cli, tmp_path, flat_
     assert re.search(r"^reading: 2 of 2 files, [\d,]+ rows, [\d,]+ rows/s$", shown.err, re.MULTILINE)
     assert re.search(r"^writing: 2 of 2 tickers", shown.err, re.MULTILINE)
     assert "\x1b" not in shown.err
+
+
+def test_progress_is_a_bar_on_a_terminal(tmp_path, flat_files):
+    controller, terminal = os.openpty()
+    command = [sys.executable, "-c", "from mtstore.cli.main import main; main()", "ingest", tmp_path / "s", "--create"]
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "150"}
+    process = subprocess.Popen([*command, *flat_files], stdout=subprocess.PIPE, stderr=terminal, env=environment)
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # a terminal that nobody holds any more reads as an error
+        while part := os.read(controller, 65_536):
+            shown += part
+    os.close(controller)
+    assert process.communicate()[0] == b""
+    assert process.returncode == Exit.OK
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert re.search(r"reading\s+━+.* 2/2 files [\d,]+ rows [\d,]+ rows/s", text)
+    assert re.search(r"writing\s+━+.* 2/2 tickers", text)

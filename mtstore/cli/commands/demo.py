@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 import mtstore
+from mtstore import sqlfiles
 from mtstore.cli.console import count, put, say
 
 if TYPE_CHECKING:
@@ -36,16 +37,13 @@ def command(store: Path) -> None:
     The files go through the real ingest paths: minute bars of an exchange's real calendar, with pre- and post-market,
     thin minutes, a halt and a bad print. Run twice, it finds that it knows the files.
     """
-    with (
-        _timed("made a month of vendor files for five tickers") as folder_step,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        files = _write_files(Path(folder))
-        folder_step.append(count(len(files), "flat file"))
+    with tempfile.TemporaryDirectory() as folder:
+        with _timed("made a month of vendor files for five tickers") as details:
+            files = _write_files(Path(folder))
+            details.append(count(len(files), "flat file"))
         with mtstore.open(store, create=True) as found:
-            with _timed("ingested them") as step:
-                report = found.ingest(files)
-                step.append(_told(report))
+            with _timed(f"ingested them into {store}") as details:
+                details.append(_told(found.ingest(files)))
             _show(found, store)
     _say_next(store)
 
@@ -59,22 +57,22 @@ def _write_files(folder: Path) -> list[Path]:
 
 def _show(found: mtstore.Store, store: Path) -> None:
     from mtstore.cli.formats import write_result
-    from mtstore.loader import MultiTickerDataLoader
 
     config = {"store": str(store), "tickers": list(TICKERS), "alignment": {"resampling": "5min"}}
-    with _timed("aligned five tickers at 5 minutes") as step:
-        frame = MultiTickerDataLoader(config).load_data(START, END)
-        step.append(f"{count(len(frame), 'row')} x {count(frame.shape[1], 'column')}")
+    with _timed("aligned five tickers at 5 minutes") as details:
+        with mtstore.MultiTickerDataLoader(config) as loader:
+            frame = loader.load_data(START, END)
+        details.append(f"{count(len(frame), 'row')} x {count(frame.shape[1], 'column')}")
     say("\nThe head of it (close and volume):")
     put(_head(frame) + "\n")
     say("\nWhat is covered:")
-    status = found.status().to_arrow()
-    write_result(status.schema, status.to_batches(), "table", None, table_rows=None)
+    covered = found.sql(sqlfiles.load("queries/coverage_summary")).to_arrow()
+    write_result(covered.schema, covered.to_batches(), "table", None, table_rows=None)
 
 
 def _head(frame: pd.DataFrame) -> str:
     shown = [name for name in frame.columns if name.endswith(("_close", "_volume"))]
-    return frame[shown].head(8).to_string(float_format=lambda value: f"{value:,.2f}")
+    return str(frame[shown].head(8).to_string(float_format=lambda value: f"{value:,.2f}"))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import mtstore
 from mtstore.cli.options import Tickers, output_options, store_argument
 from mtstore.config.vocabulary import ADJUSTMENTS, METHODS, SESSIONS
 
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 )
 @click.option("--session", type=click.Choice(SESSIONS), help="[default: regular]")
 @click.option("--adjust", type=click.Choice(ADJUSTMENTS), help="[default: none]")
-@click.option("--fields", type=Tickers(), metavar="A,B", help="open, high, low, close, volume, vwap, transactions.")
+@click.option("--fields", type=Tickers(), metavar="A,B",
+              help="Of open, high, low, close, volume, vwap, transactions  [default: the first five]")  # fmt: skip
 @output_options
 def command(
     store: Path,
@@ -57,12 +59,11 @@ def command(
       mtstore load ./market --tickers AAPL,MSFT --interval 5min --start 2023-01-03 --end 2023-01-03 --format csv
     """
     from mtstore.cli.formats import choose_format, write_result
-    from mtstore.loader import MultiTickerDataLoader
 
     kind = choose_format(format_, output)
     config = _config(store, config_file, tickers, alignment)
-    frame = MultiTickerDataLoader(config).load_data(start, end, tickers=tickers, fields=fields)
-    table = _as_table(frame)
+    with mtstore.MultiTickerDataLoader(config) as loader:
+        table = _as_table(loader.load_data(start, end, tickers=tickers, fields=fields))
     table_rows = rows if rows and output is None else None
     write_result(table.schema, table.to_batches(), kind, output, table_rows=table_rows)
 
@@ -77,11 +78,11 @@ def _config(store: Path, file: Path | None, tickers: list[str] | None, alignment
     if "interval" in changes:
         changes["resampling"] = changes.pop("interval")
     if file is None:
-        return load_config({"store": store, "tickers": tickers, "alignment": changes})
+        return load_config({"store": store, "alignment": changes})
     return load_config(file).with_changes(store=store, alignment=changes)
 
 
 def _as_table(frame: pd.DataFrame) -> pa.Table:
     import pyarrow as pa
 
-    return pa.Table.from_pandas(frame.rename_axis(index="ts_event").reset_index(), preserve_index=False)
+    return pa.Table.from_pandas(frame.reset_index(), preserve_index=False)
