@@ -163,33 +163,14 @@ def plan(
     )
 
 
-def fresh_until_us(
-    answered: TimeRange,
-    *,
-    fetched_at_us: int,
-    ttl_days: float | None,
-    settle_days: float | None,
-    is_final: bool = False,
-) -> tuple[tuple[TimeRange, int | None], ...]:
-    """Until when an answer is fresh, range by range: None is for ever.
+def settled_until_us(*, now_us: int, ttl_days: float | None, settle_days: float | None) -> int | None:
+    """The instant before which what is fetched now is settled and never goes stale; None if there is no such line.
 
-    What ended `settle_days` before it was fetched is settled and never goes stale; the rest is fresh for `ttl_days`
-    from the fetch (0: stale at once, None: for ever). A range across that line is cut in two.
+    An answer across it is two: what lies before is final, the rest is fresh for `ttl_days`.
     """
-    if is_final or ttl_days is None:
-        return ((answered, None),)
-    expiry = fetched_at_us + round(ttl_days * US_PER_DAY)
-    if settle_days is None:
-        return ((answered, expiry),)
-    line = fetched_at_us - round(settle_days * US_PER_DAY)
-    if answered.end_us <= line:
-        return ((answered, None),)
-    if answered.start_us >= line:
-        return ((answered, expiry),)
-    return (
-        (TimeRange(answered.start_us, line), None),
-        (TimeRange(line, answered.end_us), expiry),
-    )
+    if ttl_days is None or settle_days is None:
+        return None
+    return now_us - round(settle_days * US_PER_DAY)
 
 
 def closed_days(sessions: Iterable[tuple[int, int]], *, tz: str, asked: TimeRange, known: TimeRange) -> Ranges:

@@ -47,6 +47,7 @@ class DatabentoSource:
     """
 
     max_tickers_per_request = 2_000
+    tells_changes = True
     schemas = BAR_SCHEMAS
 
     def __init__(self, settings: NetworkSettings, *, clock: Callable[[], float] = time.time) -> None:
@@ -62,6 +63,7 @@ class DatabentoSource:
         self._asking = threading.Lock()
         self._windows: dict[str, tuple[float, TimeRange]] = {}
         self._estimates: dict[Any, Estimate] = {}
+        self._conditions: dict[TimeRange, tuple[float, list[DayCondition]]] = {}
 
     def request_parameters(self, schema: str) -> Mapping[str, Any]:
         """The parameters that change the data."""
@@ -111,9 +113,12 @@ class DatabentoSource:
         cancel: threading.Event | None = None,
         tally: Tally | None = None,
     ) -> Ranges:
-        """The parts of a range whose data may have changed since it was fetched; free of charge."""
-        found = self.conditions(asked, cancel=cancel, tally=tally)
-        return databento_metadata.changed_since(found, asked, since_us)
+        """The parts of a range whose data may have changed since an instant; free, and asked once in five minutes."""
+        known = self._conditions.get(asked)
+        if known is None or self._clock() - known[0] > WINDOW_SECONDS:
+            known = (self._clock(), self.conditions(asked, cancel=cancel, tally=tally))
+            self._conditions[asked] = known
+        return databento_metadata.changed_since(known[1], asked, since_us)
 
     def resolve(
         self,

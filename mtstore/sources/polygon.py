@@ -16,7 +16,7 @@ from typing import Any
 
 from mtstore.bars import BAR_SCHEMAS, US_PER_DAY, US_PER_SECOND, Answer, SourceBinding, TimeRange, is_daily, step_us
 from mtstore.errors import SourceAnswerError, UnsupportedSchemaError
-from mtstore.rangesets import intersect, subtract
+from mtstore.rangesets import Ranges, intersect, subtract
 from mtstore.sources import bar_grid, polygon_references
 from mtstore.sources.answer_checks import Checked, check_rows, empty_bars
 from mtstore.sources.network import CallFailedError, Errand
@@ -53,6 +53,7 @@ class PolygonSource:
     """
 
     max_tickers_per_request = 1
+    tells_changes = False
     schemas = BAR_SCHEMAS
 
     def __init__(self, settings: NetworkSettings, *, clock: Callable[[], float] = time.time) -> None:
@@ -75,6 +76,18 @@ class PolygonSource:
         trades_always = any(self.day_tz(ticker) == "UTC" for ticker in tickers)
         weeks = PAGES_PER_CHUNK * PAGE_BASE_AGGREGATES / _base_aggregates_a_week(schema, trades_always=trades_always)
         return max(1, int(weeks * 7)) * US_PER_DAY
+
+    def changed_since(
+        self,
+        asked: TimeRange,
+        since_us: int,
+        *,
+        cancel: threading.Event | None = None,
+        tally: Tally | None = None,
+    ) -> Ranges:
+        """All of it: the vendor does not say when its bars change."""
+        del since_us, cancel, tally
+        return (asked,)
 
     def last_closed_us(self, schema: str, ticker: str) -> int:
         """The close of the last bar that is surely published."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from mtstore.bars import Answer, SourceBinding, TimeRange
 from mtstore.errors import CostLimitError
+from mtstore.rangesets import Ranges
 from mtstore.sources.network_settings import NetworkSettings
 
 
@@ -78,6 +79,22 @@ class VendorSource(Protocol):
     def settings(self) -> NetworkSettings: ...
     @property
     def max_tickers_per_request(self) -> int: ...
+
+    @property
+    def tells_changes(self) -> bool:
+        """Whether the vendor says, free of charge, when its data last changed."""
+        ...
+
+    def changed_since(
+        self,
+        asked: TimeRange,
+        since_us: int,
+        *,
+        cancel: threading.Event | None = None,
+        tally: Tally | None = None,
+    ) -> Ranges:
+        """The parts of a range whose data may have changed since an instant; all of it where nobody tells."""
+        ...
 
     def request_parameters(self, schema: str) -> Mapping[str, Any]:
         """The parameters that change the data, whose digest is the cache's key."""

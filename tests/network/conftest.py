@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -11,12 +12,13 @@ from servers.polygon import KEY as POLYGON_KEY
 from servers.polygon import PolygonServer
 from servers.tls import has_openssl, make_certificates
 
+import mtstore
 from mtstore.sources.databento import DatabentoSource
 from mtstore.sources.network_settings import NetworkSettings, RetryPolicy, Secret
 from mtstore.sources.polygon import PolygonSource
 
 QUICK = RetryPolicy(
-    max_attempts=4, backoff_seconds=0.01, max_backoff_seconds=0.05, rate_limit_seconds=0.02, total_seconds=5
+    max_attempts=4, backoff_seconds=0.002, max_backoff_seconds=0.02, rate_limit_seconds=0.005, total_seconds=5
 )
 NOW = datetime(2024, 6, 1, tzinfo=UTC).timestamp()
 
@@ -80,3 +82,23 @@ def databento_source(databento):
         return DatabentoSource(NetworkSettings(**{**known, **changes}), clock=lambda: now)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory):
+    """An empty store, made once: the place it was made at, and a copy of it."""
+    place = tmp_path_factory.mktemp("stores") / "store"
+    mtstore.open(place, create=True).close()
+    copy = place.with_name("pristine")
+    shutil.copytree(place, copy, symlinks=True)
+    return place, copy
+
+
+@pytest.fixture
+def store(pristine):
+    """An empty store, put back to where it was made: its views name their place."""
+    place, copy = pristine
+    shutil.rmtree(place)
+    shutil.copytree(copy, place, symlinks=True)
+    with mtstore.open(place) as opened:
+        yield opened

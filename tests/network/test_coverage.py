@@ -145,27 +145,10 @@ def test_answer_to_other_parameters_is_stale_and_rows_from_files_are_not():
     assert plan.stale == plan.needs == (TimeRange(0, 5),)
 
 
-@pytest.mark.parametrize(
-    ("ttl", "settle", "expected"),
-    [
-        (7, 3, [("2024-01-01", "2024-01-07", None), ("2024-01-07", "2024-01-10", "2024-01-17")]),
-        (0, None, [("2024-01-01", "2024-01-10", "2024-01-10")]),
-        (None, 3, [("2024-01-01", "2024-01-10", None)]),
-        (7, 9.5, [("2024-01-01", "2024-01-10", "2024-01-17")]),
-        (0.5, 0, [("2024-01-01", "2024-01-10", None)]),
-    ],
-)
-def test_settled_part_of_an_answer_never_expires_and_the_rest_lives_for_the_ttl(ttl, settle, expected):
-    answered = TimeRange(day("2024-01-01"), day("2024-01-10"))
-    found = coverage.fresh_until_us(answered, fetched_at_us=day("2024-01-10"), ttl_days=ttl, settle_days=settle)
-    assert found == tuple((TimeRange(day(a), day(b)), c and day(c)) for a, b, c in expected)
-
-
-def test_files_never_expire():
-    answered = TimeRange(0, 10)
-    assert coverage.fresh_until_us(answered, fetched_at_us=0, ttl_days=0, settle_days=None, is_final=True) == (
-        (answered, None),
-    )
+@pytest.mark.parametrize(("ttl", "settle", "expected"), [(7, 3, 7), (7, None, None), (None, 3, None), (0, 0, 10)])
+def test_line_before_which_answers_are_final_lies_settle_days_back(ttl, settle, expected):
+    found = coverage.settled_until_us(now_us=10 * US_PER_DAY, ttl_days=ttl, settle_days=settle)
+    assert found == (None if expected is None else expected * US_PER_DAY)
 
 
 def test_chunks_do_not_cross_utc_years_and_are_cut_evenly_at_midnight():
