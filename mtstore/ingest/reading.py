@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,15 @@ def read_layer(
 ) -> LayerRows:
     """Read every input of a layer; `on_files` hears how many files and rows are done."""
     found = LayerRows(regrouper)
-    for table in in_lots(_tables(layer, tickers, found, on_files), ROWS_PER_RUN):
-        regrouper.add(table)
+    # Regrouping one lot, which takes one core, overlaps with reading the next.
+    with ThreadPoolExecutor(1, thread_name_prefix="mtstore-regroup") as pool:
+        pending = None
+        for table in in_lots(_tables(layer, tickers, found, on_files), ROWS_PER_RUN):
+            if pending is not None:
+                pending.result()
+            pending = pool.submit(regrouper.add, table)
+        if pending is not None:
+            pending.result()
     return found
 
 
@@ -72,8 +80,8 @@ def _read_lot(
     try:
         for table, rejected in type(layer[0]).read(layer, lot, tickers):
             found.rejected += rejected
-            places, counts = np.unique(table["file_index"].to_numpy(), return_counts=True)
-            found.rows.update(dict(zip(places.tolist(), counts.tolist(), strict=True)))
+            counts = np.bincount(table["file_index"].to_numpy(), minlength=len(layer))
+            found.rows.update({place: int(counts[place]) for place in lot})
             yield table
     except IngestError as error:
         if len(lot) == 1:

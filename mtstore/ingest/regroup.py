@@ -1,8 +1,8 @@
 """Regrouping: rows arrive by time or by file, all tickers mixed, and leave by ticker, whatever their number.
 
-An external sort that needs no merge: each batch is grouped by ticker with a stable sort of small integers and spilled
-as an Arrow IPC file; a ticker's rows are its slices of those files, in order of arrival. Vendors deliver in time order,
-so what comes out is sorted already, or nearly so. Memory holds one batch, whatever the size of the input.
+An external sort that needs no merge: each batch is grouped by ticker with a stable sort of small integers and, beyond
+some memory, spilled as an Arrow IPC file; a ticker's rows are its slices of those, in order of arrival. Vendors deliver
+in time order, so what comes out is sorted already, or nearly so. Memory stays the same, whatever the input's size.
 """
 
 from __future__ import annotations
@@ -16,15 +16,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Regrouper:
-    """Rows by ticker. `add` tables with a column `ticker`, then take `bars` ticker by ticker."""
+MEMORY_BYTES = 512 << 20
 
-    def __init__(self, folder: Path) -> None:
+
+class Regrouper:
+    """Rows by ticker. `add` tables with a column `ticker`, then take `bars` ticker by ticker.
+
+    The first `memory_bytes` of rows stay in memory, the others are spilled to `folder`.
+    """
+
+    def __init__(self, folder: Path, memory_bytes: int = MEMORY_BYTES) -> None:
         self._folder = folder
+        self._room = memory_bytes
         self._runs: list[pa.Table] = []
         self._slices: dict[str, list[tuple[int, int, int]]] = {}
         self._files: list[Path] = []
-        self._unspilled = 0
 
     def add(self, table: pa.Table) -> None:
         """Take a batch of rows; their order within a ticker is kept."""
@@ -50,10 +56,7 @@ class Regrouper:
         for code in order:
             self._slices.setdefault(names[code], []).append((run, start, int(counts[code])))
             start += int(counts[code])
-        self._runs.append(rows.combine_chunks())
-        self._unspilled += 1
-        if run:
-            self._spill()
+        self._keep(rows.combine_chunks())
 
     def tickers(self) -> list[str]:
         """The tickers that have rows, in order of name."""
@@ -79,13 +82,15 @@ class Regrouper:
         for path in self._files:
             path.unlink(missing_ok=True)
 
-    def _spill(self) -> None:
-        """Move runs that are still in memory to disk and map them; a single run never gets here."""
-        for number in range(len(self._runs) - self._unspilled, len(self._runs)):
-            path = self._folder / f"run-{number:05d}.arrow"
-            self._runs[number] = _mapped(self._runs[number], path)
+    def _keep(self, rows: pa.Table) -> None:
+        """Keep a run: in memory while there is room, else on disk, mapped."""
+        if rows.nbytes <= self._room:
+            self._room -= rows.nbytes
+        else:
+            path = self._folder / f"run-{len(self._runs):05d}.arrow"
+            rows = _mapped(rows, path)
             self._files.append(path)
-        self._unspilled = 0
+        self._runs.append(rows)
 
 
 def _is_grouped(codes: np.ndarray, distinct: int) -> bool:
