@@ -18,7 +18,7 @@ from mtstore.query.calls import AlignCall, SeriesCall
 from mtstore.query.frames import long_frame, wide_frame
 from mtstore.query.missing import spell_missing, uncovered
 from mtstore.query.result import mapped_errors
-from mtstore.query.wide import DEFAULT_FIELDS, Wide, assemble
+from mtstore.query.wide import DEFAULT_FIELDS, Making, Wide, assemble
 from mtstore.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class MultiTickerDataLoader:
         chosen = tuple(fields or DEFAULT_FIELDS)
         with sight(self._store, self.config) as connection, mapped_errors():
             self._check_covered(connection, call)
-            wide = assemble(connection, call, chosen, with_close=alignment.label == "right")
+            wide = assemble(connection, call, chosen, Making(with_close=alignment.label == "right"))
         self._replace_missing(wide)
         frame = wide_frame(wide, alignment.timezone, label=alignment.label, columns=columns)
         if self.config.multi_ticker.skip_columns == "drop":

@@ -6,16 +6,17 @@ forward fill is a running maximum over each ticker's row. What this gives equals
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mtstore import sqlfiles
 from mtstore.errors import InputError
-from mtstore.query.calls import AlignCall
-from mtstore.query.fill import fill_forward
-from mtstore.query.grid import make_grid
-from mtstore.sqlfiles import identifier, join
+from mtstore.query.calls import GRID, AlignCall
+from mtstore.query.fill import Carry, Limits, fill_forward
+from mtstore.query.grid import Grid, make_grid
+from mtstore.query.memory import check_fits
+from mtstore.query.rows import CLOSE, SESSION, CallTickers, call_tickers, grid_batches, present_batches
 from mtstore.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 FIELDS = ("open", "high", "low", "close", "volume", "vwap", "transactions", "bar_count")
 DEFAULT_FIELDS = FIELDS[:5]
-_BATCH_ROWS = 500_000
+DTYPES = ("float64", "float32")
+_LATEST_DAY = 1 << 40
+_EPOCH_DAY = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Wide:
     close_us
         Right edges; None unless asked for.
     values
-        float64, shape (tickers × fields, buckets): row `i * len(fields) + j` is field j of ticker i; missing is NaN.
+        Shape (tickers × fields, buckets): row `i * len(fields) + j` is field j of ticker i; missing is NaN.
     present
         bool, shape (tickers, buckets): whether the ticker has bars in the bucket.
     """
@@ -52,142 +55,264 @@ class Wide:
     values: np.ndarray
     present: np.ndarray
 
+    def only(self, keep: np.ndarray) -> Wide:
+        """The buckets where `keep` is true."""
+        if bool(keep.all()):
+            return self
+        close_us = None if self.close_us is None else self.close_us[keep]
+        # Buckets may lie next to each other in memory, or a bucket's values may: either order is kept.
+        values = self.values[:, keep] if self.values.flags.c_contiguous else self.values.T[keep].T
+        present = self.present[:, keep] if self.present.flags.c_contiguous else self.present.T[keep].T
+        return replace(self, ts_us=self.ts_us[keep], close_us=close_us, values=values, present=present)
+
+
+@dataclass(frozen=True, slots=True)
+class Blanks:
+    """Buckets of tickers that count as if they had no bars: outliers that are dropped before aligning.
+
+    Attributes
+    ----------
+    ts_us
+        By ticker, the labels of its blanked buckets.
+    """
+
+    ts_us: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How a wide table is made.
+
+    Attributes
+    ----------
+    with_close
+        Whether right edges are read.
+    dtype
+        `float64` or `float32`.
+    by_time
+        Whether a bucket's values lie next to each other in memory, not a column's.
+    max_bytes
+        Most memory that rows and result may take; None: as much as there is.
+    blanks
+        Buckets that count as missing.
+    """
+
+    with_close: bool = False
+    dtype: str = "float64"
+    by_time: bool = False
+    max_bytes: int | None = None
+    blanks: Blanks | None = None
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise InputError(f"dtype {self.dtype!r} is not one of {', '.join(DTYPES)}")
+
 
 def assemble(
     connection: duckdb.DuckDBPyConnection,
     call: AlignCall,
     fields: Sequence[str] = DEFAULT_FIELDS,
+    making: Making | None = None,
     *,
-    with_close: bool = False,
+    carry: Carry | None = None,
 ) -> Wide:
     """Compute an aligned call as one array; see `Wide`.
+
+    `carry` is what came before the range (from `carry_for`), for a table that is made in pieces.
 
     Raises
     ------
     InputError
-        A field that bars do not have. DuckDB's errors pass through unmapped.
+        A field that bars do not have, a dtype that is no float.
+    MemoryLimitError
+        Rows and result would take more than `making.max_bytes`. DuckDB's errors pass through unmapped.
     """
+    import numpy as np
+
+    making = making or Making()
+    check_fields(fields)
+    tickers = call_tickers(connection, call)
+    read = read_fields(call, fields)
+    wide, days = _scatter(connection, call, tickers, read, making)
+    if fills(call):
+        limits = Limits(wide.ts_us, _microseconds(call.max_age), None if call.across_sessions else days)
+        fill_forward(
+            wide.values,
+            wide.present,
+            read,
+            fill_volume=call.fill_volume,
+            fill_prices=call.fill_prices,
+            limits=limits,
+            carry=carry,
+        )
+    if call.lookback is not None and call.bounds.start is not None:
+        wide = wide.only(_in_range(wide.ts_us, days, call.bounds.start))
+    if call.method == "inner_join":
+        stored = wide.present[[number for number, is_stored in enumerate(wide.stored) if is_stored]]
+        wide = wide.only(np.all(stored, axis=0))
+    return _take_fields(wide, tuple(fields))
+
+
+def check_fields(fields: Sequence[str]) -> None:
+    """Refuse a field that bars do not have, and one that stands there twice."""
     for name in fields:
         if name not in FIELDS:
             raise InputError(f"field {name!r} is not one of {', '.join(FIELDS)}{did_you_mean(name, FIELDS)}")
-    names, stored = _tickers_of(connection, call)
-    if _is_simple(call):
-        read = ("ts_close",) * with_close + _read_fields(call, tuple(fields))
-        batches = _present_batches(connection, call, names, read)
-        wide = _scatter(batches, call, names, stored, read, with_close=with_close)
-        wide = _finish(wide, call)
-        return _take_fields(wide, tuple(fields))
-    read = ("is_present",) + ("ts_close",) * with_close + tuple(fields)
-    batches = _aligned_batches(connection, call, names, read)
-    return _scatter(batches, call, names, stored, read, with_close=with_close)
+        if list(fields).count(name) > 1:
+            raise InputError(f"fields: {name} stands there twice")
 
 
-def _tickers_of(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> tuple[tuple[str, ...], tuple[bool, ...]]:
-    rows = connection.execute(sqlfiles.load("queries/call_tickers"), call.common_parameters()).fetchall()
-    return tuple(row[0] for row in rows), tuple(row[1] for row in rows)
+def is_grid(call: AlignCall) -> bool:
+    """Whether the call wants every bucket that its calendar has."""
+    return call.method == GRID
 
 
-def _is_simple(call: AlignCall) -> bool:
-    """Whether the call needs nothing but the rows that are there: no ages, no sessions, no grid beyond them."""
-    if call.method in {"outer_join", "inner_join"}:
-        return True
-    return call.method == "forward_fill" and call.max_age is None and call.across_sessions and call.lookback is None
+def fills(call: AlignCall) -> bool:
+    """Whether the call carries values forward."""
+    return call.method == "forward_fill" or (call.method == GRID and call.fill == "forward")
 
 
-def _read_fields(call: AlignCall, fields: tuple[str, ...]) -> tuple[str, ...]:
+def read_fields(call: AlignCall, fields: Sequence[str]) -> tuple[str, ...]:
     """The fields to read: `close` too, where flat bars are made of it."""
-    needs_close = call.method == "forward_fill" and call.fill_prices == "close" and "close" not in fields
-    return (*fields, "close") if needs_close else fields
+    needs_close = fills(call) and call.fill_prices == "close" and "close" not in fields
+    return (*fields, "close") if needs_close else tuple(fields)
 
 
-def _columns(fields: Sequence[str]) -> sqlfiles.Sql:
-    text = {"ts_close": sqlfiles.load("queries/wide_close_column")}
-    return join([text.get(name, identifier(name)) for name in fields] or [sqlfiles.load("queries/no_column")], ", ")
-
-
-def _present_batches(
-    connection: duckdb.DuckDBPyConnection, call: AlignCall, names: Sequence[str], read: Sequence[str]
-) -> Iterator[pa.RecordBatch]:
-    statement = sqlfiles.load("queries/wide_present", columns=_columns(read))
-    parameters = call.common_parameters()
-    yield from connection.sql(statement, params=parameters | {"names": list(names)}).to_arrow_reader(_BATCH_ROWS)
-
-
-def _aligned_batches(
-    connection: duckdb.DuckDBPyConnection, call: AlignCall, names: Sequence[str], read: Sequence[str]
-) -> Iterator[pa.RecordBatch]:
-    statement = sqlfiles.load("queries/wide_aligned", columns=_columns(read), call=sqlfiles.load(call.statement))
-    yield from connection.sql(statement, params=call.parameters() | {"names": list(names)}).to_arrow_reader(_BATCH_ROWS)
+def carry_for(call: AlignCall, tickers: int, fields: Sequence[str]) -> Carry | None:
+    """Room for what one piece of a table leaves to the next; None where nothing is carried."""
+    if not fills(call) or not call.across_sessions:
+        return None
+    return Carry.nothing(tickers, len(read_fields(call, fields)))
 
 
 def _scatter(
-    batches: Iterator[pa.RecordBatch],
+    connection: duckdb.DuckDBPyConnection,
     call: AlignCall,
-    names: tuple[str, ...],
-    stored: tuple[bool, ...],
-    read: Sequence[str],
-    *,
-    with_close: bool,
-) -> Wide:
-    """Put every row into its place; batches are let go of as they are used up."""
+    tickers: CallTickers,
+    fields: tuple[str, ...],
+    making: Making,
+) -> tuple[Wide, np.ndarray | None]:
+    """Put every row into its place; batches are let go of as they are used up. Also gives the buckets' sessions."""
     import numpy as np
 
-    fields = tuple(name for name in read if name in FIELDS)
-    waiting = [batch for batch in batches if batch.num_rows]
-    grid = make_grid([batch.column("ts_us").to_numpy() for batch in waiting], call.interval)
-    length = len(grid.ts_us)
-    values = np.full((len(names) * len(fields), length), np.nan)
-    present = np.zeros((len(names), length), dtype=bool)
-    close_us = np.zeros(length, dtype=np.int64) if with_close else None
+    with_days = _needs_sessions(call) and not tickers.is_mixed
+    special = (CLOSE,) * making.with_close + (SESSION,) * with_days
+    waiting = [
+        batch for batch in present_batches(connection, call, tickers.names, (*special, *fields)) if batch.num_rows
+    ]
+    edges = [batch for batch in grid_batches(connection, call, special) if batch.num_rows] if is_grid(call) else []
+    grid = make_grid([batch.column("ts_us").to_numpy() for batch in (*waiting, *edges)], call.interval)
+    length, width = len(grid.ts_us), len(tickers.names) * len(fields)
+    _check_size(call, tickers, (length, width), waiting, making)
+    shape = (length, width) if making.by_time else (width, length)
+    values = np.full(shape, np.nan, dtype=making.dtype)
+    present = np.zeros((length, len(tickers.names)) if making.by_time else (len(tickers.names), length), dtype=bool)
+    labels = _Labels(grid, making.with_close, with_days)
+    for batch in edges:
+        labels.take(batch, grid.places(batch.column("ts_us").to_numpy()))
     flat, flat_present = values.reshape(-1), present.reshape(-1)
+    step, row = (width, 1) if making.by_time else (1, length)
     waiting.reverse()
     while waiting:
         batch = waiting.pop()
         place = grid.places(batch.column("ts_us").to_numpy())
         slot = batch.column("slot").to_numpy().astype(np.int64)
-        flat_present[slot * length + place] = _flags(batch)
-        if close_us is not None:
-            np.maximum.at(close_us, place, batch.column("close_us").to_numpy())
-        base = slot * (len(fields) * length) + place
+        flat_present[slot + place * len(tickers.names) if making.by_time else slot * length + place] = True
+        labels.take(batch, place)
+        base = slot * (len(fields) * row) + place * step
         for number, name in enumerate(fields):
-            flat[base + number * length] = _floats(batch.column(name))
-    return Wide(names, stored, fields, grid.ts_us, close_us, values, present)
+            flat[base + number * row] = _floats(batch.column(name))
+    if making.by_time:
+        values, present = values.T, present.T
+    wide = Wide(tickers.names, tickers.stored, fields, grid.ts_us, labels.close_us, values, present)
+    _blank(wide, making.blanks)
+    if "bar_count" in fields:
+        values[fields.index("bar_count") :: len(fields)][~present] = 0
+    return wide, _local_days(grid.ts_us, call.tz) if tickers.is_mixed and _needs_sessions(call) else labels.days
 
 
-def _flags(batch: pa.RecordBatch) -> Any:
-    """Which rows have bars: all, unless the call says."""
-    return batch.column("is_present").to_numpy(zero_copy_only=False) if "is_present" in batch.schema.names else True
+class _Labels:
+    """What is known of the buckets themselves: their right edges and sessions."""
+
+    def __init__(self, grid: Grid, with_close: bool, with_days: bool) -> None:
+        import numpy as np
+
+        length = len(grid.ts_us)
+        self.close_us = np.zeros(length, dtype=np.int64) if with_close else None
+        self.days = np.full(length, _LATEST_DAY, dtype=np.int64) if with_days else None
+
+    def take(self, batch: pa.RecordBatch, place: np.ndarray) -> None:
+        import numpy as np
+
+        if self.close_us is not None:
+            np.maximum.at(self.close_us, place, batch.column("close_us").to_numpy())
+        if self.days is not None:
+            np.minimum.at(self.days, place, batch.column(SESSION).to_numpy())
+
+
+def _check_size(
+    call: AlignCall, tickers: CallTickers, shape: tuple[int, int], rows: Sequence[pa.RecordBatch], making: Making
+) -> None:
+    length, width = shape
+    size = length * (width * (8 if making.dtype == "float64" else 4) + len(tickers.names))
+    waiting = sum(batch.nbytes for batch in rows)
+    what = f"{length:,} rows × {width:,} columns of {making.dtype} for {call.bounds}"
+    check_fits(size + waiting, making.max_bytes, what)
+
+
+def _blank(wide: Wide, blanks: Blanks | None) -> None:
+    """Take bars away from buckets that count as missing; the buckets stay on the grid."""
+    import numpy as np
+
+    for number, name in enumerate(wide.tickers if blanks else ()):
+        labels = blanks.ts_us.get(name) if blanks else None
+        if labels is None or not len(wide.ts_us):
+            continue
+        places = np.minimum(np.searchsorted(wide.ts_us, labels), len(wide.ts_us) - 1)
+        places = places[wide.ts_us[places] == labels]
+        wide.values[number * len(wide.fields) : (number + 1) * len(wide.fields), places] = np.nan
+        wide.present[number, places] = False
 
 
 def _floats(column: pa.Array) -> np.ndarray:
-    import numpy as np
-
     if column.null_count and str(column.type) != "double":
         column = column.cast("double")
     values: np.ndarray = column.to_numpy(zero_copy_only=False)
-    return values.astype(np.float64, copy=False)
+    return values
 
 
-def _finish(wide: Wide, call: AlignCall) -> Wide:
-    """What the method does with buckets that some ticker lacks."""
+def _needs_sessions(call: AlignCall) -> bool:
+    if fills(call) and not call.across_sessions:
+        return True
+    return call.lookback is not None and call.bounds.start is not None and not isinstance(call.bounds.start, datetime)
+
+
+def _local_days(ts_us: np.ndarray, tz: str) -> np.ndarray:
+    """The dates of instants in a zone, in days since 1970-01-01."""
     import numpy as np
+    import pandas as pd
 
-    if call.method == "inner_join":
-        stored = wide.present[np.array(wide.stored, dtype=bool)]
-        keep = stored.all(axis=0) if len(stored) else np.zeros(len(wide.ts_us), dtype=bool)
-        close_us = None if wide.close_us is None else wide.close_us[keep]
-        return Wide(
-            wide.tickers,
-            wide.stored,
-            wide.fields,
-            wide.ts_us[keep],
-            close_us,
-            wide.values[:, keep],
-            wide.present[:, keep],
-        )
-    if call.method == "forward_fill":
-        fill_forward(wide.values, wide.present, wide.fields, fill_volume=call.fill_volume, fill_prices=call.fill_prices)
-    return wide
+    local = pd.DatetimeIndex(ts_us.view("datetime64[us]")).tz_localize("UTC").tz_convert(tz).tz_localize(None)
+    return local.to_numpy().astype("datetime64[D]").astype(np.int64)
+
+
+def _in_range(ts_us: np.ndarray, days: np.ndarray | None, start: date | datetime) -> np.ndarray:
+    """Which buckets are not from before the start, but were only looked back at."""
+    in_range: Any
+    if isinstance(start, datetime):
+        in_range = ts_us >= _instant_us(start)
+    else:
+        assert days is not None  # noqa: S101 - read whenever a lookback meets a date
+        in_range = days >= (start - _EPOCH_DAY).days
+    return in_range  # type: ignore[no-any-return]
+
+
+def _instant_us(moment: datetime) -> int:
+    return (moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")) // timedelta(microseconds=1)
+
+
+def _microseconds(span: timedelta | None) -> int | None:
+    return None if span is None else span // timedelta(microseconds=1)
 
 
 def _take_fields(wide: Wide, fields: tuple[str, ...]) -> Wide:
@@ -197,4 +322,5 @@ def _take_fields(wide: Wide, fields: tuple[str, ...]) -> Wide:
     keep = [
         ticker * len(wide.fields) + wide.fields.index(name) for ticker in range(len(wide.tickers)) for name in fields
     ]
-    return Wide(wide.tickers, wide.stored, fields, wide.ts_us, wide.close_us, wide.values[keep], wide.present)
+    values = wide.values[keep] if wide.values.flags.c_contiguous else wide.values.T[:, keep].T
+    return replace(wide, fields=fields, values=values)

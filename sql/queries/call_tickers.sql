@@ -1,8 +1,9 @@
 -- The tickers of a call, in the order in which a wide table shows them: as asked, else by place in the universe, else by
--- name; and whether anything of them is stored.
+-- name; whether anything of them is stored, and whether the call's calendars differ.
 SELECT
     chosen.ticker,
-    chosen.source IS NOT NULL AS is_stored
+    chosen.source IS NOT NULL AS is_stored,
+    chosen.is_mixed
 FROM core.chosen_series(
     $tickers,
     $bar_interval,

@@ -1,5 +1,5 @@
 -- The rows that a wide table is filled with: one per ticker and bucket with bars, in no order; `slot` is the ticker's
--- place in $names. The same rows as the macro resampled, whose call was checked before.
+-- place in $names. The same rows as the macro resampled, whose call was checked before; with $lookback, older ones too.
 SELECT
     names.slot,
     epoch_us(resampled.ts_event) AS ts_us,
@@ -7,7 +7,7 @@ SELECT
 FROM core.resampled(
     $tickers,
     $bar_interval,
-    start_ts := $start_ts,
+    start_ts := core.look_back($start_ts, $lookback, $tz),
     end_ts := $end_ts,
     session := $session,
     anchor := $anchor,

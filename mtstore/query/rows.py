@@ -1,0 +1,70 @@
+"""The rows that a wide table is made of, as DuckDB streams them: buckets with bars, the grid, the tickers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mtstore import sqlfiles
+from mtstore.sqlfiles import Sql, identifier, join
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from mtstore.query.calls import AlignCall
+
+CLOSE = "ts_close"
+SESSION = "session_day"
+_BATCH_ROWS = 500_000
+_SPECIAL = {CLOSE: "queries/wide_close_column", SESSION: "queries/wide_session_column"}
+
+
+@dataclass(frozen=True, slots=True)
+class CallTickers:
+    """The tickers of a call in the order of its columns.
+
+    Attributes
+    ----------
+    stored
+        Of which anything is stored.
+    is_mixed
+        Whether they follow different calendars.
+    """
+
+    names: tuple[str, ...]
+    stored: tuple[bool, ...]
+    is_mixed: bool
+
+
+def call_tickers(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> CallTickers:
+    """Who takes part; the macros' own check of the call runs here, once."""
+    rows = connection.execute(sqlfiles.load("queries/call_tickers"), call.common_parameters()).fetchall()
+    names, stored, mixed = zip(*rows, strict=True) if rows else ((), (), ())
+    return CallTickers(tuple(names), tuple(stored), any(mixed))
+
+
+def present_batches(
+    connection: duckdb.DuckDBPyConnection, call: AlignCall, names: Sequence[str], columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """One row per ticker and bucket with bars: `slot` (place in `names`), `ts_us`, and the columns asked for."""
+    statement = sqlfiles.load("queries/wide_present", columns=_columns(columns))
+    parameters: dict[str, Any] = call.common_parameters() | {"names": list(names), "lookback": call.lookback}
+    yield from connection.sql(statement, params=parameters).to_arrow_reader(_BATCH_ROWS)
+
+
+def grid_batches(
+    connection: duckdb.DuckDBPyConnection, call: AlignCall, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """One row per bucket of the calendar's complete grid: `ts_us`, and of the columns those that a bucket has."""
+    wanted = [name for name in columns if name in _SPECIAL]
+    statement = sqlfiles.load("queries/wide_grid", columns=_columns(wanted))
+    parameters = call.common_parameters()
+    del parameters["adjust"]
+    yield from connection.sql(statement, params=parameters).to_arrow_reader(_BATCH_ROWS)
+
+
+def _columns(names: Sequence[str]) -> Sql:
+    columns = [sqlfiles.load(_SPECIAL[name]) if name in _SPECIAL else identifier(name) for name in names]
+    return join(columns or [sqlfiles.load("queries/no_column")], ", ")
