@@ -31,21 +31,21 @@ def show_progress(*, is_quiet: bool = False) -> Iterator[Callable[[Progress], No
 
 
 class _Clock:
-    """Rows a second and the time that is left, measured from the start of a stage."""
+    """Rows a second and the time that is left; a stage begins where the one before it was last heard of."""
 
     def __init__(self) -> None:
-        self.stage = ""
-        self.began = time.monotonic()
-        self.first_row = 0
+        self._stage = ""
+        self._began = self._heard = time.monotonic()
 
     def measure(self, progress: Progress) -> tuple[float, float | None]:
         """Rows a second so far, and the seconds that are left (None: nobody can know)."""
         now = time.monotonic()
-        if progress.stage != self.stage:
-            self.stage, self.began, self.first_row = progress.stage, now, progress.rows
-        elapsed = max(now - self.began, 1e-6)
+        if progress.stage != self._stage:
+            self._stage, self._began = progress.stage, self._heard
+        self._heard = now
+        elapsed = max(now - self._began, 1e-3)
         left = elapsed / progress.done * (progress.total - progress.done) if progress.done and elapsed > 0.5 else None
-        return max(progress.rows - self.first_row, 0) / elapsed, left
+        return progress.rows / elapsed, left
 
 
 class _Lines:

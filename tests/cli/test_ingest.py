@@ -114,7 +114,7 @@ def test_files_of_one_s_own_cover_what_they_are_said_to(mtstore_cli, tmp_path):
 def test_progress_is_plain_lines_where_nobody_looks(mtstore_cli, tmp_path, flat_files):
     shown = mtstore_cli("ingest", tmp_path / "s", *flat_files, "--create")
     assert (shown.code, shown.out) == (Exit.OK, "")
-    assert re.search(r"^reading: 2 of 2 files, [\d,]+ rows, [\d,]+ rows/s$", shown.err, re.MULTILINE)
+    assert re.search(r"^reading: 2 of 2 files, 1,[\d,]+ rows, [1-9][\d,]* rows/s$", shown.err, re.MULTILINE)
     assert re.search(r"^writing: 2 of 2 tickers", shown.err, re.MULTILINE)
     assert "\x1b" not in shown.err
 
@@ -133,5 +133,5 @@ def test_progress_is_a_bar_on_a_terminal(tmp_path, flat_files):
     assert process.communicate()[0] == b""
     assert process.returncode == Exit.OK
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
-    assert re.search(r"reading\s+━+.* 2/2 files [\d,]+ rows [\d,]+ rows/s", text)
-    assert re.search(r"writing\s+━+.* 2/2 tickers", text)
+    assert re.search(r"reading\s+━+.* 2/2\s+files\s+1,[\d,]+ rows\s+[1-9][\d,]* rows/s", text)
+    assert re.search(r"writing\s+━+.* 2/2\s+tickers", text)

@@ -100,7 +100,7 @@ def test_the_demo_runs_without_keys_twice_and_its_advice_is_true(mtstore_cli, tm
 
 
 def test_the_help_names_the_defaults_that_the_configuration_has(mtstore_cli):
-    text = " ".join(mtstore_cli("load", "--help").out.split())
+    text = " ".join(mtstore_cli("load", "--help").out.partition("Options:")[2].split())
     defaults = Alignment()
     for option, key in [
         ("--interval", "resampling"),
