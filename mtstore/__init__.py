@@ -18,13 +18,37 @@ from mtstore.errors import MtstoreError
 
 if TYPE_CHECKING:
     from mtstore.facade import Store
+    from mtstore.loader.aligner import DataAligner
+    from mtstore.loader.cache import CacheManager
+    from mtstore.loader.metadata import MetadataManager
     from mtstore.loader.multi import MultiTickerDataLoader
+    from mtstore.loader.single import TickerDataLoader, UnifiedDataLoader
 
 __version__ = "0.1.0"
 
-_LAZY = {"MultiTickerDataLoader": "mtstore.loader.multi", "Store": "mtstore.facade"}
+_LAZY = {
+    "CacheManager": "mtstore.loader.cache",
+    "DataAligner": "mtstore.loader.aligner",
+    "MetadataManager": "mtstore.loader.metadata",
+    "MultiTickerDataLoader": "mtstore.loader.multi",
+    "Store": "mtstore.facade",
+    "TickerDataLoader": "mtstore.loader.single",
+    "UnifiedDataLoader": "mtstore.loader.single",
+}
 
-__all__ = ["MtstoreError", "MultiTickerDataLoader", "Store", "__version__", "errors", "open"]
+__all__ = [
+    "CacheManager",
+    "DataAligner",
+    "MetadataManager",
+    "MtstoreError",
+    "MultiTickerDataLoader",
+    "Store",
+    "TickerDataLoader",
+    "UnifiedDataLoader",
+    "__version__",
+    "errors",
+    "open",
+]
 
 
 def open(path: str | os.PathLike[str], *, create: bool = False, **options: Any) -> Store:

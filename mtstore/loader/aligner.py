@@ -1,0 +1,244 @@
+"""`DataAligner`: frames that never were in a store, aligned by the very SQL that aligns a store's bars."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from mtstore.bars import US_PER_DAY, VALUE_COLUMNS
+from mtstore.config.vocabulary import LABELS
+from mtstore.errors import InputError, IntervalError
+from mtstore.intervals import BarInterval, parse_interval
+from mtstore.loader.frame_bars import Rows, read_rows
+from mtstore.loader.frame_times import Width
+from mtstore.query.calls import AlignCall, check_word
+from mtstore.query.frame_scope import FrameBars, frame_scope
+from mtstore.query.frames import wide_frame
+from mtstore.query.result import mapped_errors
+from mtstore.query.wide import DEFAULT_FIELDS, Making, assemble
+from mtstore.timeranges import parse_zone
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mtstore.timeranges import BoundLike
+
+Interval = str | timedelta | BarInterval
+
+
+class DataAligner:
+    """Aligns frames of bars as `MultiTickerDataLoader` aligns stored ones.
+
+    Parameters
+    ----------
+    alignment_method
+        `outer_join` (the union of all tickers' buckets), `inner_join` (their intersection), `forward_fill` (the union,
+        prices carried forward), or `grid` (the calendar's complete grid). `outer`, `inner` and `ffill` are short.
+    timezone
+        IANA zone of the result's index, of naive times in frames, and of naive bounds.
+    resampling
+        The interval of the result; None takes the finest of the frames' own.
+    naive_as
+        The zone of naive times, where it is not `timezone`: `UTC`.
+    native_interval
+        How wide the frames' bars are, for all or by ticker; None finds it out: rows at midnight are days, else the
+        smallest step tells. A frame with rarer rows than another's is taken for thinly traded.
+    calendar
+        The trading calendar, for all or by ticker; None infers it from the name, as a store does (XNYS for equities).
+    label
+        Which edge of a bucket names it: `left` or `right`.
+    fill_value
+        What stands for a missing value; None leaves NaN.
+    **options
+        `session`, `anchor`, `fill_volume`, `fill_prices`, `max_age`, `across_sessions`, `lookback`: as under
+        `alignment` in a configuration. Only the regular session is kept unless `session='all'`.
+
+    Raises
+    ------
+    InputError
+        An option, zone, interval or calendar that cannot be right.
+
+    Examples
+    --------
+    >>> DataAligner("inner_join", resampling="5min").align_data({"AAPL": aapl, "MSFT": msft})  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        alignment_method: str = "outer_join",
+        timezone: str = "America/New_York",
+        resampling: Interval | None = None,
+        *,
+        naive_as: str | None = None,
+        native_interval: Interval | Mapping[str, Interval] | None = None,
+        calendar: str | Mapping[str, str] | None = None,
+        label: str = "left",
+        fill_value: float | None = None,
+        **options: Any,
+    ) -> None:
+        self.alignment_method = alignment_method
+        self.timezone = parse_zone(timezone).key
+        self.resampling = None if resampling is None else parse_interval(resampling)
+        self.naive_as = parse_zone(naive_as or timezone).key
+        self.label = label
+        self.fill_value = fill_value
+        self._native = native_interval
+        self._calendar = calendar
+        self._options = options
+        check_word("label", label, LABELS)
+        if "adjust" in options:
+            raise InputError("adjust: frames come without splits and dividends; put them into a store to adjust them")
+        self._call((), self.resampling or parse_interval("1min"), None, None)  # refuses a wrong option at once
+
+    def align_data(
+        self,
+        ticker_data: Mapping[str, pd.DataFrame],
+        start: BoundLike = None,
+        end: BoundLike = None,
+        *,
+        fields: Sequence[str] | None = None,
+        columns: str = "flat",
+    ) -> pd.DataFrame:
+        """One aligned frame: one row per bucket, one column per ticker and field, tickers in the order given.
+
+        Parameters
+        ----------
+        ticker_data
+            A frame per ticker: a DatetimeIndex (or a column `timestamp`), in any zone or naive, sorted or not; columns
+            open, high, low, close, volume, vwap, transactions, as far as it has them. A ticker whose frame has no rows
+            keeps all-NaN columns and takes no part in an inner join. No ticker gives a frame without rows and columns.
+        start, end
+            As in `MultiTickerDataLoader.load_data`; None takes all there is.
+        fields
+            Of open, high, low, close, volume, vwap, transactions, bar_count; None takes the first five, as far as any
+            frame has them.
+        columns
+            `flat`: `AAPL_open` …; `multi`: a MultiIndex of ticker and field.
+
+        Returns
+        -------
+        pandas.DataFrame
+            float64, index `timestamp` (tz-aware, in `timezone`). The same values as a store with these bars gives.
+            The frames are left as they are.
+
+        Raises
+        ------
+        InputError
+            A frame that cannot be read; it names the ticker and the row.
+        IntervalError
+            The interval is finer than the bars, or no multiple of them.
+        """
+        import numpy as np
+
+        rows = {ticker: read_rows(frame, repr(ticker), naive_as=self.naive_as) for ticker, frame in _named(ticker_data)}
+        chosen = tuple(fields) if fields is not None else _fields_of(rows.values())
+        widths = self._widths(rows)
+        interval = self._interval(rows, widths)
+        bars = [
+            FrameBars(ticker, widths[ticker].schema, widths[ticker].day_tz, rows[ticker].to_bars()) for ticker in widths
+        ]
+        call = self._call(tuple(rows), interval, start, end)
+        calendars = self._calendars(rows)
+        with (
+            frame_scope(bars, tickers=tuple(rows), calendars=calendars) as connection,
+            mapped_errors(),
+        ):
+            wide = assemble(connection, call, chosen, Making(with_close=self.label == "right"))
+        if bars and not len(wide.ts_us):
+            self._warn_of_nothing(rows, call)
+        if self.fill_value is not None:
+            wide.values[np.isnan(wide.values)] = self.fill_value
+        return wide_frame(wide, self.timezone, label=self.label, columns=columns)
+
+    def _call(self, tickers: tuple[str, ...], interval: BarInterval, start: BoundLike, end: BoundLike) -> AlignCall:
+        try:
+            return AlignCall.parse(
+                tickers, interval, start, end, tz=self.timezone, method=self.alignment_method, **self._options
+            )
+        except TypeError as error:
+            raise InputError(f"DataAligner: {str(error).rpartition('() ')[2]}") from error
+
+    def _widths(self, rows: Mapping[str, Rows]) -> dict[str, Width]:
+        """The width of each frame's bars that has any; a lone row is as wide as the other tickers' bars."""
+        widths: dict[str, Width] = {}
+        alone = []
+        for ticker, one in rows.items():
+            if not len(one.us):
+                continue
+            width = one.width(
+                repr(ticker), tz=self.timezone, native=self._native_of(ticker), resampling=self.resampling
+            )
+            if width is None:
+                alone.append(ticker)
+            else:
+                widths[ticker] = width
+        known = next((width.interval for width in widths.values() if width.interval is not None), None)
+        for ticker in alone:
+            if known is None:
+                raise InputError(
+                    f"{ticker!r}: one row does not tell how wide its bar is; say resampling or native_interval"
+                )
+            width = rows[ticker].width(repr(ticker), tz=self.timezone, native=None, resampling=known)
+            if width is not None:
+                widths[ticker] = width
+        return widths
+
+    def _interval(self, rows: Mapping[str, Rows], widths: Mapping[str, Width]) -> BarInterval:
+        """The interval of the result, which the finest frame decides where nobody said; rarer rows are thin trading."""
+        steps = {ticker: width.interval for ticker, width in widths.items() if width.interval is not None}
+        finest = min(steps, key=lambda ticker: _length_us(steps[ticker]), default=None)
+        if self.resampling is None:
+            if finest is None and any(len(one.us) for one in rows.values()):
+                raise InputError("the rows do not tell how wide their bars are; say resampling or native_interval")
+            return parse_interval("1min") if finest is None else steps[finest]
+        if finest is not None and not self.resampling.is_multiple_of(_length_us(steps[finest])):
+            raise IntervalError(
+                f"resampling {self.resampling} is finer than, or no multiple of, the bars of {finest!r}, which are "
+                f"{steps[finest]} apart; say native_interval if they are thin bars of a finer interval"
+            )
+        return self.resampling
+
+    def _native_of(self, ticker: str) -> BarInterval | None:
+        native = self._native.get(ticker) if isinstance(self._native, Mapping) else self._native
+        return None if native is None else parse_interval(native)
+
+    def _calendars(self, tickers: Iterable[str]) -> dict[str, str]:
+        if self._calendar is None:
+            return {}
+        if isinstance(self._calendar, str):
+            return dict.fromkeys(tickers, self._calendar)
+        return {ticker: self._calendar[ticker] for ticker in tickers if ticker in self._calendar}
+
+    def _warn_of_nothing(self, rows: Mapping[str, Rows], call: AlignCall) -> None:
+        count = sum(len(one.us) for one in rows.values())
+        why = "" if call.session == "all" else "; only the regular session counts, session='all' keeps every bar"
+        warnings.warn(
+            f"none of the {count} bars is left after {self.alignment_method} of {call.bounds}{why}", stacklevel=3
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"DataAligner({self.alignment_method!r}, timezone={self.timezone!r}, resampling={str(self.resampling)!r})"
+        )
+
+
+def _named(ticker_data: Mapping[str, pd.DataFrame]) -> Iterable[tuple[str, pd.DataFrame]]:
+    if not isinstance(ticker_data, Mapping):
+        raise InputError(f"align_data takes a frame per ticker, {{'AAPL': frame, …}}, got {type(ticker_data).__name__}")
+    for ticker in ticker_data:
+        if not isinstance(ticker, str) or not ticker:
+            raise InputError(f"a ticker is text, got {ticker!r}")
+    return ticker_data.items()
+
+
+def _length_us(interval: BarInterval) -> int:
+    return interval.microseconds or interval.days * US_PER_DAY
+
+
+def _fields_of(rows: Iterable[Rows]) -> tuple[str, ...]:
+    """The fields of the result: those of the usual ones that any frame has; all of them where no frame has any."""
+    present = {name for one in rows for name in one.values}
+    usual = tuple(name for name in DEFAULT_FIELDS if name in present)
+    return usual or tuple(name for name in VALUE_COLUMNS if name in present) or DEFAULT_FIELDS
