@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mtstore import calendars, sqlfiles
 from mtstore.bars import US_PER_DAY, US_PER_SECOND, TimeRange, is_daily, step_us
-from mtstore.errors import MtstoreError, RangeError
+from mtstore.errors import MissingDataError, MtstoreError, RangeError
 from mtstore.ingest.coverage import LedgerRow, Plan, closed_days, plan
 from mtstore.intervals import parse_interval
 from mtstore.rangesets import Ranges
@@ -88,17 +88,7 @@ class Wants:
 
         Tickers that only ever come from files are in neither.
         """
-        found: list[tuple[TickerSettings, VendorSource, str]] = []
-        errors: dict[str, MtstoreError] = {}
-        for ticker in tickers:
-            settings = self._config.ticker(ticker)
-            try:
-                name = self._vendors.name_for(ticker, settings.data_source)
-                if name is not None:
-                    source = self._vendors.get(name)
-                    found.append((settings, source, self._schema_for(settings, name)))
-            except MtstoreError as error:
-                errors[ticker] = error
+        found, errors = self._origins(tickers)
         ledger = self._ledger([(settings.ticker, source, schema) for settings, source, schema in found])
         wanted = []
         for settings, source, schema in found:
@@ -107,6 +97,40 @@ class Wants:
                 rows = ledger[source.settings.source, schema, settings.ticker]
                 wanted.append(self._want(settings, source, schema, asked, rows))
         return wanted, errors
+
+    def updates(self, tickers: Sequence[str]) -> tuple[list[Wanted], dict[str, MtstoreError]]:
+        """What came for each ticker since its last coverage; a ticker without any is among the errors."""
+        found, errors = self._origins(tickers)
+        ledger = self._ledger([(settings.ticker, source, schema) for settings, source, schema in found])
+        wanted = []
+        for settings, source, schema in found:
+            rows = ledger[source.settings.source, schema, settings.ticker]
+            held = [bounds.end_us for row in rows if row.result != "failed" for bounds in row.ranges]
+            if not held:
+                errors[settings.ticker] = MissingDataError(
+                    f"{settings.ticker} has no {schema} from {source.settings.source} yet; fetch it once with a start"
+                )
+                continue
+            end_us = source.last_closed_us(schema, settings.ticker)
+            asked = TimeRange(min(max(held), end_us - 1), end_us)
+            wanted.append(self._want(settings, source, schema, asked, rows))
+        return wanted, errors
+
+    def _origins(
+        self, tickers: Sequence[str]
+    ) -> tuple[list[tuple[TickerSettings, VendorSource, str]], dict[str, MtstoreError]]:
+        """For each ticker its settings, source and schema, or why there is none."""
+        found: list[tuple[TickerSettings, VendorSource, str]] = []
+        errors: dict[str, MtstoreError] = {}
+        for ticker in tickers:
+            settings = self._config.ticker(ticker)
+            try:
+                name = self._vendors.name_for(ticker, settings.data_source)
+                if name is not None:
+                    found.append((settings, self._vendors.get(name), self._schema_for(settings, name)))
+            except MtstoreError as error:
+                errors[ticker] = error
+        return found, errors
 
     def _want(
         self, settings: TickerSettings, source: VendorSource, schema: str, asked: TimeRange, rows: list[LedgerRow]

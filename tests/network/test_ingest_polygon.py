@@ -15,7 +15,7 @@ from servers.polygon import minutes
 from servers.words import us
 
 from mtstore.errors import ConfigError, SourceAuthError, SourceUnavailableError
-from mtstore.ingest.network import ingest_network, ingest_network_async, plan_network
+from mtstore.ingest.network import ingest_network, ingest_network_async, plan_network, update_network
 
 TICKERS = ("AAPL", "MSFT", "GOOG")
 
@@ -40,7 +40,8 @@ def load(store, market, monkeypatch):
 
     def run(start="2024-03-04", end="2024-03-08", tickers=TICKERS, *, options=None, **changes):
         config = config_for(market, tickers, **changes)
-        return ingest_network(store, config, start, end, vendors=vendors_for(config), **(options or {}))
+        given = {"with_references": False, **(options or {})}
+        return ingest_network(store, config, start, end, vendors=vendors_for(config), **given)
 
     return run
 
@@ -373,3 +374,48 @@ def test_progress_tells_every_chunk(load, market):
     load(options={"progress": seen.append})
     assert [(one.done, one.total) for one in seen] == [(1, 3), (2, 3), (3, 3)]
     assert seen[-1].rows == 450
+
+
+def test_splits_and_dividends_come_with_the_first_load_and_again_when_they_are_old(load, market, store):
+    company = market.companies["AAPL"]
+    company.splits = [{"ticker": "AAPL", "execution_date": "2020-08-31", "split_from": 1, "split_to": 4}]
+    company.dividends = [
+        {"ticker": "AAPL", "ex_dividend_date": "2024-02-09", "cash_amount": 0.24, "dividend_type": "CD"}
+    ]
+    both = {"with_references": True}
+    report = load(tickers=["AAPL"], options=both)
+    assert report.tickers["AAPL"].requests == 3
+    found = store.sql("SELECT ticker, execution_date, split_from, split_to, source FROM splits").fetchall()
+    assert found == [("AAPL", date(2020, 8, 31), 1.0, 4.0, "polygon")]
+    assert store.sql("SELECT ex_dividend_date, cash_amount FROM dividends").fetchall() == [(date(2024, 2, 9), 0.24)]
+    market.forget()
+    load(tickers=["AAPL"], options=both)
+    assert market.requests == []
+    company.splits[0]["split_to"] = 5
+    load(tickers=["AAPL"], options=both, cache={"ttl_days": 0})
+    assert sorted(request.path for request in market.requests) == ["/v3/reference/dividends", "/v3/reference/splits"]
+    assert store.sql("SELECT split_to FROM splits").fetchall() == [(5.0,)]
+
+
+def test_splits_that_do_not_come_are_noted_and_the_bars_are_kept(load, market, store):
+    market.plan(
+        faults.polygon_error(403, "not in your plan"), times=9, when=lambda request: "reference" in request.path
+    )
+    report = load(tickers=["AAPL"], options={"with_references": True})
+    assert report.is_complete
+    assert "not in your plan" in report.tickers["AAPL"].notes[0]
+    assert len(bars(store)) == 150
+
+
+def test_update_goes_on_from_the_last_coverage_to_the_last_closed_bar(load, market, store):
+    load("2024-03-04", "2024-03-08", ["AAPL"])
+    market.forget()
+    config = config_for(market, ["AAPL", "NEW"])
+    vendors = vendors_for(config, clock=lambda: us("2024-03-12T15:00:30") / 1e6)
+    report = update_network(store, config, vendors=vendors, with_references=False)
+    lag_us = 960 * 1_000_000
+    until = (us("2024-03-12T15:00:30") - lag_us) // 60_000_000 * 60_000_000
+    assert asked(market) == [("AAPL", ny("2024-03-09"), until)]
+    assert "fetch it once with a start" in report.tickers["NEW"].error
+    market.forget()
+    assert update_network(store, config, tickers=["AAPL"], vendors=vendors, with_references=False).requests == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from mtstore.config import load_config
@@ -29,5 +30,5 @@ def config_for(server, tickers, *, sources=None, provider="polygon", **sections)
     return load_config({"multi_ticker": {"tickers": universe, **sections}, "sources": named})
 
 
-def vendors_for(config) -> Vendors:
-    return Vendors(config, retry=QUICK)
+def vendors_for(config, *, clock=time.time) -> Vendors:
+    return Vendors(config, retry=QUICK, clock=clock)

@@ -1,0 +1,244 @@
+"""One run over the network: what may be spent, what is fetched, what the store and the report make of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mtstore.bars import US_PER_SECOND, Answer
+from mtstore.errors import CostLimitError, MtstoreError, SourceError
+from mtstore.ingest import references
+from mtstore.ingest.coverage import settled_until_us
+from mtstore.ingest.fetching import Chunk, Fetched, Fetcher, chunks_of
+from mtstore.ingest.network_report import FetchCallback, FetchProgress, NetworkReport, TickerOutcome
+from mtstore.ingest.renewal import Renewal, renewals_of
+from mtstore.ingest.runs import Run, start_run
+from mtstore.ingest.settling import split_answer
+from mtstore.rangesets import intersect, subtract, union
+from mtstore.sources.vendor import CostBudget, Tally
+from mtstore.store.ledger import Freshness
+
+if TYPE_CHECKING:
+    from mtstore.ingest.wanted import Wanted
+    from mtstore.store.repository import Repository
+    from mtstore.store.writer import Writer
+
+logger = logging.getLogger("mtstore.ingest")
+
+Confirm = bool | Callable[[float], bool]
+"""Whether a run may cost more than `max_cost_usd`; a function is asked with the dollars."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run behaves; see `ingest_network`."""
+
+    freshness: Freshness
+    on_error: str
+    confirm_cost: Confirm
+    with_references: bool
+    progress: FetchCallback
+    cancel: threading.Event
+
+
+class NetworkRun:
+    """One run; `run` does it."""
+
+    def __init__(self, store: Repository, options: RunOptions) -> None:
+        self._store = store
+        self._options = options
+        self._freshness = options.freshness
+        self._cancel = options.cancel
+        self._report = NetworkReport()
+        self._stale: dict[str, Wanted] = {}
+        self._tails: list[Answer] = []
+
+    def run(
+        self,
+        wanted: Sequence[Wanted],
+        errors: Mapping[str, MtstoreError],
+        arguments: Mapping[str, Any],
+    ) -> NetworkReport:
+        """Fetch what is wanted, and store it; see `ingest_network` for errors."""
+        began = time.monotonic()
+        report = self._report
+        for one in wanted:
+            report.tickers[one.ticker] = TickerOutcome(
+                one.ticker, one.source.settings.source, one.schema, cached=one.plan.cached
+            )
+        for ticker, error in errors.items():
+            report.tickers[ticker] = TickerOutcome(ticker, error=str(error), exception=error)
+            self._raise_if_asked(error)
+        wanted, renewals = self._without_unchanged(wanted)
+        self._stale = {one.ticker: one for one in wanted}
+        todo = chunks_of(wanted)
+        due = []
+        if self._options.with_references:
+            due = references.due(self._store, wanted, ttl_days=self._freshness.ttl_days)
+        if todo or renewals or due:
+            run = start_run("fetch", arguments)
+            report.run_id = run.run_id
+            budgets = self._budgets(todo)
+            self._fetch(todo, budgets, renewals, due, run)
+            report.cost_usd = sum(budget.spent_usd for budget in budgets.values())
+        report.generation = self._store.generation()
+        report.seconds = time.monotonic() - began
+        return report
+
+    def _budgets(self, todo: Sequence[Chunk]) -> dict[str, CostBudget]:
+        """What may be spent at each source; refused here if the plan costs more, before anything is fetched."""
+        budgets = {}
+        for name, source in {chunk.source.settings.source: chunk.source for chunk in todo}.items():
+            allowed = source.settings.max_cost_usd
+            if source.binding.provider == "databento":
+                tally = Tally()
+                costs = [
+                    chunk.source.estimate(chunk.tickers, chunk.schema, chunk.range, cancel=self._cancel, tally=tally)
+                    for chunk in todo
+                    if chunk.source is source
+                ]
+                self._count(tally)
+                total = sum(estimate.cost_usd or 0.0 for estimate in costs)
+                if total > allowed:
+                    confirm_cost = self._options.confirm_cost
+                    if not (confirm_cost(total) if callable(confirm_cost) else confirm_cost):
+                        raise CostLimitError(
+                            f"{name}: this fetch costs ${total:.2f}, more than the ${allowed:.2f} allowed by "
+                            f"sources.{name}.max_cost_usd; raise it, or confirm the cost (--yes, confirm_cost=True)"
+                        )
+                    allowed = total
+            budgets[name] = CostBudget(allowed)
+        return budgets
+
+    def _without_unchanged(self, wanted: Sequence[Wanted]) -> tuple[list[Wanted], list[Renewal]]:
+        """The load without the stale ranges of which the vendor says, free of charge, that they did not change."""
+        left, renewals = [], []
+        tally = Tally()
+        for one in wanted:
+            try:
+                found = renewals_of(one, cancel=self._cancel, tally=tally)
+            except SourceError as error:
+                # Then it is asked for as if nothing were known.
+                logger.warning("%s", error, extra={"ticker": one.ticker, "source": one.source.settings.source})
+                found = []
+            same = union(*(renewal.ranges for renewal in found), ())
+            self._report.tickers[one.ticker].unchanged = same
+            left.append(replace(one, plan=replace(one.plan, needs=subtract(one.plan.needs, same))))
+            renewals += found
+        self._count(tally)
+        return left, renewals
+
+    def _renew(self, renewals: Sequence[Renewal], writer: Writer) -> None:
+        at = datetime.now(UTC)
+        for renewal in renewals:
+            for row in renewal.rows(writer.run_id, at, self._freshness):
+                writer.note("coverage_ledger", row)
+
+    def _fetch(
+        self,
+        todo: Sequence[Chunk],
+        budgets: Mapping[str, CostBudget],
+        renewals: Sequence[Renewal],
+        due: Sequence[Wanted],
+        run: Run,
+    ) -> None:
+        report = self._report
+        with self._store.writer("fetch", run_id=run.run_id, freshness=self._freshness) as writer:
+            self._renew(renewals, writer)
+            fetcher = Fetcher(writer.staging, budgets, self._cancel)
+            for number, fetched in enumerate(fetcher.run(todo), start=1):
+                self._take(fetched, writer)
+                self._options.progress(
+                    FetchProgress(number, len(todo), report.rows, report.requests, fetched.chunk.tickers)
+                )
+            for found in references.fetch(due, self._cancel):
+                self._take_references(found, writer)
+            if self._tails:
+                writer.commit()
+            for answer in self._tails:
+                writer.add(answer)
+            status = "complete" if report.is_complete else "incomplete"
+            writer.note("ingest_runs", run.row(**_summary(report, status)))
+            writer.commit()
+            report.commits = writer.totals.commits
+
+    def _take(self, fetched: Fetched, writer: Writer) -> None:
+        chunk = fetched.chunk
+        self._count(fetched.tally)
+        for ticker in chunk.tickers:
+            outcome = self._report.tickers[ticker]
+            outcome.requests += fetched.tally.requests
+            outcome.retries += fetched.tally.retries
+            outcome.seconds += fetched.seconds
+            if fetched.error is not None:
+                stale = intersect((chunk.range,), self._stale[ticker].plan.stale)
+                outcome.fail(fetched.error, (chunk.range,), stale)
+                logger.warning("%s", fetched.error, extra={"ticker": ticker, "source": chunk.source.settings.source})
+        if fetched.error is not None:
+            self._raise_if_asked(fetched.error)
+        for answer in fetched.answers:
+            self._note(answer)
+            settled, tail = self._split(answer)
+            writer.add(settled)
+            if tail is not None:
+                self._tails.append(tail)
+
+    def _take_references(self, found: references.References, writer: Writer) -> None:
+        self._count(found.tally)
+        outcome = self._report.tickers[found.ticker]
+        outcome.requests += found.tally.requests
+        outcome.retries += found.tally.retries
+        if found.error is None:
+            found.store(writer, datetime.now(UTC))
+        else:
+            outcome.notes.append(f"splits and dividends did not come: {found.error}")
+
+    def _note(self, answer: Answer) -> None:
+        outcome = self._report.tickers[answer.ticker]
+        outcome.rows += answer.bars.num_rows
+        self._report.rows += answer.bars.num_rows
+        if answer.quarantined is not None:
+            outcome.quarantined_rows += answer.quarantined.num_rows
+        if answer.reason is not None:
+            outcome.notes.append(answer.reason)
+            logger.warning("%s: %s: %s", answer.binding.source, answer.ticker, answer.reason)
+        if answer.result == "failed":
+            outcome.failed = union(outcome.failed, answer.ranges)
+            outcome.error = outcome.error or answer.reason
+        else:
+            outcome.fetched = union(outcome.fetched, answer.ranges, answer.partial_ranges)
+
+    def _split(self, answer: Answer) -> tuple[Answer, Answer | None]:
+        """An answer's settled part and the rest, which goes stale: their coverage must not share a fate."""
+        line = settled_until_us(
+            now_us=int(time.time() * US_PER_SECOND),
+            settle_days=self._freshness.settle_days,
+            ttl_days=self._freshness.ttl_days,
+        )
+        return split_answer(answer, line) if line is not None else (answer, None)
+
+    def _count(self, tally: Tally) -> None:
+        self._report.requests += tally.requests
+        self._report.retries += tally.retries
+        self._report.bytes_received += tally.bytes_received
+
+    def _raise_if_asked(self, error: MtstoreError) -> None:
+        if self._options.on_error == "raise":
+            raise error
+
+
+def _summary(report: NetworkReport, status: str) -> dict[str, Any]:
+    errors = "; ".join(outcome.error for outcome in report.failed[:10] if outcome.error)
+    return {
+        "status": status,
+        "tickers": len(report.tickers),
+        "files": 0,
+        "rows": report.rows,
+        "quarantined_rows": sum(outcome.quarantined_rows for outcome in report.tickers.values()),
+        "error": errors or None,
+    }
