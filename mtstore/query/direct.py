@@ -2,13 +2,13 @@
 
 It serves calls whose tickers share one session key, have one stored series each (below a day), and ask for raw prices:
 the files are picked from what is known of the generation, decoded by pyarrow on a few threads, and each ticker's rows
-are put into their place by one thread, which also fills them forward. Everything else goes through SQL; both give the
+are put into their place by one thread, while they are in its cache. Everything else goes through SQL; both give the
 same cells, and a test holds them against each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from mtstore.errors import SnapshotExpiredError
 from mtstore.query.buckets import Buckets
 from mtstore.query.calls import AlignCall
-from mtstore.query.fill import fill_forward
 from mtstore.query.known import Known, KnownFile, known
 from mtstore.query.reduce import bucket_starts, columns_for, reduce_field
 
@@ -37,23 +36,10 @@ class Plan:
     buckets: Buckets
 
 
-@dataclass(frozen=True, slots=True)
-class DirectResult:
-    """A wide table's parts; see `mtstore.query.wide.Wide`."""
-
-    names: tuple[str, ...]
-    stored: tuple[bool, ...]
-    ts_us: np.ndarray
-    close_us: np.ndarray
-    values: np.ndarray
-    present: np.ndarray
-
-
-def plan(connection: duckdb.DuckDBPyConnection, call: AlignCall, fields: Sequence[str]) -> Plan | None:
+def plan(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> Plan | None:
     """How to answer `call` directly; None if only SQL can."""
     is_raw = call.adjust == "none" and call.from_source is None and call.from_schema is None
-    is_flat = call.fill_prices == "close" and "close" not in fields
-    facts = known(connection) if is_raw and not is_flat else None
+    facts = known(connection) if is_raw else None
     if facts is None:
         return None
     names = _names(facts, call)
@@ -81,44 +67,49 @@ def _files(facts: Known, call: AlignCall, names: tuple[str, ...]) -> dict[str, l
     return files
 
 
-def run(chosen: Plan, call: AlignCall, fields: Sequence[str]) -> DirectResult:
-    """Read, bucket, place and fill.
+class Reading:
+    """An answer in the making: the places of all bars are known, and with them the grid; values are read by `fill`."""
 
-    Raises
-    ------
-    SnapshotExpiredError
-        A data file is gone: the reader outlived the grace period.
-    """
-    import numpy as np
+    def __init__(self, chosen: Plan) -> None:
+        import numpy as np
 
-    scan = chosen.buckets.scan_range()
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="mtstore-read") as pool:
-        work = [_Ticker(chosen, name, scan) for name in chosen.names]
-        list(pool.map(_Ticker.locate, work))
+        self._chosen = chosen
+        scan = chosen.buckets.scan_range()
+        self._work = [_Ticker(chosen, name, scan) for name in chosen.names]
+        with _pool() as pool:
+            list(pool.map(_Ticker.locate, self._work))
         used = np.zeros(len(chosen.buckets.labels_us), dtype=bool)
-        for ticker in work:
+        for ticker in self._work:
             used[ticker.places] = True
-        length = int(np.count_nonzero(used))
-        final = np.cumsum(used) - 1
-        values = np.empty((len(work) * len(fields), length))
-        present = np.zeros((len(work), length), dtype=bool)
+        self._final = np.cumsum(used) - 1
+        self.ts_us: np.ndarray = chosen.buckets.labels_us[used]
+        self.close_us: np.ndarray = chosen.buckets.close_us[used]
+        self.stored = tuple(name in chosen.files for name in chosen.names)
+
+    def fill(
+        self, values: np.ndarray, present: np.ndarray, fields: tuple[str, ...], finish: Callable[[int], None]
+    ) -> None:
+        """Write every ticker's fields into `values` (tickers × fields, buckets), which may hold anything before.
+
+        `finish` is called with a ticker's number once its rows are there, on the thread that has them in its cache.
+
+        Raises
+        ------
+        SnapshotExpiredError
+            A data file is gone: the reader outlived the grace period.
+        """
 
         def place(number: int) -> None:
             rows = values[number * len(fields) : (number + 1) * len(fields)]
-            work[number].place(rows, present[number : number + 1], final, tuple(fields))
-            if call.method == "forward_fill":
-                fill_forward(
-                    rows,
-                    present[number : number + 1],
-                    fields,
-                    fill_volume=call.fill_volume,
-                    fill_prices=call.fill_prices,
-                )
+            self._work[number].place(rows, present[number], self._final, fields)
+            finish(number)
 
-        list(pool.map(place, range(len(work))))
-    stored = tuple(name in chosen.files for name in chosen.names)
-    labels, closes = chosen.buckets.labels_us[used], chosen.buckets.close_us[used]
-    return DirectResult(chosen.names, stored, labels, closes, values, present)
+        with _pool() as pool:
+            list(pool.map(place, range(len(self._work))))
+
+
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_WORKERS, thread_name_prefix="mtstore-read")
 
 
 class _Ticker:
@@ -154,7 +145,7 @@ class _Ticker:
         starts = bucket_starts(self.places)
         target = final[self.places[starts]]
         is_dense = len(target) == rows.shape[1]
-        present[0, target] = True
+        present[target] = True
         for number, name in enumerate(fields):
             values = reduce_field(name, columns, starts, len(self.places))
             if is_dense:

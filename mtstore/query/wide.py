@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mtstore.errors import InputError
+from mtstore.query import direct
 from mtstore.query.calls import GRID, AlignCall
 from mtstore.query.fill import Carry, Limits, fill_forward
 from mtstore.query.grid import Grid, make_grid
@@ -131,10 +132,14 @@ def assemble(
 
     making = making or Making()
     check_fields(fields)
-    tickers = call_tickers(connection, call)
     read = read_fields(call, fields)
-    wide, days = _scatter(connection, call, tickers, read, making)
-    if fills(call):
+    chosen = direct.plan(connection, call) if _is_plain(call, making) else None
+    if chosen is not None:
+        wide = _read_directly(chosen, call, read, making, carry)
+        days = None
+    else:
+        wide, days = _scatter(connection, call, call_tickers(connection, call), read, making)
+    if fills(call) and (chosen is None or carry is not None):
         limits = Limits(wide.ts_us, _microseconds(call.max_age), None if call.across_sessions else days)
         fill_forward(
             wide.values,
@@ -151,6 +156,38 @@ def assemble(
         stored = wide.present[[number for number, is_stored in enumerate(wide.stored) if is_stored]]
         wide = wide.only(np.all(stored, axis=0))
     return _take_fields(wide, tuple(fields))
+
+
+def _is_plain(call: AlignCall, making: Making) -> bool:
+    """Whether the rows that are there are all that the call needs to know: no sessions, no empty buckets, no blanks."""
+    return call.method != GRID and call.lookback is None and not _needs_sessions(call) and making.blanks is None
+
+
+def _read_directly(
+    chosen: direct.Plan, call: AlignCall, fields: tuple[str, ...], making: Making, carry: Carry | None
+) -> Wide:
+    """The table of a plain call from the files themselves, filled forward unless something is carried in."""
+    import numpy as np
+
+    reading = direct.Reading(chosen)
+    length, tickers = len(reading.ts_us), len(chosen.names)
+    _check_size(call, (length, tickers * len(fields), tickers), 0, making)
+    order: Literal["C", "F"] = "F" if making.by_time else "C"
+    values = np.empty((tickers * len(fields), length), dtype=making.dtype, order=order)
+    present = np.zeros((tickers, length), dtype=bool, order=order)
+    limits = Limits(reading.ts_us, _microseconds(call.max_age))
+
+    def finish(number: int) -> None:
+        rows = values[number * len(fields) : (number + 1) * len(fields)]
+        here = present[number : number + 1]
+        if "bar_count" in fields:
+            rows[fields.index("bar_count"), ~here[0]] = 0
+        if fills(call) and carry is None:
+            fill_forward(rows, here, fields, fill_volume=call.fill_volume, fill_prices=call.fill_prices, limits=limits)
+
+    reading.fill(values, present, fields, finish)
+    close_us = reading.close_us if making.with_close else None
+    return Wide(chosen.names, reading.stored, fields, reading.ts_us, close_us, values, present)
 
 
 def check_fields(fields: Sequence[str]) -> None:
@@ -203,7 +240,7 @@ def _scatter(
     edges = [batch for batch in grid_batches(connection, call, special) if batch.num_rows] if is_grid(call) else []
     grid = make_grid([batch.column("ts_us").to_numpy() for batch in (*waiting, *edges)], call.interval)
     length, width = len(grid.ts_us), len(tickers.names) * len(fields)
-    _check_size(call, tickers, (length, width), waiting, making)
+    _check_size(call, (length, width, len(tickers.names)), sum(batch.nbytes for batch in waiting), making)
     shape = (length, width) if making.by_time else (width, length)
     values = np.full(shape, np.nan, dtype=making.dtype)
     present = np.zeros((length, len(tickers.names)) if making.by_time else (len(tickers.names), length), dtype=bool)
@@ -250,12 +287,10 @@ class _Labels:
             np.minimum.at(self.days, place, batch.column(SESSION).to_numpy())
 
 
-def _check_size(
-    call: AlignCall, tickers: CallTickers, shape: tuple[int, int], rows: Sequence[pa.RecordBatch], making: Making
-) -> None:
-    length, width = shape
-    size = length * (width * (8 if making.dtype == "float64" else 4) + len(tickers.names))
-    waiting = sum(batch.nbytes for batch in rows)
+def _check_size(call: AlignCall, shape: tuple[int, int, int], waiting: int, making: Making) -> None:
+    """Refuse a table of (buckets, columns, tickers), beside rows of `waiting` bytes, that takes too much memory."""
+    length, width, tickers = shape
+    size = length * (width * (8 if making.dtype == "float64" else 4) + tickers)
     what = f"{length:,} rows × {width:,} columns of {making.dtype} for {call.bounds}"
     check_fits(size + waiting, making.max_bytes, what)
 
