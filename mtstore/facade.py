@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from mtstore import sqlfiles
 from mtstore.query.result import Parameters, Result
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mtstore.ingest.report import IngestReport
+    from mtstore.query.series import Aligned, AlignOptions, Series, SeriesOptions
+    from mtstore.query.tensor import Tensor
     from mtstore.store.compact import Compaction
 
 
@@ -33,6 +36,141 @@ class Store(Repository):
         >>> store.sql("SELECT count(*) FROM bars WHERE ticker = ?", ["AAPL"]).fetchall()  # doctest: +SKIP
         """
         return Result(self, query, params)
+
+    def bars(
+        self,
+        tickers: str | Iterable[str] | None = None,
+        start: Any = None,
+        end: Any = None,
+        *,
+        schema: str | None = None,
+        source: str | None = None,
+        session: str = "all",
+        tz: str | None = None,
+    ) -> Series:
+        """Stored bars as the view `bars` has them: raw prices, every stored series, in order of series and time.
+
+        Parameters
+        ----------
+        tickers
+            One, several, or None for all.
+        start, end
+            Bare dates take whole sessions, the end date included; instants are half-open; naive times are wall time in
+            `tz`. None: as far as anything is stored.
+        schema, source
+            Only these series (`ohlcv-1m`, `polygon`).
+        session
+            `all`, or `regular` for the bars within the sessions' regular hours.
+        tz
+            IANA zone of naive bounds and of pandas' instants; None: the applied configuration's, or New York.
+
+        Raises
+        ------
+        TickerError
+            Nothing is stored of a ticker. RangeError: bounds that cannot be read.
+
+        Examples
+        --------
+        >>> store.bars("AAPL", "2023-01-03", "2023-01-31").to_pandas()  # doctest: +SKIP
+        """
+        from mtstore.query.series import stored_bars
+
+        return stored_bars(self, tickers, start, end, schema=schema, source=source, session=session, tz=tz)
+
+    def resample(
+        self,
+        tickers: str | Iterable[str] | None,
+        interval: str | timedelta,
+        start: Any = None,
+        end: Any = None,
+        **options: Unpack[SeriesOptions],
+    ) -> Series:
+        """Bars in buckets of another width, one row per ticker and bucket: the macro `resampled`.
+
+        `start` and `end` as in `bars`; `options` are session, anchor, tz, adjust, from_source and from_schema (see
+        `mtstore.query.calls.SeriesCall`). What is left out is as `mtstore config apply` published it.
+
+        Raises
+        ------
+        InputError
+            A word, interval, range or zone that cannot be right. When it is read: QueryError for unknown tickers and
+            intervals that the stored bars cannot give.
+
+        Examples
+        --------
+        >>> store.resample(["AAPL", "MSFT"], "1h", "2023-01-03", "2023-01-31").to_arrow()  # doctest: +SKIP
+        """
+        from mtstore.query.series import resampled
+
+        return resampled(self, tickers, interval, start, end, options=options)
+
+    def align(
+        self,
+        tickers: str | Iterable[str] | None,
+        interval: str | timedelta,
+        start: Any = None,
+        end: Any = None,
+        *,
+        method: str | None = None,
+        **options: Unpack[AlignOptions],
+    ) -> Aligned:
+        """Several tickers on one grid; `to_pandas()` is wide, everything else one row per ticker and bucket.
+
+        `method` is `outer_join`, `inner_join`, `forward_fill` or `grid` (the calendar's complete grid); None takes the
+        applied configuration's, or `outer_join`. `options` are those of `resample`, and fill_volume, fill_prices,
+        max_age, across_sessions, lookback and fill (see `mtstore.query.calls.AlignCall`). Errors as in `resample`.
+
+        Examples
+        --------
+        >>> store.align(["AAPL", "MSFT"], "5min", "2023-01-03", "2023-01-31").to_pandas()  # doctest: +SKIP
+        """
+        from mtstore.query.series import aligned
+
+        return aligned(self, tickers, interval, start, end, method=method, options=options)
+
+    def tensor(
+        self,
+        tickers: str | Iterable[str] | None,
+        start: Any = None,
+        end: Any = None,
+        interval: str | timedelta = "1min",
+        fields: Sequence[str] = ("open", "high", "low", "close", "volume"),
+        *,
+        dtype: Any = "float64",
+        mmap: bool = False,
+        memory_limit: int | None = None,
+        **options: Unpack[AlignOptions],
+    ) -> Tensor:
+        """`values [T, N, F], mask [T, N], index, tickers` on the calendar's complete grid: the macro `aligned_grid`.
+
+        Parameters
+        ----------
+        fields
+            Of open, high, low, close, volume, vwap, transactions, bar_count.
+        dtype
+            `float64` or `float32`.
+        mmap
+            Map the values read-only from the store's folder `derived/`, where they are made once for all processes;
+            they may then be larger than memory. (`torch.from_numpy` warns that such an array cannot be written.)
+        memory_limit
+            Most bytes that a tensor in memory may take; None: four fifths of what is free.
+        options
+            As in `align`; `fill="forward"` carries values forward.
+
+        Raises
+        ------
+        MemoryLimitError
+            It would take more than `memory_limit`. Else as `align`.
+
+        Examples
+        --------
+        >>> values, mask, index, names = store.tensor(["AAPL", "MSFT"], "2023-01-03", "2023-01-31")  # doctest: +SKIP
+        """
+        from mtstore.query.series import align_call
+        from mtstore.query.tensor import make_tensor
+
+        call = align_call(self, tickers, interval, start, end, method="grid", options=options)
+        return make_tensor(self, call, fields, dtype=dtype, mmap=mmap, memory_limit=memory_limit)
 
     def ingest(self, data: str | Path | Iterable[str | Path] | pd.DataFrame | pa.Table, **options: Any) -> IngestReport:
         """Put vendor files, or a frame in memory, into the store.

@@ -23,7 +23,7 @@ def us(text: str) -> int:
 
 
 def bars(rows: Iterable[Sequence[Any]]) -> pa.Table:
-    """Rows of (instant as text or µs, open, high, low, close, volume, vwap, transactions), sorted; short rows end in NULL."""
+    """Rows of (instant as text or µs, open … transactions) as bars, sorted; short rows end in NULL."""
     ordered = sorted((us(row[0]) if isinstance(row[0], str) else row[0], *row[1:]) for row in rows)
     padded = [(*row, *(None,) * (8 - len(row))) for row in ordered]
     columns = [list(column) for column in zip(*padded, strict=True)] or [[] for _ in range(8)]

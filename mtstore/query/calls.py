@@ -15,6 +15,7 @@ from mtstore.words import did_you_mean
 
 METHOD_ALIASES = {"outer": "outer_join", "inner": "inner_join", "ffill": "forward_fill"}
 GRID = "grid"
+DEFAULT_TZ = "America/New_York"
 FILLS = ("none", "forward")
 _MACROS = {
     "outer_join": "aligned_outer",
@@ -49,7 +50,7 @@ class SeriesCall:
     bounds: Bounds
     session: str = "regular"
     anchor: str = "session"
-    tz: str = "America/New_York"
+    tz: str = DEFAULT_TZ
     adjust: str = "none"
     from_source: str | None = None
     from_schema: str | None = None
@@ -62,7 +63,7 @@ class SeriesCall:
         start: Any = None,
         end: Any = None,
         *,
-        tz: str = "America/New_York",
+        tz: str = DEFAULT_TZ,
         **options: Any,
     ) -> Self:
         """Read a call as people write it.

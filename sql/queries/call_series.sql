@@ -3,7 +3,9 @@ SELECT
     ticker,
     source,
     schema,
-    calendar
+    calendar,
+    epoch_us(first_ts) AS first_us,
+    epoch_us(last_ts) AS last_us
 FROM core.chosen_series(
     $tickers,
     $bar_interval,

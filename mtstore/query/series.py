@@ -1,0 +1,221 @@
+"""What a store gives for tickers and a range: stored bars, series in other intervals, aligned tables; run when read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from mtstore import sqlfiles
+from mtstore.config.vocabulary import SESSIONS
+from mtstore.errors import TickerError
+from mtstore.query.calls import DEFAULT_TZ, AlignCall, SeriesCall, check_word
+from mtstore.query.frames import wide_frame
+from mtstore.query.memory import default_limit
+from mtstore.query.result import Result, mapped_errors
+from mtstore.query.wide import DEFAULT_FIELDS, Making, Wide, assemble, check_fields
+from mtstore.timeranges import parse_bounds
+from mtstore.words import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mtstore.store.repository import Repository
+
+_SERIES_SETTINGS = {"timezone": "tz", "session": "session", "adjust": "adjust"}
+_FILL_SETTINGS = {name: name for name in ("fill_volume", "fill_prices", "max_age", "across_sessions")}
+_ALIGN_SETTINGS = _SERIES_SETTINGS | _FILL_SETTINGS | {"method": "method"}
+
+
+class SeriesOptions(TypedDict, total=False):
+    """What else a call over series can say; see `mtstore.query.calls.SeriesCall`."""
+
+    session: str
+    anchor: str
+    tz: str
+    adjust: str
+    from_source: str | None
+    from_schema: str | None
+
+
+class AlignOptions(SeriesOptions, total=False):
+    """What else an aligned call can say; see `mtstore.query.calls.AlignCall`."""
+
+    fill_volume: str
+    fill_prices: str
+    max_age: timedelta | str | None
+    across_sessions: bool
+    lookback: timedelta | str | None
+    fill: str
+
+
+class Series(Result):
+    """Rows of series in order of time; Arrow and polars give instants in UTC, pandas in the call's zone."""
+
+    def __init__(self, store: Repository, statement: str, parameters: Mapping[str, Any], tz: str) -> None:
+        super().__init__(store, statement, parameters)
+        self._tz = tz
+
+    def to_pandas(self) -> pd.DataFrame:
+        """As a pandas DataFrame, its instants in the call's time zone; errors as in `to_arrow`."""
+        frame = super().to_pandas()
+        for name in ("ts_event", "ts_close"):
+            if name in frame:
+                frame[name] = frame[name].dt.tz_convert(self._tz)
+        return frame
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({_spell(self._parameters)})"
+
+
+class Aligned(Series):
+    """Several tickers on one grid: wide for pandas, one row per ticker and bucket for everybody else."""
+
+    def __init__(self, store: Repository, call: AlignCall) -> None:
+        super().__init__(store, sqlfiles.load(call.statement), call.parameters(), call.tz)
+        self.call = call
+
+    def to_pandas(
+        self,
+        *,
+        fields: Sequence[str] = DEFAULT_FIELDS,
+        columns: str = "flat",
+        label: str = "left",
+        dtype: str = "float64",
+        memory_limit: int | None = None,
+    ) -> pd.DataFrame:
+        """The wide frame: one row per bucket, one column per ticker and field.
+
+        Parameters
+        ----------
+        fields
+            Of open, high, low, close, volume, vwap, transactions, bar_count.
+        columns
+            `flat`: `AAPL_open` …; `multi`: a MultiIndex of ticker and field.
+        label
+            Which edge of a bucket names it: `left` or `right`.
+        dtype
+            `float64`, or `float32` for half the memory.
+        memory_limit
+            Most bytes that it may take; None: four fifths of what is free.
+
+        Raises
+        ------
+        MemoryLimitError
+            It would take more. InputError: a word that is not valid. Else as `to_arrow`.
+        """
+        wide = self.to_wide(fields=fields, with_close=label == "right", dtype=dtype, memory_limit=memory_limit)
+        return wide_frame(wide, self.call.tz, label=label, columns=columns)
+
+    def to_wide(
+        self,
+        *,
+        fields: Sequence[str] = DEFAULT_FIELDS,
+        with_close: bool = False,
+        dtype: str = "float64",
+        memory_limit: int | None = None,
+    ) -> Wide:
+        """The arrays that the wide frame is made of; parameters and errors as in `to_pandas`."""
+        check_fields(fields)
+        limit = default_limit() if memory_limit is None else memory_limit
+        making = Making(with_close=with_close, dtype=dtype, max_bytes=limit)
+        with self._store.connection() as connection, mapped_errors():
+            return assemble(connection, self.call, fields, making)
+
+
+def stored_bars(
+    store: Repository,
+    tickers: str | Iterable[str] | None,
+    start: Any,
+    end: Any,
+    *,
+    schema: str | None = None,
+    source: str | None = None,
+    session: str = "all",
+    tz: str | None = None,
+) -> Series:
+    """The stored bars of some tickers; see `mtstore.Store.bars`."""
+    check_word("session", session, SESSIONS)
+    zone = tz or str(applied_options(store, _SERIES_SETTINGS).get("tz", DEFAULT_TZ))
+    bounds = parse_bounds(start, end, tz=zone)
+    names = None if tickers is None else [tickers] if isinstance(tickers, str) else list(tickers)
+    if names:
+        _check_stored(store, names)
+    parameters = {
+        "tickers": names or None,
+        "start_ts": bounds.start,
+        "end_ts": bounds.end,
+        "schema": schema,
+        "source": source,
+        "session": session,
+        "tz": zone,
+    }
+    return Series(store, sqlfiles.load("queries/stored_bars"), parameters, zone)
+
+
+def resampled(
+    store: Repository,
+    tickers: str | Iterable[str] | None,
+    interval: Any,
+    start: Any,
+    end: Any,
+    *,
+    options: SeriesOptions,
+) -> Series:
+    """The macro `resampled`; see `mtstore.Store.resample`."""
+    given = {**applied_options(store, _SERIES_SETTINGS), **options}
+    call = SeriesCall.parse(tickers, interval, start, end, **given)
+    return Series(store, sqlfiles.load("queries/call_resampled"), call.parameters(), call.tz)
+
+
+def aligned(
+    store: Repository,
+    tickers: str | Iterable[str] | None,
+    interval: Any,
+    start: Any,
+    end: Any,
+    *,
+    method: str | None,
+    options: AlignOptions,
+) -> Aligned:
+    """The macros `aligned_…`; see `mtstore.Store.align`."""
+    return Aligned(store, align_call(store, tickers, interval, start, end, method=method, options=options))
+
+
+def align_call(
+    store: Repository,
+    tickers: str | Iterable[str] | None,
+    interval: Any,
+    start: Any,
+    end: Any,
+    *,
+    method: str | None,
+    options: Mapping[str, Any],
+) -> AlignCall:
+    """An aligned call with what the applied configuration says where the caller says nothing, as the macros do."""
+    given = {**applied_options(store, _ALIGN_SETTINGS), **options}
+    if method is not None:
+        given["method"] = method
+    return AlignCall.parse(tickers, interval, start, end, **given)
+
+
+def applied_options(store: Repository, names: Mapping[str, str]) -> dict[str, Any]:
+    """What `mtstore config apply` published for some keys of `alignment`, by the names of a call's options."""
+    with store.connection() as connection:
+        rows = connection.execute(sqlfiles.load("queries/applied_settings")).fetchall()
+    applied = {key.removeprefix("alignment."): json.loads(value) for key, value in rows if key.startswith("alignment.")}
+    return {option: applied[key] for key, option in names.items() if applied.get(key) is not None}
+
+
+def _check_stored(store: Repository, names: Sequence[str]) -> None:
+    with store.connection() as connection:
+        rows = connection.execute(sqlfiles.load("queries/stored_tickers")).fetchall()
+    known = [row[0] for row in rows]
+    for name in names:
+        if name not in known:
+            raise TickerError(f"nothing is stored of ticker {name!r}{did_you_mean(name, known)}")
+
+
+def _spell(parameters: Any) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in dict(parameters).items() if value is not None)
