@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from mtstore import sqlfiles
 from mtstore.bars import SourceBinding, TimeRange
+from mtstore.duck import new_instance
 from mtstore.errors import BrokenFileError
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def read_flat_files(files: Sequence[FlatFile], tickers: Collection[str] | None) 
     columns: dict[str, Any] = {name: COLUMNS.get(name, "VARCHAR") for name in files[0].header}
     statement = sqlfiles.load("queries/read_flat_files")
     parameters = {"files": paths, "columns": columns, "tickers": sorted(tickers) if tickers is not None else None}
-    with duckdb.connect(":memory:", config={"python_enable_replacements": "false"}) as connection:
+    with new_instance() as connection:
         try:
             table = connection.sql(statement, params=parameters).to_arrow_table()
             rejects = connection.execute(sqlfiles.load("queries/flat_file_rejects")).fetchall()

@@ -28,8 +28,10 @@ def calendar_records(connection: duckdb.DuckDBPyConnection, at: datetime) -> lis
 
 
 def _records_of(calendar: str, last_session: date | None) -> list[log.Record]:
-    from mtstore.calendars import calendar_timezone, session_table
+    from mtstore.calendars import calendar_names, calendar_timezone, session_table
 
+    if last_session is not None and calendar not in calendar_names():
+        return []  # one of somebody's own: it ends where its author says
     rows = session_table(calendar).to_pylist()
     fresh = [row for row in rows if last_session is None or row["session_date"] > last_session]
     if not fresh:

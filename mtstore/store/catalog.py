@@ -115,10 +115,11 @@ def publish(layout: Layout, generation: int) -> None:
 
 
 def needs_recovery(layout: Layout) -> bool:
-    """Whether a crash left the log ahead of the catalog, or the catalog ahead of the public name."""
+    """Whether a crash left the log ahead of the catalog, the catalog ahead of the public name, or unfinished files."""
     newest = newest_generation(layout)
     logged = layout.generations(layout.log)
-    return newest != (logged[-1] if logged else None) or newest != layout.published_generation()
+    is_behind = newest != (logged[-1] if logged else None) or newest != layout.published_generation()
+    return is_behind or staging.has_leftovers(layout)
 
 
 def recover(layout: Layout) -> None:
@@ -158,8 +159,10 @@ def rebuild(layout: Layout, workspace: Path) -> int:
     log.write_entry(last, staged_log)
     staged_log.rename(layout.log_file(number))
     durable.fsync_folder(layout.log)
+    reached("log-renamed")
     path.rename(layout.catalog_file(number))
     durable.fsync_folder(layout.catalog)
+    reached("catalog-renamed")
     publish(layout, number)
     staging.sweep(layout)
     return number

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
+from mtstore.duck import new_instance
 from mtstore.errors import StoreError
 from mtstore.sqlfiles import identifier, literal
 from mtstore.store.layout import Layout
@@ -40,11 +41,8 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
 
     Leaving the block writes everything into the file and lets go of it: no write-ahead log stays behind.
     """
-    import duckdb
-
-    connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+    connection = new_instance()
     try:
-        connection.execute(sqlfiles.load("queries/set_utc"))
         alias = identifier(f"g{path.stem}")
         kind = "queries/attach_read_only" if read_only else "queries/attach_read_write"
         with readable(path):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
+from mtstore.duck import new_instance
 from mtstore.errors import StoreError
 from mtstore.sqlfiles import identifier, literal
 from mtstore.store import spill
@@ -98,17 +99,8 @@ class Engine:
             del self._readers[generation]
 
     def _new_instance(self) -> duckdb.DuckDBPyConnection:
-        import duckdb
-
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "python_enable_replacements": "false",
-            "temp_directory": str(spill.new_folder(self._layout)),
-        }
-        if self._memory_limit is not None:
-            config["memory_limit"] = self._memory_limit
-        instance = duckdb.connect(":memory:", config=config)
-        instance.execute(sqlfiles.load("queries/set_utc"))
-        return instance
+        limit = {} if self._memory_limit is None else {"memory_limit": self._memory_limit}
+        return new_instance(temp_directory=str(spill.new_folder(self._layout)), **limit)
 
 
 def _alias(generation: int) -> sqlfiles.Sql:

@@ -126,6 +126,20 @@ def create_objects(
             connection.execute(
                 sqlfiles.load("queries/put_object_digest"), {"name": _created(text)[2], "digest": digest}
             )
+    _look_up_dividend_closes(connection)
+
+
+def _look_up_dividend_closes(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring `core.dividend_closes` up to date for the tickers whose dividends or files changed."""
+    stale = connection.execute(sqlfiles.load("queries/stale_dividend_closes")).fetchall()
+    if not stale:
+        return
+    tickers = {"tickers": [ticker for ticker, _ in stale]}
+    connection.execute(sqlfiles.load("queries/forget_dividend_closes"), tickers)
+    connection.execute(sqlfiles.load("queries/build_dividend_closes"), tickers)
+    for ticker, digest in stale:
+        values = {"name": f"dividends of {ticker}", "digest": digest}
+        connection.execute(sqlfiles.load("queries/put_object_digest"), values)
 
 
 def read_inputs(connection: duckdb.DuckDBPyConnection, root: Path) -> Inputs:
@@ -202,6 +216,8 @@ _COMMENT_PARTS: Final = (
     "resampled_columns",
     "aligned_columns",
     "coverage_columns",
+    "quality_columns",
+    "returns_columns",
     "quarantine_columns",
     "revision_columns",
 )

@@ -29,13 +29,14 @@ def delete_files(layout: Layout, expired: list[dict[str, Any]]) -> None:
 def delete_generations(layout: Layout, before: datetime) -> None:
     """Delete the generations, private and public, that were superseded before `before`; never the newest."""
     generations = layout.generations(layout.catalog)
-    oldest_kept = generations[-1]
-    for generation, successor in reversed(list(pairwise(generations))):
+    kept = {generations[-1]}
+    for generation, successor in pairwise(generations):
         superseded_at = datetime.fromtimestamp(layout.catalog_file(successor).stat().st_mtime, UTC)
         if superseded_at >= before:
-            oldest_kept = generation
-            continue
-        layout.catalog_file(generation).unlink(missing_ok=True)
+            kept.add(generation)
     for generation in layout.generations(layout.public):
-        if generation < oldest_kept:
+        if generation not in kept:
             shutil.rmtree(layout.public_file(generation).parent, ignore_errors=True)
+    for generation in generations:
+        if generation not in kept:
+            layout.catalog_file(generation).unlink(missing_ok=True)

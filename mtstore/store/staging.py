@@ -52,6 +52,26 @@ def _lock_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.lock")
 
 
+def has_leftovers(layout: Layout) -> bool:
+    """Whether there is anything that a dead writer may have left; a living one's last moves look the same."""
+    unfinished = (*layout.public.glob("building-*"), *layout.root.glob("link-*"))
+    return any(not _is_alive(lock) for lock in layout.tmp.glob("run-*.lock")) or any(unfinished)
+
+
+def _is_alive(lock: Path) -> bool:
+    try:
+        descriptor = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return True  # its writer has just ended
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def sweep(layout: Layout) -> list[Path]:
     """Remove what dead writers left: their staging folders, and data files renamed into place but never committed.
 

@@ -1,2 +1,0 @@
--- Every client of ours works in UTC; nothing that is published depends on it.
-SET GLOBAL TimeZone = 'UTC'
