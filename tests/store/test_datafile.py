@@ -89,8 +89,7 @@ def test_the_digest_tells_null_from_zero_in_every_column(column: str) -> None:
     place = bars.column_names.index(column)
     field = bars.schema.field(column)
     ids = {
-        datafile.content_id(bars.set_column(place, field, pa.array([1, value], field.type)))
-        for value in (None, 0, 2)
+        datafile.content_id(bars.set_column(place, field, pa.array([1, value], field.type))) for value in (None, 0, 2)
     }
     assert len(ids) == 3
 

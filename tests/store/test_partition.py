@@ -42,9 +42,7 @@ class Folder:
             (self.root / PARTITION.folder).mkdir(parents=True, exist_ok=True)
             folder = self.root / PARTITION.folder
             kept.append(
-                datafile.write(
-                    outcome.bars, PARTITION, folder, day_tz="UTC", written_at_us=0, provenance=PROVENANCE
-                )
+                datafile.write(outcome.bars, PARTITION, folder, day_tz="UTC", written_at_us=0, provenance=PROVENANCE)
             )
         self.files = sorted(kept, key=lambda file: file.ts_min_us)
         return outcome

@@ -1,0 +1,227 @@
+"""Processes that are killed at a named step or a random moment, and what a fresh process then finds.
+
+The processes are forked from a server that has imported everything and done nothing: real processes, without the
+seconds that imports take.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from storekit import MINUTE, START, answer, core_tables, data_files, known_files, minute_bars, minutes, write
+
+import mtstore
+from mtstore import Store
+from mtstore.store import steps
+from mtstore.store.layout import Layout
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["killwarm"])
+
+
+def _process(target: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """A process, started; the server it is forked from finds `killwarm` beside this file."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), before]))
+    try:
+        forkserver.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+    child = _CONTEXT.Process(target=target, args=arguments)
+    child.start()
+    return child
+
+
+State = dict[str, list[Any]]
+
+
+# ---- what a victim does --------------------------------------------------------------------------------------------
+
+
+def make_base(root: Path) -> None:
+    """A store with two tickers in several files, a quarantined row, revisions, and retired files that may go."""
+    with mtstore.open(root, create=True) as store:
+        bad = minute_bars({3: 1.0}).append_column("reason", [["bad"]]).append_column("origin", [["f:7"]])
+        write(store, answer("A", dict.fromkeys(range(50), 1.0), minutes(0, 100)))
+        write(store, answer("A", {200: 1.0, 201: 2.0}, minutes(200, 300)), answer("B", {0: 1.0}, minutes(0, 10)))
+        write(store, answer("A", {0: 2.0}, minutes(0, 10)), answer("B", {}, result="quarantined", quarantined=bad))
+
+
+def replace(root: Path) -> None:
+    """Replace, withdraw, add, and delete what was retired before."""
+    with mtstore.open(root, grace=timedelta(0)) as store:
+        write(store, answer("A", {5: 3.0, 6: 3.0}, minutes(0, 100)), answer("C", {1: 1.0}, minutes(0, 10)))
+
+
+def append(root: Path) -> None:
+    """Add bars behind all that there are; a commit of its own for each of three tickers."""
+    with mtstore.open(root) as store, store.writer("append") as writer:
+        for ticker in ("A", "B", "C"):
+            writer.add(answer(ticker, {1_000: 1.0, 1_001: 2.0}, minutes(1_000, 1_100)))
+            writer.commit()
+
+
+def compact(root: Path) -> None:
+    """Merge all files of each partition."""
+    with mtstore.open(root, grace=timedelta(0)) as store:
+        store.compact()
+
+
+def rebuild(root: Path) -> None:
+    """Make the database anew."""
+    Store.rebuild_at(root)
+
+
+def init(root: Path) -> None:
+    """Make a store."""
+    mtstore.open(root, create=True).close()
+
+
+OPERATIONS: dict[str, Callable[[Path], None]] = {
+    function.__name__: function for function in (replace, append, compact, rebuild, init)
+}
+
+
+# ---- processes -----------------------------------------------------------------------------------------------------
+
+
+def _victim(operation: str, root: str, step: str | None) -> None:
+    if step is not None:
+
+        def kill(reached: str) -> None:
+            if reached == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        steps.observer = kill
+    OPERATIONS[operation](Path(root))
+
+
+def run_killed_at(operation: str, root: Path, step: str) -> bool:
+    """Run an operation that is killed when it reaches a step; whether it did."""
+    child = _process(_victim, operation, str(root), step)
+    child.join(120)
+    assert child.exitcode in {0, -signal.SIGKILL}, child.exitcode
+    return child.exitcode == -signal.SIGKILL
+
+
+def run_killed_after(operation: str, root: Path, seconds: float) -> bool:
+    """Run an operation that is killed after some time; whether it was still running."""
+    child = _process(_victim, operation, str(root), None)
+    child.join(seconds)
+    if child.exitcode is None:
+        child.kill()
+    child.join(120)
+    assert child.exitcode in {0, -signal.SIGKILL}, child.exitcode
+    return child.exitcode == -signal.SIGKILL
+
+
+def run_through(operation: str, root: Path) -> float:
+    """Run an operation to its end; gives the seconds it took."""
+    began = time.monotonic()
+    child = _process(_victim, operation, str(root), None)
+    child.join(120)
+    assert child.exitcode == 0
+    return time.monotonic() - began
+
+
+def _look(root: str, rebuilds: bool, pipe: Connection) -> None:
+    with mtstore.open(root) as store:
+        check_store(store)
+        found = state(store)
+        if rebuilds:
+            before = core_tables(store)
+            store.rebuild()
+            after = core_tables(store)
+            assert {name for name in before if after.get(name) != before[name]} == set(), "rebuilt otherwise"
+            check_store(store)
+    pipe.send(found)
+
+
+def look(root: Path, *, rebuilds: bool = False) -> State:
+    """What a fresh process finds, after it has checked that everything is in order."""
+    ours, theirs = _CONTEXT.Pipe(duplex=False)
+    child = _process(_look, str(root), rebuilds, theirs)
+    theirs.close()
+    try:
+        found: State = ours.recv()
+    except EOFError:
+        found = {}
+    child.join(120)
+    assert child.exitcode == 0, "the fresh process failed; its error stands above"
+    return found
+
+
+# ---- what must be true -------------------------------------------------------------------------------------------
+
+
+def state(store: Store) -> State:
+    """What has been committed, less the times and names that every run makes anew."""
+    columns = {
+        "bars": f"ticker, (epoch_us(ts_event) - {START}) // {MINUTE}, close, source, schema, volume, vwap",
+        "core.revisions": "ticker, ts_event, kind, old_close, new_close",
+        "core.quarantine": "ticker, ts_event, reason, origin",
+        "core.coverage_ledger": "tickers, ranges, result",
+        "core.sources": "*",
+        "core.series": "ticker, schema, first_ts, last_ts, row_count",
+    }
+    with store.connection() as connection:
+        return {
+            name: sorted(connection.execute(f"SELECT {wanted} FROM {name}").fetchall(), key=repr)
+            for name, wanted in columns.items()
+        }
+
+
+def check_store(store: Store) -> None:
+    """Nothing is left over, nothing is missing, and the public name shows the newest generation."""
+    layout: Layout = store.layout
+    newest = store.generation()
+    assert layout.generations(layout.log)[-1] == newest
+    assert layout.published_generation() == newest
+    public = layout.public_link.resolve()
+    assert public.read_bytes() == layout.catalog_file(newest).read_bytes()
+    assert not public.stat().st_mode & 0o222
+    leftovers = [path.name for path in layout.tmp.iterdir() if not path.name.startswith("spill-")]
+    assert leftovers == []
+    assert [path for path in store.path.rglob("*.wal")] == []
+    assert {path.name for path in store.path.iterdir()} == (
+        {"market.duckdb", "public", "catalog", "data", "meta", "tmp", "write.lock"}
+    )
+    assert [path for path in layout.public.iterdir() if not path.name.isdigit()] == []
+    assert known_files(store) == data_files(store.path)
+
+
+class Arena:
+    """One store, and the template that it is brought back to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "store"
+        self._template = folder / "template"
+        make_base(self.root)
+        self.reset(save=True)
+
+    def reset(self, *, save: bool = False) -> None:
+        """Bring the store back to how it began."""
+        source, target = (self.root, self._template) if save else (self._template, self.root)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target, symlinks=True)
+
+
+def random_moments(count: int, longest: float, seed: int) -> list[float]:
+    """Moments up to `longest` seconds, the same for the same seed."""
+    generator = random.Random(seed)
+    return [generator.uniform(0.0, longest) for _ in range(count)]

@@ -1,0 +1,127 @@
+"""Writers killed with SIGKILL: at every named step, and at random moments; a fresh process then finds a committed state."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import killkit
+import pytest
+from killkit import Arena, look, random_moments, run_killed_after, run_killed_at, run_through
+
+from mtstore.store.steps import STEPS
+
+COMMITTED = STEPS.index("log-renamed")
+SEED = 20_240_105
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Arena:
+    return Arena(tmp_path_factory.mktemp("kills"))
+
+
+@pytest.fixture(autouse=True)
+def reset(arena: Arena) -> Iterator[None]:
+    yield
+    arena.reset()
+
+
+@pytest.fixture(scope="module")
+def before(arena: Arena) -> killkit.State:
+    return look(arena.root)
+
+
+@pytest.fixture(scope="module")
+def replaced(arena: Arena) -> killkit.State:
+    run_through("replace", arena.root)
+    found = look(arena.root)
+    arena.reset()
+    return found
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_writer_killed_at_any_step_leaves_one_committed_state(
+    arena: Arena, before: killkit.State, replaced: killkit.State, step: str
+) -> None:
+    assert before != replaced
+    assert run_killed_at("replace", arena.root, step), f"the operation never reaches {step}"
+    assert look(arena.root, rebuilds=True) == (before if STEPS.index(step) < COMMITTED else replaced)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("operation", "step"), list(itertools.product(("compact", "rebuild"), [step for step in STEPS if step != "staged"]))
+)
+def test_maintenance_killed_at_any_step_changes_no_row(
+    arena: Arena, before: killkit.State, operation: str, step: str
+) -> None:
+    killed = run_killed_at(operation, arena.root, step)
+    assert killed or (operation == "rebuild" and step in {"locked", "intent-written", "data-renamed", "pruned"})
+    assert look(arena.root, rebuilds=True) == before
+
+
+@pytest.mark.parametrize("step", ["locked", "catalog-verified", "log-renamed", "public-copied"])
+def test_making_a_store_killed_at_any_step_can_be_done_again(tmp_path: Path, step: str) -> None:
+    assert run_killed_at("init", tmp_path / "store", step)
+    run_through("init", tmp_path / "store")
+    assert look(tmp_path / "store")["bars"] == []
+
+
+def test_the_next_writer_carries_on_after_a_kill(arena: Arena, replaced: killkit.State) -> None:
+    for step in ("data-renamed", "log-renamed", "public-copied"):
+        assert run_killed_at("replace", arena.root, step)
+    run_through("replace", arena.root)
+    found = look(arena.root)
+    assert found["bars"] == replaced["bars"]
+
+
+def random_kills(arena: Arena, count: int, seed: int) -> int:
+    """Operations killed at random moments one after the other, on one store; how many died before their end."""
+    names = ("replace", "append", "compact", "rebuild")
+    longest = {name: run_through(name, arena.root) for name in names}
+    arena.reset()
+    died = 0
+    earlier = look(arena.root)
+    for name, part in zip(itertools.cycle(names), random_moments(count, 1.0, seed), strict=False):
+        died += run_killed_after(name, arena.root, part * longest[name])
+        later = look(arena.root)
+        assert_one_of_the_committed_states(name, closes(earlier), closes(later))
+        earlier = later
+    look(arena.root, rebuilds=True)
+    return died
+
+
+def closes(state: killkit.State) -> dict[str, dict[int, float]]:
+    """The closes of each ticker, by minute."""
+    found: dict[str, dict[int, float]] = {"A": {}, "B": {}, "C": {}}
+    for ticker, minute, close, *_ in state["bars"]:
+        found[ticker][minute] = close
+    return found
+
+
+def assert_one_of_the_committed_states(
+    operation: str, earlier: dict[str, dict[int, float]], later: dict[str, dict[int, float]]
+) -> None:
+    expected = [earlier]
+    if operation == "replace":
+        kept = {minute: close for minute, close in earlier["A"].items() if minute >= 100}
+        tail = {minute: close for minute, close in earlier["C"].items() if minute >= 10}
+        expected.append({"A": {5: 3.0, 6: 3.0, **kept}, "B": earlier["B"], "C": {1: 1.0, **tail}})
+    if operation == "append":
+        for ticker in ("A", "B", "C"):
+            last = expected[-1]
+            expected.append({**last, ticker: {**last[ticker], 1_000: 1.0, 1_001: 2.0}})
+    assert later in expected
+
+
+def test_writers_killed_at_random_moments_leave_committed_states(arena: Arena) -> None:
+    assert random_kills(arena, 16, SEED) > 0
+
+
+@pytest.mark.slow
+def test_writers_killed_at_many_random_moments_leave_committed_states(
+    arena: Arena, pytestconfig: pytest.Config
+) -> None:
+    kills = int(pytestconfig.getoption("kills", default=200) or 200)
+    assert random_kills(arena, kills, SEED + 1) > kills // 10
