@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
+from mtstore.duck import new_instance
 from mtstore.bars import arrow_schema
 from mtstore.calendars import calendar_tables, canonical_name, infer_calendar
 from mtstore.sqlfiles import identifier, literal
@@ -87,13 +88,10 @@ class _Database:
     """An in-memory database with all objects; what one call puts into it goes with the next."""
 
     def __init__(self) -> None:
-        import duckdb
-
-        self.connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+        self.connection = new_instance()
         self.process = os.getpid()
         self._calendars: set[str] = set()
         self._schemas: set[str] = set()
-        self.connection.execute(sqlfiles.load("queries/set_utc"))
         fold.create_tables(self.connection)
 
     def fill(
