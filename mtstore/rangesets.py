@@ -15,6 +15,8 @@ from mtstore.bars import US_PER_DAY, US_PER_SECOND, TimeRange
 
 Ranges: TypeAlias = tuple[TimeRange, ...]
 
+_SHORT_US = 7 * US_PER_DAY
+
 
 def normalise(ranges: Iterable[TimeRange]) -> Ranges:
     """The same instants as sorted, disjoint ranges; ranges that touch become one."""
@@ -98,7 +100,8 @@ def chunks(ranges: Iterable[TimeRange], *, span_us: int, unit_us: int = US_PER_D
     """The ranges cut into pieces that are fetched and committed one by one, the earliest first.
 
     No piece is longer than `span_us` (a unit where that is less), and with `by_year` none crosses a UTC year, because a
-    data file does not. Each year's part is cut evenly, at whole units since the epoch.
+    data file does not; but a part of less than a week is not cut off, since the last evening of a year would cost a
+    request of its own. Each year's part is cut evenly, at whole units since the epoch.
     """
     pieces: list[TimeRange] = []
     for item in normalise(ranges):
@@ -111,8 +114,8 @@ def _years(item: TimeRange) -> list[TimeRange]:
     first = datetime.fromtimestamp(item.start_us // US_PER_SECOND, UTC).year
     last = datetime.fromtimestamp((item.end_us - 1) // US_PER_SECOND, UTC).year
     starts = [int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * US_PER_SECOND for year in range(first + 1, last + 1)]
-    bounds = [item.start_us, *starts, item.end_us]
-    return [TimeRange(a, b) for a, b in pairwise(bounds)]
+    inner = [at for at in starts if at - item.start_us >= _SHORT_US and item.end_us - at >= _SHORT_US]
+    return [TimeRange(a, b) for a, b in pairwise([item.start_us, *inner, item.end_us])]
 
 
 def _evenly(part: TimeRange, *, span_us: int, unit_us: int) -> list[TimeRange]:

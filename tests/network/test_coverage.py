@@ -163,6 +163,11 @@ def test_chunks_do_not_cross_utc_years_and_are_cut_evenly_at_midnight():
     assert pieces[-1].end_us == asked.end_us
 
 
+def test_last_evening_of_a_year_is_not_cut_off():
+    asked = TimeRange(day("2023-01-01"), day("2024-01-01") + 5 * 3_600_000_000)
+    assert rangesets.chunks([asked], span_us=400 * US_PER_DAY) == (asked,)
+
+
 def test_closed_days_are_local_days_without_any_session():
     tz = "America/New_York"
     # Friday 8 March 2024 and Monday 11 March; the clocks change in between.
