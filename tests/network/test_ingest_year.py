@@ -1,0 +1,103 @@
+"""Ten tickers and a year of minutes: cold, warm and extended, killed and resumed, with the requests that each takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import date, timedelta
+
+import pytest
+from servers.configs import config_for, vendors_for
+from servers.polygon import KEY, bar, day_ms
+
+import mtstore
+from mtstore.ingest.network import ingest_network
+
+TICKERS = [f"T{n}" for n in range(10)]
+SCRIPT = """
+import json, sys
+import mtstore
+from mtstore.config import load_config
+from mtstore.ingest.network import ingest_network
+given = json.loads(sys.argv[1])
+with mtstore.open(given["store"], create=True) as store:
+    print("ready", flush=True)
+    ingest_network(
+        store, load_config(given["config"]), *given["range"], with_references=False,
+        progress=lambda one: print(one.done, flush=True),
+    )
+"""
+
+
+def trading_days(first: date, last: date):
+    day = first
+    while day <= last:
+        if day.weekday() < 5:
+            yield day
+        day += timedelta(days=1)
+
+
+def fill(server, first: date, last: date, *, bars_a_day: int) -> int:
+    """Bars from 04:00 New York on, every weekday; gives how many a ticker has."""
+    rows = []
+    for day in trading_days(first, last):
+        opened = day_ms(day) + 4 * 3_600_000
+        rows += [bar(opened + 60_000 * i, 100 + i % 7) for i in range(bars_a_day)]
+    for ticker in TICKERS:
+        server.companies[ticker].minutes = rows
+    return len(rows)
+
+
+@pytest.mark.slow
+def test_ten_tickers_and_a_year_cold_warm_and_extended(polygon, tmp_path, monkeypatch):
+    monkeypatch.setenv("POLYGON_API_KEY", KEY)
+    count = fill(polygon, date(2022, 12, 1), date(2024, 1, 31), bars_a_day=800)
+    config = config_for(polygon, TICKERS, sources={"polygon": {"timeout_seconds": 30}})
+    vendors = vendors_for(config)
+
+    def load(start, end):
+        polygon.forget()
+        report = ingest_network(store, config, start, end, vendors=vendors, with_references=False)
+        assert report.is_complete
+        return len(polygon.requests)
+
+    with mtstore.open(tmp_path / "store", create=True) as store:
+        # 260 weekdays of 800 bars are 208,000: five pages of 50,000.
+        assert load("2023-01-01", "2023-12-31") == 10 * 5
+        assert load("2023-01-01", "2023-12-31") == 0
+        assert load("2022-12-15", "2024-01-15") == 10 * 2
+        assert load("2022-12-15", "2024-01-15") == 0
+        stored = store.sql("SELECT count(*) / 10 FROM bars").fetchall()[0][0]
+        days = len(list(trading_days(date(2022, 12, 15), date(2024, 1, 15))))
+        assert stored == days * 800 < count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [1, 4, 7])
+def test_killed_backfill_goes_on_where_it_was(polygon, tmp_path, monkeypatch, after):
+    monkeypatch.setenv("POLYGON_API_KEY", KEY)
+    monkeypatch.setattr("mtstore.store.writer.COMMIT_EVERY_SECONDS", 0.0)
+    fill(polygon, date(2023, 1, 2), date(2023, 2, 1), bars_a_day=50)
+    config = {
+        "multi_ticker": {"tickers": TICKERS},
+        "sources": {"polygon": {"provider": "polygon", "base_url": polygon.url, "max_concurrency": 1}},
+    }
+    given = {"store": str(tmp_path / "store"), "config": config, "range": ["2023-01-01", "2023-01-31"]}
+    script = f"import mtstore.store.writer as w; w.COMMIT_EVERY_SECONDS = 0.0\n{SCRIPT}"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, json.dumps(given)], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as running:
+        while running.stdout.readline().strip() != str(after):
+            pass
+        running.send_signal(signal.SIGKILL)
+    polygon.forget()
+    with mtstore.open(given["store"]) as store:
+        loaded = config_for(polygon, TICKERS)
+        report = ingest_network(store, loaded, *given["range"], vendors=vendors_for(loaded), with_references=False)
+        assert report.is_complete
+        assert 10 - after - 1 <= len(polygon.requests) <= 10 - after + 1
+        found = store.sql("SELECT ticker, count(*), count(DISTINCT ts_event) FROM bars GROUP BY ticker").fetchall()
+        assert sorted(found) == [(ticker, 22 * 50, 22 * 50) for ticker in TICKERS]
