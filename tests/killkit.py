@@ -197,7 +197,7 @@ def check_store(store: Store) -> None:
     assert not public.stat().st_mode & 0o222
     leftovers = [path.name for path in layout.tmp.iterdir() if not path.name.startswith("spill-")]
     assert leftovers == []
-    assert [path for path in store.path.rglob("*.wal")] == []
+    assert list(store.path.rglob("*.wal")) == []
     assert {path.name for path in store.path.iterdir()} == (
         {"market.duckdb", "public", "catalog", "data", "meta", "tmp", "write.lock"}
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb  # noqa: F401
 import exchange_calendars  # noqa: F401
 import pandas as pd  # noqa: F401
-import pyarrow.compute  # noqa: F401
+import pyarrow.compute
 import pyarrow.parquet  # noqa: F401
 
 import mtstore.facade

@@ -106,12 +106,8 @@ def data_files(root: Path) -> set[str]:
 
 def known_files(store: Store) -> set[str]:
     """The files that the store's tables know."""
-    return {
-        path
-        for (path,) in store.sql(
-            "SELECT path FROM core.files UNION SELECT path FROM core.retired_files UNION SELECT path FROM core.meta_files"
-        ).fetchall()
-    }
+    tables = ("core.files", "core.retired_files", "core.meta_files")
+    return {path for table in tables for (path,) in store.sql(f"SELECT path FROM {table}").fetchall()}
 
 
 def process(code: str, *arguments: object, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""Writers killed with SIGKILL: at every named step, and at random moments; a fresh process then finds a committed state."""
+"""Writers killed with SIGKILL, at every named step and at random moments: what is left is a committed state."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ with mtstore.open(args[0]) as store:
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(int(args[2])):
-        write(store, answer(f"{args[1]}{number}", {0: 1.0, 1: 2.0}, minutes(0, 5)), answer("BOTH", {ord(args[1]) * 100 + number: 1.0}))
+        both = answer("BOTH", {ord(args[1]) * 100 + number: 1.0})
+        write(store, answer(f"{args[1]}{number}", {0: 1.0, 1: 2.0}, minutes(0, 5)), both)
 """
 
 HOLD = """

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def test_any_sequence_of_answers_leaves_what_the_model_says(
 def check_files(files: list[DataFile]) -> None:
     assert len(files) <= MAX_FILES
     spans = [(file.ts_min_us, file.ts_max_us) for file in files]
-    assert all(one[1] < other[0] for one, other in zip(spans, spans[1:], strict=False)), "ranges are disjoint"
+    assert all(one[1] < other[0] for one, other in pairwise(spans)), "ranges are disjoint"
 
 
 def check_revisions(revisions: pa.Table | None, before: Closes, after: Closes) -> None:

@@ -23,7 +23,7 @@ from storekit import (
 import mtstore
 from mtstore import Store
 from mtstore.bars import Answer, SourceBinding, TimeRange, arrow_schema
-from mtstore.errors import CommitError, SourceMismatchError, StoreError
+from mtstore.errors import CommitError, InputError, SourceMismatchError, StoreError
 from mtstore.store import catalog, steps, writer
 from mtstore.store.ledger import Freshness
 
@@ -178,9 +178,9 @@ def test_quarantined_rows_keep_their_reason_and_origin(store: Store) -> None:
 
 def test_an_error_in_the_block_drops_what_was_not_committed(store: Store) -> None:
     before = core_tables(store)
-    with pytest.raises(RuntimeError, match="stop"), store.writer("test") as one:
-        one.add(answer("A", {0: 1.0}, minutes(0, 5)))
-        raise RuntimeError("stop")
+    wrong = answer("A", {0: 1.0}, minutes(0, 5), binding=SourceBinding("No Folder", "polygon"))
+    with pytest.raises(InputError, match="No Folder"):
+        write(store, answer("A", {0: 1.0}, minutes(0, 5)), wrong)
     assert core_tables(store) == before
     assert list((store.path / "tmp").iterdir()) == []
 
