@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mtstore.config import Config
     from mtstore.store.repository import Repository
 
+_ACTIVE = ("active_from", "active_to")
 _WINDOW = ("session_start", "session_end", "timezone")
 
 
@@ -30,11 +31,18 @@ def sight(store: Repository, config: Config) -> Iterator[duckdb.DuckDBPyConnecti
                 connection, sqlfiles.load("queries/ticker_view"), {"tickers": [row["ticker"] for row in rows]}
             )
         }
+        rows = [_with_stored_range(row, known.get(row["ticker"])) for row in rows]
         if all(_agrees(row, known.get(row["ticker"])) for row in rows):
             yield connection
             return
     with scope(store, View(rows, config.default_settings(), config.own_calendars())) as connection:
         yield connection
+
+
+def _with_stored_range(row: Mapping[str, Any], known: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A ticker's settings, with the active range that the store knows where the configuration says nothing of it."""
+    is_said = known is None or row["active_from"] is not None or row["active_to"] is not None
+    return dict(row) if is_said or known is None else {**row, **{name: known[name] for name in _ACTIVE}}
 
 
 def _agrees(row: Mapping[str, Any], known: Mapping[str, Any] | None) -> bool:
@@ -48,6 +56,8 @@ def _agrees(row: Mapping[str, Any], known: Mapping[str, Any] | None) -> bool:
         for side in (row, known)
     ]
     if windows[0] != windows[1]:
+        return False
+    if any(row[name] != known[name] for name in _ACTIVE):
         return False
     names: Sequence[str] = known["source_names"]
     if row["data_source"] is None:

@@ -52,7 +52,7 @@ def plan(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> Plan | None:
 
 def _files(facts: Known, call: AlignCall, names: tuple[str, ...]) -> dict[str, list[KnownFile]] | None:
     """The files of each stored ticker; None where the choice of a series is not plain."""
-    if not names or any(name not in facts.tickers for name in names):
+    if not names or any(name not in facts.tickers or facts.tickers[name].has_active_range for name in names):
         return None
     if len({facts.tickers[name].session_key for name in names}) > 1:
         return None

@@ -31,6 +31,7 @@ class KnownTicker:
     session_key: str
     universe_position: int | None
     open_grain_us: int
+    has_active_range: bool
 
 
 @dataclass(frozen=True, slots=True)

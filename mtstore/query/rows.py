@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
+from mtstore.query.active import Active
 from mtstore.sqlfiles import Sql, identifier, join
 
 if TYPE_CHECKING:
@@ -31,18 +32,22 @@ class CallTickers:
         Of which anything is stored.
     is_mixed
         Whether they follow different calendars.
+    active
+        Between which sessions each is shown.
     """
 
     names: tuple[str, ...]
     stored: tuple[bool, ...]
     is_mixed: bool
+    active: tuple[Active, ...]
 
 
 def call_tickers(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> CallTickers:
     """Who takes part; the macros' own check of the call runs here, once."""
     rows = connection.execute(sqlfiles.load("queries/call_tickers"), call.common_parameters()).fetchall()
-    names, stored, mixed = zip(*rows, strict=True) if rows else ((), (), ())
-    return CallTickers(tuple(names), tuple(stored), any(mixed))
+    names, stored, mixed, first, last = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    active = tuple(Active(*days) for days in zip(first, last, strict=True))
+    return CallTickers(tuple(names), tuple(stored), any(mixed), active)
 
 
 def present_batches(

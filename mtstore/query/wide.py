@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mtstore.errors import InputError
 from mtstore.query import direct
+from mtstore.query.active import blank_idle
 from mtstore.query.calls import GRID, AlignCall
 from mtstore.query.fill import Carry, Limits, fill_forward
 from mtstore.query.grid import Grid, make_grid
@@ -138,7 +139,8 @@ def assemble(
         wide = _read_directly(chosen, call, read, making, carry)
         days = None
     else:
-        wide, days = _scatter(connection, call, call_tickers(connection, call), read, making)
+        tickers = call_tickers(connection, call)
+        wide, days = _scatter(connection, call, tickers, read, making)
     if fills(call) and (chosen is None or carry is not None):
         limits = Limits(wide.ts_us, _microseconds(call.max_age), None if call.across_sessions else days)
         fill_forward(
@@ -150,6 +152,8 @@ def assemble(
             limits=limits,
             carry=carry,
         )
+        if chosen is None and days is not None:
+            blank_idle(wide.values, wide.present, days, tickers.active, read)
     if call.lookback is not None and call.bounds.start is not None:
         wide = wide.only(_in_range(wide.ts_us, days, call.bounds.start))
     if call.method == "inner_join":
@@ -232,7 +236,8 @@ def _scatter(
     """Put every row into its place; batches are let go of as they are used up. Also gives the buckets' sessions."""
     import numpy as np
 
-    with_days = _needs_sessions(call) and not tickers.is_mixed
+    needs_days = _needs_sessions(call) or (fills(call) and any(one.is_limited for one in tickers.active))
+    with_days = needs_days and not tickers.is_mixed
     special = (CLOSE,) * making.with_close + (SESSION,) * with_days
     waiting = [
         batch for batch in present_batches(connection, call, tickers.names, (*special, *fields)) if batch.num_rows
@@ -265,7 +270,7 @@ def _scatter(
     _blank(wide, making.blanks)
     if "bar_count" in fields:
         values[fields.index("bar_count") :: len(fields)][~present] = 0
-    return wide, _local_days(grid.ts_us, call.tz) if tickers.is_mixed and _needs_sessions(call) else labels.days
+    return wide, _local_days(grid.ts_us, call.tz) if tickers.is_mixed and needs_days else labels.days
 
 
 class _Labels:

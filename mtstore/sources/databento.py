@@ -9,17 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from mtstore.bars import BAR_SCHEMAS, US_PER_DAY, US_PER_SECOND, Answer, SourceBinding, TimeRange, is_daily, step_us
-from mtstore.errors import ConfigError, TickerError, UnsupportedSchemaError
+from mtstore.errors import ConfigError, UnsupportedSchemaError
 from mtstore.rangesets import Ranges
 from mtstore.sources import bar_grid, databento_metadata
 from mtstore.sources.answer_checks import empty_bars
-from mtstore.sources.databento_answers import answers, open_whole, unresolved
+from mtstore.sources.databento_answers import answers, unresolved
+from mtstore.sources.databento_download import Shop, range_of, symbols_of
 from mtstore.sources.databento_metadata import DayCondition
 from mtstore.sources.databento_session import DatabentoSession
-from mtstore.sources.dbn import DbnFile
 from mtstore.sources.network import CallFailedError, Errand
 from mtstore.sources.network_settings import NetworkSettings
 from mtstore.sources.vendor import CostBudget, Estimate, Tally
@@ -29,7 +28,6 @@ T = TypeVar("T")
 RECORDS_PER_CHUNK = 2_000_000
 WINDOW_SECONDS = 300.0
 
-_RECORD_BYTES = 56
 _HOURS_A_WEEK = 5 * 23
 _PAST_THE_END = "data_end_after_available_end"
 _UNRESOLVED = "symbology_invalid_request"
@@ -60,9 +58,9 @@ class DatabentoSource:
         self.binding = SourceBinding(settings.source, "databento", settings.dataset)
         self._clock = clock
         self._session = DatabentoSession(settings)
+        self._shop = Shop(self._session)
         self._asking = threading.Lock()
         self._windows: dict[str, tuple[float, TimeRange]] = {}
-        self._estimates: dict[Any, Estimate] = {}
         self._conditions: dict[TimeRange, tuple[float, list[DayCondition]]] = {}
 
     def request_parameters(self, schema: str) -> Mapping[str, Any]:
@@ -143,8 +141,8 @@ class DatabentoSource:
     ) -> Estimate:
         """What a fetch would bring and cost, as the vendor says (two free requests); a fetch that follows uses it."""
         errand = Errand("estimate", schema=schema, tickers=tickers, range=asked, cancel=cancel, tally=tally or Tally())
-        self._symbols(tickers)
-        estimate, _ = self._clamping(errand, self._estimated)
+        symbols_of(tickers, self.settings.stype_in)
+        estimate, _ = self._clamping(errand, self._shop.estimate)
         return estimate or Estimate(requests=0, records=0, bytes=0, cost_usd=0.0)
 
     def fetch(
@@ -183,7 +181,7 @@ class DatabentoSource:
             `cancel` was set.
         """
         tally = tally or Tally()
-        symbols = self._symbols(tickers)
+        symbols = symbols_of(tickers, self.settings.stype_in)
         last_closed = min(asked.end_us, self.last_closed_us(schema, ""))
         if last_closed <= asked.start_us:
             return
@@ -195,7 +193,7 @@ class DatabentoSource:
         budget = budget or CostBudget(self.settings.max_cost_usd)
         with TemporaryDirectory(prefix="databento-", dir=folder, ignore_cleanup_errors=True) as scratch:
             errand = Errand("bars", schema=schema, tickers=tickers, range=asked, cancel=cancel, tally=tally)
-            file, inside = self._clamping(errand, lambda one: self._download(symbols, one, Path(scratch), budget))
+            file, inside = self._clamping(errand, lambda one: self._shop.download(one, Path(scratch), budget))
             if inside is None:
                 return
             if file is None:
@@ -231,70 +229,9 @@ class DatabentoSource:
                 self._shorten_window(errand.schema, databento_metadata.read_instant_us(end))
         return None, None
 
-    def _download(self, symbols: Mapping[str, str], errand: Errand, scratch: Path, budget: CostBudget) -> DbnFile:
-        estimate = self._estimated(errand)
-        self._estimates.pop((tuple(errand.tickers), errand.schema, errand.range), None)
-        what = f"{self.settings.source}: {errand}"
-        price = estimate.cost_usd or 0.0
-        counted = estimate.records if self.settings.check_record_counts else None
-        budget.spend(price, what=what)
-        # Whether the latest attempt brought anything: what came is paid for, whole or not.
-        has_come = False
-
-        def ask(client: Any) -> DbnFile:
-            nonlocal has_come
-            if has_come:
-                budget.spend(price, what=f"{what}, once more after a broken answer,")
-                has_come = False
-            path = scratch / f"{uuid4().hex}.dbn.zst"
-            try:
-                store = client.timeseries.get_range(**self._request(errand), path=path)
-                store.reader.close()
-            finally:
-                # The client makes the file when the vendor has agreed and begins to send.
-                has_come = path.exists()
-                errand.tally.bytes_received += path.stat().st_size if has_come else 0
-            return open_whole(
-                path,
-                dataset=self.settings.dataset or "",
-                schema=errand.schema,
-                symbols=symbols,
-                asked=_range_of(errand),
-                counted=counted,
-            )
-
-        try:
-            return self._session.call(ask, errand)
-        finally:
-            if not has_come:
-                budget.refund(price)
-
-    def _estimated(self, errand: Errand) -> Estimate:
-        key = (tuple(errand.tickers), errand.schema, errand.range)
-        if key not in self._estimates:
-            request = self._request(errand)
-            records = None
-            if self.settings.check_record_counts:
-                records = databento_metadata.record_count(self._session, request, replace(errand, what="record count"))
-            dollars = databento_metadata.cost_usd(self._session, request, replace(errand, what="cost"))
-            size = None if records is None else records * _RECORD_BYTES
-            self._estimates[key] = Estimate(requests=1, records=records, bytes=size, cost_usd=dollars)
-        return self._estimates[key]
-
-    def _request(self, errand: Errand) -> dict[str, Any]:
-        inside = _range_of(errand)
-        return {
-            "dataset": self.settings.dataset,
-            "start": inside.start_us * 1_000,
-            "end": inside.end_us * 1_000,
-            "symbols": list(self._symbols(errand.tickers)),
-            "schema": errand.schema,
-            "stype_in": self.settings.stype_in,
-        }
-
     def _clamped(self, errand: Errand) -> TimeRange | None:
         """The errand's range in whole bars that are closed and lie in the vendor's window."""
-        asked, schema = _range_of(errand), errand.schema
+        asked, schema = range_of(errand), errand.schema
         window = self.window(schema, cancel=errand.cancel, tally=errand.tally)
         start_us = max(asked.start_us, window.start_us)
         vendor_end = bar_grid.floor_us(window.end_us, schema, "UTC")
@@ -305,19 +242,6 @@ class DatabentoSource:
         with self._asking:
             asked_at, window = self._windows[schema]
             self._windows[schema] = (asked_at, TimeRange(window.start_us, max(window.start_us + 1, end_us)))
-
-    def _symbols(self, tickers: Sequence[str]) -> dict[str, str]:
-        """The tickers by the spelling in which the client sends them: it writes raw symbols in capitals."""
-        keeps_case = self.settings.stype_in == "continuous"
-        symbols: dict[str, str] = {}
-        for ticker in tickers:
-            symbol = ticker if keeps_case else ticker.upper()
-            if "," in ticker or ticker != ticker.strip() or not ticker:
-                raise TickerError(f"ticker {ticker!r} cannot be asked of Databento: no commas, no spaces at its ends")
-            if symbol in symbols:
-                raise TickerError(f"{symbols[symbol]!r} and {ticker!r} are one symbol to Databento, {symbol!r}")
-            symbols[symbol] = ticker
-        return symbols
 
     def _nothing(self, ticker: str, schema: str, answered: TimeRange, reason: str) -> Answer:
         return Answer(
@@ -338,12 +262,6 @@ def _before(asked: TimeRange, begins_us: int, schema: str) -> TimeRange | None:
     if end_us <= asked.start_us:
         return None
     return bar_grid.align(TimeRange(asked.start_us, end_us), schema, "UTC")
-
-
-def _range_of(errand: Errand) -> TimeRange:
-    if errand.range is None:
-        raise ValueError(f"{errand} has no range")
-    return errand.range
 
 
 def _check_schema(schema: str) -> None:

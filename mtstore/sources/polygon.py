@@ -14,31 +14,22 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mtstore.bars import BAR_SCHEMAS, US_PER_DAY, US_PER_SECOND, Answer, SourceBinding, TimeRange, is_daily, step_us
-from mtstore.errors import SourceAnswerError, UnsupportedSchemaError
+from mtstore.bars import BAR_SCHEMAS, US_PER_DAY, US_PER_SECOND, Answer, SourceBinding, TimeRange, is_daily
 from mtstore.rangesets import Ranges, intersect, subtract
 from mtstore.sources import bar_grid, polygon_references
 from mtstore.sources.answer_checks import Checked, check_rows, empty_bars
-from mtstore.sources.network import CallFailedError, Errand
+from mtstore.sources.network import Errand
 from mtstore.sources.network_settings import NetworkSettings
-from mtstore.sources.polygon_answers import NextPage, Page, columns_of, quoted, read_aggregates
-from mtstore.sources.polygon_client import WholeResponse
+from mtstore.sources.polygon_answers import Page, columns_of
+from mtstore.sources.polygon_bars import PAGE_BASE_AGGREGATES, BarPages, span_of
 from mtstore.sources.polygon_session import PolygonSession
 from mtstore.sources.vendor import CostBudget, Estimate, Tally
 
-PAGE_BASE_AGGREGATES = 50_000
-"""The vendor's largest page, counted in base aggregates: minutes for spans up to an hour, days above."""
-
 PAGES_PER_CHUNK = 6
 
-_SPANS = {"ohlcv-1s": "second", "ohlcv-1m": "minute", "ohlcv-1h": "hour", "ohlcv-1d": "day"}
 # Base aggregates in a week at most: 16 hours on five days for what trades on exchanges, all hours for the rest.
 _MINUTES_A_WEEK = {True: 7 * 1_440, False: 5 * 960}
-# The longest closure of the US exchanges since 1933 was six days; bars that begin later than this after the asked
-# start are looked at twice.
-_SUSPICIOUS_GAP_US = 8 * US_PER_DAY
 _DELAY_US = 15 * 60 * US_PER_SECOND
-_MAX_IDLE_PAGES = 2
 
 
 class PolygonSource:
@@ -64,7 +55,7 @@ class PolygonSource:
 
     def request_parameters(self, schema: str) -> Mapping[str, Any]:
         """The parameters that change the data."""
-        _span(schema)
+        span_of(schema)
         return {"adjusted": False}
 
     def day_tz(self, ticker: str) -> str:
@@ -138,7 +129,7 @@ class PolygonSource:
         concurrent.futures.CancelledError
             `cancel` was set, less than a second ago.
         """
-        _span(schema)
+        span_of(schema)
         for ticker in tickers:
             end_us = min(asked.end_us, self.last_closed_us(schema, ticker))
             if end_us <= asked.start_us:
@@ -177,7 +168,8 @@ class PolygonSource:
         self, ticker: str, schema: str, aligned: TimeRange, cancel: threading.Event | None, tally: Tally
     ) -> Iterator[Answer]:
         errand = Errand("bars", schema=schema, tickers=(ticker,), range=aligned, cancel=cancel, tally=tally)
-        pages = self._pages(ticker, schema, aligned, errand)
+        bar_pages = BarPages(self._session, errand, day_tz=self.day_tz(ticker))
+        pages = bar_pages.all()
         answered = aligned
         if any(page.is_delayed for page in pages):
             # A plan with delayed data: the last quarter of an hour is not there yet, whatever was asked.
@@ -185,10 +177,10 @@ class PolygonSource:
             if end_us <= aligned.start_us:
                 return
             answered = TimeRange(aligned.start_us, min(aligned.end_us, end_us))
-        checked = self._check(ticker, schema, aligned, pages)
+        checked = self._check(errand, aligned, pages, bar_pages.origin)
         if answered != aligned:
             checked = _until(checked, answered.end_us)
-        clipped, reason = self._clipped(checked, answered, errand)
+        clipped, reason = bar_pages.clipped(checked.bars, answered)
         if clipped is not None:
             yield self._answer(ticker, schema, clipped, Checked(empty_bars()), result="failed", reason=reason)
             answered = TimeRange(clipped.end_us, answered.end_us)
@@ -218,112 +210,19 @@ class PolygonSource:
             quarantined=checked.quarantined,
         )
 
-    def _pages(self, ticker: str, schema: str, aligned: TimeRange, errand: Errand) -> list[Page]:
-        """All pages of a range; whatever their order, none is missing: each is named by the one before."""
-        span, bounds = _span(schema), self._bounds(ticker, schema, aligned)
-        pages: list[Page] = []
-        seen: set[Any] = set()
-        known: set[Any] = set()
-        idle = 0
-        following: NextPage | None = None
-        while True:
-            page = self._page(ticker, span, bounds, following, errand)
-            pages.append(page)
-            following = page.next_page
-            if following is None:
-                return pages
-            position = (following.start, following.end, tuple(sorted(following.query.items())))
-            times = {row.get("t") for row in page.rows}
-            idle = 0 if times - known else idle + 1
-            known |= times
-            if position in seen or idle > _MAX_IDLE_PAGES:
-                raise SourceAnswerError(
-                    f"{self.settings.source}: {errand}: paging goes in circles after {len(pages)} pages; "
-                    "nothing of the range is kept"
-                )
-            seen.add(position)
-
-    def _page(
-        self, ticker: str, span: str, bounds: tuple[str, str], following: NextPage | None, errand: Errand
-    ) -> Page:
-        def ask(client: Any) -> Page:
-            start, end = bounds if following is None else (following.start, following.end)
-            first = {"sort": "asc", "limit": PAGE_BASE_AGGREGATES} if following is None else {}
-            response: WholeResponse = client.list_aggs(
-                quoted(ticker),
-                1,
-                span,
-                start,
-                end,
-                # The cursor does not carry this, and without it the vendor's default is adjusted.
-                adjusted=False,
-                params={} if following is None else dict(following.query),
-                raw=True,
-                **first,
-            )
-            errand.tally.bytes_received += len(response.data)
-            return read_aggregates(response, ticker=ticker, span=span)
-
-        return self._session.ask(ask, errand)
-
-    def _bounds(self, ticker: str, schema: str, aligned: TimeRange) -> tuple[str, str]:
-        """The bounds as the vendor takes them: both included, days by name, other instants in ms."""
-        if is_daily(schema):
-            days = bar_grid.days_in(aligned, self.day_tz(ticker))
-            return days[0].isoformat(), days[-1].isoformat()
-        return str(aligned.start_us // 1_000), str(aligned.end_us // 1_000 - 1)
-
-    def _check(self, ticker: str, schema: str, aligned: TimeRange, pages: Sequence[Page]) -> Checked:
+    def _check(self, errand: Errand, aligned: TimeRange, pages: Sequence[Page], origin: str) -> Checked:
+        ticker = errand.tickers[0]
         rows = [row for page in pages for row in page.rows]
         foreign = [page.ticker if page.ticker != ticker else None for page in pages for _ in page.rows]
-        start, end = self._bounds(ticker, schema, aligned)
         return check_rows(
             columns_of(rows),
-            schema=schema,
+            schema=errand.schema,
             asked=aligned,
             day_tz=self.day_tz(ticker),
-            origin=f"/v2/aggs/ticker/{quoted(ticker)}/range/1/{_span(schema)}/{start}/{end}",
+            origin=origin,
             allows_negative_prices=ticker.startswith("I:"),
             foreign_ticker=foreign if any(foreign) else None,
         )
-
-    def _clipped(self, checked: Checked, answered: TimeRange, errand: Errand) -> tuple[TimeRange | None, str | None]:
-        """The beginning of the range if the vendor left it out without a word, as plans with a limited history do.
-
-        The bars begin suspiciously late: then the first day alone is asked for. A plan that does not hold it says so
-        with 403, which it does only for ranges that lie wholly before its history; otherwise there was nothing to say.
-        """
-        import pyarrow.compute as pc
-
-        if checked.bars.num_rows == 0:
-            return None, None
-        ticker, schema = errand.tickers[0], errand.schema
-        first_us = pc.min(checked.bars["ts_event"]).cast("int64").as_py()
-        begins = bar_grid.floor_us(first_us, "ohlcv-1d", self.day_tz(ticker))
-        if begins - answered.start_us < max(_SUSPICIOUS_GAP_US, 2 * step_us(schema)):
-            return None, None
-        gap = TimeRange(answered.start_us, begins)
-        first_day = TimeRange(gap.start_us, gap.start_us + US_PER_DAY)
-        span, bounds = _span(schema), self._bounds(ticker, schema, first_day)
-        probe = replace(errand, range=first_day)
-
-        def ask(client: Any) -> Page:
-            response = client.list_aggs(
-                quoted(ticker), 1, span, *bounds, adjusted=False, sort="asc", limit=1, params={}, raw=True
-            )
-            return read_aggregates(response, ticker=ticker, span=span)
-
-        try:
-            page = self._session.call(ask, probe)
-        except CallFailedError as error:
-            if error.failure.status == 403:
-                return gap, f"clipped by the vendor: {error.failure.message}"
-            self._session.fail(error)
-        if page.rows:
-            raise SourceAnswerError(
-                f"{self.settings.source}: {probe}: the vendor has bars here that its answer for {errand.range} left out"
-            )
-        return None, None
 
     def _now_us(self) -> int:
         return int(self._clock() * US_PER_SECOND)
@@ -335,12 +234,6 @@ def _until(checked: Checked, end_us: int) -> Checked:
 
     end = pa.scalar(end_us, pa.timestamp("us", tz="UTC"))
     return replace(checked, bars=checked.bars.filter(pc.less(checked.bars["ts_event"], end)))
-
-
-def _span(schema: str) -> str:
-    if schema not in _SPANS:
-        raise UnsupportedSchemaError(f"Polygon is asked for {', '.join(_SPANS)}, not for {schema!r}")
-    return _SPANS[schema]
 
 
 def _base_aggregates_a_week(schema: str, *, trades_always: bool) -> float:

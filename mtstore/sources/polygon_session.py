@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NoReturn, TypeVar
 
 from mtstore.sources.network import Caller, CallFailedError, Errand, Failure
 from mtstore.sources.network_limits import Limiter
-from mtstore.sources.network_settings import NetworkSettings, Secret
+from mtstore.sources.network_settings import NetworkSettings, RetryPolicy, Secret
 from mtstore.sources.polygon_client import Transport, make_client
 
 T = TypeVar("T")
+
+_ATTEMPT_TIMEOUTS = 10
 
 
 class PolygonSession:
@@ -52,6 +55,13 @@ class PolygonSession:
         """Raise the SourceError that a failed call amounts to."""
         self._open()[2].fail(error)
 
+    def _policy(self) -> RetryPolicy:
+        """The settings' policy; answers are a few megabytes, and one that trickles for minutes will not end."""
+        policy = self.settings.retry
+        if policy.attempt_seconds is not None:
+            return policy
+        return replace(policy, attempt_seconds=_ATTEMPT_TIMEOUTS * self.settings.timeout_seconds)
+
     def _open(self) -> tuple[Any, Transport, Caller]:
         with self._opening:
             if self._opened is None:
@@ -63,7 +73,7 @@ class PolygonSession:
                     source=self.settings.source,
                     secret=secret,
                     limiter=self._limiter,
-                    policy=self.settings.retry,
+                    policy=self._policy(),
                     foreign=(urllib3.exceptions.HTTPError, OSError),
                     classify=_classify,
                 )

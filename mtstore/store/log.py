@@ -72,8 +72,8 @@ def write_entry(entry: Entry, path: Path) -> None:
     durable.fsync_file(path)
 
 
-def read_entry(path: Path) -> Entry:
-    """Read a log file.
+def read_entry(path: Path, table_name: str | None = None) -> Entry:
+    """Read a log file; with `table_name` only the records of that table.
 
     Raises
     ------
@@ -84,7 +84,8 @@ def read_entry(path: Path) -> Entry:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        wanted = None if table_name is None else [("table_name", "=", table_name)]
+        table = pq.read_table(path, page_checksum_verification=True, filters=wanted)
         header = json.loads((table.schema.metadata or {})[_FOOTER_KEY])
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise StoreError(f"{path}: not a commit log of mtstore ({type(error).__name__}: {error})") from error

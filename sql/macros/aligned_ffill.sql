@@ -31,6 +31,15 @@ CREATE OR REPLACE MACRO aligned_ffill(
     across_sessions := {{across_sessions}},
     lookback := NULL
 ) AS TABLE
+WITH checked AS MATERIALIZED (
+    SELECT
+        core.is_valid_call(
+            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
+            tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+        )
+        AND core.is_valid_fill(fill_volume, fill_prices, max_age, across_sessions, lookback)
+        AS is_valid
+)
 SELECT
     f.ticker::VARCHAR AS ticker,
     f.ts_event::TIMESTAMPTZ AS ts_event,
@@ -54,9 +63,5 @@ FROM core.filled_rows(
     fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
     lookback := lookback
 ) AS f
-WHERE core.is_valid_call(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
-    )
-    AND core.is_valid_fill(fill_volume, fill_prices, max_age, across_sessions, lookback)
+WHERE (SELECT is_valid FROM checked)
 ORDER BY ts_event, ticker;

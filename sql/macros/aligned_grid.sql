@@ -33,6 +33,16 @@ CREATE OR REPLACE MACRO aligned_grid(
     across_sessions := {{across_sessions}},
     lookback := NULL
 ) AS TABLE
+WITH checked AS MATERIALIZED (
+    SELECT
+        core.is_valid_call(
+            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
+            tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+        )
+        AND core.is_valid_fill(fill_volume, fill_prices, max_age, across_sessions, lookback)
+        AND core.is_choice('fill', fill, ['none', 'forward'])
+        AS is_valid
+)
 SELECT
     g.ticker::VARCHAR AS ticker,
     g.ts_event::TIMESTAMPTZ AS ts_event,
@@ -56,11 +66,5 @@ FROM core.filled_rows(
     fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
     lookback := lookback, is_grid := true, is_filled := (fill = 'forward')
 ) AS g
-WHERE core.is_valid_call(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
-    )
-    AND core.is_valid_fill(fill_volume, fill_prices, max_age, across_sessions, lookback)
-    AND (SELECT CASE WHEN coalesce(fill::VARCHAR, 'NULL') IN ('none', 'forward') THEN true ELSE error(
-        'fill: ' || coalesce('''' || fill::VARCHAR || '''', 'NULL') || ' is not a choice (valid: ''none'', ''forward'')') END)
+WHERE (SELECT is_valid FROM checked)
 ORDER BY ts_event, ticker;

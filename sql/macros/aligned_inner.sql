@@ -22,7 +22,15 @@ CREATE OR REPLACE MACRO aligned_inner(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH present AS MATERIALIZED (
+WITH checked AS MATERIALIZED (
+    SELECT
+        core.is_valid_call(
+            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
+            tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+        )
+        AS is_valid
+),
+present AS MATERIALIZED (
     SELECT r.*
     FROM core.resampled(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
@@ -60,8 +68,5 @@ SELECT
     p.schema::VARCHAR AS schema
 FROM present AS p
 JOIN complete_buckets AS b USING (ts_event)
-WHERE core.is_valid_call(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
-    )
+WHERE (SELECT is_valid FROM checked)
 ORDER BY ts_event, ticker;

@@ -22,6 +22,14 @@ CREATE OR REPLACE MACRO aligned_outer(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
+WITH checked AS MATERIALIZED (
+    SELECT
+        core.is_valid_call(
+            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
+            tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+        )
+        AS is_valid
+)
 SELECT
     a.ticker::VARCHAR AS ticker,
     a.ts_event::TIMESTAMPTZ AS ts_event,
@@ -45,9 +53,6 @@ FROM core.aligned_rows(
     tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
     adjust := adjust, from_source := from_source, from_schema := from_schema
 ) AS a
-WHERE core.is_valid_call(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
-    )
+WHERE (SELECT is_valid FROM checked)
 WINDOW past AS (PARTITION BY a.ticker ORDER BY a.ts_event ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ORDER BY ts_event, ticker;

@@ -2,6 +2,7 @@
 --
 -- Grain: one row per ticker and bucket that has at least one bar.
 -- Inputs: core.chosen_intraday_bars, core.chosen_daily_bars, core.bucket_days, core.price_factors.
+-- Bars of sessions before a ticker's active_from or after its active_to are left out.
 -- NULLs: NULL prices are passed over; vwap is NULL if a bar with volume has none, or if nothing was traded.
 -- Columns:
 {{resampled_columns}}
@@ -24,6 +25,17 @@ WITH chosen AS MATERIALIZED (
     FROM core.chosen_series(
         tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
     ) AS s
+),
+idle_spans AS MATERIALIZED (
+    SELECT c.ticker_slot, DATE '0001-01-01' AS first_date, t.active_from - 1 AS last_date
+    FROM chosen AS c
+    JOIN core.ticker_list AS t USING (ticker)
+    WHERE t.active_from IS NOT NULL
+    UNION ALL
+    SELECT c.ticker_slot, t.active_to + 1, DATE '9999-12-31'
+    FROM chosen AS c
+    JOIN core.ticker_list AS t USING (ticker)
+    WHERE t.active_to IS NOT NULL
 ),
 bucket_days AS MATERIALIZED (
     SELECT d.*
@@ -96,8 +108,12 @@ dated_bars AS (
         AND (NOT core.is_date(end_ts) OR label_date <= timezone(tz, core.instant(end_ts, tz))::DATE)
 ),
 bars_in_range AS (
-    SELECT *
-    FROM dated_bars
+    SELECT b.*
+    FROM dated_bars AS b
+    ANTI JOIN idle_spans AS i
+        ON i.ticker_slot = b.ticker_slot
+        AND b.session_date >= i.first_date
+        AND b.session_date <= i.last_date
     WHERE (core.is_date(start_ts) OR label_us >= coalesce(epoch_us(core.instant(start_ts, tz)), label_us))
         AND (core.is_date(end_ts) OR label_us < coalesce(epoch_us(core.instant(end_ts, tz)), label_us + 1))
 ),

@@ -50,10 +50,16 @@ WITH carried AS (
 ),
 judged AS (
     SELECT
-        *,
-        epoch_us(ts_event) - last_us AS age_us,
-        last_us IS NOT NULL AND epoch_us(ts_event) - last_us <= coalesce(core.span_us(max_age), 9000000000000000000) AS is_fresh
-    FROM carried
+        c.*,
+        epoch_us(c.ts_event) - c.last_us AS age_us,
+        c.last_us IS NOT NULL
+        AND epoch_us(c.ts_event) - c.last_us <= coalesce(core.span_us(max_age), 9000000000000000000)
+        -- Nothing is filled in outside of the sessions that the ticker is shown for.
+        AND (c.is_present OR (
+            coalesce(c.bucket_date >= t.active_from, true) AND coalesce(c.bucket_date <= t.active_to, true)
+        )) AS is_fresh
+    FROM carried AS c
+    LEFT JOIN core.ticker_list AS t USING (ticker)
 )
 SELECT
     ticker::VARCHAR AS ticker,

@@ -1,7 +1,7 @@
 -- core.is_valid_call(tickers, bar_interval, …): true, or the error that says what is wrong with the arguments.
 --
--- Stands in the outermost WHERE of every published macro: as an uncorrelated scalar subquery it is computed whether or
--- not any row reaches it, and leaves the pruning of files alone.
+-- Every published macro computes it in a materialized CTE, which runs whether or not any row reaches the check and leaves
+-- the pruning of files alone.
 -- NULLs: never NULL.
 -- Example: SELECT core.is_valid_call(['AAPL'], INTERVAL 5 MINUTE);
 

@@ -25,6 +25,14 @@ CREATE OR REPLACE MACRO resampled(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
+WITH checked AS MATERIALIZED (
+    SELECT
+        core.is_valid_call(
+            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
+            tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+        )
+        AS is_valid
+)
 SELECT
     r.ticker::VARCHAR AS ticker,
     r.ts_event::TIMESTAMPTZ AS ts_event,
@@ -44,8 +52,5 @@ FROM core.resampled(
     tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
     adjust := adjust, from_source := from_source, from_schema := from_schema
 ) AS r
-WHERE core.is_valid_call(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
-    )
+WHERE (SELECT is_valid FROM checked)
 ORDER BY ts_event, ticker;

@@ -6,6 +6,8 @@ SELECT
     listed.session_end,
     listed.timezone,
     listed.data_source,
+    listed.active_from,
+    listed.active_to,
     coalesce(
         list(DISTINCT series.source) FILTER (WHERE series.source IS NOT NULL),
         []

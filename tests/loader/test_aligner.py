@@ -195,7 +195,7 @@ def test_the_interval_of_the_bars_is_found_out():
 
 def test_an_interval_finer_than_the_bars_or_no_multiple_of_them_is_refused():
     frame = minutes("2024-01-03 09:30", 12, step=5)
-    with pytest.raises(IntervalError, match="resampling 1min is finer than.*'A', which are 5min apart"):
+    with pytest.raises(IntervalError, match=r"resampling 1min is finer than.*'A', which are 5min apart"):
         DataAligner(resampling="1min").align_data({"A": frame})
     with pytest.raises(IntervalError, match="12min is finer than, or no multiple of"):
         DataAligner(resampling="12min").align_data({"A": frame})
@@ -205,7 +205,7 @@ def test_an_interval_finer_than_the_bars_or_no_multiple_of_them_is_refused():
 
 def test_a_given_width_must_hold_every_row():
     frame = minutes("2024-01-03 09:30", 3)
-    with pytest.raises(InputError, match="'A': 2024-01-03T14:31.*is not on a whole bar of 5min"):
+    with pytest.raises(InputError, match=r"'A': 2024-01-03T14:31.*is not on a whole bar of 5min"):
         DataAligner(native_interval={"A": "5min"}).align_data({"A": frame})
 
 

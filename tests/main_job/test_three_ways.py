@@ -63,8 +63,8 @@ def assert_same_cells(left: pd.DataFrame, right: pd.DataFrame) -> None:
 def duckdb_cli(store: Path, macro: str) -> pd.DataFrame:
     listed = ", ".join("'" + ticker.replace("'", "''") + "'" for ticker in TICKERS)
     statement = (
-        f"SELECT ticker, epoch_us(ts_event) AS ts_event, {', '.join(FIELDS)} FROM {macro}([{listed}], INTERVAL 5 MINUTE, "
-        f"start_ts := DATE '{START}', end_ts := DATE '{END}')"
+        f"SELECT ticker, epoch_us(ts_event) AS ts_event, {', '.join(FIELDS)} "
+        f"FROM {macro}([{listed}], INTERVAL 5 MINUTE, start_ts := DATE '{START}', end_ts := DATE '{END}')"
     )
     done = subprocess.run(
         [BIN / "duckdb", "-readonly", "-csv", store / "market.duckdb", "-c", statement],
@@ -104,7 +104,7 @@ def test_command_line_gives_the_loaders_cells(store: Path, tmp_path: Path) -> No
     target = tmp_path / "aligned.parquet"
     options = ["--tickers", ",".join(TICKERS), "--interval", "5min", "--start", START, "--end", END]
     subprocess.run([BIN / "mtstore", "load", store, *options, "-o", target], check=True, capture_output=True)
-    table = pq.read_table(target).to_pandas(ignore_metadata=True).set_index("ts_event")
+    table = pq.read_table(target).to_pandas(ignore_metadata=True).set_index("timestamp")
     table.index = pd.DatetimeIndex(table.index).tz_convert("America/New_York")
     assert_same_cells(loaded(store, "outer_join"), table)
 

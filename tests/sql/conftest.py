@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -149,13 +150,16 @@ class Market:
             }
         )
 
-    def publish(self, storage: str = "v1.0.0") -> Path:
+    def publish(self) -> Path:
         """Write the database file as a store does, and give back its path."""
+        wanted = {row["calendar"] for row in self.tickers if row.get("calendar")}
+        wanted |= {infer_calendar(row["ticker"], "polygon") for row in [*self.files, *self.tickers]}
         path = self.root / "market.duckdb"
-        path.unlink(missing_ok=True)
+        # As in a store, a generation starts as a copy of the one before it.
+        path.write_bytes(_empty_generation(frozenset(wanted | {"XNYS"})))
         connection = duckdb.connect()
-        connection.execute(f"SET TimeZone = 'UTC'; ATTACH '{path}' AS market (STORAGE_VERSION '{storage}'); USE market")
-        fold.create_tables(connection)
+        connection.execute(f"SET TimeZone = 'UTC'; ATTACH '{path}' AS market; USE market")
+        connection.begin()
         for table, rows in {
             "files": self.files,
             "ticker_settings": self.tickers,
@@ -168,16 +172,9 @@ class Market:
                 names = ", ".join(row)
                 values = ", ".join(f"${name}" for name in row)
                 connection.execute(f"INSERT INTO core.{table} ({names}) VALUES ({values})", row)
-        wanted = {row["calendar"] for row in self.tickers if row.get("calendar")}
-        wanted |= {infer_calendar(row["ticker"], "polygon") for row in [*self.files, *self.tickers]}
-        zones, sessions = _calendars(frozenset(wanted | {"XNYS"}))
-        connection.register("zones", zones)
-        connection.register("session_rows", sessions)
-        connection.execute("INSERT INTO core.calendars FROM zones; INSERT INTO core.sessions FROM session_rows")
-        connection.unregister("zones")
-        connection.unregister("session_rows")
         fold.derive(connection, infer_calendar)
         create_objects(connection, self.root, settings=self.settings, quarantine_files=list(self._quarantine_files()))
+        connection.commit()
         connection.execute("USE memory; DETACH market")
         connection.close()
         return path
@@ -199,8 +196,27 @@ class Market:
 
 
 @cache
-def _calendars(names: frozenset[str]) -> tuple[pa.Table, pa.Table]:
-    return calendar_tables(names, last=LAST_SESSION)
+def _empty_generation(calendars: frozenset[str]) -> bytes:
+    """A database file with tables, calendars and objects, over no bars."""
+    zones, sessions = calendar_tables(calendars, last=LAST_SESSION)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.duckdb"
+        connection = duckdb.connect()
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"ATTACH '{path}' AS market (STORAGE_VERSION 'v1.0.0'); USE market")
+        connection.begin()
+        fold.create_tables(connection)
+        connection.register("zones", zones)
+        connection.register("session_rows", sessions)
+        connection.execute("INSERT INTO core.calendars FROM zones; INSERT INTO core.sessions FROM session_rows")
+        connection.unregister("zones")
+        connection.unregister("session_rows")
+        fold.derive(connection, infer_calendar)
+        create_objects(connection, Path(folder))
+        connection.commit()
+        connection.execute("USE memory; DETACH market")
+        connection.close()
+        return path.read_bytes()
 
 
 @pytest.fixture
