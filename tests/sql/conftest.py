@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from mtstore import sqlfiles
 from mtstore.bars import arrow_schema, is_daily
 from mtstore.calendars import calendar_tables, infer_calendar
 from mtstore.store import fold
@@ -60,7 +59,7 @@ class Market:
             part = table if year is None else table.filter(pc.equal(years, year))
             size = -(-part.num_rows // files_per_year)
             for start in range(0, part.num_rows, max(size, 1)):
-                self._write(ticker, part.slice(start, size), schema, source, year, day_tz)
+                self._write(ticker, part.slice(start, size), schema=schema, source=source, year=year, day_tz=day_tz)
 
     @staticmethod
     def table(rows: Sequence[tuple[Any, ...]]) -> pa.Table:
@@ -73,7 +72,7 @@ class Market:
         ]
         return pa.table([instants, *map(list, columns[1:])], schema=arrow_schema()).sort_by("ts_event")
 
-    def _write(self, ticker: str, bars: pa.Table, schema: str, source: str, year: int | None, day_tz: str) -> None:
+    def _write(self, ticker: str, bars: pa.Table, *, schema: str, source: str, year: int | None, day_tz: str) -> None:
         folder = f"data/schema={schema}/source={source}/ticker={encode_ticker(ticker)}"
         folder += "" if year is None else f"/year={year}"
         file_id = hashlib.sha256(f"{folder}{len(self.files)}".encode()).hexdigest()[:16]
@@ -101,7 +100,7 @@ class Market:
         )
 
     def configure(self, ticker: str, **settings: Any) -> None:
-        """Configure a ticker: calendar, session_start, session_end, timezone, data_source, universe_position and so on."""
+        """Configure a ticker: any column of core.ticker_settings."""
         self.tickers.append({"ticker": ticker, "updated_at": SEEN_AT} | settings)
 
     def add_source(self, source: str, provider: str, dataset: str | None = None) -> None:

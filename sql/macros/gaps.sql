@@ -1,0 +1,117 @@
+-- gaps(tickers, max_gap_minutes, …): runs of missing minutes within regular hours that last longer than the limit.
+--
+-- Thin tickers have minutes without a trade; the reason tells those from what was never asked for, failed, or refused.
+-- Grain: one row per ticker and run, ordered by ticker and time; a run ends where its session (or the time before or
+--   after a break) ends.
+-- Options: max_gap_minutes NULL takes each ticker's configured limit, else the configured default. start_ts, end_ts, tz
+--   as in resampled; an open bound is the ticker's first or last session with bars. bar_interval (1 minute) is the width
+--   of what is missing. from_source, from_schema.
+-- Inputs: core.missing_runs, core.coverage, core.quarantine.
+-- NULLs: ledger_reason where the source said nothing.
+-- Columns:
+--   ticker: Ticker
+--   session_date: Session
+--   first_missing: Open of the first missing bar, UTC
+--   last_missing: Open of the last missing bar, UTC
+--   missing_bars: Number of missing bars
+--   missing_minutes: Length of the run in minutes
+--   position: leading, interior, trailing, or whole for a session (or part of one) without any bar
+--   reason: not asked, asked and no trade, partial, failed or quarantined: what the newest answer for the run says
+--   ledger_reason: What the source or the check said
+--   max_gap_minutes: Limit that was applied
+--   source: Source of the series
+--   schema: Schema of the series
+-- Example: FROM gaps(['AAPL', 'MSFT'], 5, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
+
+CREATE OR REPLACE MACRO gaps(
+    tickers,
+    max_gap_minutes,
+    start_ts := NULL,
+    end_ts := NULL,
+    tz := {{tz}},
+    bar_interval := INTERVAL 1 MINUTE,
+    from_source := NULL,
+    from_schema := NULL
+) AS TABLE
+WITH checked AS MATERIALIZED (
+    SELECT
+        core.is_valid_call(
+            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+            from_schema := from_schema
+        )
+        AND core.is_positive('max_gap_minutes', max_gap_minutes)
+        AS is_valid
+),
+long_runs AS (
+    SELECT
+        c.ticker,
+        c.source,
+        c.schema,
+        r.session_date,
+        r.start_us,
+        r.end_us,
+        r.missing_bars,
+        r.position,
+        coalesce(TRY_CAST(max_gap_minutes::VARCHAR AS DOUBLE), t.max_gap_minutes, {{max_gap_minutes}})::DOUBLE AS limit_minutes
+    FROM core.missing_runs(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+        from_schema := from_schema
+    ) AS r
+    JOIN core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
+        USING (ticker_slot)
+    JOIN core.ticker_list AS t USING (ticker)
+    WHERE r.end_us - r.start_us > 60000000 * coalesce(TRY_CAST(max_gap_minutes::VARCHAR AS DOUBLE), t.max_gap_minutes, {{max_gap_minutes}})::DOUBLE
+),
+answers AS (
+    SELECT
+        r.ticker,
+        r.start_us,
+        arg_max(a.result, (a.generation, a.fetched_at)) AS result,
+        arg_max(coalesce(a.reason, ''), (a.generation, a.fetched_at)) AS ledger_reason
+    FROM long_runs AS r
+    JOIN core.coverage AS a
+        ON a.ticker = r.ticker
+        AND a.source = r.source
+        AND a.schema = r.schema
+        AND epoch_us(a.start_ts) < r.end_us
+        AND epoch_us(a.end_ts) > r.start_us
+    GROUP BY r.ticker, r.start_us
+),
+refused AS (
+    SELECT r.ticker, r.start_us, min(q.reason) AS reason
+    FROM long_runs AS r
+    JOIN core.quarantine AS q
+        ON q.ticker = r.ticker
+        AND q.source = r.source
+        AND q.schema = r.schema
+        AND epoch_us(q.ts_event) >= r.start_us
+        AND epoch_us(q.ts_event) < r.end_us
+    GROUP BY r.ticker, r.start_us
+)
+SELECT
+    r.ticker::VARCHAR AS ticker,
+    r.session_date::DATE AS session_date,
+    make_timestamptz(r.start_us)::TIMESTAMPTZ AS first_missing,
+    make_timestamptz(r.start_us + (r.missing_bars - 1) * core.step_us(bar_interval))::TIMESTAMPTZ AS last_missing,
+    r.missing_bars::BIGINT AS missing_bars,
+    ((r.end_us - r.start_us) / 60000000)::DOUBLE AS missing_minutes,
+    r.position::VARCHAR AS position,
+    CASE
+        WHEN q.ticker IS NOT NULL THEN 'quarantined'
+        WHEN a.result IS NULL THEN 'not asked'
+        WHEN a.result IN ('complete', 'empty') THEN 'asked and no trade'
+        ELSE a.result
+    END::VARCHAR AS reason,
+    coalesce(q.reason, nullif(a.ledger_reason, ''))::VARCHAR AS ledger_reason,
+    r.limit_minutes::DOUBLE AS max_gap_minutes,
+    r.source::VARCHAR AS source,
+    r.schema::VARCHAR AS schema
+FROM long_runs AS r
+LEFT JOIN answers AS a
+    ON a.ticker = r.ticker
+    AND a.start_us = r.start_us
+LEFT JOIN refused AS q
+    ON q.ticker = r.ticker
+    AND q.start_us = r.start_us
+WHERE (SELECT is_valid FROM checked)
+ORDER BY r.ticker, r.start_us;

@@ -1,0 +1,46 @@
+-- returns(tickers, bar_interval, …): each bar's return from the ticker's bar before it, simple and logarithmic.
+--
+-- A bar follows the ticker's last bar, whatever lies between: over a halt, over the night. Nothing later is looked at.
+-- Grain: one row per ticker and bar, ordered by ts_event and ticker.
+-- Options: start_ts, end_ts, session, anchor, tz, adjust ('splits' unless told otherwise), from_source and
+--   from_schema as in resampled.
+-- Inputs: core.returns.
+-- NULLs: the returns of a ticker's first bar in the range, and from or to a close of 0 or less.
+-- Columns:
+{{returns_columns}}
+-- Example: FROM returns(['AAPL', 'MSFT'], INTERVAL 1 DAY, start_ts := DATE '2023-01-03', end_ts := DATE '2023-12-29');
+
+CREATE OR REPLACE MACRO returns(
+    tickers,
+    bar_interval,
+    start_ts := NULL,
+    end_ts := NULL,
+    session := {{session}},
+    anchor := 'session',
+    tz := {{tz}},
+    adjust := 'splits',
+    from_source := NULL,
+    from_schema := NULL
+) AS TABLE
+WITH checked AS MATERIALIZED (
+    SELECT
+        core.is_valid_call(
+            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
+            tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+        )
+        AS is_valid
+)
+SELECT
+    r.ticker::VARCHAR AS ticker,
+    r.ts_event::TIMESTAMPTZ AS ts_event,
+    r.ts_close::TIMESTAMPTZ AS ts_close,
+    r.session_date::DATE AS session_date,
+    r.close::DOUBLE AS close,
+    r.simple_return::DOUBLE AS simple_return,
+    r.log_return::DOUBLE AS log_return
+FROM core.returns(
+    tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+    adjust := adjust, from_source := from_source, from_schema := from_schema
+) AS r
+WHERE (SELECT is_valid FROM checked)
+ORDER BY r.ts_event, r.ticker;

@@ -1,0 +1,58 @@
+-- core.session_bars(tickers, bar_interval, …): for each stored bar of a call, where in the sessions it lies.
+--
+-- Grain: one row per stored bar in the range, those outside of regular hours with the others.
+-- Inputs: core.chosen_intraday_bars, core.session_days, core.chosen_series.
+-- NULLs: volume as stored.
+-- Columns:
+--   ticker_slot: Number of the ticker in the call
+--   segment: pre, regular, break, post or closed
+--   session_date: Session, or local date
+--   anchor_us: Start of the segment
+--   ts_us: Open of the bar in microseconds since the epoch
+--   volume: Traded volume
+-- Example: FROM core.session_bars(['AAPL'], INTERVAL 1 MINUTE, start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
+
+CREATE OR REPLACE MACRO core.session_bars(
+    tickers,
+    bar_interval,
+    start_ts := NULL,
+    end_ts := NULL,
+    tz := {{tz}},
+    from_source := NULL,
+    from_schema := NULL
+) AS TABLE
+WITH day_pieces AS MATERIALIZED (
+    SELECT
+        core.day_key(k.session_slot, d.utc_day) AS day_key,
+        d.segment,
+        d.session_date,
+        d.anchor_us,
+        d.start_us,
+        d.end_us
+    FROM core.session_days AS d
+    JOIN (
+        SELECT DISTINCT c.session_key, c.session_slot
+        FROM core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
+    ) AS k USING (session_key)
+    WHERE d.utc_day >= epoch_us(core.scan_start(start_ts, bar_interval, tz)) // 86400000000
+        AND d.utc_day <= epoch_us(core.scan_end(start_ts, end_ts, bar_interval, tz)) // 86400000000
+        AND (NOT core.is_date(start_ts) OR d.session_date >= timezone(tz, core.instant(start_ts, tz))::DATE)
+        AND (NOT core.is_date(end_ts) OR d.session_date <= timezone(tz, core.instant(end_ts, tz))::DATE)
+)
+SELECT
+    b.ticker_slot::INTEGER AS ticker_slot,
+    d.segment::VARCHAR AS segment,
+    d.session_date::DATE AS session_date,
+    d.anchor_us::BIGINT AS anchor_us,
+    b.ts_us::BIGINT AS ts_us,
+    b.volume::DOUBLE AS volume
+FROM core.chosen_intraday_bars(
+    tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+    from_schema := from_schema
+) AS b
+JOIN day_pieces AS d
+    ON d.day_key = b.day_key
+    AND b.ts_us >= d.start_us
+    AND b.ts_us < d.end_us
+WHERE (core.is_date(start_ts) OR b.ts_us >= coalesce(epoch_us(core.instant(start_ts, tz)), b.ts_us))
+    AND (core.is_date(end_ts) OR b.ts_us < coalesce(epoch_us(core.instant(end_ts, tz)), b.ts_us + 1));

@@ -1,0 +1,80 @@
+-- core.session_spans(tickers, bar_interval, …): the regular hours of each ticker of a call, one span between breaks.
+--
+-- Spans are cut to the range, to the dates on which the ticker is traded, and, where a bound is open, to the first or
+-- last session that has a bar.
+-- Grain: one row per ticker and uninterrupted span of regular hours.
+-- Inputs: core.session_days, core.ticker_list, core.chosen_series.
+-- NULLs: none.
+-- Columns:
+--   ticker_slot: Number of the ticker in the call
+--   session_slot: Number of the session key in the call
+--   session_date: Session
+--   anchor_us: Start of the span before it was cut, which names it
+--   start_us: First microsecond of the span, since the epoch
+--   end_us: First microsecond after it
+-- Example: FROM core.session_spans(['AAPL'], INTERVAL 1 MINUTE, start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
+
+CREATE OR REPLACE MACRO core.session_spans(
+    tickers,
+    bar_interval,
+    start_ts := NULL,
+    end_ts := NULL,
+    tz := {{tz}},
+    from_source := NULL,
+    from_schema := NULL
+) AS TABLE
+WITH spans AS (
+    SELECT
+        c.ticker_slot,
+        c.session_slot,
+        d.session_date,
+        d.anchor_us,
+        min(d.start_us) AS start_us,
+        max(d.end_us) AS end_us,
+        min(epoch_us(c.first_ts)) AS first_us,
+        min(epoch_us(c.last_ts)) AS last_us,
+        min(t.active_from) AS active_from,
+        min(t.active_to) AS active_to
+    FROM core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
+    JOIN core.ticker_list AS t USING (ticker)
+    JOIN core.session_days AS d ON d.session_key = c.session_key
+    WHERE d.segment = 'regular'
+        AND c.step_us < 86400000000
+        AND d.utc_day >= epoch_us(core.scan_start(start_ts, bar_interval, tz)) // 86400000000
+        AND d.utc_day <= epoch_us(core.scan_end(start_ts, end_ts, bar_interval, tz)) // 86400000000
+    GROUP BY c.ticker_slot, c.session_slot, d.session_date, d.anchor_us
+),
+sessions_in_range AS (
+    SELECT
+        *,
+        max(end_us) OVER day AS session_end_us,
+        min(start_us) OVER day AS session_start_us
+    FROM spans
+    WHERE (NOT core.is_date(start_ts) OR session_date >= timezone(tz, core.instant(start_ts, tz))::DATE)
+        AND (NOT core.is_date(end_ts) OR session_date <= timezone(tz, core.instant(end_ts, tz))::DATE)
+        AND session_date BETWEEN coalesce(active_from, session_date) AND coalesce(active_to, session_date)
+    WINDOW day AS (PARTITION BY ticker_slot, session_date)
+),
+cut AS (
+    SELECT
+        ticker_slot,
+        session_slot,
+        session_date,
+        anchor_us,
+        CASE WHEN core.is_date(start_ts) THEN start_us
+            ELSE greatest(start_us, epoch_us(core.instant(start_ts, tz))) END AS start_us,
+        CASE WHEN core.is_date(end_ts) THEN end_us
+            ELSE least(end_us, epoch_us(core.instant(end_ts, tz))) END AS end_us
+    FROM sessions_in_range
+    WHERE (start_ts::VARCHAR IS NOT NULL OR session_end_us > first_us)
+        AND (end_ts::VARCHAR IS NOT NULL OR session_start_us <= last_us)
+)
+SELECT
+    ticker_slot::INTEGER AS ticker_slot,
+    session_slot::INTEGER AS session_slot,
+    session_date::DATE AS session_date,
+    anchor_us::BIGINT AS anchor_us,
+    start_us::BIGINT AS start_us,
+    end_us::BIGINT AS end_us
+FROM cut
+WHERE start_us < end_us;

@@ -1,0 +1,7 @@
+--   ticker: Ticker
+--   ts_event: Left edge of the bar, UTC
+--   ts_close: Right edge of the bar, UTC: when its values are known
+--   session_date: Session
+--   close: Close, split-adjusted unless told otherwise
+--   simple_return: Close over the previous bar's close, less 1
+--   log_return: Logarithm of that ratio
