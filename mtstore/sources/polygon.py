@@ -20,7 +20,7 @@ from mtstore.sources import bar_grid, polygon_references
 from mtstore.sources.answer_checks import Checked, check_rows, empty_bars
 from mtstore.sources.network import Errand
 from mtstore.sources.network_settings import NetworkSettings
-from mtstore.sources.polygon_answers import Page, columns_of
+from mtstore.sources.polygon_answers import Page
 from mtstore.sources.polygon_bars import PAGE_BASE_AGGREGATES, BarPages, span_of
 from mtstore.sources.polygon_session import PolygonSession
 from mtstore.sources.vendor import CostBudget, Estimate, Tally
@@ -211,11 +211,16 @@ class PolygonSource:
         )
 
     def _check(self, errand: Errand, aligned: TimeRange, pages: Sequence[Page], origin: str) -> Checked:
+        import numpy as np
+
         ticker = errand.tickers[0]
-        rows = [row for page in pages for row in page.rows]
-        foreign = [page.ticker if page.ticker != ticker else None for page in pages for _ in page.rows]
+        foreign = [
+            name
+            for page in pages
+            for name in [None if page.ticker == ticker else page.ticker] * len(page.columns["ts_us"])
+        ]
         return check_rows(
-            columns_of(rows),
+            {name: np.concatenate([page.columns[name] for page in pages]) for name in pages[0].columns},
             schema=errand.schema,
             asked=aligned,
             day_tz=self.day_tz(ticker),

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -41,13 +41,14 @@ class NextPage:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of results, whose own count has been checked."""
+    """One page of results, whose own count has been checked; bars as `columns_of` gives them, references as rows."""
 
     rows: Sequence[Mapping[str, Any]]
     ticker: str | None
     is_delayed: bool
     request_id: str | None
     next_page: NextPage | None
+    columns: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_aggregates(response: WholeResponse, *, ticker: str, span: str) -> Page:
@@ -68,6 +69,8 @@ def read_aggregates(response: WholeResponse, *, ticker: str, span: str) -> Page:
         refuse(f"resultsCount is {counted!r}, so that nobody can say whether the answer is whole", request_id)
     if counted != len(rows):
         refuse(f"the answer holds {len(rows)} results and counts {counted}", request_id)
+    if rows and not isinstance(body.get("ticker"), str):
+        refuse(f"the answer is for the ticker {body.get('ticker')!r}", request_id)
     next_page = _read_next(body, request_id)
     if next_page is not None:
         path = urlsplit(str(body["next_url"])).path
@@ -75,7 +78,9 @@ def read_aggregates(response: WholeResponse, *, ticker: str, span: str) -> Page:
         if matched is None or unquote(matched[1]) != ticker or matched[2] != span:
             refuse(f"the next page is of something else, {path}", request_id)
         next_page = NextPage(matched[3], matched[4], next_page.query)
-    return Page(rows, _text(body.get("ticker")), body.get("status") == "DELAYED", request_id, next_page)
+    # Only the columns are kept: a chunk's rows as objects would take ten times the memory.
+    is_delayed = body.get("status") == "DELAYED"
+    return Page((), _text(body.get("ticker")), is_delayed, request_id, next_page, columns_of(rows))
 
 
 def read_references(response: WholeResponse) -> Page:

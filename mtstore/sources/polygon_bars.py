@@ -57,7 +57,7 @@ class BarPages:
             if following is None:
                 return pages
             position = (following.start, following.end, tuple(sorted(following.query.items())))
-            times = {at for row in page.rows if isinstance(at := row.get("t"), int)}
+            times = set(page.columns["ts_us"].tolist())
             idle = 0 if times - known else idle + 1
             known |= times
             if position in seen or idle > _MAX_IDLE_PAGES:
@@ -117,7 +117,7 @@ class BarPages:
             if error.failure.status == 403:
                 return gap, f"clipped by the vendor: {error.failure.message}"
             self._session.fail(error)
-        if page.rows:
+        if len(page.columns["ts_us"]):
             raise SourceAnswerError(
                 f"{self._session.settings.source}: {probe}: the vendor has bars here, which its answer for the whole "
                 "range left out"

@@ -47,6 +47,7 @@ TRANSIENT = {
     "another encoding": faults.deflated,
     "malformed json": faults.malformed_json,
     "no results": faults.without("results"),
+    "no ticker": faults.without("ticker"),
     "no count": faults.without("resultsCount"),
     "fewer results than counted": faults.edit(lambda body: body["results"].pop() and None),
     "adjusted bars": faults.edit(lambda body: {**body, "adjusted": True}),
