@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import date, timedelta
 
 import pytest
+from servers import faults
 from servers.configs import config_for, vendors_for
 from servers.polygon import KEY, bar, day_ms
 
@@ -101,3 +103,33 @@ def test_killed_backfill_goes_on_where_it_was(polygon, tmp_path, monkeypatch, af
         assert 10 - after - 1 <= len(polygon.requests) <= 10 - after + 1
         found = store.sql("SELECT ticker, count(*), count(DISTINCT ts_event) FROM bars GROUP BY ticker").fetchall()
         assert sorted(found) == [(ticker, 22 * 50, 22 * 50) for ticker in TICKERS]
+
+
+@pytest.mark.slow
+def test_interrupt_ends_a_load_within_two_seconds_and_it_resumes(polygon, tmp_path, monkeypatch):
+    monkeypatch.setenv("POLYGON_API_KEY", KEY)
+    fill(polygon, date(2023, 1, 2), date(2023, 2, 1), bars_a_day=50)
+    polygon.plan(faults.hang(), times=100, when=lambda request: "/T5/" in request.path)
+    config = {
+        "multi_ticker": {"tickers": TICKERS},
+        "sources": {"polygon": {"provider": "polygon", "base_url": polygon.url, "max_concurrency": 1}},
+    }
+    given = {"store": str(tmp_path / "store"), "config": config, "range": ["2023-01-01", "2023-01-31"]}
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, json.dumps(given)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        while not any("/T5/" in line for line in polygon.lines):
+            time.sleep(0.02)
+        time.sleep(0.2)
+        began = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=10)
+        assert time.monotonic() - began < 2
+        assert "KeyboardInterrupt" in errors
+    polygon._planned.clear()
+    with mtstore.open(given["store"]) as store:
+        loaded = config_for(polygon, TICKERS)
+        assert ingest_network(
+            store, loaded, *given["range"], vendors=vendors_for(loaded), with_references=False
+        ).is_complete
+        assert store.sql("SELECT count(*) FROM bars").fetchall() == [(10 * 22 * 50,)]
