@@ -110,7 +110,12 @@ def publish(layout: Layout, generation: int) -> None:
         building.rename(target.parent)
         durable.fsync_folder(layout.public)
     reached("public-renamed")
+    # DuckDB before 1.5 takes the link's own name for its log: what a read-write client left there would be replayed
+    # into the new generation by the next reader of that version.
+    foreign_log = layout.public_link.with_name(f"{layout.public_link.name}.wal")
+    foreign_log.unlink(missing_ok=True)
     durable.replace_symlink(layout.public_link, target, layout.root / f"link-{new_id()}")
+    foreign_log.unlink(missing_ok=True)
     reached("link-swapped")
 
 
