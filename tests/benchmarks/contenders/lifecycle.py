@@ -1,0 +1,154 @@
+"""Starting up, ingesting, updating day by day, and what the bars take on disk."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contenders.with_duckdb import statement
+from benchmarks.data import flat_files, market_files
+from benchmarks.worker import Job, NotBuiltError
+
+_STARTS = 7
+
+_HELP = "import sys; sys.argv[1:] = ['--help']; from mtstore.cli.main import main; main()"
+
+_LOAD_DAY = """
+import mtstore
+loader = mtstore.MultiTickerDataLoader({"multi_ticker": {"store": %r, "tickers": {%r: {}}}})
+assert len(loader.load_data(%r, %r))
+"""
+
+
+def python_statements(parameters: dict[str, Any]) -> Job:
+    """A fresh interpreter that runs some statements."""
+    return _start([sys.executable, "-c", parameters["statements"]])
+
+
+def help_page(parameters: dict[str, Any]) -> Job:
+    """`mtstore --help`."""
+    del parameters
+    return _start([sys.executable, "-c", _HELP])
+
+
+def load_a_day(parameters: dict[str, Any]) -> Job:
+    """A fresh interpreter that loads one session of one ticker."""
+    store, day = parameters["store"], parameters["day"]
+    ticker = sorted(market_files(Path(store)))[0]
+    return _start([sys.executable, "-c", _LOAD_DAY % (store, ticker, day, day)])
+
+
+def ingest(parameters: dict[str, Any]) -> Job:
+    """Some flat files into an empty store."""
+    import mtstore
+
+    files = flat_files(Path(parameters["folder"]))[: parameters["days"]]
+    cleanup = ExitStack()
+    place = Path(cleanup.enter_context(tempfile.TemporaryDirectory(dir=parameters["scratch"])))
+
+    def work() -> int:
+        shutil.rmtree(place / "store", ignore_errors=True)
+        with mtstore.open(place / "store", create=True) as store:
+            report = store.ingest(files)
+        assert report.is_complete, report
+        return report.rows
+
+    return Job(work, figures=lambda rows: {"rows": rows})
+
+
+def bare_csv(parameters: dict[str, Any]) -> Job:
+    """DuckDB parses all columns of the same files and keeps nothing."""
+    import duckdb
+
+    files = [str(path) for path in flat_files(Path(parameters["folder"]))[: parameters["days"]]]
+    connection = duckdb.connect()
+
+    def work() -> int:
+        connection.execute(statement("set_files"), [files])
+        row = connection.execute(statement("bare_csv")).fetchone()
+        return int(row[0]) if row else 0
+
+    return Job(work, figures=lambda rows: {"rows": rows})
+
+
+def daily_updates(parameters: dict[str, Any]) -> Job:
+    """One flat file after the other into one store, as a nightly job does."""
+    import mtstore
+
+    files = flat_files(Path(parameters["folder"]))
+    cleanup = ExitStack()
+    place = Path(cleanup.enter_context(tempfile.TemporaryDirectory(dir=parameters["scratch"]))) / "store"
+
+    def work() -> list[float]:
+        seconds = []
+        with mtstore.open(place, create=True) as store:
+            for path in files:
+                began = time.perf_counter()
+                store.ingest(path)
+                seconds.append(time.perf_counter() - began)
+        return seconds
+
+    def figures(seconds: Sequence[float]) -> dict[str, float]:
+        tenth = max(len(seconds) // 5, 1)
+        live = mtstore.open(place)
+        with live:
+            paths = [row[0] for row in live.sql(statement("file_paths")).fetchall()]
+        first, last = statistics.median(seconds[:tenth]), statistics.median(seconds[-tenth:])
+        return {
+            "seconds": statistics.median(seconds),
+            "first_fifth_seconds": first,
+            "last_fifth_seconds": last,
+            "growth": last / first,
+            "slowest_seconds": max(seconds),
+            "files_per_partition": max(Counter(str(Path(path).parent) for path in paths).values()),
+        }
+
+    return Job(work, figures=figures)
+
+
+def stored_bytes(parameters: dict[str, Any]) -> Job:
+    """Bytes a bar in the store's parquet files."""
+    import pyarrow.parquet as pq
+
+    paths = [path for found in market_files(Path(parameters["store"])).values() for path in found]
+    rows = sum(pq.read_metadata(path).num_rows for path in paths)
+    size = sum(path.stat().st_size for path in paths)
+    return Job(lambda: None, figures=lambda _: {"bytes_per_bar": size / rows, "rows": rows})
+
+
+def arctic_bytes(parameters: dict[str, Any]) -> Job:
+    """Bytes a bar in ArcticDB, as it counts them itself: compressed data and keys, without LMDB's empty pages."""
+    import arcticdb
+
+    library = arcticdb.Arctic(f"lmdb://{parameters['arctic']}?map_size=64GB")["bars"]
+    rows = sum(library.get_description(symbol).row_count for symbol in library.list_symbols())
+    sizes = library.admin_tools().get_sizes()
+    size = sum(one.bytes_compressed for one in sizes.values())
+    return Job(lambda: None, figures=lambda _: {"bytes_per_bar": size / rows, "rows": rows})
+
+
+def derived(parameters: dict[str, Any]) -> Job:
+    """A load that was made before."""
+    del parameters
+    import mtstore
+
+    if not hasattr(mtstore.Store, "tensor"):
+        raise NotBuiltError("not built: the store keeps no derived results yet")
+    raise NotBuiltError("not measured: the derived cache has come, this case has not followed")
+
+
+def _start(command: list[str]) -> Job:
+    def work() -> None:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    work()
+    return Job(work, repeat=_STARTS)

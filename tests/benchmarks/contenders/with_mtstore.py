@@ -1,0 +1,62 @@
+"""mtstore: `load_data` of a loader over the store; like the other engines, without looking for gaps and outliers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.contenders.aligned import TZ, Ask, wide_digest
+from benchmarks.worker import Job, peak_mib
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def wide_outer(parameters: dict[str, Any]) -> Job:
+    """Union of all buckets."""
+    return _load(parameters, method="outer_join")
+
+
+def wide_checked(parameters: dict[str, Any]) -> Job:
+    """Union of all buckets, validated as it is by default."""
+    return _load(parameters, is_validated=True, method="outer_join")
+
+
+def wide_ffill(parameters: dict[str, Any]) -> Job:
+    """The same, filled forward."""
+    return _load(parameters, method="forward_fill")
+
+
+def five_minutes(parameters: dict[str, Any]) -> Job:
+    """Five-minute bars, aligned."""
+    return _load(parameters, resampling="5min")
+
+
+def daily(parameters: dict[str, Any]) -> Job:
+    """One bar per session, aligned."""
+    return _load(parameters, resampling="1d")
+
+
+def _load(parameters: dict[str, Any], *, is_validated: bool = False, **alignment: str) -> Job:
+    import mtstore
+
+    ask = Ask.of(parameters)
+    loader = mtstore.MultiTickerDataLoader(
+        {
+            "multi_ticker": {
+                "store": str(ask.store),
+                "tickers": {name: {} for name in ask.tickers},
+                "alignment": {"timezone": TZ, **alignment},
+                "validation": {"enabled": is_validated},
+            }
+        }
+    )
+    small = ask.warm_up()
+    loader.load_data(small.start, small.end, tickers=small.tickers)
+    return Job(lambda: loader.load_data(ask.start, ask.end), wide_digest, _size)
+
+
+def _size(frame: pd.DataFrame) -> dict[str, float]:
+    """The output's size, and the peak as a share of what it may be."""
+    output = frame.to_numpy().nbytes / 2**20
+    allowed = 1.5 * output + 500e6 / 2**20
+    return {"output_mib": output, "peak_of_allowed": peak_mib() / allowed}

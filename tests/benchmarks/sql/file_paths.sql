@@ -1,0 +1,2 @@
+SELECT path
+FROM core.files;

@@ -1,0 +1,1 @@
+SET VARIABLE first_ts = $1::TIMESTAMPTZ;

@@ -1,0 +1,1 @@
+SET VARIABLE last_ts = $1::TIMESTAMPTZ;

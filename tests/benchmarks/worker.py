@@ -1,0 +1,100 @@
+"""One contender's run in a process of its own: `python -m benchmarks.worker REQUEST`, a line of JSON on stdout.
+
+The peak is the process's largest resident set until the last timed run ended, libraries and mapped files included.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_KIB_PER_MIB = 1_024
+
+
+class NotBuiltError(Exception):
+    """What is to be measured does not exist yet; the case says so instead of a figure."""
+
+
+@dataclass(slots=True)
+class Job:
+    """What a contender's function gives back.
+
+    Attributes
+    ----------
+    run
+        Is timed.
+    digest
+        Boils the run's result down for the comparison; None where there is nothing to compare.
+    figures
+        More numbers about the run's result, by name; `seconds` among them replaces the time that was measured.
+    """
+
+    run: Callable[[], Any]
+    digest: Callable[[Any], dict[str, Any]] | None = None
+    figures: Callable[[Any], dict[str, float]] | None = None
+    repeat: int = 1
+
+
+def resolve(function: str) -> Callable[[dict[str, Any]], Any]:
+    """The function called `module:name`."""
+    module, _, name = function.partition(":")
+    found: Callable[[dict[str, Any]], Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def measure(job: Job) -> dict[str, Any]:
+    """Run a job, then look at what it gave."""
+    seconds, processor_seconds = [], []
+    result = None
+    for _ in range(job.repeat):
+        result = None
+        gc.collect()
+        began, used = time.perf_counter(), _processor_seconds()
+        result = job.run()
+        seconds.append(time.perf_counter() - began)
+        processor_seconds.append(_processor_seconds() - used)
+    outcome: dict[str, Any] = {
+        "seconds": statistics.median(seconds),
+        "cpu_seconds": statistics.median(processor_seconds),
+        "peak_mib": peak_mib(),
+    }
+    if job.figures is not None:
+        outcome |= job.figures(result)
+    if job.digest is not None:
+        outcome["answer"] = job.digest(result)
+    return outcome
+
+
+def peak_mib() -> float:
+    """The largest resident set of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_PER_MIB
+
+
+def _processor_seconds() -> float:
+    """What this process and the children it has waited for have taken of all cores, system time included."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def main() -> None:
+    """Answer the request on the command line."""
+    request = json.loads(sys.argv[1])
+    try:
+        job = resolve(request["function"])(request["parameters"])
+        outcome = measure(job) if isinstance(job, Job) else {}
+    except (ModuleNotFoundError, NotBuiltError) as error:
+        outcome = {"skipped": str(error)}
+    sys.stdout.write(json.dumps(outcome) + "\n")
+
+
+if __name__ == "__main__":
+    # Contenders raise `benchmarks.worker.NotBuiltError`, which is not that of `__main__`.
+    importlib.import_module("benchmarks.worker").main()
