@@ -124,7 +124,9 @@ def test_fault_of_the_metadata_that_passes_costs_a_retry(market, databento_sourc
 
 
 @pytest.mark.parametrize("name", METADATA)
-@pytest.mark.parametrize("method", ["get_dataset_range", "get_record_count", "get_cost"])
+@pytest.mark.parametrize(
+    "method", ["get_dataset_range", pytest.param("get_record_count", marks=pytest.mark.slow), "get_cost"]
+)
 def test_fault_of_the_metadata_that_stays_is_an_error_before_anything_is_paid(market, databento_source, name, method):
     if name == "cut json" and method != "get_dataset_range":
         pytest.skip("half a number is a number: nobody can tell")

@@ -72,7 +72,7 @@ def load(source, ticker="AAPL", asked=DAY, **more):
 
 
 @pytest.mark.parametrize("name", TRANSIENT)
-@pytest.mark.parametrize("page", [1, 2, 3])
+@pytest.mark.parametrize("page", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_fault_that_passes_costs_a_retry_and_no_bar(market, polygon_source, name, page):
     seen = []
 
