@@ -1,7 +1,8 @@
 -- aligned_ffill(tickers, bar_interval, …): all tickers on the union of their buckets; missing prices carry the last value.
 --
 -- Each price column carries its own last value, forward only. Nothing from before start_ts is carried in, unless lookback
--- (an INTERVAL) says how far to look. On filled rows volume and transactions are 0 and vwap is NULL.
+-- (an INTERVAL) says how far to look. On filled rows volume and transactions are 0 and vwap is NULL. Nothing
+-- is carried past the dates on which a ticker is traded (active_from, active_to).
 -- Grain: one row per ticker and bucket that any ticker of the call has bars in: rectangular, ordered by ts_event, ticker.
 -- Options: start_ts, end_ts (half-open between instants, a date takes whole sessions and the end date with them; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
@@ -31,14 +32,20 @@ CREATE OR REPLACE MACRO aligned_ffill(
     across_sessions := {{across_sessions}},
     lookback := NULL
 ) AS TABLE
-WITH checked AS MATERIALIZED (
-    SELECT
-        core.is_valid_call(
-            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
-            tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
-        )
-        AND core.is_valid_fill(fill_volume, fill_prices, max_age, across_sessions, lookback)
-        AS is_valid
+WITH problems AS (
+    SELECT p.rank, p.problem
+    FROM core.call_problems(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
+        tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+    ) AS p
+    UNION ALL
+    SELECT 0, core.fill_problem(fill_volume, fill_prices, max_age, across_sessions, lookback)
+),
+refusal AS (
+    SELECT first(problem ORDER BY rank, problem) AS problem
+    FROM problems
+    WHERE problem IS NOT NULL
+    HAVING count(*) > 0
 )
 SELECT
     f.ticker::VARCHAR AS ticker,
@@ -63,5 +70,24 @@ FROM core.filled_rows(
     fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
     lookback := lookback
 ) AS f
-WHERE (SELECT is_valid FROM checked)
+UNION ALL
+SELECT
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::DATE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::BOOLEAN,
+    core.refuse(problem)::INTERVAL,
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::VARCHAR
+FROM refusal
+WHERE core.refuse(problem) IS NOT NULL
 ORDER BY ts_event, ticker;

@@ -33,15 +33,22 @@ CREATE OR REPLACE MACRO aligned_grid(
     across_sessions := {{across_sessions}},
     lookback := NULL
 ) AS TABLE
-WITH checked AS MATERIALIZED (
-    SELECT
-        core.is_valid_call(
-            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
-            tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
-        )
-        AND core.is_valid_fill(fill_volume, fill_prices, max_age, across_sessions, lookback)
-        AND core.is_choice('fill', fill, ['none', 'forward'])
-        AS is_valid
+WITH problems AS (
+    SELECT p.rank, p.problem
+    FROM core.call_problems(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
+        tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+    ) AS p
+    UNION ALL
+    SELECT 0, core.fill_problem(fill_volume, fill_prices, max_age, across_sessions, lookback)
+    UNION ALL
+    SELECT 0, core.choice_problem('fill', fill, ['none', 'forward'])
+),
+refusal AS (
+    SELECT first(problem ORDER BY rank, problem) AS problem
+    FROM problems
+    WHERE problem IS NOT NULL
+    HAVING count(*) > 0
 )
 SELECT
     g.ticker::VARCHAR AS ticker,
@@ -66,5 +73,24 @@ FROM core.filled_rows(
     fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
     lookback := lookback, is_grid := true, is_filled := (fill = 'forward')
 ) AS g
-WHERE (SELECT is_valid FROM checked)
+UNION ALL
+SELECT
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::DATE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::BOOLEAN,
+    core.refuse(problem)::INTERVAL,
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::VARCHAR
+FROM refusal
+WHERE core.refuse(problem) IS NOT NULL
 ORDER BY ts_event, ticker;

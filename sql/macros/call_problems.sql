@@ -38,7 +38,7 @@ FROM (
         'adjust: ' || coalesce('''' || adjust::VARCHAR || '''', 'NULL')
         || ' is not a choice (valid: ''none'', ''splits'', ''all'')' END
     UNION ALL
-    SELECT CASE WHEN tz IS NULL THEN 'tz: NULL is no time zone (valid: an IANA name like ''America/New_York'')' END
+    SELECT CASE WHEN timezone(tz, TIMESTAMP '2000-01-01') IS NULL THEN 'tz: NULL is no time zone (valid: an IANA name like ''America/New_York'')' END
     UNION ALL
     SELECT CASE WHEN start_ts::VARCHAR IS NOT NULL AND (core.instant(start_ts, tz) IS NULL OR NOT core.is_readable(start_ts)) THEN
         'start_ts: ''' || start_ts::VARCHAR || ''' is no date or time (valid: a DATE, TIMESTAMP or TIMESTAMPTZ, or text like'

@@ -33,14 +33,20 @@ CREATE OR REPLACE MACRO gaps(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH checked AS MATERIALIZED (
-    SELECT
-        core.is_valid_call(
-            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
-            from_schema := from_schema
-        )
-        AND core.is_positive('max_gap_minutes', max_gap_minutes)
-        AS is_valid
+WITH problems AS (
+    SELECT p.rank, p.problem
+    FROM core.call_problems(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+        from_schema := from_schema
+    ) AS p
+    UNION ALL
+    SELECT 0, core.positive_problem('max_gap_minutes', max_gap_minutes)
+),
+refusal AS (
+    SELECT first(problem ORDER BY rank, problem) AS problem
+    FROM problems
+    WHERE problem IS NOT NULL
+    HAVING count(*) > 0
 ),
 long_runs AS (
     SELECT
@@ -113,5 +119,20 @@ LEFT JOIN answers AS a
 LEFT JOIN refused AS q
     ON q.ticker = r.ticker
     AND q.start_us = r.start_us
-WHERE (SELECT is_valid FROM checked)
-ORDER BY r.ticker, r.start_us;
+UNION ALL
+SELECT
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::DATE,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::VARCHAR
+FROM refusal
+WHERE core.refuse(problem) IS NOT NULL
+ORDER BY ticker, first_missing;

@@ -1,7 +1,6 @@
 -- core.is_valid_call(tickers, bar_interval, …): true, or the error that says what is wrong with the arguments.
 --
--- Every published macro computes it in a materialized CTE, which runs whether or not any row reaches the check and leaves
--- the pruning of files alone.
+-- For queries of one's own over the building blocks; published macros have an arm for their problems (core.refuse).
 -- NULLs: never NULL.
 -- Example: SELECT core.is_valid_call(['AAPL'], INTERVAL 5 MINUTE);
 

@@ -38,16 +38,24 @@ CREATE OR REPLACE MACRO outliers(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH checked AS MATERIALIZED (
-    SELECT
-        core.is_valid_call(
-            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, tz := tz,
-            from_source := from_source, from_schema := from_schema
-        )
-        AND core.is_positive('std_threshold', std_threshold)
-        AND core.is_count('trailing_bars', trailing_bars)
-        AND core.is_choice('method', method, ['standard', 'robust'])
-        AS is_valid
+WITH problems AS (
+    SELECT p.rank, p.problem
+    FROM core.call_problems(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, tz := tz,
+        from_source := from_source, from_schema := from_schema
+    ) AS p
+    UNION ALL
+    SELECT 0, core.positive_problem('std_threshold', std_threshold)
+    UNION ALL
+    SELECT 0, core.count_problem('trailing_bars', trailing_bars)
+    UNION ALL
+    SELECT 0, core.choice_problem('method', method, ['standard', 'robust'])
+),
+refusal AS (
+    SELECT first(problem ORDER BY rank, problem) AS problem
+    FROM problems
+    WHERE problem IS NOT NULL
+    HAVING count(*) > 0
 ),
 closes AS (
     SELECT
@@ -134,5 +142,21 @@ JOIN core.ticker_list AS t USING (ticker)
 WHERE s.spread > 0
     AND abs(s.log_return - s.center)
         > s.spread * coalesce(TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}})::DOUBLE
-    AND (SELECT is_valid FROM checked)
-ORDER BY s.ticker, s.ts_event;
+UNION ALL
+SELECT
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::DATE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::VARCHAR
+FROM refusal
+WHERE core.refuse(problem) IS NOT NULL
+ORDER BY ticker, ts_event;

@@ -21,15 +21,22 @@ CREATE OR REPLACE MACRO quality(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH checked AS MATERIALIZED (
-    SELECT
-        core.is_valid_call(
-            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
-            from_schema := from_schema
-        )
-        AND core.is_positive('max_gap_minutes', max_gap_minutes)
-        AND core.is_positive('std_threshold', std_threshold)
-        AS is_valid
+WITH problems AS (
+    SELECT p.rank, p.problem
+    FROM core.call_problems(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+        from_schema := from_schema
+    ) AS p
+    UNION ALL
+    SELECT 0, core.positive_problem('max_gap_minutes', max_gap_minutes)
+    UNION ALL
+    SELECT 0, core.positive_problem('std_threshold', std_threshold)
+),
+refusal AS (
+    SELECT first(problem ORDER BY rank, problem) AS problem
+    FROM problems
+    WHERE problem IS NOT NULL
+    HAVING count(*) > 0
 )
 SELECT
     q.ticker::VARCHAR AS ticker,
@@ -51,5 +58,23 @@ FROM core.quality(
     tickers, max_gap_minutes, start_ts := start_ts, end_ts := end_ts, tz := tz, bar_interval := bar_interval,
     std_threshold := std_threshold, from_source := from_source, from_schema := from_schema
 ) AS q
-WHERE (SELECT is_valid FROM checked)
-ORDER BY q.ticker, q.session_date;
+UNION ALL
+SELECT
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::DATE,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::BIGINT,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::VARCHAR
+FROM refusal
+WHERE core.refuse(problem) IS NOT NULL
+ORDER BY ticker, session_date;

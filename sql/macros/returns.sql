@@ -22,13 +22,18 @@ CREATE OR REPLACE MACRO returns(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH checked AS MATERIALIZED (
-    SELECT
-        core.is_valid_call(
-            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
-            tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
-        )
-        AS is_valid
+WITH problems AS (
+    SELECT p.rank, p.problem
+    FROM core.call_problems(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
+        tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+    ) AS p
+),
+refusal AS (
+    SELECT first(problem ORDER BY rank, problem) AS problem
+    FROM problems
+    WHERE problem IS NOT NULL
+    HAVING count(*) > 0
 )
 SELECT
     r.ticker::VARCHAR AS ticker,
@@ -42,5 +47,15 @@ FROM core.returns(
     tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
     adjust := adjust, from_source := from_source, from_schema := from_schema
 ) AS r
-WHERE (SELECT is_valid FROM checked)
-ORDER BY r.ts_event, r.ticker;
+UNION ALL
+SELECT
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::DATE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE
+FROM refusal
+WHERE core.refuse(problem) IS NOT NULL
+ORDER BY ts_event, ticker;

@@ -29,14 +29,20 @@ CREATE OR REPLACE MACRO rolling_volatility(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH checked AS MATERIALIZED (
-    SELECT
-        core.is_valid_call(
-            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
-            tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
-        )
-        AND core.is_count('window_bars', window_bars)
-        AS is_valid
+WITH problems AS (
+    SELECT p.rank, p.problem
+    FROM core.call_problems(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
+        tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+    ) AS p
+    UNION ALL
+    SELECT 0, core.count_problem('window_bars', window_bars)
+),
+refusal AS (
+    SELECT first(problem ORDER BY rank, problem) AS problem
+    FROM problems
+    WHERE problem IS NOT NULL
+    HAVING count(*) > 0
 ),
 samples AS (
     SELECT r.*, stddev_samp(r.log_return) OVER latest AS deviation, count(r.log_return) OVER latest AS sample_size
@@ -58,5 +64,15 @@ SELECT
     CASE WHEN s.sample_size = core.row_count(window_bars) THEN s.deviation END::DOUBLE AS volatility,
     s.sample_size::BIGINT AS sample_size
 FROM samples AS s
-WHERE (SELECT is_valid FROM checked)
-ORDER BY s.ts_event, s.ticker;
+UNION ALL
+SELECT
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::DATE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::BIGINT
+FROM refusal
+WHERE core.refuse(problem) IS NOT NULL
+ORDER BY ts_event, ticker;

@@ -29,14 +29,19 @@ CREATE OR REPLACE MACRO spread(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH checked AS MATERIALIZED (
-    SELECT
-        core.is_valid_call(
-            [ticker_a::VARCHAR, ticker_b::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts,
-            session := session, anchor := anchor, tz := tz, adjust := adjust, from_source := from_source,
-            from_schema := from_schema
-        )
-        AS is_valid
+WITH problems AS (
+    SELECT p.rank, p.problem
+    FROM core.call_problems(
+        [ticker_a::VARCHAR, ticker_b::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts,
+        session := session, anchor := anchor, tz := tz, adjust := adjust, from_source := from_source,
+        from_schema := from_schema
+    ) AS p
+),
+refusal AS (
+    SELECT first(problem ORDER BY rank, problem) AS problem
+    FROM problems
+    WHERE problem IS NOT NULL
+    HAVING count(*) > 0
 ),
 closes AS MATERIALIZED (
     SELECT r.ticker, r.ts_event, r.ts_close, r.close
@@ -57,5 +62,15 @@ FROM closes AS a
 JOIN closes AS b USING (ts_event)
 WHERE a.ticker IS NOT DISTINCT FROM ticker_a::VARCHAR
     AND b.ticker IS NOT DISTINCT FROM ticker_b::VARCHAR
-    AND (SELECT is_valid FROM checked)
-ORDER BY a.ts_event;
+UNION ALL
+SELECT
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::VARCHAR,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::TIMESTAMPTZ,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE,
+    core.refuse(problem)::DOUBLE
+FROM refusal
+WHERE core.refuse(problem) IS NOT NULL
+ORDER BY ts_event;

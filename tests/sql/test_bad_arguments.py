@@ -43,6 +43,7 @@ def test_a_wrong_argument_is_told_by_an_empty_store(
     assert message in str(caught.value) or "unknown ticker" in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("around", ["SELECT count(*) FROM ({})", "SELECT * FROM ({}) WHERE ticker = 'BBB'"])
 @pytest.mark.parametrize(("statement", "message"), BAD_ARGUMENTS)
 def test_a_wrong_argument_is_told_under_an_outer_filter(
