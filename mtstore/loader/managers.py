@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from mtstore.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mtstore.config import Config, TickerSettings
     from mtstore.facade import Store
     from mtstore.loader.cache import CacheManager
@@ -41,3 +47,26 @@ class Managers:
         from mtstore.loader.single import TickerDataLoader
 
         return {name: TickerDataLoader(name, self.config, store=self._store) for name in self.ticker_configs}
+
+    def _load_single(
+        self, tickers: Iterable[str] | None, start: Any, end: Any, fields: Sequence[str] | str | None
+    ) -> pd.DataFrame:
+        """What `load_data` gives where `enabled` is false: the first ticker as it is, its columns without a prefix."""
+        from mtstore.loader.ask import wanted_tickers
+        from mtstore.loader.single import TickerDataLoader
+
+        names = wanted_tickers(self.config, self._store, tickers)
+        if not names:
+            raise InputError("multi_ticker.enabled is false, and there is no ticker to load")
+        if len(names) > 1:
+            left_out = ", ".join(names[1:4]) + (" …" if len(names) > 4 else "")
+            text = f"multi_ticker.enabled is false: only {names[0]} is loaded, not {left_out}"
+            warnings.warn(text, stacklevel=3)
+        frame = TickerDataLoader(names[0], self.config, store=self._store).load_data(start, end)
+        if fields is None:
+            return frame
+        wanted = [fields] if isinstance(fields, str) else list(fields)
+        for name in wanted:
+            if name not in frame.columns:
+                raise InputError(f"field {name!r} is not one of {', '.join(frame.columns)}")
+        return frame[wanted]
