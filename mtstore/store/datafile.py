@@ -1,7 +1,8 @@
 """Data files: immutable parquet that says in its own footer all that the metadata rows about it need.
 
 The footer's key `mtstore` holds a JSON object, the fields of `DataFile` less those that the file's place gives
-(`path`, `byte_size`), plus `covers` (the ranges its answers spoke for), `request`, `run_id` and `provider`.
+(`path`, `byte_size`), plus `covers` (the ranges its answers spoke for), `request`, `run_id` and `provider`. Beside it
+stands a seal over the whole file.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import TimeRange, arrow_schema
 from mtstore.errors import StoreError
-from mtstore.store import durable
+from mtstore.store import durable, seal
 from mtstore.store.layout import Partition, new_id
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ def write(
     ) as writer:
         writer.write_table(bars.cast(arrow_schema()), row_group_size=ROW_GROUP_ROWS)
         writer.add_key_value_metadata({FOOTER_KEY: json.dumps(footer, sort_keys=True, default=str).encode()})
+        writer.add_key_value_metadata({seal.KEY: seal.OPEN})
+    seal.seal(path)
     durable.make_read_only(path)
     durable.fsync_file(path)
     facts.pop("format_version")
@@ -186,9 +189,12 @@ def read_bars(root: Path, paths: Sequence[str]) -> pa.Table:
 
 
 def write_plain(table: pa.Table, path: Path) -> None:
-    """Write a table that holds no bars (quarantined rows, revisions) as a durable, read-only parquet file."""
+    """Write a table that holds no bars (quarantined rows, revisions, a log) as a sealed, durable, read-only file."""
     import pyarrow.parquet as pq
 
-    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+    with pq.ParquetWriter(path, table.schema, compression="zstd", write_page_checksum=True) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({seal.KEY: seal.OPEN})
+    seal.seal(path)
     durable.make_read_only(path)
     durable.fsync_file(path)

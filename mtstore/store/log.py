@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mtstore.errors import StoreError, StoreFormatError
-from mtstore.store import durable
+from mtstore.store import seal
+from mtstore.store.datafile import write_plain
 
 FORMAT_VERSION = 1
 _FOOTER_KEY = b"mtstore_log"
@@ -52,7 +53,6 @@ def _encode(value: Any) -> str:
 def write_entry(entry: Entry, path: Path) -> None:
     """Write a log file at `path` (a staging path), read-only and durable."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     header = {
         "format_version": FORMAT_VERSION,
@@ -67,9 +67,7 @@ def write_entry(entry: Entry, path: Path) -> None:
             "body": pa.array([json.dumps(record.row, default=_encode) for record in entry.records], pa.string()),
         }
     ).replace_schema_metadata({_FOOTER_KEY: json.dumps(header, default=_encode).encode()})
-    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
-    durable.make_read_only(path)
-    durable.fsync_file(path)
+    write_plain(table, path)
 
 
 def read_entry(path: Path, table_name: str | None = None) -> Entry:
@@ -85,7 +83,10 @@ def read_entry(path: Path, table_name: str | None = None) -> Entry:
 
     try:
         wanted = None if table_name is None else [("table_name", "=", table_name)]
-        table = pq.read_table(path, page_checksum_verification=True, filters=wanted)
+        content = path.read_bytes()
+        if seal.is_sealed(content) and not seal.is_intact(content):
+            raise StoreError(f"{path}: a damaged commit log: its content is not what its seal says")  # noqa: TRY301
+        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True, filters=wanted)
         header = json.loads((table.schema.metadata or {})[_FOOTER_KEY])
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise StoreError(f"{path}: not a commit log of mtstore ({type(error).__name__}: {error})") from error
