@@ -124,7 +124,7 @@ def create_objects(
             connection.execute(text)
             connection.execute(join(comment_statements(text), "\n"))
             connection.execute(
-                sqlfiles.load("queries/put_object_digest"), {"name": _created(text)[2], "digest": digest}
+                sqlfiles.load("queries/put_object_digest"), {"name": _created(text)[0], "digest": digest}
             )
     _look_up_dividend_closes(connection)
 

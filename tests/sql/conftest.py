@@ -153,7 +153,7 @@ class Market:
         """Write the database file as a store does, and give back its path."""
         wanted = {row["calendar"] for row in self.tickers if row.get("calendar")}
         wanted |= {infer_calendar(row["ticker"], "polygon") for row in [*self.files, *self.tickers]}
-        path = self.root / "market.duckdb"
+        path = self.root / f"market-{len(list(self.root.glob('market-*.duckdb')))}.duckdb"
         # As in a store, a generation starts as a copy of the one before it.
         path.write_bytes(_empty_generation(frozenset(wanted | {"XNYS"})))
         connection = duckdb.connect()

@@ -7,7 +7,6 @@ from typing import Any
 
 import duckdb
 import pytest
-
 from sql.statements import BAD_ARGUMENTS, fill_market
 
 
