@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.ingest.fetching import Chunk, chunks_of
 from mtstore.ingest.network_report import FetchCallback, NetworkPlan, NetworkReport, PlannedFetch, no_progress
-from mtstore.ingest.network_run import Confirm, NetworkRun, RunOptions
+from mtstore.ingest.network_run import NetworkRun, RunOptions
+from mtstore.ingest.spending import Confirm
 from mtstore.ingest.vendors import Vendors
 from mtstore.ingest.wanted import Wants
+from mtstore.sources.network_limits import StopSignal
 from mtstore.sources.vendor import Estimate
 from mtstore.store.ledger import Freshness
 from mtstore.timeranges import parse_bounds
@@ -109,7 +111,7 @@ def ingest_network(
     names = _in_order(config, tickers)
     wants = Wants(store, config, vendors or Vendors(config), schema=schema, refresh_all=refresh_all)
     wanted, errors = wants.of(names, bounds)
-    options = _options(config, on_error, confirm_cost, with_references, progress, cancel)
+    options = _options(config, on_error, confirm_cost, with_references, progress, cancel, refresh_all=refresh_all)
     arguments = {"start": str(bounds.start), "end": str(bounds.end), "tickers": names}
     return NetworkRun(store, options).run(wanted, errors, arguments)
 
@@ -159,6 +161,8 @@ def _options(  # noqa: PLR0917 - passes on what it is given
     with_references: bool,
     progress: FetchCallback,
     cancel: threading.Event | None,
+    *,
+    refresh_all: bool = False,
 ) -> RunOptions:
     cache = config.multi_ticker.cache
     return RunOptions(
@@ -166,8 +170,10 @@ def _options(  # noqa: PLR0917 - passes on what it is given
         on_error=on_error or config.multi_ticker.on_error,
         confirm_cost=confirm_cost,
         with_references=with_references,
+        refresh_all=refresh_all,
         progress=progress,
-        cancel=cancel or threading.Event(),
+        # The run sets its own signal when it ends early; the caller's is the caller's.
+        cancel=StopSignal(cancel),
     )
 
 

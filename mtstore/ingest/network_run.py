@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import US_PER_SECOND, Answer
-from mtstore.errors import CostLimitError, MtstoreError, SourceError
+from mtstore.errors import MtstoreError, SourceError
 from mtstore.ingest import references
 from mtstore.ingest.coverage import settled_until_us
 from mtstore.ingest.fetching import Chunk, Fetched, Fetcher, chunks_of
@@ -19,8 +19,9 @@ from mtstore.ingest.network_report import FetchCallback, FetchProgress, NetworkR
 from mtstore.ingest.renewal import Renewal, renewals_of
 from mtstore.ingest.runs import Run, start_run
 from mtstore.ingest.settling import split_answer
+from mtstore.ingest.spending import Confirm, Spending, allow
 from mtstore.rangesets import intersect, subtract, union
-from mtstore.sources.vendor import CostBudget, Tally
+from mtstore.sources.vendor import Tally
 from mtstore.store.ledger import Freshness
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from mtstore.store.writer import Writer
 
 logger = logging.getLogger("mtstore.ingest")
-
-Confirm = bool | Callable[[float], bool]
-"""Whether a run may cost more than `max_cost_usd`; a function is asked with the dollars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,7 @@ class RunOptions:
     on_error: str
     confirm_cost: Confirm
     with_references: bool
+    refresh_all: bool
     progress: FetchCallback
     cancel: threading.Event
 
@@ -83,41 +82,42 @@ class NetworkRun:
         if todo or renewals or due:
             run = start_run("fetch", arguments)
             report.run_id = run.run_id
-            budgets = self._budgets(todo)
-            self._fetch(todo, budgets, renewals, due, run)
-            report.cost_usd = sum(budget.spent_usd for budget in budgets.values())
+            affordable, spending = self._allowed(todo)
+            with self._store.writer("fetch", run_id=run.run_id, freshness=self._freshness) as writer:
+                try:
+                    self._renew(renewals, writer)
+                    self._fetch(affordable, spending, writer)
+                    self._fetch_references(due, writer)
+                except MtstoreError as error:
+                    # What came before the error stays.
+                    self._finish(run, writer, error)
+                    raise
+                self._finish(run, writer, None)
+            report.cost_usd = spending.spent_usd
         report.generation = self._store.generation()
         report.seconds = time.monotonic() - began
         return report
 
-    def _budgets(self, todo: Sequence[Chunk]) -> dict[str, CostBudget]:
-        """What may be spent at each source; refused here if the plan costs more, before anything is fetched."""
-        budgets = {}
-        for name, source in {chunk.source.settings.source: chunk.source for chunk in todo}.items():
-            allowed = source.settings.max_cost_usd
-            if source.binding.provider == "databento":
-                tally = Tally()
-                costs = [
-                    chunk.source.estimate(chunk.tickers, chunk.schema, chunk.range, cancel=self._cancel, tally=tally)
-                    for chunk in todo
-                    if chunk.source is source
-                ]
-                self._count(tally)
-                total = sum(estimate.cost_usd or 0.0 for estimate in costs)
-                if total > allowed:
-                    confirm_cost = self._options.confirm_cost
-                    if not (confirm_cost(total) if callable(confirm_cost) else confirm_cost):
-                        raise CostLimitError(
-                            f"{name}: this fetch costs ${total:.2f}, more than the ${allowed:.2f} allowed by "
-                            f"sources.{name}.max_cost_usd; raise it, or confirm the cost (--yes, confirm_cost=True)"
-                        )
-                    allowed = total
-            budgets[name] = CostBudget(allowed)
-        return budgets
+    def _allowed(self, todo: Sequence[Chunk]) -> tuple[list[Chunk], Spending]:
+        """What may be fetched, and what may be spent for it."""
+        tally = Tally()
+        spending = allow(todo, self._options.confirm_cost, cancel=self._cancel, tally=tally)
+        self._count(tally)
+        affordable = []
+        for chunk in todo:
+            error = spending.unknown.get(chunk.source.settings.source)
+            if error is None:
+                affordable.append(chunk)
+            else:
+                self._fail(chunk, error)
+        return affordable, spending
 
     def _without_unchanged(self, wanted: Sequence[Wanted]) -> tuple[list[Wanted], list[Renewal]]:
         """The load without the stale ranges of which the vendor says, free of charge, that they did not change."""
-        left, renewals = [], []
+        left: list[Wanted] = []
+        renewals: list[Renewal] = []
+        if self._options.refresh_all:
+            return list(wanted), renewals
         tally = Tally()
         for one in wanted:
             try:
@@ -139,33 +139,25 @@ class NetworkRun:
             for row in renewal.rows(writer.run_id, at, self._freshness):
                 writer.note("coverage_ledger", row)
 
-    def _fetch(
-        self,
-        todo: Sequence[Chunk],
-        budgets: Mapping[str, CostBudget],
-        renewals: Sequence[Renewal],
-        due: Sequence[Wanted],
-        run: Run,
-    ) -> None:
+    def _fetch(self, todo: Sequence[Chunk], spending: Spending, writer: Writer) -> None:
         report = self._report
-        with self._store.writer("fetch", run_id=run.run_id, freshness=self._freshness) as writer:
-            self._renew(renewals, writer)
-            fetcher = Fetcher(writer.staging, budgets, self._cancel)
-            for number, fetched in enumerate(fetcher.run(todo), start=1):
-                self._take(fetched, writer)
-                self._options.progress(
-                    FetchProgress(number, len(todo), report.rows, report.requests, fetched.chunk.tickers)
-                )
-            for found in references.fetch(due, self._cancel):
-                self._take_references(found, writer)
-            if self._tails:
-                writer.commit()
-            for answer in self._tails:
-                writer.add(answer)
-            status = "complete" if report.is_complete else "incomplete"
-            writer.note("ingest_runs", run.row(**_summary(report, status)))
+        fetcher = Fetcher(writer.staging, spending.budgets, self._cancel)
+        for number, fetched in enumerate(fetcher.run(todo), start=1):
+            self._take(fetched, writer)
+            self._options.progress(
+                FetchProgress(number, len(todo), report.rows, report.requests, fetched.chunk.tickers)
+            )
+
+    def _finish(self, run: Run, writer: Writer, error: MtstoreError | None) -> None:
+        """Commit what is left, and the run itself."""
+        if self._tails:
             writer.commit()
-            report.commits = writer.totals.commits
+        for answer in self._tails:
+            writer.add(answer)
+        status = "failed" if error is not None else "complete" if self._report.is_complete else "incomplete"
+        writer.note("ingest_runs", run.row(**_summary(self._report, status)))
+        writer.commit()
+        self._report.commits = writer.totals.commits
 
     def _take(self, fetched: Fetched, writer: Writer) -> None:
         chunk = fetched.chunk
@@ -175,18 +167,26 @@ class NetworkRun:
             outcome.requests += fetched.tally.requests
             outcome.retries += fetched.tally.retries
             outcome.seconds += fetched.seconds
-            if fetched.error is not None:
-                stale = intersect((chunk.range,), self._stale[ticker].plan.stale)
-                outcome.fail(fetched.error, (chunk.range,), stale)
-                logger.warning("%s", fetched.error, extra={"ticker": ticker, "source": chunk.source.settings.source})
         if fetched.error is not None:
-            self._raise_if_asked(fetched.error)
+            self._fail(chunk, fetched.error)
         for answer in fetched.answers:
             self._note(answer)
             settled, tail = self._split(answer)
             writer.add(settled)
             if tail is not None:
                 self._tails.append(tail)
+
+    def _fail(self, chunk: Chunk, error: MtstoreError) -> None:
+        for ticker in chunk.tickers:
+            stale = intersect((chunk.range,), self._stale[ticker].plan.stale)
+            self._report.tickers[ticker].fail(error, (chunk.range,), stale)
+        context = {"ticker": ",".join(chunk.tickers), "source": chunk.source.settings.source}
+        logger.warning("%s", error, extra=context)
+        self._raise_if_asked(error)
+
+    def _fetch_references(self, due: Sequence[Wanted], writer: Writer) -> None:
+        for found in references.fetch(due, self._cancel):
+            self._take_references(found, writer)
 
     def _take_references(self, found: references.References, writer: Writer) -> None:
         self._count(found.tally)

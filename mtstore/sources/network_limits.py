@@ -16,6 +16,26 @@ POLL_SECONDS = 0.1
 """How often a waiting thread looks whether it has been cancelled."""
 
 
+class StopSignal(threading.Event):
+    """An event that is set when it is set itself, or when the caller's `outer` event is; setting it leaves that alone."""
+
+    def __init__(self, outer: threading.Event | None = None) -> None:
+        super().__init__()
+        self._outer = outer
+
+    def is_set(self) -> bool:
+        return super().is_set() or (self._outer is not None and self._outer.is_set())
+
+    def wait(self, timeout: float | None = None) -> bool:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self.is_set():
+            left = POLL_SECONDS if deadline is None else min(POLL_SECONDS, deadline - time.monotonic())
+            if left <= 0:
+                break
+            super().wait(left)
+        return self.is_set()
+
+
 def check(cancel: threading.Event | None) -> None:
     """Raise `concurrent.futures.CancelledError` if `cancel` is set."""
     if cancel is not None and cancel.is_set():

@@ -152,3 +152,16 @@ def test_budget_too_small_for_a_second_try_is_an_error_in_the_report(load, marke
     assert {type(outcome.exception) for outcome in report.failed} == {CostLimitError}
     assert methods(market).count("get_range") == 1
     assert store.sql("SELECT count(*) FROM bars").fetchall() == [(0,)]
+
+
+def test_forced_refresh_buys_what_did_not_change(load, market):
+    load(tickers=["AAPL"])
+    assert load(tickers=["AAPL"], options={"refresh_all": True}).cost_usd == pytest.approx(0.6)
+
+
+def test_source_whose_costs_cannot_be_learned_fails_alone_and_fetches_nothing(load, market):
+    market.plan(faults.status(500), times=99, when=lambda request: request.path.endswith("get_cost"))
+    report = load()
+    assert [outcome.ticker for outcome in report.failed] == ["AAPL", "MSFT"]
+    assert "cost of AAPL" in report.tickers["AAPL"].error
+    assert "get_range" not in methods(market)

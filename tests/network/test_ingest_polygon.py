@@ -232,8 +232,13 @@ def test_one_bad_ticker_of_three_leaves_the_others_complete(load, market, store)
 
 def test_error_is_raised_when_asked_for(load, market, store):
     market.plan(faults.polygon_error(500, "broken"), times=100, when=lambda request: "/MSFT/" in request.path)
+    mine = threading.Event()
     with pytest.raises(SourceUnavailableError, match="broken"):
-        load(options={"on_error": "raise"})
+        load(options={"on_error": "raise", "cancel": mine}, sources={"polygon": {"max_concurrency": 1}})
+    assert not mine.is_set()
+    # What came before the error stays.
+    assert len(bars(store, "AAPL")) == 150
+    assert store.sql("SELECT status, error LIKE '%broken%' FROM ingest_runs").fetchall() == [("failed", True)]
     market._planned.clear()
     assert load().is_complete
 

@@ -21,7 +21,7 @@ from mtstore.sources.answer_checks import check_rows
 from mtstore.sources.databento_metadata import DayCondition, changed_since, read_instant_us
 from mtstore.sources.databento_session import classify
 from mtstore.sources.network import Failure, kind_of_status, parse_retry_after
-from mtstore.sources.network_limits import Limiter
+from mtstore.sources.network_limits import Limiter, StopSignal
 from mtstore.sources.network_settings import NetworkSettings, Secret
 from mtstore.sources.vendor import CostBudget
 
@@ -156,6 +156,20 @@ def test_limiter_that_is_paused_lets_nobody_in_and_can_be_cancelled():
     threading.Timer(0.1, cancel.set).start()
     with pytest.raises(CancelledError), limiter.slot(cancel):
         pass
+
+
+def test_stop_signal_follows_the_callers_event_and_leaves_it_alone():
+    outer = threading.Event()
+    signal = StopSignal(outer)
+    assert not signal.wait(0.05)
+    threading.Timer(0.1, outer.set).start()
+    began = time.monotonic()
+    assert signal.wait(10)
+    assert time.monotonic() - began < 1
+    other = StopSignal(threading.Event())
+    other.set()
+    assert other.wait(0)
+    assert not other._outer.is_set()
 
 
 def test_budget_is_shared_and_never_overdrawn():
