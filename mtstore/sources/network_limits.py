@@ -17,7 +17,7 @@ POLL_SECONDS = 0.1
 
 
 class StopSignal(threading.Event):
-    """An event that is set when it is set itself, or when the caller's `outer` event is; setting it leaves that alone."""
+    """An event that is set when it is itself, or when the caller's `outer` event is; setting it leaves that alone."""
 
     def __init__(self, outer: threading.Event | None = None) -> None:
         super().__init__()
