@@ -7,13 +7,14 @@ nanoseconds since the epoch, UTC. Nothing is sniffed: tickers such as NA, NAN, T
 from __future__ import annotations
 
 import gzip
-import io
 import re
+import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 from zoneinfo import ZoneInfo
 
 from mtstore import sqlfiles
@@ -90,17 +91,23 @@ def open_flat_file(path: Path, schema: str | None = None) -> FlatFile:
 
 
 def _peek(path: Path) -> tuple[tuple[str, ...], list[list[str]]]:
-    with path.open("rb") as raw:
-        is_gzip = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        stream = gzip.GzipFile(fileobj=raw) if is_gzip else raw
+    with _open_text(path) as stream:
         try:
-            lines = [line for line, _ in zip(io.TextIOWrapper(stream, "utf-8"), range(_PEEK_ROWS), strict=False)]
-        except (EOFError, OSError, ValueError) as error:
+            lines = list(islice(stream, _PEEK_ROWS))
+        except (EOFError, OSError, ValueError, zlib.error) as error:
             raise BrokenFileError(f"{path}: cannot be decompressed and read as text: {error}") from error
     if not lines:
         raise BrokenFileError(f"{path}: empty; a flat file begins with the line {','.join(COLUMNS)}")
     return tuple(lines[0].strip().split(",")), [line.rstrip("\r\n").split(",") for line in lines[1:]]
+
+
+def _open_text(path: Path) -> TextIO:
+    """A file's text, gzipped or not; what is no UTF-8 stays as it is."""
+    with path.open("rb") as raw:
+        is_gzip = raw.read(2) == b"\x1f\x8b"
+    if is_gzip:
+        return gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape")
+    return path.open(encoding="utf-8", errors="surrogateescape")
 
 
 def _stamps(path: Path, header: Sequence[str], rows: list[list[str]]) -> list[datetime]:
@@ -209,10 +216,7 @@ def _incomplete_lines(path: Path, tickers: Collection[str] | None) -> Iterator[R
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """The lines of a file that have as many fields as its header, with their numbers."""
-    with path.open("rb") as raw:
-        is_gzip = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        stream = io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if is_gzip else raw, "utf-8")
+    with _open_text(path) as stream:
         header = stream.readline().strip().split(",")
         for number, line in enumerate(stream, start=2):
             fields = line.rstrip("\r\n").split(",")
