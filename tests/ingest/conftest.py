@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from storeplace import empty_store, store
 
-import pytest
-
-import mtstore
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[mtstore.Store]:
-    with mtstore.open(tmp_path / "store", create=True) as made:
-        yield made
+__all__ = ["empty_store", "store"]

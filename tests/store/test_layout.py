@@ -98,7 +98,7 @@ def test_ids_are_never_the_same_and_later_ones_sort_later() -> None:
     assert [one[:14] for one in ids] == sorted(one[:14] for one in ids)
 
 
-def test_odd_tickers_are_stored_under_the_store_and_read_back_as_they_were(store: Store, tmp_path: Path) -> None:
+def test_odd_tickers_are_stored_under_the_store_and_read_back_as_they_were(store: Store) -> None:
     write(store, *(answer(ticker, {0: float(number + 1)}, minutes(0, 5)) for number, ticker in enumerate(ODD_TICKERS)))
     rows = store.sql("SELECT ticker, close FROM bars ORDER BY close").fetchall()
     assert rows == [(ticker, float(number + 1)) for number, ticker in enumerate(ODD_TICKERS)]
@@ -106,7 +106,7 @@ def test_odd_tickers_are_stored_under_the_store_and_read_back_as_they_were(store
     for ticker in ODD_TICKERS:
         found = store.sql("SELECT count(*) FROM bars WHERE ticker = ?", [ticker]).fetchall()
         assert found == [(1,)], ticker
-    assert {entry.name for entry in tmp_path.iterdir()} == {"store"}
+    assert {entry.name for entry in store.path.parent.iterdir()} == {"store", "template"}
     assert sorted(store.tickers()) == sorted(ODD_TICKERS)
 
 
