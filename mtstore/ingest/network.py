@@ -94,7 +94,7 @@ def ingest_network(
         'skip': a ticker that cannot be fetched leaves the others' result complete, and is in the report; 'raise': the
         first error ends the run. By default the configuration's.
     with_references
-        Whether splits and dividends are fetched, too, where they are unknown or older than the cache allows.
+        Whether splits, dividends and details are fetched, too, where they are unknown or older than the cache allows.
     cancel
         Setting it ends the run within two seconds; what was committed stays.
 

@@ -23,6 +23,7 @@ from mtstore.ingest.spending import Confirm, Spending, allow
 from mtstore.rangesets import intersect, subtract, union
 from mtstore.sources.vendor import Tally
 from mtstore.store.ledger import Freshness
+from mtstore.store.ticker_metadata import merge_metadata
 
 if TYPE_CHECKING:
     from mtstore.ingest.wanted import Wanted
@@ -56,6 +57,7 @@ class NetworkRun:
         self._report = NetworkReport()
         self._stale: dict[str, Wanted] = {}
         self._tails: list[Answer] = []
+        self._details: dict[str, dict[str, Any]] = {}
 
     def run(
         self,
@@ -93,6 +95,8 @@ class NetworkRun:
                     self._finish(run, writer, error)
                     raise
                 self._finish(run, writer, None)
+            if self._details:
+                merge_metadata(self._store, self._details)
             report.cost_usd = spending.spent_usd
         report.generation = self._store.generation()
         report.seconds = time.monotonic() - began
@@ -195,8 +199,11 @@ class NetworkRun:
         outcome.retries += found.tally.retries
         if found.error is None:
             found.store(writer, datetime.now(UTC))
+            if found.details:
+                # Under the source's name, so that they never stand in for what people say themselves.
+                self._details[found.ticker] = {found.source: found.details}
         else:
-            outcome.notes.append(f"splits and dividends did not come: {found.error}")
+            outcome.notes.append(f"splits, dividends and details did not come: {found.error}")
 
     def _note(self, answer: Answer) -> None:
         outcome = self._report.tickers[answer.ticker]

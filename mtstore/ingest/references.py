@@ -1,4 +1,4 @@
-"""Splits and dividends: fetched with the bars of their tickers, and again when they are older than the cache allows."""
+"""Splits, dividends and details: fetched with the bars of their tickers, and again when the cache calls them old."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ logger = logging.getLogger("mtstore.ingest")
 
 @dataclass(slots=True)
 class References:
-    """One ticker's splits and dividends, or why they did not come."""
+    """One ticker's splits, dividends and details, or why they did not come."""
 
     ticker: str
     source: str
     splits: list[dict[str, Any]] = field(default_factory=list)
     dividends: list[dict[str, Any]] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
     error: SourceError | None = None
     tally: Tally = field(default_factory=Tally)
 
     def store(self, writer: Writer, at: datetime) -> None:
-        """Put them into their tables, and remember that they were asked for."""
+        """Put splits and dividends into their tables, and remember that they were asked for."""
         for table, rows in (("splits", self.splits), ("dividends", self.dividends)):
             for row in rows:
                 writer.note(table, {**row, "seen_at": at})
@@ -49,7 +50,7 @@ class References:
             {
                 "input_key": reference_key(self.source, self.ticker),
                 "sha256": hashlib.sha256(content).hexdigest(),
-                "name": f"splits and dividends of {self.ticker}",
+                "name": f"splits, dividends and details of {self.ticker}",
                 "byte_size": len(content),
                 "source": self.source,
                 "schema": "reference",
@@ -60,12 +61,12 @@ class References:
 
 
 def reference_key(source: str, ticker: str) -> str:
-    """The key under which the store remembers that a ticker's splits and dividends were fetched."""
+    """The key under which the store remembers that a ticker's references were fetched."""
     return request_key({"reference": ticker, "source": source})
 
 
 def due(store: Repository, wanted: Sequence[Wanted], *, ttl_days: float | None) -> list[Wanted]:
-    """The tickers whose splits and dividends are unknown, or older than `ttl_days` (None: known is enough)."""
+    """The tickers whose references are unknown, or older than `ttl_days` (None: known is enough)."""
     from mtstore.sources.polygon import PolygonSource
 
     by_source: dict[str, list[Wanted]] = defaultdict(list)
@@ -86,7 +87,7 @@ def due(store: Repository, wanted: Sequence[Wanted], *, ttl_days: float | None) 
 
 
 def fetch(wanted: Sequence[Wanted], cancel: threading.Event) -> Iterator[References]:
-    """The splits and dividends of each ticker, side by side, in the given order."""
+    """The references of each ticker, side by side, in the given order."""
     if not wanted:
         return
     workers = max(one.source.settings.max_concurrency for one in wanted)
@@ -106,6 +107,8 @@ def _fetch_one(one: Wanted, cancel: threading.Event) -> References:
     try:
         found.splits = source.splits(one.ticker, cancel=cancel, tally=found.tally)
         found.dividends = source.dividends(one.ticker, cancel=cancel, tally=found.tally)
+        details = source.details(one.ticker, cancel=cancel, tally=found.tally) or {}
+        found.details = {name: value for name, value in details.items() if isinstance(value, str | int | float)}
     except SourceError as error:
         found.error = error
         logger.warning("%s", error, extra={"ticker": one.ticker, "source": found.source})

@@ -16,6 +16,7 @@ from servers.words import us
 
 from mtstore.errors import ConfigError, SourceAuthError, SourceUnavailableError
 from mtstore.ingest.network import ingest_network, ingest_network_async, plan_network, update_network
+from mtstore.store.ticker_metadata import read_metadata
 
 TICKERS = ("AAPL", "MSFT", "GOOG")
 
@@ -381,15 +382,16 @@ def test_progress_tells_every_chunk(load, market):
     assert seen[-1].rows == 450
 
 
-def test_splits_and_dividends_come_with_the_first_load_and_again_when_they_are_old(load, market, store):
+def test_splits_dividends_and_details_come_with_the_first_load_and_again_when_they_are_old(load, market, store):
     company = market.companies["AAPL"]
+    company.details = {"name": "Apple Inc.", "list_date": "1980-12-12", "address": {"city": "Cupertino"}}
     company.splits = [{"ticker": "AAPL", "execution_date": "2020-08-31", "split_from": 1, "split_to": 4}]
     company.dividends = [
         {"ticker": "AAPL", "ex_dividend_date": "2024-02-09", "cash_amount": 0.24, "dividend_type": "CD"}
     ]
     both = {"with_references": True}
     report = load(tickers=["AAPL"], options=both)
-    assert report.tickers["AAPL"].requests == 3
+    assert report.tickers["AAPL"].requests == 4
     found = store.sql("SELECT ticker, execution_date, split_from, split_to, source FROM splits").fetchall()
     assert found == [("AAPL", date(2020, 8, 31), 1.0, 4.0, "polygon")]
     assert store.sql("SELECT ex_dividend_date, cash_amount FROM dividends").fetchall() == [(date(2024, 2, 9), 0.24)]
@@ -398,7 +400,14 @@ def test_splits_and_dividends_come_with_the_first_load_and_again_when_they_are_o
     assert market.requests == []
     company.splits[0]["split_to"] = 5
     load(tickers=["AAPL"], options=both, cache={"ttl_days": 0})
-    assert sorted(request.path for request in market.requests) == ["/v3/reference/dividends", "/v3/reference/splits"]
+    assert sorted(request.path for request in market.requests) == [
+        "/v3/reference/dividends",
+        "/v3/reference/splits",
+        "/v3/reference/tickers/AAPL",
+    ]
+    known = read_metadata(store)["AAPL"]["polygon"]
+    assert (known["name"], known["list_date"], known["active"]) == ("Apple Inc.", "1980-12-12", True)
+    assert "address" not in known
     assert store.sql("SELECT split_to FROM splits").fetchall() == [(5.0,)]
 
 
