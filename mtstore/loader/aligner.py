@@ -12,12 +12,12 @@ from mtstore.config.vocabulary import LABELS
 from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import BarInterval, parse_interval
 from mtstore.loader.frame_bars import Rows, read_rows
-from mtstore.loader.frame_times import Width
 from mtstore.query.calls import AlignCall, check_word
 from mtstore.query.frame_scope import FrameBars, frame_scope
 from mtstore.query.frames import wide_frame
 from mtstore.query.result import mapped_errors
 from mtstore.query.wide import DEFAULT_FIELDS, Making, assemble
+from mtstore.sources.widths import Width
 from mtstore.timeranges import parse_zone
 
 if TYPE_CHECKING:

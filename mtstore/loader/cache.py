@@ -28,11 +28,11 @@ from mtstore.loader.cache_series import (
 )
 from mtstore.loader.cached import Sessions, fresh_ranges, ledger_segments, stale_rows
 from mtstore.loader.frame_bars import read_rows
-from mtstore.loader.frame_times import Width
 from mtstore.query.frames import long_frame
 from mtstore.query.result import mapped_errors
 from mtstore.rangesets import subtract
 from mtstore.sources.bar_grid import last_closed_us
+from mtstore.sources.widths import Width
 from mtstore.sqlfiles import identifier
 from mtstore.store.ledger import Freshness
 from mtstore.store.objects import view_name

@@ -8,9 +8,9 @@ from mtstore.bars import VALUE_COLUMNS, Answer, SourceBinding, TimeRange, is_dai
 from mtstore.errors import InputError
 from mtstore.ingest.clean import clean
 from mtstore.loader.frame_bars import Rows
-from mtstore.loader.frame_times import Width
 from mtstore.rangesets import intersect, subtract
 from mtstore.sources.databento_answers import may_be_negative
+from mtstore.sources.widths import Width
 
 if TYPE_CHECKING:
     import pyarrow as pa

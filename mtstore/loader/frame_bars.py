@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from mtstore.bars import VALUE_COLUMNS, arrow_schema
 from mtstore.errors import InputError
 from mtstore.intervals import BarInterval
-from mtstore.loader.frame_times import TIME_COLUMNS, Width, check_width, infer_width, read_times
+from mtstore.loader.frame_times import TIME_COLUMNS, read_times
+from mtstore.sources.widths import Width, check_width, infer_width
 
 if TYPE_CHECKING:
     import numpy as np
