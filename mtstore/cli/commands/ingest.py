@@ -1,7 +1,8 @@
-"""`mtstore ingest`: vendor files into a store."""
+"""`mtstore ingest`: vendor files, or what vendors have over the network, into a store."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 _FORMATS = ("polygon-flatfile", "dbn", "parquet", "csv")
 
 
-@click.command(short_help="Put vendor files into a store.")
+@click.command(short_help="Put vendor files, or vendors' answers, into a store.")
 @store_argument
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH…")
 @click.option("--format", "format_", type=click.Choice(_FORMATS), help="Default: recognised by content.")
 @click.option("--source", metavar="NAME", help="Default: polygon, or databento- and the dataset.")
 @click.option("--schema", metavar="SCHEMA", help="ohlcv-1m, ohlcv-1d, …; where the format does not say.")
@@ -30,11 +31,28 @@ _FORMATS = ("polygon-flatfile", "dbn", "parquet", "csv")
               help="How to read the columns of parquet or CSV files of your own (YAML).")  # fmt: skip
 @click.option("--covers", metavar="START/END", help="The range that files of your own speak for (UTC).")
 @click.option("--create", is_flag=True, help="Make the store if there is none.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Fetch over the network: names the sources, and for each ticker which of them.")  # fmt: skip
+@click.option("--start", metavar="WHEN", help="With --config: a date (whole sessions), a wall time, or an instant.")
+@click.option("--end", metavar="WHEN", help="With --config: a date is included; by default now.")
+@click.option("--plan", is_flag=True, help="With --config: say what would be fetched and what it costs, fetch nothing.")
+@click.option("--yes", is_flag=True, help="With --config: fetch even if it costs more than max_cost_usd.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(
-    store: Path, paths: tuple[Path, ...], *, create: bool, quiet: bool, covers: str | None, **options: Any
+    store: Path,
+    paths: tuple[Path, ...],
+    *,
+    create: bool,
+    quiet: bool,
+    config_file: Path | None,
+    start: str | None,
+    end: str | None,
+    plan: bool,
+    yes: bool,
+    covers: str | None,
+    **options: Any,
 ) -> int:
-    """Put the files, folders and globs PATH… into STORE.
+    """Put the files, folders and globs PATH… into STORE; or, with --config and --start, what the vendors have.
 
     \b
     What is taken:
@@ -52,13 +70,77 @@ def command(
       mtstore ingest ./market '2023-01-*.csv.gz' --tickers AAPL,MSFT
       mtstore ingest ./market xnas-itch-2023.ohlcv-1m.dbn.zst
       mtstore ingest ./market mine.csv --map mine.yaml --schema ohlcv-1m --source mine
+      mtstore ingest ./market --config configs/polygon.yaml --start 2023-01-01 --end 2023-12-31 --plan
     """
     from mtstore.cli.progress import show_progress
 
+    if config_file is not None:
+        _refuse_both(paths, covers, options)
+        fetch = _Fetch(config_file, start, end, options["tickers"], options["schema"])
+        with mtstore.open(store, create=create) as found:
+            return fetch.plan(found) if plan else fetch.run(found, may_cost=yes, is_quiet=quiet)
+    if not paths:
+        raise click.UsageError("name files to ingest, or fetch with --config FILE --start WHEN")
+    if start or end or plan or yes:
+        raise click.UsageError("--start, --end, --plan and --yes go with --config")
     given = _ingest_options(covers, **options)
     with mtstore.open(store, create=create) as found, show_progress(is_quiet=quiet) as progress:
         report = found.ingest(list(paths), progress=progress, **given)
     return _tell(report)
+
+
+@dataclass(frozen=True)
+class _Fetch:
+    """A range to fetch from vendors."""
+
+    config_file: Path
+    start: str | None
+    end: str | None
+    tickers: list[str] | None
+    schema: str | None
+
+    def plan(self, store: mtstore.Store) -> int:
+        from mtstore.cli.network import tell_plan
+        from mtstore.config import load_config
+        from mtstore.ingest.network import plan_network
+
+        config = load_config(self.config_file)
+        return tell_plan(plan_network(store, config, self._start(), self.end, tickers=self.tickers, schema=self.schema))
+
+    def run(self, store: mtstore.Store, *, may_cost: bool, is_quiet: bool) -> int:
+        from mtstore.cli.network import may_spend, show_fetching, tell_report
+        from mtstore.config import load_config
+        from mtstore.ingest.network import ingest_network
+
+        config = load_config(self.config_file)
+        with show_fetching(is_quiet=is_quiet) as progress:
+            report = ingest_network(
+                store,
+                config,
+                self._start(),
+                self.end,
+                tickers=self.tickers,
+                schema=self.schema,
+                confirm_cost=may_spend(is_allowed=may_cost),
+                progress=progress,
+            )
+        return tell_report(report)
+
+    def _start(self) -> str:
+        if self.start is None:
+            raise click.UsageError("--config needs --start: where the bars should begin")
+        return self.start
+
+
+def _refuse_both(paths: tuple[Path, ...], covers: str | None, options: dict[str, Any]) -> None:
+    """Options of files have no meaning for a fetch."""
+    names = {"format_": "--format", "source": "--source", "mapping": "--map"}
+    given = [word for name, word in names.items() if options[name] is not None]
+    given += ["PATH"] * bool(paths) + ["--covers"] * (covers is not None)
+    if given:
+        raise click.UsageError(
+            f"{', '.join(given)} is for files, and --config fetches from vendors: use one or the other"
+        )
 
 
 def _ingest_options(

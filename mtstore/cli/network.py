@@ -1,0 +1,98 @@
+"""What `ingest --config` and `update` share: a run over the network, shown while it goes and told when it ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from mtstore.cli.console import count, is_terminal, put, say, say_error
+from mtstore.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from mtstore.ingest.network_report import FetchProgress, NetworkPlan, NetworkReport
+
+
+def may_spend(*, is_allowed: bool) -> Callable[[float], bool] | bool:
+    """Whether a run may cost money: `--yes` says so; else a terminal is asked, and nobody else."""
+    if is_allowed or not is_terminal(sys.stdin):
+        return is_allowed
+    return lambda cost_usd: click.confirm(f"This will cost about {cost_usd:.2f} USD. Go on?", err=True)
+
+
+@contextmanager
+def show_fetching(*, is_quiet: bool) -> Iterator[Callable[[FetchProgress], None]]:
+    """A callback that shows how far a run is: a bar on a terminal, a line per chunk elsewhere."""
+    if is_quiet:
+        yield lambda _: None
+    elif not is_terminal(sys.stderr):
+        yield _say_line
+    else:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("fetching"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("chunks, {task.fields[rows]:,} bars, {task.fields[requests]:,} requests"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as shown:
+            task = shown.add_task("fetching", total=None, rows=0, requests=0)
+
+            def update(progress: FetchProgress) -> None:
+                shown.update(
+                    task,
+                    completed=progress.done,
+                    total=progress.total,
+                    rows=progress.rows,
+                    requests=progress.requests,
+                )
+
+            yield update
+
+
+def _say_line(progress: FetchProgress) -> None:
+    who = ", ".join(progress.tickers[:5]) + (" …" if len(progress.tickers) > 5 else "")
+    say(f"fetched {progress.done:,} of {count(progress.total, 'chunk')} ({who}), {count(progress.rows, 'bar')} so far")
+
+
+def tell_plan(plan: NetworkPlan) -> int:
+    """What would be fetched, on stdout, one request or run of pages a line; the sum on stderr."""
+    from mtstore.cli.ranges import spell_range
+
+    for fetch in plan.fetches:
+        size = "" if fetch.bytes is None else f"  {fetch.bytes:,} bytes"
+        cost = "" if fetch.cost_usd is None else f"  {fetch.cost_usd:.4f} USD"
+        tickers = ",".join(fetch.tickers)
+        put(f"{fetch.source}  {fetch.schema}  {spell_range(fetch.range)}  {tickers}  {fetch.requests}{size}{cost}\n")
+    for ticker, error in plan.errors.items():
+        say_error(f"{ticker}: {error}")
+    say(
+        f"{count(plan.requests, 'request')} at most, {plan.bytes:,} bytes, {plan.cost_usd:.2f} USD; "
+        f"{count(len(plan.cached), 'ticker')} covered already"
+    )
+    return Exit.INCOMPLETE if plan.errors else Exit.OK
+
+
+def tell_report(report: NetworkReport) -> int:
+    """How a run ended, ticker by ticker where something was amiss; gives the exit code."""
+    for outcome in report.tickers.values():
+        for note in outcome.notes:
+            say(f"{outcome.ticker}: {note}")
+        if not outcome.is_complete:
+            served = "; what is stored is older than the cache allows" if outcome.stale else ""
+            say_error(f"{outcome.ticker}: not fetched: {outcome.error}{served}")
+    whole = len(report.tickers) - len(report.failed)
+    say(
+        f"{whole:,} of {count(len(report.tickers), 'ticker')} complete: {count(report.rows, 'bar')} in "
+        f"{count(report.requests, 'request')} ({report.retries:,} repeated), {report.cost_usd:.2f} USD, "
+        f"{report.seconds:.1f} s"
+    )
+    if report.is_complete:
+        return Exit.OK
+    return Exit.INCOMPLETE if whole else Exit.SOURCE
