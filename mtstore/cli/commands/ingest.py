@@ -22,7 +22,7 @@ _FORMATS = ("polygon-flatfile", "dbn", "parquet", "csv")
 
 @click.command(short_help="Put vendor files, or vendors' answers, into a store.")
 @store_argument
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH…")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH…]")
 @click.option("--format", "format_", type=click.Choice(_FORMATS), help="Default: recognised by content.")
 @click.option("--source", metavar="NAME", help="Default: polygon, or databento- and the dataset.")
 @click.option("--schema", metavar="SCHEMA", help="ohlcv-1m, ohlcv-1d, …; where the format does not say.")
