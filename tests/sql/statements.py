@@ -121,7 +121,7 @@ QUERIES = [
     "FROM aligned_grid(['AAA', 'BBB'], '15min', fill := 'forward')",
     "FROM aligned_grid(['AAA', 'ESM3'], '1h', start_ts := DATE '2023-06-01', end_ts := DATE '2023-06-02')",
     "FROM gaps(['AAA', 'BBB'], 1)",
-    "FROM gaps(NULL, NULL, start_ts := DATE '2023-06-01', from_source := 'polygon', bar_interval := '1h')",
+    "FROM gaps(['AAA', 'BBB'], NULL, start_ts := DATE '2023-06-01', bar_interval := '15min')",
     "FROM outliers(['AAA', 'BBB'], 2)",
     "FROM outliers(['AAA', 'BBB'], 2, trailing_bars := 30)",
     "FROM outliers(['AAA', 'BBB'], 3, method := 'robust')",

@@ -1,0 +1,106 @@
+"""What a call costs follows from its range and tickers: other files stay closed, whichever tickers are asked for."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from sql.statements import walk
+
+TICKERS = [f"T{number:03d}" for number in range(80)]
+YEARS = (2021, 2022, 2023)
+
+CASES = [
+    ("FROM resampled(['T003', 'T061'], '5min', {})", 2),
+    ("FROM aligned_outer(['T003', 'T061'], '5min', {})", 2),
+    ("FROM aligned_ffill(['T003', 'T061'], '1d', {})", 2),
+    ("FROM aligned_inner(['T003', 'T061'], '5min', {})", 2),
+    ("FROM returns(['T003', 'T061'], '5min', {})", 2),
+    ("FROM outliers(['T003', 'T061'], 3, {})", 2),
+    ("FROM gaps(['T003', 'T061'], 5, {})", 2),
+    (f"FROM resampled({TICKERS[10:70]}, '5min', {{}})", 60),
+    (f"FROM aligned_outer({TICKERS[10:70]}, '5min', {{}})", 60),
+]
+MIDDLE = "start_ts := DATE '2022-03-01', end_ts := DATE '2022-10-31'"
+
+
+@pytest.fixture(scope="module")
+def database(new_market: Callable[[], Any]) -> Path:
+    market = new_market()
+    for seed, ticker in enumerate(TICKERS):
+        for year in YEARS:
+            market.add_bars(ticker, walk(f"{year}-06-01T13:30", 60, seed=seed))
+    path: Path = market.publish()
+    return path
+
+
+@pytest.fixture(scope="module")
+def connection(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{database}' AS market (READ_ONLY); USE market")
+        yield connection
+
+
+@pytest.mark.parametrize(("statement", "files"), CASES)
+def test_only_the_files_of_the_tickers_and_the_year_are_opened(
+    connection: duckdb.DuckDBPyConnection, statement: str, files: int
+) -> None:
+    plan = connection.execute(f"EXPLAIN ANALYZE {statement.format(MIDDLE)}").fetchall()[0][1]
+    scans = [int(count) for count in re.findall(r"Total Files Read: (\d+)", plan)]
+    assert scans
+    # Macros that need the bars twice open the same files twice, never others.
+    assert {count for count in scans if count} == {files}
+
+
+@pytest.mark.slow
+def test_an_old_client_opens_no_other_files_either(
+    database: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """1.1 does not count the files of a scan, so the others are taken away."""
+    folder = tmp_path_factory.mktemp("duckdb-1.1.3")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
+    subprocess.run([*command, "duckdb==1.1.3"], check=True)
+    runner = Path(__file__).with_name("run_statements.py")
+    statements = [statement.format(MIDDLE) for statement, _ in CASES]
+    hidden = [
+        path
+        for path in database.parent.glob("data/*/*/*/*/*.parquet")
+        if "year=2022" not in str(path) or not 10 <= int(str(path).split("ticker=T")[1][:3]) < 70
+    ]
+    wanted = {"T003", "T061"}
+    for path in hidden:
+        if not (any(f"ticker={name}" in str(path) for name in wanted) and "year=2022" in str(path)):
+            path.rename(path.with_suffix(".hidden"))
+    try:
+        done = subprocess.run(
+            [sys.executable, str(runner), str(folder), str(database), "UTC", "2"],
+            input=json.dumps(statements),
+            text=True,
+            capture_output=True,
+            check=True,
+        )
+    finally:
+        for path in database.parent.glob("data/*/*/*/*/*.hidden"):
+            path.rename(path.with_suffix(".parquet"))
+    assert [answer.get("error") for answer in json.loads(done.stdout)["answers"]] == [None] * len(statements)
+
+
+def test_a_call_takes_about_as_long_whichever_tickers_it_asks_for(connection: duckdb.DuckDBPyConnection) -> None:
+    choices = [TICKERS[:10], TICKERS[-10:], TICKERS[::8]]
+    for name in ("resampled", "aligned_outer", "aligned_inner", "aligned_ffill", "aligned_grid"):
+        seconds = []
+        for tickers in choices:
+            statement = f"FROM {name}({tickers}, '5min', start_ts := DATE '2022-06-01', end_ts := DATE '2022-06-30')"
+            connection.execute(statement).fetchall()
+            start = time.process_time()
+            connection.execute(statement).fetchall()
+            seconds.append(time.process_time() - start)
+        assert max(seconds) < 4 * min(seconds) + 0.2, (name, seconds)
