@@ -64,8 +64,9 @@ def clean(
     import numpy as np
     import pyarrow as pa
 
+    repeated = 0
     if "publisher_id" in rows.column_names:
-        rows = _aggregate_publishers(rows)
+        rows, repeated = _aggregate_publishers(rows)
     stamps = rows["ts_us"].to_numpy()
     if len(stamps) > 1 and not bool(np.all(stamps[1:] > stamps[:-1])):
         rows = rows.take(pa.array(np.argsort(stamps, kind="stable")))
@@ -83,7 +84,7 @@ def clean(
     return Cleaned(
         bars=_as_bars(rows.filter(pa.array(good)) if not good.all() else rows),
         bad=_as_bad(rows.filter(pa.array(bad)), reasons[bad]),
-        collapsed=int(collapsed.sum()),
+        collapsed=int(collapsed.sum()) + repeated,
     )
 
 
@@ -172,18 +173,24 @@ def _as_bad(rows: pa.Table, reasons: np.ndarray) -> pa.Table:
     )
 
 
-def _aggregate_publishers(rows: pa.Table) -> pa.Table:
-    """One bar per instant from one bar per publisher: open and close of the highest-volume one, max, min, sum."""
+def _aggregate_publishers(rows: pa.Table) -> tuple[pa.Table, int]:
+    """One bar per instant from one bar per publisher: open and close of the highest-volume one, max, min, sum.
+
+    Also gives how many records were mere repetitions: counted twice, they would double the volume.
+    """
     import numpy as np
     import pyarrow as pa
 
     stamps = rows["ts_us"].to_numpy()
     publishers = rows["publisher_id"].to_numpy()
     if len(np.unique(publishers)) < 2:
-        return rows.drop_columns(["publisher_id"])
+        return rows.drop_columns(["publisher_id"]), 0
     volume = np.nan_to_num(_floats(rows, "volume"))
     order = np.lexsort((publishers, -volume, stamps))
     rows, stamps = rows.take(pa.array(order)), stamps[order]
+    is_repeated = _repeats_the_row_before(rows)
+    if is_repeated.any():
+        rows, stamps = rows.filter(pa.array(~is_repeated)), stamps[~is_repeated]
     starts = np.flatnonzero(np.r_[True, stamps[1:] != stamps[:-1]])
     leaders = rows.take(pa.array(starts))
     highs = np.fmax.reduceat(_floats(rows, "high"), starts)
@@ -192,4 +199,14 @@ def _aggregate_publishers(rows: pa.Table) -> pa.Table:
     for name, values in (("high", highs), ("low", lows), ("volume", volumes)):
         place = leaders.column_names.index(name)
         leaders = leaders.set_column(place, name, pa.array(values, from_pandas=True))
-    return leaders.drop_columns(["publisher_id"])
+    return leaders.drop_columns(["publisher_id"]), int(is_repeated.sum())
+
+
+def _repeats_the_row_before(rows: pa.Table) -> np.ndarray:
+    import numpy as np
+
+    same = np.ones(max(rows.num_rows - 1, 0), dtype=bool)
+    for name in ("ts_us", "publisher_id", "volume", *PRICE_COLUMNS):
+        values = rows[name].combine_chunks().to_numpy(zero_copy_only=False)
+        same &= (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
+    return np.r_[False, same]
