@@ -1,0 +1,22 @@
+"""Options of the whole suite, and an environment without settings or keys of the person who runs it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+_PRIVATE = ("MTSTORE_", "POLYGON_", "MASSIVE_", "DATABENTO_")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=200, help="how many random kills the slow soak test does")
+    parser.addoption("--seconds", type=float, default=20.0, help="how long the slow test of concurrent load lasts")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting and no key leaks into a test."""
+    for name in os.environ:
+        if name.startswith(_PRIVATE):
+            monkeypatch.delenv(name)
