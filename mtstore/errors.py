@@ -25,6 +25,7 @@
     │   ├── SourceAnswerError      an answer that is cut, undecodable or contradicts itself
     │   └── CostLimitError         the fetch would cost more than was allowed
     ├── MissingDataError           a range was asked for that the store does not cover
+    ├── DataQualityError           a load has gaps or outliers, and its configuration says raise
     ├── MemoryLimitError           the answer would not fit into the memory allowed
     └── QueryError                 a statement that DuckDB refused (its text is the message)
 
@@ -137,6 +138,10 @@ class CostLimitError(SourceError):
 
 class MissingDataError(MtstoreError):
     """A range was asked for that the store does not cover."""
+
+
+class DataQualityError(MtstoreError):
+    """A load has gaps or outliers beyond its limits, and `validation.on_failure` is `raise`."""
 
 
 class MemoryLimitError(MtstoreError):

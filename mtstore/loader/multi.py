@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 from mtstore import sqlfiles
 from mtstore.config import load_config
-from mtstore.errors import InputError, MissingDataError
 from mtstore.facade import Store
+from mtstore.loader.ask import align_call, ticker_call, wanted_tickers
+from mtstore.loader.chunks import Chunks
+from mtstore.loader.load import Load, missing_sentence, wanted_fields
+from mtstore.loader.managers import Managers
+from mtstore.loader.memory import duckdb_limit
+from mtstore.loader.quality import quality_frame
+from mtstore.loader.report import LoadReport
 from mtstore.loader.sight import sight
-from mtstore.query.calls import AlignCall, SeriesCall
-from mtstore.query.frames import long_frame, wide_frame
-from mtstore.query.missing import spell_missing, uncovered
+from mtstore.loader.validation import Validation, validate
+from mtstore.loader.warm import warm
+from mtstore.query import derived
+from mtstore.query.frames import long_frame
+from mtstore.query.missing import uncovered
+from mtstore.query.pieces import parse_chunk
 from mtstore.query.result import mapped_errors
-from mtstore.query.wide import DEFAULT_FIELDS, Making, Wide, assemble
-from mtstore.words import did_you_mean
+from mtstore.query.wide import DEFAULT_FIELDS, assemble
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
     from mtstore.config import Config, TickerSettings
+    from mtstore.query.calls import AlignCall
 
 
-class MultiTickerDataLoader:
+_DEFAULTS: Mapping[str, Any] = {"tickers": None, "fields": None, "columns": "flat", "dtype": "float64"}
+
+
+class MultiTickerDataLoader(Managers):
     """Loads the configured tickers as one aligned frame.
 
     Parameters
@@ -64,7 +77,10 @@ class MultiTickerDataLoader:
         }
         self.aligned_data: pd.DataFrame | None = None
         self._resources = ExitStack()
-        self._store = self._resources.enter_context(Store.open(self.config.store_path))
+        store = Store.open(self.config.store_path, memory_limit=duckdb_limit(self.config))
+        self._store = self._resources.enter_context(store)
+        self._last_load: Load | None = None
+        self._chunks: WeakSet[Chunks] = WeakSet()
         self._last_range: tuple[Any, Any] = (None, None)
 
     @property
@@ -77,16 +93,24 @@ class MultiTickerDataLoader:
         """The configured weights, of the tickers that have one."""
         return {name: entry.weight for name, entry in self.ticker_configs.items() if entry.weight is not None}
 
+    @property
+    def report(self) -> LoadReport | None:
+        """What the last load was like, ticker by ticker; None before the first."""
+        return None if self._last_load is None else self._last_load.report()
+
     def load_data(
         self,
         start: Any = None,
         end: Any = None,
         *,
         tickers: Iterable[str] | None = None,
-        fields: Sequence[str] | None = None,
+        fields: Sequence[str] | str | None = None,
         columns: str = "flat",
+        dtype: str = "float64",
     ) -> pd.DataFrame:
         """One aligned frame: one row per bucket, one column per ticker and field.
+
+        Where `multi_ticker.enabled` is false: the first ticker alone, as its `TickerDataLoader` gives it.
 
         Parameters
         ----------
@@ -99,34 +123,120 @@ class MultiTickerDataLoader:
             Of open, high, low, close, volume (the default), vwap, transactions, bar_count.
         columns
             `flat`: `AAPL_open` …; `multi`: a MultiIndex of ticker and field.
+        dtype
+            `float64`, or `float32` for half the memory.
 
         Returns
         -------
         pandas.DataFrame
-            float64, index `timestamp` (tz-aware, in `alignment.timezone`, labelled by `alignment.label`). The same
-            values as the macro `aligned_outer`, `aligned_inner` or `aligned_ffill` gives in SQL.
+            Index `timestamp` (tz-aware, in `alignment.timezone`, labelled by `alignment.label`). The same values as the
+            macro `aligned_outer`, `aligned_inner` or `aligned_ffill` gives in SQL. Where `validation.on_failure` is
+            `flag`, columns of booleans come after them: `AAPL_is_outlier` …
 
         Raises
         ------
         MissingDataError
             The store does not cover the range, and `on_missing` is `raise`; names tickers and ranges.
+        DataQualityError
+            Gaps or outliers beyond the limits, and `validation.on_failure` is `raise`.
+        MemoryLimitError
+            The frame would take more than `memory_limit`; says what takes less.
         InputError
             A ticker that is neither configured nor stored, a field that bars lack, bounds that cannot be read.
         """
-        alignment = self.config.multi_ticker.alignment
-        call = self._align_call(self._wanted(tickers), start, end)
-        chosen = tuple(fields or DEFAULT_FIELDS)
-        with sight(self._store, self.config) as connection, mapped_errors():
-            self._check_covered(connection, call)
-            wide = assemble(connection, call, chosen, Making(with_close=alignment.label == "right"))
-        self._replace_missing(wide)
-        frame = wide_frame(wide, alignment.timezone, label=alignment.label, columns=columns)
-        if self.config.multi_ticker.skip_columns == "drop":
-            skipped = [name for name, is_stored in zip(wide.tickers, wide.stored, strict=True) if not is_stored]
-            frame = _without_tickers(frame, skipped, columns)
-        self.aligned_data = frame
-        self._last_range = (start, end)
+        if not self.config.multi_ticker.enabled:
+            self.aligned_data, self._last_range = self._load_single(tickers, start, end, fields), (start, end)
+            return self.aligned_data
+        load = self._new_load(start, end, tickers=tickers, fields=fields, columns=columns, dtype=dtype)
+        frame = self._run(load, (start, end))
+        load.warn(stacklevel=2)
         return frame
+
+    async def load_data_async(self, start: Any = None, end: Any = None, **options: Any) -> pd.DataFrame:
+        """`load_data` in a thread of its own; parameters, result and errors are the same.
+
+        Within `store.snapshot()` it reads that snapshot.
+        """
+        import asyncio
+
+        load = self._new_load(start, end, **{**_DEFAULTS, **options})
+        with self._store.snapshot() as generation:
+            frame = await asyncio.to_thread(self._run, load, (start, end), generation)
+        load.warn(stacklevel=2)
+        return frame
+
+    def iter_data(
+        self,
+        start: Any = None,
+        end: Any = None,
+        chunk: str | timedelta = "30D",
+        *,
+        tickers: Iterable[str] | None = None,
+        fields: Sequence[str] | str | None = None,
+        columns: str = "flat",
+        dtype: str = "float64",
+    ) -> Chunks:
+        """The frame of `load_data` in pieces, one after the other, in bounded memory.
+
+        All chunks together equal `load_data`: what is filled forward goes from one into the next, and all are read from
+        one generation. The next chunk is made in the background; never more than two are in memory. The range is
+        checked at once; the iterator may be closed early (`with`, or `close()`).
+
+        Parameters
+        ----------
+        chunk
+            The length of a piece: `30D`, `12h` or a timedelta. Chunks without rows are left out.
+        start, end, tickers, fields, columns, dtype
+            As in `load_data`, and so are the errors.
+        """
+        load = self._new_load(start, end, tickers=tickers, fields=fields, columns=columns, dtype=dtype)
+        chunks = Chunks(self._store, load, parse_chunk(chunk))
+        self._chunks.add(chunks)
+        self._last_load = load
+        self._last_range = (start, end)
+        load.warn(stacklevel=2)
+        return chunks
+
+    def prefetch(self, start: Any = None, end: Any = None, *, tickers: Iterable[str] | None = None) -> int:
+        """Have the system read the range's files into its cache, without waiting; gives their size in bytes.
+
+        What is stored is warmed; nothing is asked of a vendor.
+        """
+        with self._sight(start, end, tickers) as (connection, call):
+            return warm(connection, self._store.path, call)
+
+    def validate(self, start: Any = None, end: Any = None, *, tickers: Iterable[str] | None = None) -> Validation:
+        """Gaps, outliers and splits of a range, or of the last loaded one, by each ticker's own limits.
+
+        Neither raises nor warns, whatever `validation` says.
+        """
+        with self._sight(start, end, tickers) as (connection, call):
+            return validate(connection, call, {name: self.config.ticker(name) for name in call.tickers or ()})
+
+    def quality(self, start: Any = None, end: Any = None, *, tickers: Iterable[str] | None = None) -> pd.DataFrame:
+        """How good a range is, or the last loaded one: one row per ticker, indexed by it.
+
+        Columns: calendar, expected_bars and present_bars of the regular sessions, completeness (their share),
+        gap_count, longest_gap_minutes, outlier_count, quarantined_rows, first_bar, last_bar, staleness (now minus the
+        ticker's last stored bar), peer_ratio (bars as a multiple of the median of the same calendar's tickers),
+        is_far_from_peers and peer_note (why). The figures are those of the macro `quality`.
+        """
+        with self._sight(start, end, tickers) as (connection, call):
+            return quality_frame(connection, call)
+
+    def clear_cache(self, *, tickers: Iterable[str] | None = None) -> int:
+        """Forget derived results (mapped tensors), all or those with any of `tickers`, and `aligned_data`.
+
+        Stored bars stay. Gives the bytes that were freed.
+        """
+        wanted = None if tickers is None else set(wanted_tickers(self.config, self._store, tickers))
+        freed = 0
+        for entry in derived.entries(self._store):
+            if wanted is None or wanted & set(entry.tickers):
+                derived.remove(entry)
+                freed += entry.byte_size
+        self.aligned_data = None
+        return freed
 
     def get_ticker_data(self, ticker: str, start: Any = None, end: Any = None) -> pd.DataFrame:
         """One ticker's bars at its own interval and session, not aligned with anybody.
@@ -145,26 +255,19 @@ class MultiTickerDataLoader:
         """
         if start is None and end is None:
             start, end = self._last_range
-        alignment = self.config.multi_ticker.alignment
-        settings = self.config.ticker(ticker)
-        call = SeriesCall.parse(
-            [ticker],
-            settings.bar_interval,
-            start,
-            end,
-            tz=alignment.timezone,
-            session=alignment.session,
-            anchor=alignment.anchor,
-            adjust=alignment.adjust,
-        )
-        self._wanted([ticker])
+        call = ticker_call(self.config, self._store, ticker, start, end)
         with sight(self._store, self.config) as connection, mapped_errors():
-            self._check_covered(connection, call)
+            missing = uncovered(connection, call, call.tickers or (), datetime.now(UTC))
+            text = missing_sentence(self.config, self._store.path, call, missing)
             rows = connection.sql(sqlfiles.load("queries/ticker_rows"), params=call.parameters()).to_arrow_table()
-        return long_frame(rows, alignment.timezone)
+        if text is not None:
+            warnings.warn(text, stacklevel=2)
+        return long_frame(rows, call.tz)
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of the store; iterators of chunks end."""
+        for chunks in list(self._chunks):
+            chunks.close()
         self._resources.close()
 
     def __enter__(self) -> Self:
@@ -176,60 +279,40 @@ class MultiTickerDataLoader:
     def __repr__(self) -> str:
         return f"MultiTickerDataLoader({len(self.ticker_configs)} tickers, store {str(self._store.path)!r})"
 
-    def _wanted(self, tickers: Iterable[str] | None) -> tuple[str, ...]:
-        """The tickers to load; those that nobody knows are refused with the nearest name."""
-        if tickers is None:
-            return tuple(self.ticker_configs) or tuple(self._store.tickers())
-        asked = (tickers,) if isinstance(tickers, str) else tuple(tickers)
-        known = {*(settings.ticker for settings in self.config.all_tickers()), *self._store.tickers()}
-        for name in asked:
-            if name not in known:
-                raise InputError(f"ticker {name!r} is neither configured nor stored{did_you_mean(name, known)}")
-        return asked
+    def _new_load(
+        self,
+        start: Any,
+        end: Any,
+        *,
+        tickers: Iterable[str] | None,
+        fields: Sequence[str] | str | None,
+        columns: str,
+        dtype: str,
+    ) -> Load:
+        call = align_call(self.config, self._store, tickers, start, end)
+        return Load(self.config, call, wanted_fields(fields, DEFAULT_FIELDS), columns, dtype)
 
-    def _align_call(self, tickers: tuple[str, ...], start: Any, end: Any) -> AlignCall:
-        alignment = self.config.multi_ticker.alignment
-        return AlignCall.parse(
-            tickers,
-            alignment.resampling,
-            start,
-            end,
-            tz=alignment.timezone,
-            session=alignment.session,
-            anchor=alignment.anchor,
-            adjust=alignment.adjust,
-            method=alignment.method,
-            fill_volume=alignment.fill_volume,
-            fill_prices=alignment.fill_prices,
-            max_age=alignment.max_age,
-            across_sessions=alignment.across_sessions,
-            lookback=alignment.lookback,
-        )
-
-    def _check_covered(self, connection: duckdb.DuckDBPyConnection, call: SeriesCall) -> None:
-        missing = uncovered(connection, call, call.tickers or (), datetime.now(UTC))
-        if not missing:
-            return
-        text = (
-            f"{self._store.path} does not cover {call.bounds} for {len(missing)} of {len(call.tickers or ())} tickers: "
-            f"{spell_missing(missing, call.tz)}"
-        )
-        if self.config.multi_ticker.on_missing == "raise":
-            raise MissingDataError(f"{text}; ingest them, or set on_missing: warn")
-        warnings.warn(text, stacklevel=3)
-
-    def _replace_missing(self, wide: Wide) -> None:
-        """`alignment.fill_value` for what is missing; never for prices unless it was set."""
-        import numpy as np
-
-        value = self.config.multi_ticker.alignment.fill_value
-        if value is not None:
-            wide.values[np.isnan(wide.values)] = value
-
-
-def _without_tickers(frame: pd.DataFrame, skipped: Sequence[str], columns: str) -> pd.DataFrame:
-    if not skipped:
+    def _run(self, load: Load, asked: tuple[Any, Any], generation: int | None = None) -> pd.DataFrame:
+        """Make the frame of a load; `generation` is the one that another thread holds for it."""
+        with (
+            self._store.snapshot(generation),
+            sight(self._store, self.config) as connection,
+            mapped_errors(),
+        ):
+            making = load.check(connection, self._store.path)
+            frame = load.to_frame(assemble(connection, load.call, load.fields, making))
+        self.aligned_data = frame
+        self._last_load = load
+        self._last_range = asked
         return frame
-    if columns == "multi":
-        return frame.drop(columns=list(skipped), level="ticker")
-    return frame.drop(columns=[name for name in frame.columns if name.rpartition("_")[0] in skipped])
+
+    @contextmanager
+    def _sight(
+        self, start: Any, end: Any, tickers: Iterable[str] | None
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, AlignCall]]:
+        """The store as the configuration sees it, and the call of a range; the last loaded one if none is given."""
+        if start is None and end is None:
+            start, end = self._last_range
+        call = align_call(self.config, self._store, tickers, start, end)
+        with sight(self._store, self.config) as connection, mapped_errors():
+            yield connection, call

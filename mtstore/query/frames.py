@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-from mtstore.errors import InputError
+from mtstore.config.vocabulary import LABELS
+from mtstore.query.calls import check_word
 from mtstore.query.wide import Wide
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Columns = Literal["flat", "multi"]
+COLUMNS: tuple[str, ...] = get_args(Columns)
 INDEX_NAME = "timestamp"
 
 
@@ -30,14 +32,19 @@ def wide_frame(wide: Wide, tz: str, *, label: str = "left", columns: str = "flat
     """
     import pandas as pd
 
+    check_columns(columns)
+    check_word("label", label, LABELS)
     if columns == "flat":
         names = pd.Index([f"{ticker}_{name}" for ticker in wide.tickers for name in wide.fields])
-    elif columns == "multi":
-        names = pd.MultiIndex.from_product([wide.tickers, wide.fields], names=["ticker", "field"])
     else:
-        raise InputError(f"columns {columns!r} is not one of flat, multi")
+        names = pd.MultiIndex.from_product([wide.tickers, wide.fields], names=["ticker", "field"])
     stamps = wide.close_us if label == "right" and wide.close_us is not None else wide.ts_us
     return pd.DataFrame(wide.values.T, index=time_index(stamps, tz), columns=names, copy=False)
+
+
+def check_columns(columns: str) -> None:
+    """Refuse a kind of column names that there is not."""
+    check_word("columns", columns, COLUMNS)
 
 
 def time_index(ts_us: np.ndarray, tz: str) -> pd.DatetimeIndex:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mtstore import sqlfiles
-from mtstore.errors import InputError
+from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import parse_duration
 from mtstore.query.calls import AlignCall
 from mtstore.query.rows import call_tickers
@@ -38,9 +38,13 @@ def parse_chunk(chunk: str | timedelta) -> timedelta:
     InputError
         Neither, or not longer than nothing.
     """
-    length = parse_duration(chunk.strip().lower()) if isinstance(chunk, str) else chunk
+    refusal = f"chunk {chunk!r} is no length of time, like '30D' or '12h'"
+    try:
+        length = parse_duration(chunk.strip().lower()) if isinstance(chunk, str) else chunk
+    except IntervalError as error:
+        raise InputError(refusal) from error
     if not isinstance(length, timedelta) or length <= timedelta(0):
-        raise InputError(f"chunk {chunk!r} is no length of time, like '30D' or '12h'")
+        raise InputError(refusal)
     return length
 
 
@@ -101,7 +105,7 @@ def _end(call: AlignCall, last_us: int | None, zone: ZoneInfo) -> datetime | Non
     if isinstance(last, datetime):
         ends.append(last)
     elif last is not None:
-        ends.append(datetime.combine(last, time(), zone))
+        ends.append(datetime.combine(last, time(), zone) + _DAY)
     if last_us is not None and (last is None or call.method != "grid"):
         ends.append(_instant(last_us))
     return min(ends, default=None)

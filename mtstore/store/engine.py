@@ -47,10 +47,13 @@ class Engine:
             self._leave(generation)
 
     @contextmanager
-    def pinned(self) -> Iterator[int]:
-        """Keep this thread on one generation for the length of the block; gives its number."""
+    def pinned(self, wanted: int | None = None) -> Iterator[int]:
+        """Keep this thread on one generation for the length of the block; gives its number.
+
+        It is `wanted`, which another thread holds, else the one that this thread is on, else the newest.
+        """
         outer: int | None = getattr(self._pinned, "generation", None)
-        generation, cursor = self._enter(outer)
+        generation, cursor = self._enter(outer if wanted is None else wanted)
         cursor.close()
         self._pinned.generation = generation
         try:

@@ -109,9 +109,13 @@ class Repository:
         """A DuckDB connection whose current database is the newest generation, read-only."""
         return self._engine.connection()
 
-    def snapshot(self) -> AbstractContextManager[int]:
-        """Keep this thread's reads on one generation for the length of the block."""
-        return self._engine.pinned()
+    def snapshot(self, generation: int | None = None) -> AbstractContextManager[int]:
+        """Keep this thread's reads on one generation for the length of the block; gives its number.
+
+        Another thread joins the snapshot with that number. A reader that outlives the store's grace period meets
+        SnapshotExpiredError once files of its generation are gone.
+        """
+        return self._engine.pinned(generation)
 
     @contextmanager
     def begin(self, purpose: str, staging_path: Path) -> Iterator[commit.Commit]:

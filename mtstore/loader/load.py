@@ -1,0 +1,203 @@
+"""One load: an aligned call over a configuration's view of a store, checked, made, and turned into frames."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mtstore.errors import DataQualityError, MissingDataError
+from mtstore.loader.memory import load_limit
+from mtstore.loader.report import LoadReport, TickerReport
+from mtstore.loader.validation import DataQualityWarning, Verdict, judge
+from mtstore.query.frames import check_columns, wide_frame
+from mtstore.query.memory import peak_bytes
+from mtstore.query.missing import spell_missing, uncovered
+from mtstore.query.wide import Making, Wide, check_fields
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+    import numpy as np
+    import pandas as pd
+
+    from mtstore.bars import TimeRange
+    from mtstore.config import Config
+    from mtstore.query.calls import AlignCall, SeriesCall
+
+IS_OUTLIER = "is_outlier"
+
+
+@dataclass(slots=True)
+class Load:
+    """What is to be loaded, and what became of it.
+
+    Attributes
+    ----------
+    columns
+        `flat` or `multi`.
+    dtype
+        `float64` or `float32`.
+    """
+
+    config: Config
+    call: AlignCall
+    fields: tuple[str, ...]
+    columns: str = "flat"
+    dtype: str = "float64"
+    began: float = field(default_factory=time.monotonic)
+    verdict: Verdict = field(default_factory=Verdict)
+    missing: Mapping[str, tuple[TimeRange, ...]] = field(default_factory=dict)
+    warnings: list[tuple[str, type[Warning]]] = field(default_factory=list)
+    _seconds: float = 0.0
+    _rows: int = 0
+    _bytes: int = 0
+    _present: dict[str, int] = field(default_factory=dict)
+    _unstored: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self.fields)
+        check_columns(self.columns)
+
+    def check(self, connection: duckdb.DuckDBPyConnection, store_path: Path) -> Making:
+        """Look whether the range is covered and valid; gives how it is to be made. Warnings wait in `warnings`.
+
+        Raises
+        ------
+        MissingDataError
+            The store does not cover the range, and `on_missing` is `raise`.
+        DataQualityError
+            A ticker whose `on_failure` is `raise` has gaps or outliers.
+        """
+        multi = self.config.multi_ticker
+        names = self.call.tickers or ()
+        self.missing = uncovered(connection, self.call, names, datetime.now(UTC))
+        text = missing_sentence(self.config, store_path, self.call, self.missing)
+        if text is not None:
+            self.warnings.append((text, UserWarning))
+        settings = {name: self.config.ticker(name) for name in names}
+        self.verdict = judge(connection, self.call, settings, is_enabled=multi.validation.enabled)
+        if self.verdict.failure is not None:
+            raise DataQualityError(f"{self.call.bounds}: {self.verdict.failure}")
+        if self.verdict.warning is not None:
+            self.warnings.append((f"{self.call.bounds}: {self.verdict.warning}", DataQualityWarning))
+        return Making(
+            with_close=multi.alignment.label == "right",
+            dtype=self.dtype,
+            max_bytes=load_limit(self.config),
+            blanks=self.verdict.blanks,
+        )
+
+    def warn(self, stacklevel: int) -> None:
+        """Say what was found; `stacklevel` 1 is the caller of this method."""
+        for text, category in self.warnings:
+            warnings.warn(text, category, stacklevel=stacklevel + 1)
+        self.warnings.clear()
+
+    def to_frame(self, wide: Wide) -> pd.DataFrame:
+        """A wide table, all of the load or a chunk of it, as a frame."""
+        import numpy as np
+
+        alignment = self.config.multi_ticker.alignment
+        self._note(wide)
+        if alignment.fill_value is not None:
+            wide.values[np.isnan(wide.values)] = alignment.fill_value
+        frame = wide_frame(wide, alignment.timezone, label=alignment.label, columns=self.columns)
+        if self.verdict.flags:
+            frame = _with_flags(frame, wide, self.verdict.flags, self.columns)
+        if self.config.multi_ticker.skip_columns == "drop":
+            frame = _without_tickers(frame, wide, self.columns)
+        self._seconds = time.monotonic() - self.began
+        return frame
+
+    def report(self) -> LoadReport:
+        """What the load was like, up to now."""
+        width = sum(name not in self._unstored for name in self._present) * len(self.fields)
+        return LoadReport(
+            tuple(self._report_on(name) for name in self._present),
+            rows=self._rows,
+            columns=width if self.config.multi_ticker.skip_columns == "drop" else len(self._present) * len(self.fields),
+            seconds=self._seconds,
+            output_bytes=self._bytes,
+            peak_memory_bytes=peak_bytes(),
+        )
+
+    def _note(self, wide: Wide) -> None:
+        self._rows += len(wide.ts_us)
+        self._bytes = max(self._bytes, wide.values.nbytes)
+        self._unstored = tuple(name for name, is_stored in zip(wide.tickers, wide.stored, strict=True) if not is_stored)
+        for name, present in zip(wide.tickers, wide.present, strict=True):
+            self._present[name] = self._present.get(name, 0) + int(present.sum())
+
+    def _report_on(self, ticker: str) -> TickerReport:
+        error = None
+        if ticker in self.missing:
+            error = f"not covered: {spell_missing({ticker: self.missing[ticker]}, self.call.tz)}"
+        elif ticker in self._unstored:
+            error = "nothing is stored"
+        rows = self._present[ticker]
+        return TickerReport(
+            ticker,
+            rows,
+            0.0,
+            error,
+            rows / self._rows if self._rows else 0.0,
+            self.verdict.gap_counts.get(ticker),
+            self.verdict.outlier_counts.get(ticker),
+        )
+
+
+def missing_sentence(
+    config: Config, store_path: Path, call: SeriesCall, missing: Mapping[str, tuple[TimeRange, ...]]
+) -> str | None:
+    """What the store does not cover of a call, to be warned of; None if it covers everything.
+
+    Raises
+    ------
+    MissingDataError
+        It does not, and `on_missing` is `raise`.
+    """
+    if not missing:
+        return None
+    text = (
+        f"{store_path} does not cover {call.bounds} for {len(missing)} of {len(call.tickers or ())} tickers: "
+        f"{spell_missing(missing, call.tz)}"
+    )
+    if config.multi_ticker.on_missing == "raise":
+        raise MissingDataError(f"{text}; ingest them, or set on_missing: warn")
+    return text
+
+
+def _with_flags(frame: pd.DataFrame, wide: Wide, flags: Mapping[str, np.ndarray], columns: str) -> pd.DataFrame:
+    """The frame with a column of booleans for each ticker whose outliers are flagged."""
+    import numpy as np
+    import pandas as pd
+
+    names = [name for name in wide.tickers if name in flags]
+    marks = {_column(name, IS_OUTLIER, columns): np.isin(wide.ts_us, flags[name]) for name in names}
+    flagged = pd.DataFrame(marks, index=frame.index)
+    if columns == "multi":
+        flagged.columns = pd.MultiIndex.from_product([names, [IS_OUTLIER]], names=frame.columns.names)
+    return pd.concat([frame, flagged], axis=1)
+
+
+def _without_tickers(frame: pd.DataFrame, wide: Wide, columns: str) -> pd.DataFrame:
+    """The frame without the tickers of which nothing is stored."""
+    skipped = [name for name, is_stored in zip(wide.tickers, wide.stored, strict=True) if not is_stored]
+    wanted = {_column(name, part, columns) for name in skipped for part in (*wide.fields, IS_OUTLIER)}
+    return frame.drop(columns=[name for name in frame.columns if name in wanted]) if skipped else frame
+
+
+def _column(ticker: str, name: str, columns: str) -> str | tuple[str, str]:
+    return (ticker, name) if columns == "multi" else f"{ticker}_{name}"
+
+
+def wanted_fields(fields: Sequence[str] | str | None, default: Iterable[str]) -> tuple[str, ...]:
+    """The fields to load; one may be given as its name alone."""
+    if isinstance(fields, str):
+        return (fields,)
+    return tuple(fields or default)

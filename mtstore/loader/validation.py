@@ -1,0 +1,155 @@
+"""Validation of a load: what follows from gaps, outliers and splits, as the configuration's `validation` wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mtstore.loader.findings import Split, counts_by_ticker, labels_by_ticker, look, splits_between
+from mtstore.query.wide import Blanks
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    from mtstore.config import TickerSettings
+    from mtstore.query.calls import AlignCall
+
+
+class DataQualityWarning(UserWarning):
+    """A load has gaps or outliers beyond its configured limits, or crosses a split unadjusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The answer of `MultiTickerDataLoader.validate`.
+
+    Attributes
+    ----------
+    gaps
+        One row per run of missing bars longer than the ticker's limit; instants in the load's zone.
+    outliers
+        One row per bar whose return lies beyond the ticker's threshold, against all returns of the range.
+    splits
+        Known splits in the range.
+    """
+
+    gaps: pd.DataFrame
+    outliers: pd.DataFrame
+    splits: pd.DataFrame
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether there are neither gaps nor outliers."""
+        return self.gaps.empty and self.outliers.empty
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows for a load.
+
+    Attributes
+    ----------
+    warning, failure
+        Sentences; None where there is nothing to say.
+    blanks
+        Buckets that count as missing: outliers of tickers whose `on_failure` is `drop`.
+    flags
+        By ticker whose `on_failure` is `flag`: the labels of its outliers.
+    gap_counts, outlier_counts
+        By ticker that was looked at.
+    """
+
+    warning: str | None = None
+    failure: str | None = None
+    blanks: Blanks | None = None
+    flags: Mapping[str, np.ndarray] = field(default_factory=dict)
+    gap_counts: Mapping[str, int] = field(default_factory=dict)
+    outlier_counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def validate(
+    connection: duckdb.DuckDBPyConnection, call: AlignCall, settings: Mapping[str, TickerSettings]
+) -> Validation:
+    """All that is wrong with a call's range."""
+    import pandas as pd
+
+    found = look(connection, call, settings)
+    splits = splits_between(connection, call, settings)
+    columns = ["ticker", "execution_date", "split_from", "split_to"]
+    return Validation(
+        _frame(found.gaps, call.tz), _frame(found.outliers, call.tz), pd.DataFrame(splits, columns=columns)
+    )
+
+
+def judge(
+    connection: duckdb.DuckDBPyConnection, call: AlignCall, settings: Mapping[str, TickerSettings], *, is_enabled: bool
+) -> Verdict:
+    """Look at a load's range, and say what follows. Splits in a range that is not adjusted are always told."""
+    splits = splits_between(connection, call, settings) if call.adjust == "none" else ()
+    told = [_spell_splits(splits)] if splits else []
+    if not is_enabled:
+        return Verdict(warning="; ".join(told) or None)
+    doing: dict[str, list[str]] = {word: [] for word in ("warn", "raise", "flag", "drop")}
+    for name, entry in settings.items():
+        doing[entry.on_failure].append(name)
+    trailing = [*doing["flag"], *doing["drop"]]
+    found = look(connection, call, settings, trailing=trailing)
+    gaps = counts_by_ticker(found.gaps, [name for name in settings if settings[name].check_gaps])
+    checked = [name for name in settings if settings[name].check_outliers]
+    outliers = counts_by_ticker(found.outliers, [name for name in checked if name not in trailing])
+    failure = _spell(gaps, outliers, doing["raise"])
+    warning = _spell(gaps, outliers, [name for name in settings if name not in doing["raise"]])
+    labels = labels_by_ticker(found.trailing_outliers)
+    dropped = {name: labels[name] for name in doing["drop"] if name in labels}
+    return Verdict(
+        "; ".join([*told, warning] if warning else told) or None,
+        failure,
+        Blanks(dropped) if dropped else None,
+        {name: labels.get(name, _no_labels()) for name in doing["flag"]},
+        gaps,
+        outliers | counts_by_ticker(found.trailing_outliers, [name for name in checked if name in trailing]),
+    )
+
+
+def _frame(table: pa.Table | None, tz: str) -> pd.DataFrame:
+    import pandas as pd
+
+    if table is None:
+        return pd.DataFrame()
+    frame: pd.DataFrame = table.to_pandas()
+    for name in ("first_missing", "last_missing", "ts_event"):
+        if name in frame:
+            frame[name] = frame[name].dt.tz_convert(tz)
+    return frame
+
+
+def _no_labels() -> np.ndarray:
+    import numpy as np
+
+    return np.zeros(0, dtype=np.int64)
+
+
+def _spell(gaps: Mapping[str, int], outliers: Mapping[str, int], names: Iterable[str], most: int = 5) -> str | None:
+    told = []
+    for name in names:
+        counts = (("gap", gaps.get(name, 0)), ("outlier", outliers.get(name, 0)))
+        parts = [f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts if count]
+        if parts:
+            told.append(f"{name} has {' and '.join(parts)}")
+    if not told:
+        return None
+    more = f" and {len(told) - most} more tickers" if len(told) > most else ""
+    return f"beyond the limits of validation: {', '.join(told[:most])}{more}; validate() lists them"
+
+
+def _spell_splits(splits: Iterable[Split], most: int = 5) -> str:
+    listed = [f"{ticker} {to:g} for {before:g} on {day}" for ticker, day, before, to in splits]
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return (
+        f"the range crosses splits ({', '.join(listed[:most])}{more}) and alignment.adjust is 'none': "
+        "prices jump there; adjust: splits makes them continuous"
+    )

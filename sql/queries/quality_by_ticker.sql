@@ -1,0 +1,45 @@
+-- The macro quality of a range, one row per ticker of the call; a ticker of which nothing is stored has no bars.
+WITH by_ticker AS (
+    SELECT
+        ticker,
+        sum(expected_bars)::BIGINT AS expected_bars,
+        sum(present_bars)::BIGINT AS present_bars,
+        sum(gap_count)::BIGINT AS gap_count,
+        max(longest_gap_minutes) AS longest_gap_minutes,
+        sum(outlier_count)::BIGINT AS outlier_count,
+        sum(quarantined_rows)::BIGINT AS quarantined_rows,
+        min(first_bar) AS first_bar,
+        max(last_bar) AS last_bar
+    FROM quality(
+        $tickers,
+        NULL,
+        start_ts := $start_ts,
+        end_ts := $end_ts,
+        tz := $tz,
+        bar_interval := $bar_interval,
+        from_source := $from_source,
+        from_schema := $from_schema
+    )
+    GROUP BY ticker
+)
+SELECT
+    chosen.ticker,
+    chosen.calendar,
+    coalesce(by_ticker.expected_bars, 0) AS expected_bars,
+    coalesce(by_ticker.present_bars, 0) AS present_bars,
+    by_ticker.present_bars / nullif(by_ticker.expected_bars, 0) AS completeness,
+    coalesce(by_ticker.gap_count, 0) AS gap_count,
+    coalesce(by_ticker.longest_gap_minutes, 0) AS longest_gap_minutes,
+    coalesce(by_ticker.outlier_count, 0) AS outlier_count,
+    coalesce(by_ticker.quarantined_rows, 0) AS quarantined_rows,
+    by_ticker.first_bar,
+    by_ticker.last_bar,
+    chosen.last_ts AS last_stored
+FROM core.chosen_series(
+    $tickers,
+    $bar_interval,
+    from_source := $from_source,
+    from_schema := $from_schema
+) AS chosen
+LEFT JOIN by_ticker USING (ticker)
+ORDER BY list_position($tickers, chosen.ticker), chosen.ticker
