@@ -14,7 +14,20 @@ from mtstore.cli.console import say, say_error, show_warnings_as_lines
 from mtstore.cli.exits import Exit, describe_exits, exit_for
 from mtstore.errors import MtstoreError
 
-VERBS: Final = ("init", "ingest", "update", "query", "load", "status", "config", "sql", "compact", "rebuild", "demo")
+VERBS: Final = (
+    "init",
+    "ingest",
+    "update",
+    "query",
+    "load",
+    "status",
+    "config",
+    "sql",
+    "compact",
+    "migrate",
+    "rebuild",
+    "demo",
+)
 """The verbs, in the order in which the help lists them; each is a module of `mtstore.cli.commands`."""
 
 _EPILOG = f"""\
