@@ -109,7 +109,7 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         """Say between which sessions a ticker is shown, both included; None leaves that end open.
 
         Outside of it aligned values are missing, filled ones too, in Python and in SQL. A configuration that states an
-        active range of its own goes over this one.
+        active range of its own goes over this one, and `mtstore config apply` puts what it states in its place.
 
         Raises
         ------
