@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mtstore.bars import Answer, TimeRange, arrow_schema, is_daily, step_us
 from mtstore.errors import TickerError
-from mtstore.ingest.clean import OUTSIDE, clean
+from mtstore.ingest.clean import OUTSIDE, Cleaned, clean
 from mtstore.ingest.inputs import Input, Rejected
 from mtstore.ingest.quarantine import Quarantine
 from mtstore.ingest.reading import LayerRows
@@ -57,18 +57,11 @@ class LayerAnswers:
         bars = arrow_schema().empty_table()
         suspect = self._suspect(ticker)
         if table is not None:
-            cleaned = clean(
-                table,
-                step_us=step_us(first.schema),
-                is_daily=is_daily(first.schema),
-                may_be_negative=first.may_be_negative,
-                may_be_undefined=first.may_be_undefined,
-                ranges=None if first.may_exceed else covered or None,
-            )
-            self.collapsed += cleaned.collapsed
-            self.quarantine.add(ticker, cleaned.bad)
-            suspect += _slots(cleaned.bad, step_us(first.schema))
-            suspect += self._misplaced(cleaned.bad)
+            table, strays = self._apart(table)
+            if strays.num_rows:
+                suspect += self._doubts(self._clean(ticker, strays, ()).bad)
+            cleaned = self._clean(ticker, table, None if first.may_exceed else covered or None)
+            suspect += self._doubts(cleaned.bad)
             bars = cleaned.bars
         refusal = _why_not_storable(ticker)
         if refusal is not None:
@@ -90,6 +83,50 @@ class LayerAnswers:
             final=True,
             request=first.request(),
         )
+
+    def _clean(self, ticker: str, rows: pa.Table, ranges: tuple[TimeRange, ...] | None) -> Cleaned:
+        """Clean some rows of a ticker, and put those that are no bars into quarantine."""
+        first = self.layer[0]
+        cleaned = clean(
+            rows,
+            step_us=step_us(first.schema),
+            is_daily=is_daily(first.schema),
+            may_be_negative=first.may_be_negative,
+            may_be_undefined=first.may_be_undefined,
+            ranges=ranges,
+        )
+        self.collapsed += cleaned.collapsed
+        self.quarantine.add(ticker, cleaned.bad)
+        return cleaned
+
+    def _apart(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """Rows within the span of their own file, and those that another file of the layer would have to bring."""
+        import numpy as np
+        import pyarrow as pa
+
+        spans = [one.span for one in self.layer]
+        if len(spans) == 1 or self.layer[0].may_exceed:
+            return rows, rows.slice(0, 0)
+        starts, ends = (
+            np.array([getattr(span, edge, 0) for span in spans], dtype=np.int64) for edge in ("start_us", "end_us")
+        )
+        stamps, places = rows["ts_us"].to_numpy(), rows["file_index"].to_numpy()
+        is_own = (stamps >= starts[places]) & (stamps < ends[places])
+        if is_own.all():
+            return rows, rows.slice(0, 0)
+        return rows.filter(pa.array(is_own)), rows.filter(pa.array(~is_own))
+
+    def _doubts(self, bad: pa.Table) -> list[TimeRange]:
+        """What bad rows put in doubt: their own bars' time, or all of a file that has rows of another time.
+
+        Such a file is not what it says it is, and proves no absence.
+        """
+        import pyarrow.compute as pc
+
+        is_outside = pc.equal(bad["reason"], OUTSIDE)
+        places = set(bad.filter(is_outside)["file_index"].to_pylist())
+        spans = [span for place in sorted(places) if (span := self.layer[place].span) is not None]
+        return [*spans, *_slots(bad.filter(pc.invert(is_outside)), step_us(self.layer[0].schema))]
 
     def _rows_of(self, ticker: str) -> pa.Table | None:
         if ticker not in self.rows.regrouper:
@@ -117,14 +154,6 @@ class LayerAnswers:
             if rejected.ticker in {None, ticker} and span is not None:
                 spans.append(span)
         return spans
-
-    def _misplaced(self, bad: pa.Table) -> list[TimeRange]:
-        """The spans of files whose rows lie outside of them: such a file is not what it says, and proves no absence."""
-        import pyarrow.compute as pc
-
-        outside = bad.filter(pc.equal(bad["reason"], OUTSIDE))
-        places = set(outside["file_index"].to_pylist())
-        return [span for place in sorted(places) if (span := self.layer[place].span) is not None]
 
 
 def _why_not_storable(ticker: str) -> str | None:

@@ -292,6 +292,15 @@ def test_rows_of_another_day_are_quarantined_and_prove_no_absence(store: Store, 
     assert [ticker for ticker, *_ in bars_of(store)] == ["A", "B"], "nothing was withdrawn"
 
 
+def test_rows_of_another_day_are_quarantined_beside_the_file_of_that_day_too(store: Store, tmp_path: Path) -> None:
+    write_flat(tmp_path, [row("A", "09:30"), row("A", "09:31", 99.0, day=NEXT_DAY)])
+    write_flat(tmp_path, [row("A", "09:30", 11.0, day=NEXT_DAY)], day=NEXT_DAY)
+    report = store.ingest(tmp_path)
+    assert report.quarantined_rows == 1
+    assert store.sql("SELECT close FROM bars ORDER BY ts_event").fetchall() == [(10.0,), (11.0,)]
+    assert coverage(store) == [("A", "complete", 24), ("A", "partial", 24)]
+
+
 def test_a_time_between_two_bars_is_quarantined(store: Store, tmp_path: Path) -> None:
     lines = [
         row("A", "09:30"),
