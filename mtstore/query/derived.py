@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.query.calls import AlignCall
+from mtstore.store import seal
 from mtstore.store.durable import fsync_file, fsync_folder, make_read_only
 from mtstore.store.staging import staging_folder
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from mtstore.store.repository import Repository
 
 FOLDER = "derived"
-_FACTS = "facts.json"
+_FACTS = seal.MANIFEST
 # Sessions of dates, look-backs of a bucket and weeks reach over the bounds of a range.
 _MARGIN_US = 45 * 86_400_000_000
 
@@ -68,7 +69,7 @@ def find_or_make(store: Repository, key: str, tickers: Iterable[str], make: Call
             made = staging / key
             made.mkdir()
             make(made)
-            (made / _FACTS).write_text(json.dumps({"tickers": list(tickers)}))
+            seal.write_manifest(made, {"tickers": list(tickers)})
             for path in made.iterdir():
                 fsync_file(path)
                 make_read_only(path)

@@ -14,7 +14,9 @@ Whoever takes the lock next finishes steps that a dead process could not (`recov
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,16 +68,7 @@ def build_generation(
             more = log.Entry(last.generation, last.store_id, last.committed_at, tuple(extra))
             fold.fold(connection, more, describe)
             fold.derive(connection, infer_calendar, {record.table for record in extra})
-        connection.execute(
-            sqlfiles.load("queries/set_store_info"),
-            {
-                "format_version": log.FORMAT_VERSION,
-                "store_id": last.store_id,
-                "root": str(layout.root),
-                "generation": last.generation,
-                "committed_at": last.committed_at,
-            },
-        )
+        set_store_info(connection, layout, last)
         create_objects(connection, layout.root)
         connection.commit()
         expected = connection.execute(sqlfiles.load("queries/count_files")).fetchone()
@@ -85,6 +78,48 @@ def build_generation(
     durable.fsync_file(path)
     reached("catalog-verified")
     return path, extra
+
+
+@contextmanager
+def folded(
+    layout: Layout, entries: list[log.Entry], describe: fold.Describe, *, without_files: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """What the log says, folded into a database of its own, which is the connection's current one, read-only.
+
+    It equals the generation of the last of `entries`; `without_files` leaves its views over parquet empty, for when
+    that is damaged.
+    """
+    from mtstore.calendars import infer_calendar
+    from mtstore.store.objects import create_objects
+
+    files: dict[str, Any] = {"data_files": {}, "quarantine_files": (), "revision_files": ()} if without_files else {}
+    with tempfile.TemporaryDirectory(prefix="mtstore-fold-") as folder:
+        path = Path(folder) / "folded.duckdb"
+        with attached(path, read_only=False) as connection:
+            connection.begin()
+            fold.create_tables(connection)
+            for entry in live_entries(entries):
+                fold.fold(connection, entry, describe)
+            fold.derive(connection, infer_calendar)
+            set_store_info(connection, layout, entries[-1])
+            create_objects(connection, layout.root, **files)
+            connection.commit()
+        with attached(path, read_only=True) as connection:
+            yield connection
+
+
+def set_store_info(connection: duckdb.DuckDBPyConnection, layout: Layout, last: log.Entry) -> None:
+    """Write down which commit the current database shows."""
+    connection.execute(
+        sqlfiles.load("queries/set_store_info"),
+        {
+            "format_version": log.FORMAT_VERSION,
+            "store_id": last.store_id,
+            "root": str(layout.root),
+            "generation": last.generation,
+            "committed_at": last.committed_at,
+        },
+    )
 
 
 def _check(path: Path, generation: int, expected: Any) -> None:
@@ -152,14 +187,17 @@ def roll_forward(layout: Layout, base: int | None) -> None:
     durable.fsync_folder(layout.catalog)
 
 
-def rebuild(layout: Layout, workspace: Path) -> int:
-    """Make a new generation from the whole log and the footers of the data files alone; the caller holds the lock."""
+def rebuild(layout: Layout, workspace: Path, records: Sequence[log.Record] = ()) -> int:
+    """Make a new generation from the whole log, `records`, and the footers of the data files alone.
+
+    The caller holds the lock.
+    """
     entries = logged_entries(layout, after=0)
     number = max(entries[-1].generation, newest_generation(layout) or 0) + 1
     if number != entries[-1].generation + 1:
         raise StoreError(f"{layout.log}: commits are missing from the log; it ends before generation {number - 1}")
-    last = log.Entry(number, entries[-1].store_id, now(), ())
-    path, _ = build_generation(layout, None, [*live_entries(entries), last], describe_from({}, layout.root), workspace)
+    last = log.Entry(number, entries[-1].store_id, now(), tuple(records))
+    path, _ = build_generation(layout, None, live_entries([*entries, last]), describe_from({}, layout.root), workspace)
     staged_log = workspace / f"log-{number:06d}.parquet"
     log.write_entry(last, staged_log)
     staged_log.rename(layout.log_file(number))

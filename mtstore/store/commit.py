@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
+from mtstore.bars import TimeRange
 from mtstore.errors import CommitError
-from mtstore.store import catalog, durable, fold, log, prune
+from mtstore.store import catalog, durable, fold, forget, log, prune
 from mtstore.store.calendar_records import calendar_records
 from mtstore.store.database import attached
 from mtstore.store.datafile import DataFile
@@ -58,6 +59,10 @@ class Commit:
     def delete(self, table: str, keys: Iterable[Mapping[str, Any]]) -> None:
         """Delete rows of a metadata table by their key."""
         self._records += [log.Record("delete", table, key) for key in keys]
+
+    def forget(self, source: str, schema: str, ticker: str, ranges: Iterable[TimeRange]) -> None:
+        """Take ranges of a series out of the coverage ledger, because its bars there are gone."""
+        self._records.append(forget.record(source, schema, ticker, ranges))
 
     def add_file(self, staged: Path, file: DataFile) -> None:
         """Make a staged data file part of the store."""

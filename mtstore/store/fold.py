@@ -53,10 +53,14 @@ def fold(connection: duckdb.DuckDBPyConnection, entry: Entry, describe: Describe
 
     `describe` gives the facts of a data file by its path: from memory while committing, from its footer in a rebuild.
     """
+    from mtstore.store.forget import forget
+
     for (operation, table), group in groupby(entry.records, key=lambda record: (record.op, record.table)):
         rows = [_complete(record, entry.generation, describe) for record in group]
         if operation == "put":
             put_rows(connection, table, rows)
+        elif operation == "forget":
+            forget(connection, rows)
         else:
             _delete(connection, table, rows)
 

@@ -1,7 +1,8 @@
 """The commit log: one small parquet file per commit under `meta/log/`, from which the metadata tables are folded.
 
-A record puts a row into a metadata table or deletes rows from one. Renaming a log file into place is the commit: from
-then on the store has the new state, and whoever comes next finishes what the dead process could not.
+A record puts a row into a metadata table, deletes rows from one, or cuts ranges out of the coverage ledger. Renaming a
+log file into place is the commit: from then on the store has the new state, and whoever comes next finishes what the
+dead process could not.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ _FOOTER_KEY = b"mtstore_log"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One change of one metadata table: a row to put (replacing the row of the same key), or a key to delete."""
+    """One change of a metadata table: a row to put (in the place of that with its key), a key to delete, or, in the
+    coverage ledger, ranges to forget."""
 
-    op: Literal["put", "delete"]
+    op: Literal["put", "delete", "forget"]
     table: str
     row: Mapping[str, Any]
 
@@ -85,7 +87,7 @@ def read_entry(path: Path, table_name: str | None = None) -> Entry:
         wanted = None if table_name is None else [("table_name", "=", table_name)]
         content = path.read_bytes()
         if seal.is_sealed(content) and not seal.is_intact(content):
-            raise StoreError(f"{path}: a damaged commit log: its content is not what its seal says")  # noqa: TRY301
+            raise StoreError(f"{path}: a damaged commit log: its content is not what its seal says")
         table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True, filters=wanted)
         header = json.loads((table.schema.metadata or {})[_FOOTER_KEY])
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:

@@ -6,7 +6,10 @@ length; it is the digest of the file with that value zeroed. A file therefore ne
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 KEY = b"mtstore_seal"
 _MARK = b"mtstore_seal:"
@@ -53,3 +56,45 @@ def _digest(content: bytes, at: int) -> bytes:
     digest.update(b"0" * _DIGITS)
     digest.update(memoryview(content)[at + _DIGITS :])
     return digest.hexdigest().encode()
+
+
+MANIFEST = "facts.json"
+"""The file of a folder that vouches for the folder's other files, and for itself."""
+
+
+def write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write `facts` and the digests of the folder's files into its manifest."""
+    digests = {path.name: digest_of(path) for path in sorted(folder.iterdir())}
+    body = {**facts, "digests": digests}
+    (folder / MANIFEST).write_text(json.dumps({**body, "seal": _digest_of_facts(body)}))
+
+
+def read_manifest(folder: Path) -> dict[str, str] | None:
+    """The digests of a folder's files, or None if there is no manifest or it is damaged."""
+    try:
+        text = (folder / MANIFEST).read_text()
+        body = json.loads(text)
+        said = body.pop("seal")
+        digests: dict[str, str] = body["digests"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    # The text is compared, too: JSON has many ways to write the same.
+    is_ours = said == _digest_of_facts(body) and text == json.dumps({**body, "seal": said})
+    return digests if is_ours else None
+
+
+def digest_of(path: Path) -> str:
+    """The digest of a file of any size."""
+    import xxhash
+
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _digest_of_facts(body: Mapping[str, Any]) -> str:
+    import xxhash
+
+    return xxhash.xxh3_128(json.dumps(body, sort_keys=True).encode()).hexdigest()

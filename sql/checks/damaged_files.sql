@@ -1,0 +1,11 @@
+-- damaged_files: files whose bytes are not those that were written, or that cannot be read.
+--
+-- Grain: one row per offending file; none = pass. Inputs: found_files (what was found on disk).
+-- Columns: path, problem, advice.
+SELECT
+    path,
+    error AS problem,
+    'put it back from a copy, or let `mtstore repair` set it aside and mark its range as not fetched' AS advice
+FROM found_files
+WHERE error IS NOT NULL AND kind <> 'unknown'
+ORDER BY path
