@@ -24,7 +24,7 @@ from storekit import MINUTE, START, answer, core_tables, data_files, known_files
 
 import mtstore
 from mtstore import Store
-from mtstore.store import steps
+from mtstore.store import steps, writer
 from mtstore.store.layout import Layout
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -87,13 +87,20 @@ def rebuild(root: Path) -> None:
     Store.rebuild_at(root)
 
 
+def ingest(root: Path) -> None:
+    """Ingest the flat files that lie beside the store, one commit a ticker."""
+    writer.COMMIT_EVERY_PARTITIONS = 1
+    with mtstore.open(root) as store:
+        store.ingest(root.parent / "flat")
+
+
 def init(root: Path) -> None:
     """Make a store."""
     mtstore.open(root, create=True).close()
 
 
 OPERATIONS: dict[str, Callable[[Path], None]] = {
-    function.__name__: function for function in (replace, append, compact, rebuild, init)
+    function.__name__: function for function in (replace, append, compact, rebuild, ingest, init)
 }
 
 

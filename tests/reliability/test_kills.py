@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import killkit
 import pytest
 from killkit import Arena, look, random_moments, run_killed_after, run_killed_at, run_through
 
+from mtstore.sources.synthetic import Faults, SyntheticMarket
 from mtstore.store.steps import STEPS
 
 COMMITTED = STEPS.index("log-renamed")
@@ -119,9 +121,27 @@ def test_writers_killed_at_random_moments_leave_committed_states(arena: Arena) -
     assert random_kills(arena, 16, SEED) > 0
 
 
+def test_an_ingest_that_was_killed_is_done_by_doing_it_again(tmp_path: Path) -> None:
+    market = SyntheticMarket(3, seed=2, faults=Faults.none(), extended_hours=False)
+    market.write_flat_files(tmp_path / "flat", "2024-03-04", "2024-03-05")
+    root = tmp_path / "store"
+    run_through("init", root)
+    seconds = [0.3, 0.9]
+    before: set[tuple[object, ...]] = set()
+    for moment in seconds:
+        run_killed_after("ingest", root, moment)
+        found = set(map(tuple, look(root)["bars"]))
+        assert found >= before, "what was committed stays"
+        per_ticker = Counter(ticker for ticker, *_ in found)
+        assert all(count == 2 * 390 for count in per_ticker.values()), "a ticker is there as a whole or not at all"
+        before = found
+    run_through("ingest", root)
+    assert Counter(ticker for ticker, *_ in look(root, rebuilds=True)["bars"]) == dict.fromkeys(market.tickers, 780)
+
+
 @pytest.mark.slow
 def test_writers_killed_at_many_random_moments_leave_committed_states(
     arena: Arena, pytestconfig: pytest.Config
 ) -> None:
-    kills = int(pytestconfig.getoption("kills", default=200) or 200)
+    kills = pytestconfig.getoption("kills")
     assert random_kills(arena, kills, SEED + 1) > kills // 10

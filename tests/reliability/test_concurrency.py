@@ -1,0 +1,173 @@
+"""Writers, a compactor, readers, and plain DuckDB clients (one hostile, one old) at once: nobody sees a mixture."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from oldclients import OURS, client
+from storekit import answer, bars_of, core_tables, data_files, end, known_files, minutes, process, tell, write
+
+import mtstore
+from mtstore import Store
+
+# Every commit writes the same number into each of the tickers' bars: a reader that sees two numbers saw a mixture.
+WRITER = """
+import mtstore
+from storekit import answer, minutes, write
+done = 0
+with mtstore.open(args[0]) as store:
+    print("ready", flush=True)
+    import select
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        done += 1
+        closes = {minute: float(done) for minute in range(20)}
+        write(store, *(answer(f"{args[1]}{number}", closes, minutes(0, 100)) for number in range(3)))
+        write(store, answer(f"{args[1]}LOG", {done: float(done)}))
+print(done)
+"""
+
+COMPACTOR = """
+import mtstore, select
+done = 0
+with mtstore.open(args[0]) as store:
+    print("ready", flush=True)
+    while not select.select([sys.stdin], [], [], 0.3)[0]:
+        store.compact()
+        done += 1
+print(done)
+"""
+
+CHECK = '''
+QUERY = """SELECT substr(ticker, 1, 1) AS writer, count(DISTINCT close), count(*) FROM bars
+WHERE ticker NOT LIKE '%LOG' GROUP BY writer"""
+def check(rows):
+    for writer, numbers, bars in rows:
+        assert (numbers, bars) == (1, 60), (writer, numbers, bars)
+'''
+
+READER = (
+    CHECK
+    + """
+import mtstore, select
+done = 0
+with mtstore.open(args[0]) as store:
+    print("ready", flush=True)
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        check(store.sql(QUERY).fetchall())
+        done += 1
+print(done)
+"""
+)
+
+PLAIN = (
+    CHECK
+    + """
+import select
+done = 0
+print("ready", flush=True)
+while not select.select([sys.stdin], [], [], 0.05)[0]:
+    with duckdb.connect(args[0], read_only=True) as found:
+        check(found.execute(QUERY).fetchall())
+    done += 1
+print(done)
+"""
+)
+
+HOSTILE = """
+import os, select, signal
+done = 0
+print("ready", flush=True)
+while not select.select([sys.stdin], [], [], 0.2)[0]:
+    child = os.fork()
+    if not child:
+        found = duckdb.connect(os.path.realpath(args[0]))
+        found.execute("CREATE TABLE IF NOT EXISTS junk (x INTEGER); DELETE FROM core.files")
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    done += 1
+print(done)
+"""
+
+
+@pytest.fixture(scope="module")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("duckdbs")
+
+
+@pytest.mark.slow
+def test_everybody_works_at_once_and_nobody_is_disturbed(
+    tmp_path: Path, clients: Path, pytestconfig: pytest.Config
+) -> None:
+    with mtstore.open(tmp_path / "store", create=True) as store:
+        public = store.path / "market.duckdb"
+        workers = {
+            "writer A": process(WRITER, store.path, "A"),
+            "writer B": process(WRITER, store.path, "B"),
+            "compactor": process(COMPACTOR, store.path),
+            **{f"reader {number}": process(READER, store.path) for number in range(3)},
+            "plain": client(PLAIN, OURS, clients, public),
+            "plain 1.1.3": client(PLAIN, "1.1.3", clients, public),
+        }
+        started(workers)
+        time.sleep(pytestconfig.getoption("seconds"))
+        done = finished(workers)
+        assert all(count > 0 for count in done.values()), done
+        assert_nothing_lost(store, done)
+
+
+@pytest.mark.slow
+def test_a_hostile_client_disturbs_no_reader_of_ours_and_no_writer(
+    tmp_path: Path, clients: Path, pytestconfig: pytest.Config
+) -> None:
+    with mtstore.open(tmp_path / "store", create=True) as store:
+        public = store.path / "market.duckdb"
+        workers = {
+            "writer A": process(WRITER, store.path, "A"),
+            "reader": process(READER, store.path),
+            "hostile": client(HOSTILE, OURS, clients, public),
+            "hostile 1.1.3": client(HOSTILE, "1.1.3", clients, public),
+        }
+        started(workers)
+        time.sleep(pytestconfig.getoption("seconds") / 2)
+        done = finished(workers)
+        assert all(count > 0 for count in done.values()), done
+        assert_nothing_lost(store, done)
+        write(store, answer("Z", {0: 1.0}, minutes(0, 1)))
+        (seen,) = end(
+            client(
+                "print(json.dumps(duckdb.connect(args[0], read_only=True).execute("
+                "'SELECT count(*) FROM bars').fetchall()))",
+                OURS,
+                clients,
+                public,
+            )
+        )
+        assert json.loads(seen) == [[len(bars_of(store))]]
+
+
+def started(workers: dict[str, subprocess.Popen[str]]) -> None:
+    for worker in workers.values():
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n", worker.communicate()[1]
+
+
+def finished(workers: dict[str, subprocess.Popen[str]]) -> dict[str, int]:
+    for worker in workers.values():
+        if worker.poll() is None:
+            tell(worker, "stop")
+    return {name: int(end(worker)[0]) for name, worker in workers.items()}
+
+
+def assert_nothing_lost(store: Store, done: dict[str, int]) -> None:
+    for name in ("A", "B"):
+        if f"writer {name}" in done:
+            rows = store.sql("SELECT close FROM bars WHERE ticker = ? ORDER BY ts_event", [f"{name}LOG"]).fetchall()
+            assert rows == [(float(number),) for number in range(1, done[f"writer {name}"] + 1)], "no lost update"
+    assert known_files(store) == data_files(store.path)
+    before = core_tables(store)
+    store.rebuild()
+    assert core_tables(store) == before
