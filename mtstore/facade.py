@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from mtstore import sqlfiles
+from mtstore.query.question import Bounds, Question
 from mtstore.query.result import Parameters, Result
 from mtstore.store.repository import Repository
 
@@ -28,14 +29,43 @@ class Store(Repository):
     Bars are stored raw, in UTC, labelled by their open; what is done with them is defined by the SQL in `sql/`.
     """
 
-    def sql(self, query: str, params: Parameters = None) -> Result:
-        """Any query over the store's views and macros, with `?` or `$name` parameters.
+    def sql(
+        self,
+        query: str,
+        params: Parameters = None,
+        *,
+        timeout: float | None = None,
+        memory_limit: str | None = None,
+        unsafe: bool = False,
+    ) -> Result:
+        """One query over the store's views and macros, with `?` or `$name` parameters.
+
+        It can read the store and nothing else: see `mtstore.query.gate` for the statements that may run.
+
+        Parameters
+        ----------
+        query
+            One SELECT, WITH, FROM, VALUES, PIVOT, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN statement.
+        params
+            Values of its parameters, a sequence for `?` and `$1`, a mapping for `$name`.
+        timeout
+            Seconds after which it is interrupted; None: never.
+        memory_limit
+            Most memory for DuckDB, and most bytes of the answer, such as `2GB`; None: the store's own limit.
+        unsafe
+            Let any statement run, with whatever this process may read and write.
+
+        Raises
+        ------
+        InputError
+            A bound that cannot be right. When the result is read: QueryError if the statement may not run, is refused
+            by DuckDB or takes too long, and MemoryLimitError.
 
         Examples
         --------
         >>> store.sql("SELECT count(*) FROM bars WHERE ticker = ?", ["AAPL"]).fetchall()  # doctest: +SKIP
         """
-        return Result(self, query, params)
+        return Question(self, query, params, Bounds(timeout, memory_limit, unsafe))
 
     def bars(
         self,

@@ -6,14 +6,19 @@ interrupted, or wants no more, it tells DuckDB to stop.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mtstore.cli.console import say_error
+from mtstore.cli.exits import Exit
 from mtstore.errors import QueryError
+from mtstore.query.question import Bounds, answering, arrow_errors
+from mtstore.query.result import mapped_errors
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,19 +27,24 @@ if TYPE_CHECKING:
     from mtstore.facade import Store
 
 _ROWS_OF_A_BATCH = 100_000
+_PATIENCE_SECONDS = 5.0
 
 
 @contextmanager
-def opened(store: Store, statement: str) -> Iterator[tuple[pa.Schema, Iterable[pa.RecordBatch]]]:
+def opened(store: Store, statement: str, bounds: Bounds) -> Iterator[tuple[pa.Schema, Iterable[pa.RecordBatch]]]:
     """The columns and the batches of a statement's answer; the batches are there for as long as the block lasts.
 
     Raises
     ------
     QueryError
-        DuckDB refused the statement, or met an error on the way.
+        The statement may not run, DuckDB refused it or met an error on the way, or it took too long.
+    MemoryLimitError
+        It would take more memory than allowed.
     """
-    with store.connection() as connection:
-        pump = _Pump(connection, statement)
+    with answering(store, bounds) as (connection, check):
+        pump = _Pump(connection, statement, check)
+        if bounds.timeout_seconds is not None:
+            pump.end_process_after(bounds.timeout_seconds + _PATIENCE_SECONDS)
         try:
             yield pump.schema(), pump.batches()
         finally:
@@ -44,13 +54,26 @@ def opened(store: Store, statement: str) -> Iterator[tuple[pa.Schema, Iterable[p
 class _Pump:
     """Runs a statement in a thread and hands on what comes: the schema, the batches, then None."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, statement: str, check: Callable[[str], None]) -> None:
         self._connection = connection
         self._statement = statement
+        self._check = check
         self._items: queue.Queue[pa.Schema | pa.RecordBatch | None] = queue.Queue(maxsize=2)
         self._is_stopped = threading.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="mtstore-query")
         self._run = self._pool.submit(self._read)
+
+    def end_process_after(self, seconds: float) -> None:
+        """End this process if DuckDB then still computes: it does not heed an interrupt within one value."""
+        threading.Thread(target=self._end_process, args=(seconds,), name="mtstore-last-resort", daemon=True).start()
+
+    def _end_process(self, seconds: float) -> None:
+        wait([self._run], timeout=seconds)
+        while not self._run.done():
+            if not self._items.full():  # else it is the reader of the output who takes the time
+                say_error("the statement did not stop when its time was over, so this process ends")
+                os._exit(Exit.QUERY)
+            wait([self._run], timeout=1)
 
     def schema(self) -> pa.Schema:
         schema = self._take()
@@ -76,21 +99,15 @@ class _Pump:
         return item
 
     def _read(self) -> None:
-        import pyarrow as pa
-
-        from mtstore.query.result import mapped_errors
-
         try:
-            with mapped_errors():
+            with arrow_errors(), mapped_errors():
+                self._check(self._statement)
                 relation = self._connection.sql(self._statement)
                 if relation is not None:
                     reader = relation.to_arrow_reader(_ROWS_OF_A_BATCH)
                     self._put(reader.schema)
                     for batch in reader:
                         self._put(batch)
-        except (OSError, pa.ArrowException) as error:
-            # What DuckDB meets on the way comes through Arrow, as Arrow's error.
-            raise QueryError(str(error)) from error
         finally:
             self._put(None)
 

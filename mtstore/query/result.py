@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mtstore.errors import QueryError, SnapshotExpiredError
+from mtstore.errors import MemoryLimitError, QueryError, SnapshotExpiredError
 
 if TYPE_CHECKING:
     import duckdb
@@ -92,5 +92,7 @@ def mapped_errors() -> Iterator[None]:
                 f"a data file of this generation is gone, its grace period is over; read the newest one: {error}"
             ) from error
         raise QueryError(str(error)) from error
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryLimitError(str(error)) from error
     except duckdb.Error as error:
         raise QueryError(str(error)) from error

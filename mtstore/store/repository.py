@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from mtstore import sqlfiles
 from mtstore.errors import StoreError, StoreFormatError, StoreLockedError, StoreMovedError, StoreNotFoundError
 from mtstore.store import catalog, commit, log, staging
+from mtstore.store.confined import ConfinedEngine
 from mtstore.store.database import newest_generation
 from mtstore.store.engine import Engine
 from mtstore.store.layout import FOLDERS, Layout, new_id
@@ -49,6 +50,7 @@ class Repository:
         self.grace = grace
         self.lock_timeout_seconds = lock_timeout_seconds
         self._engine = Engine(self.layout, memory_limit)
+        self._confined = ConfinedEngine(self._engine)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = False, **options: object) -> Self:
@@ -109,6 +111,19 @@ class Repository:
         """A DuckDB connection whose current database is the newest generation, read-only."""
         return self._engine.connection()
 
+    @contextmanager
+    def confined_connection(self, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """As `connection`, for statements of anybody: no file beyond the store, no extension, no setting.
+
+        With a `memory_limit` (`2GB`) of its own it is an instance of its own, for the length of the block.
+        """
+        if memory_limit is None:
+            with self._confined.connection() as connection:
+                yield connection
+            return
+        with closing(ConfinedEngine(self._engine, memory_limit)) as engine, engine.connection() as connection:
+            yield connection
+
     def snapshot(self, generation: int | None = None) -> AbstractContextManager[int]:
         """Keep this thread's reads on one generation for the length of the block; gives its number.
 
@@ -164,6 +179,7 @@ class Repository:
 
     def close(self) -> None:
         """Let go of the database file."""
+        self._confined.close()
         self._engine.close()
 
     def __enter__(self) -> Self:

@@ -1,0 +1,173 @@
+"""Statements of anybody over a store: through the gate, in a confined instance, within bounds of time and memory."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mtstore.errors import InputError, MemoryLimitError, QueryError
+from mtstore.query.gate import check_statement
+from mtstore.query.result import Parameters, Result, mapped_errors
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from mtstore.store.repository import Repository
+
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b\s*\Z", re.I)
+_INTERRUPT_EVERY_SECONDS = 0.05
+_ROWS_OF_A_BATCH = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a statement may do and take.
+
+    Attributes
+    ----------
+    timeout_seconds
+        It is interrupted after that; None: never. DuckDB heeds it between its blocks of rows, not within one value.
+    memory_limit
+        DuckDB's, such as `2GB`, for what it sorts, joins and aggregates (more spills into the store's `tmp/`), and the
+        most bytes that an answer read as one table may have; None: the store's own.
+    is_unsafe
+        No gate and no confinement: it may read and write whatever the process may.
+    """
+
+    timeout_seconds: float | None = None
+    memory_limit: str | None = None
+    is_unsafe: bool = False
+
+    def __post_init__(self) -> None:
+        if self.timeout_seconds is not None and not 0 < self.timeout_seconds < threading.TIMEOUT_MAX:
+            raise InputError(f"timeout {self.timeout_seconds!r}: a number of seconds above 0")
+        if self.is_unsafe and self.memory_limit is not None:
+            raise InputError("memory_limit has no effect on an unsafe statement; open the store with a memory_limit")
+        if self.memory_limit is not None:
+            size_bytes(self.memory_limit)
+
+
+def size_bytes(text: str) -> int:
+    """`500MB` (powers of ten) or `2GiB` (of two) as a number of bytes.
+
+    Raises
+    ------
+    InputError
+        It is no size above 0.
+    """
+    match = _SIZE.match(text) if isinstance(text, str) else None
+    size = 0
+    if match is not None:
+        power = " kmgt".index(match[2].lower() or " ")
+        size = int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+    if size <= 0:
+        raise InputError(f"memory limit {text!r}: a size such as '500MB' or '2GiB'")
+    return size
+
+
+class Question(Result):
+    """A statement of anybody; it is checked, and runs, when one of the `to_…` methods is called."""
+
+    def __init__(self, store: Repository, statement: str, parameters: Parameters, bounds: Bounds) -> None:
+        super().__init__(store, statement, parameters)
+        self._bounds = bounds
+
+    def to_arrow(self) -> pa.Table:
+        """As an Arrow table.
+
+        Raises
+        ------
+        QueryError
+            The statement may not run here, DuckDB refused it (its text is the message), or it took too long.
+        MemoryLimitError
+            It, or its answer, would take more memory than allowed.
+        SnapshotExpiredError
+            A data file of the generation is gone: the reader outlived the grace period.
+        """
+        if self._bounds.memory_limit is None:
+            return super().to_arrow()
+        with self._relation() as relation:
+            return _bounded_table(relation, size_bytes(self._bounds.memory_limit))
+
+    @contextmanager
+    def _relation(self) -> Iterator[duckdb.DuckDBPyRelation]:
+        with answering(self._store, self._bounds) as (connection, check), mapped_errors():
+            check(self._statement)
+            relation = connection.sql(self._statement, params=self._parameters)
+            if relation is None:
+                raise QueryError(f"the statement gives no rows: {self._statement.strip()[:200]}")
+            yield relation
+
+
+@contextmanager
+def answering(store: Repository, bounds: Bounds) -> Iterator[tuple[duckdb.DuckDBPyConnection, Callable[[str], None]]]:
+    """A connection for one statement, and the check that it must pass first; the time runs for the whole block."""
+    opened = store.connection() if bounds.is_unsafe else store.confined_connection(bounds.memory_limit)
+    with opened as connection, time_limit(connection, bounds.timeout_seconds):
+
+        def check(statement: str) -> None:
+            if not bounds.is_unsafe:
+                check_statement(connection, statement)
+
+        yield connection, check
+
+
+@contextmanager
+def time_limit(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
+    """Interrupt what runs on `connection` once the block has lasted that long."""
+    if seconds is None:
+        yield
+        return
+    is_done, is_over = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        if is_done.wait(seconds):
+            return
+        is_over.set()
+        # Again and again: an interrupt that comes between two statements is forgotten.
+        while not is_done.wait(_INTERRUPT_EVERY_SECONDS):
+            connection.interrupt()
+
+    watcher = threading.Thread(target=watch, name="mtstore-timeout", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except QueryError as error:
+        if is_over.is_set():
+            raise QueryError(f"the statement was stopped: it took longer than {seconds:g} s") from error
+        raise
+    finally:
+        is_done.set()
+        watcher.join()
+
+
+def _bounded_table(relation: duckdb.DuckDBPyRelation, limit: int) -> pa.Table:
+    import pyarrow as pa
+
+    batches: list[pa.RecordBatch] = []
+    size = 0
+    with arrow_errors(), closing(relation.to_arrow_reader(_ROWS_OF_A_BATCH)) as reader:
+        for batch in reader:
+            size += batch.nbytes
+            if size > limit:
+                raise MemoryLimitError(f"the answer has more than the {limit:,} bytes allowed; read it in parts")
+            batches.append(batch)
+        return pa.Table.from_batches(batches, reader.schema)
+
+
+@contextmanager
+def arrow_errors() -> Iterator[None]:
+    """What DuckDB meets while its batches are read comes through Arrow, as Arrow's error."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        if "Out of Memory Error" in str(error):
+            raise MemoryLimitError(str(error)) from error
+        raise QueryError(str(error)) from error
