@@ -87,9 +87,11 @@ _guard = threading.Lock()
 
 def known(connection: duckdb.DuckDBPyConnection) -> Known | None:
     """What is known of the connection's current database; None if it shows no store's files."""
-    key = connection.execute(sqlfiles.load("queries/database_identity")).fetchone()
-    if key is None:
+    # All of the answer is fetched: a connection with an unfinished result refuses the next statement.
+    rows = connection.execute(sqlfiles.load("queries/database_identity")).fetchall()
+    if not rows:
         return None
+    key = rows[0]
     with _guard:
         found = _memory.get(key)
         if found is not None:
