@@ -8,10 +8,10 @@ same cells, and a test holds them against each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mtstore.errors import SnapshotExpiredError
 from mtstore.query.buckets import Buckets
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _WORKERS = 2
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,7 @@ class Reading:
         self._chosen = chosen
         scan = chosen.buckets.scan_range()
         self._work = [_Ticker(chosen, name, scan) for name in chosen.names]
-        with _pool() as pool:
-            list(pool.map(_Ticker.locate, self._work))
+        _for_each(_Ticker.locate, self._work)
         used = np.zeros(len(chosen.buckets.labels_us), dtype=bool)
         for ticker in self._work:
             used[ticker.places] = True
@@ -104,12 +104,16 @@ class Reading:
             self._work[number].place(rows, present[number], self._final, fields)
             finish(number)
 
-        with _pool() as pool:
-            list(pool.map(place, range(len(self._work))))
+        _for_each(place, range(len(self._work)))
 
 
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_WORKERS, thread_name_prefix="mtstore-read")
+def _for_each(work: Callable[[_Item], None], items: Sequence[_Item]) -> None:
+    """Do the work on a few threads; starting them costs more than what a single item takes."""
+    if len(items) == 1:
+        work(items[0])
+        return
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="mtstore-read") as pool:
+        list(pool.map(work, items))
 
 
 class _Ticker:
