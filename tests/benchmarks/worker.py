@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _KIB_PER_MIB = 1_024
+_EVERYBODY = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 class NotBuiltError(Exception):
@@ -35,12 +36,17 @@ class Job:
         Boils the run's result down for the comparison; None where there is nothing to compare.
     figures
         More numbers about the run's result, by name; `seconds` among them replaces the time that was measured.
+    repeat
+        How often the run is timed in this process; the median counts.
+    close
+        Clears away what the job has made.
     """
 
     run: Callable[[], Any]
     digest: Callable[[Any], dict[str, Any]] | None = None
     figures: Callable[[Any], dict[str, float]] | None = None
     repeat: int = 1
+    close: Callable[[], None] | None = None
 
 
 def resolve(function: str) -> Callable[[dict[str, Any]], Any]:
@@ -70,17 +76,19 @@ def measure(job: Job) -> dict[str, Any]:
         outcome |= job.figures(result)
     if job.digest is not None:
         outcome["answer"] = job.digest(result)
+    if job.close is not None:
+        job.close()
     return outcome
 
 
 def peak_mib() -> float:
-    """The largest resident set of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_PER_MIB
+    """The largest resident set so far of this process, or of a child that it has waited for."""
+    return max(resource.getrusage(who).ru_maxrss for who in _EVERYBODY) / _KIB_PER_MIB
 
 
 def _processor_seconds() -> float:
     """What this process and the children it has waited for have taken of all cores, system time included."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    used = [resource.getrusage(who) for who in _EVERYBODY]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 

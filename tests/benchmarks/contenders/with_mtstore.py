@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.answers import digest
 from benchmarks.contenders.aligned import TZ, Ask, wide_digest
 from benchmarks.worker import Job, peak_mib
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    import mtstore
+    from mtstore.query.tensor import Tensor
+
+_REPEAT = 5
 
 
 def wide_outer(parameters: dict[str, Any]) -> Job:
@@ -34,6 +40,41 @@ def five_minutes(parameters: dict[str, Any]) -> Job:
 def daily(parameters: dict[str, Any]) -> Job:
     """One bar per session, aligned."""
     return _load(parameters, resampling="1d")
+
+
+def tensor(parameters: dict[str, Any]) -> Job:
+    """A tensor of the complete grid, computed."""
+    ask = Ask.of(parameters)
+    store = _store(ask)
+    return Job(lambda: store.tensor(ask.tickers, ask.start, ask.end), _tensor_digest)
+
+
+def tensor_again(parameters: dict[str, Any]) -> Job:
+    """The same, mapped from the derived cache, where it was made before."""
+    ask = Ask.of(parameters)
+    store = _store(ask)
+    store.tensor(ask.tickers, ask.start, ask.end, mmap=True)
+    return Job(lambda: store.tensor(ask.tickers, ask.start, ask.end, mmap=True), _tensor_digest, repeat=_REPEAT)
+
+
+def _store(ask: Ask) -> mtstore.Store:
+    import mtstore
+
+    store = mtstore.open(ask.store)
+    small = ask.warm_up()
+    store.tensor(small.tickers, small.start, small.end)
+    return store
+
+
+def _tensor_digest(made: Tensor) -> dict[str, Any]:
+    stamps = made.index.as_unit("us").asi8
+    return digest(
+        (
+            (ticker, stamps, {field: made.values[:, number, place] for place, field in enumerate(made.fields)})
+            for number, ticker in enumerate(made.tickers)
+        ),
+        len(made.index),
+    )
 
 
 def _load(parameters: dict[str, Any], *, is_validated: bool = False, **alignment: str) -> Job:
