@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.duck import new_instance
 from mtstore.bars import arrow_schema
 from mtstore.calendars import calendar_tables, canonical_name, infer_calendar
+from mtstore.duck import new_instance
 from mtstore.sqlfiles import identifier, literal
 from mtstore.store import fold
 from mtstore.store.objects import create_objects, view_name
