@@ -23,15 +23,19 @@ if TYPE_CHECKING:
     from mtstore.loader.metadata import MetadataManager
     from mtstore.loader.multi import MultiTickerDataLoader
     from mtstore.loader.single import TickerDataLoader, UnifiedDataLoader
+    from mtstore.loader.validation import DataQualityWarning
+    from mtstore.query.tensor import Tensor
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "CacheManager": "mtstore.loader.cache",
     "DataAligner": "mtstore.loader.aligner",
+    "DataQualityWarning": "mtstore.loader.validation",
     "MetadataManager": "mtstore.loader.metadata",
     "MultiTickerDataLoader": "mtstore.loader.multi",
     "Store": "mtstore.facade",
+    "Tensor": "mtstore.query.tensor",
     "TickerDataLoader": "mtstore.loader.single",
     "UnifiedDataLoader": "mtstore.loader.single",
 }
@@ -39,10 +43,12 @@ _LAZY = {
 __all__ = [
     "CacheManager",
     "DataAligner",
+    "DataQualityWarning",
     "MetadataManager",
     "MtstoreError",
     "MultiTickerDataLoader",
     "Store",
+    "Tensor",
     "TickerDataLoader",
     "UnifiedDataLoader",
     "__version__",

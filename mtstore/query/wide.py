@@ -6,7 +6,7 @@ forward fill is a running maximum over each ticker's row. What this gives equals
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -239,9 +239,7 @@ def _scatter(
     needs_days = _needs_sessions(call) or (fills(call) and any(one.is_limited for one in tickers.active))
     with_days = needs_days and not tickers.is_mixed
     special = (CLOSE,) * making.with_close + (SESSION,) * with_days
-    waiting = [
-        batch for batch in present_batches(connection, call, tickers.names, (*special, *fields)) if batch.num_rows
-    ]
+    waiting = _collect(present_batches(connection, call, tickers.names, (*special, *fields)), call, making)
     edges = [batch for batch in grid_batches(connection, call, special) if batch.num_rows] if is_grid(call) else []
     grid = make_grid([batch.column("ts_us").to_numpy() for batch in (*waiting, *edges)], call.interval)
     length, width = len(grid.ts_us), len(tickers.names) * len(fields)
@@ -271,6 +269,17 @@ def _scatter(
     if "bar_count" in fields:
         values[fields.index("bar_count") :: len(fields)][~present] = 0
     return wide, _local_days(grid.ts_us, call.tz) if tickers.is_mixed and needs_days else labels.days
+
+
+def _collect(batches: Iterator[pa.RecordBatch], call: AlignCall, making: Making) -> list[pa.RecordBatch]:
+    """The batches that have rows; refused as soon as they alone take more than the result may."""
+    waiting, size = [], 0
+    for batch in batches:
+        if batch.num_rows:
+            waiting.append(batch)
+            size += batch.nbytes
+            check_fits(size, making.max_bytes, f"the rows of {call.bounds}")
+    return waiting
 
 
 class _Labels:
