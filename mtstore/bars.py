@@ -93,8 +93,8 @@ class Answer:
 
     `bars` has the columns of `arrow_schema()`, sorted by `ts_event` and unique on it. `ranges` are what the answer
     speaks for: with `result` 'complete' or 'empty' it replaces everything stored there; with 'partial' it adds and
-    overwrites; 'failed' and 'quarantined' only leave their mark in the coverage ledger. `partial_ranges` are parts of an
-    otherwise complete answer that it does not speak for, because rows there were quarantined; the ledger calls them
+    overwrites; 'failed' and 'quarantined' only leave their mark in the coverage ledger. `partial_ranges` are parts of
+    an otherwise complete answer that it does not speak for, because rows there were quarantined; the ledger calls them
     partial. `day_tz` is the zone whose days daily bars are, `final` that the answer never goes stale (files).
     `quarantined` has `arrow_schema()`'s columns plus `reason`, and `origin` (a file and line, or a request).
     """

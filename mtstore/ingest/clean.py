@@ -209,4 +209,4 @@ def _repeats_the_row_before(rows: pa.Table) -> np.ndarray:
     for name in ("ts_us", "publisher_id", "volume", *PRICE_COLUMNS):
         values = rows[name].combine_chunks().to_numpy(zero_copy_only=False)
         same &= (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
-    return np.r_[False, same]
+    return np.concatenate(([False], same))

@@ -57,6 +57,6 @@ def time_index(ts_us: np.ndarray, tz: str) -> pd.DatetimeIndex:
 def long_frame(table: pa.Table, tz: str) -> pd.DataFrame:
     """Rows of one ticker as a DataFrame: index `timestamp` in the zone, the other columns as they are."""
     stamps = table["ts_event"].combine_chunks().cast("int64").to_numpy()
-    frame = table.drop_columns(["ts_event"]).to_pandas()
+    frame: pd.DataFrame = table.drop_columns(["ts_event"]).to_pandas()
     frame.index = time_index(stamps, tz)
     return frame

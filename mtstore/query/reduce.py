@@ -51,9 +51,9 @@ def reduce_field(name: str, columns: Mapping[str, np.ndarray], starts: np.ndarra
 def _extreme(values: np.ndarray, unknown: np.ndarray, starts: np.ndarray, *, is_highest: bool) -> np.ndarray:
     import numpy as np
 
-    if unknown.any():
-        return (np.fmax if is_highest else np.fmin).reduceat(values, starts)
-    return (np.maximum if is_highest else np.minimum).reduceat(values, starts)
+    with_unknown, without = (np.fmax, np.maximum) if is_highest else (np.fmin, np.minimum)
+    reduced: np.ndarray = (with_unknown if unknown.any() else without).reduceat(values, starts)
+    return reduced
 
 
 def _edge(
@@ -62,7 +62,8 @@ def _edge(
     import numpy as np
 
     if not unknown.any():
-        return values[starts] if is_first else values[starts + counts - 1]
+        edges: np.ndarray = values[starts if is_first else starts + counts - 1]
+        return edges
     numbers = np.arange(len(values))
     if is_first:
         found = np.minimum.reduceat(np.where(unknown, len(values), numbers), starts)

@@ -46,7 +46,8 @@ class Result:
 
     def to_pandas(self) -> pd.DataFrame:
         """As a pandas DataFrame; errors as in `to_arrow`."""
-        return self.to_arrow().to_pandas()
+        frame: pd.DataFrame = self.to_arrow().to_pandas()
+        return frame
 
     def to_polars(self) -> pl.DataFrame:
         """As a polars DataFrame (polars is not a dependency of mtstore); errors as in `to_arrow`."""

@@ -75,9 +75,9 @@ def content_id(bars: pa.Table) -> str:
         if name == "ts_event":
             column = column.cast("int64")
         if column.null_count:
-            digest.update(np.ascontiguousarray(pc.is_null(column).cast("int8").to_numpy()))
+            digest.update(np.ascontiguousarray(pc.is_null(column).cast("int8").to_numpy()).data)
             column = pc.fill_null(column, 0)
-        digest.update(np.ascontiguousarray(column.to_numpy(zero_copy_only=False)))
+        digest.update(np.ascontiguousarray(column.to_numpy(zero_copy_only=False)).data)
     return digest.hexdigest()
 
 
