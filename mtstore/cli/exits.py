@@ -31,6 +31,7 @@ class Exit(IntEnum):
     MISSING = 8, "the store does not cover the range that was asked for"
     QUERY = 9, "DuckDB refused the statement"
     MEMORY = 10, "the answer would not fit into the memory allowed"
+    DAMAGED = 11, "the store is damaged; the output says where, and `repair` what can be done"
     INTERRUPTED = 130, "stopped by Ctrl-C; what was committed stays"
     BROKEN_PIPE = 141, "whoever read the output stopped reading"
 

@@ -31,28 +31,9 @@ def show_fetching(*, is_quiet: bool) -> Iterator[Callable[[FetchProgress], None]
     elif not is_terminal(sys.stderr):
         yield _say_line
     else:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from mtstore.ingest.fetch_bar import fetch_bar
 
-        columns = (
-            TextColumn("fetching"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("chunks, {task.fields[rows]:,} bars, {task.fields[requests]:,} requests"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=Console(stderr=True)) as shown:
-            task = shown.add_task("fetching", total=None, rows=0, requests=0)
-
-            def update(progress: FetchProgress) -> None:
-                shown.update(
-                    task,
-                    completed=progress.done,
-                    total=progress.total,
-                    rows=progress.rows,
-                    requests=progress.requests,
-                )
-
+        with fetch_bar() as update:
             yield update
 
 

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 LINE_EVERY_SECONDS: Final = 5.0
 
-_STAGES: Final = {"hash": ("hashing", "file"), "read": ("reading", "file"), "write": ("writing", "ticker")}
+_STAGES: Final = {
+    "check": ("checking", "file"),
+    "hash": ("hashing", "file"),
+    "read": ("reading", "file"),
+    "write": ("writing", "ticker"),
+}
 
 
 @contextmanager
@@ -28,6 +33,15 @@ def show_progress(*, is_quiet: bool = False) -> Iterator[Callable[[Progress], No
             yield update
     else:
         yield _Lines().update
+
+
+@contextmanager
+def show_file_progress(*, is_quiet: bool = False) -> Iterator[Callable[[int, int, int], None]]:
+    """A callback that shows how many files of how many, and how many of their rows, were checked."""
+    from mtstore.ingest.report import Progress
+
+    with show_progress(is_quiet=is_quiet) as show:
+        yield lambda done, total, rows: show(Progress("check", done, total, rows))
 
 
 class _Clock:

@@ -56,9 +56,9 @@ class IngestReport:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an ingest is: `done` of `total` steps of `stage`, with the rows that this stage has seen."""
+    """How far a long run is: `done` of `total` steps of `stage`, with the rows that this stage has seen."""
 
-    stage: Literal["hash", "read", "write"]
+    stage: Literal["hash", "read", "write", "check"]
     done: int
     total: int
     rows: int = 0

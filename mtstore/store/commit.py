@@ -9,14 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtstore import sqlfiles
 from mtstore.bars import TimeRange
 from mtstore.errors import CommitError
-from mtstore.store import catalog, durable, fold, forget, log, prune
+from mtstore.store import catalog, durable, forget, log, prune
 from mtstore.store.calendar_records import calendar_records
 from mtstore.store.database import attached
 from mtstore.store.datafile import DataFile
 from mtstore.store.layout import Layout, Partition
+from mtstore.store.live import live_files
 from mtstore.store.lock import DEFAULT_TIMEOUT_SECONDS, write_lock
 from mtstore.store.steps import reached
 
@@ -186,17 +186,3 @@ def begin(
             yield commit
         finally:
             commit.close()
-
-
-def live_files(
-    connection: duckdb.DuckDBPyConnection, partitions: Iterable[Partition]
-) -> dict[Partition, list[DataFile]]:
-    """The live data files of some partitions, each list in time order."""
-    wanted = set(partitions)
-    found: dict[Partition, list[DataFile]] = {partition: [] for partition in wanted}
-    tickers = sorted({partition.ticker for partition in wanted})
-    for row in fold.fetch_rows(connection, sqlfiles.load("queries/live_files"), {"tickers": tickers}):
-        file = DataFile(**row)
-        if file.partition in wanted:
-            found[file.partition].append(file)
-    return found

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mtstore import sqlfiles
 from mtstore.rangesets import normalise
-from mtstore.store import datafile, fold
+from mtstore.store import datafile
 from mtstore.store.datafile import DataFile, Provenance
 from mtstore.store.layout import Partition, new_id
+from mtstore.store.live import all_live_files
 from mtstore.store.staging import staging_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import duckdb
 
     from mtstore.store.commit import Commit
     from mtstore.store.repository import Repository
@@ -41,7 +38,7 @@ def compact(store: Repository, tickers: Collection[str] | None = None) -> Compac
     Rows do not change, so neither does the coverage; the merged files stay readable for the grace period.
     """
     with store.connection() as connection:
-        found = _by_partition(connection, tickers)
+        found = all_live_files(connection, tickers)
     scattered = [partition for partition, files in found.items() if len(files) > 1]
     merged = before = 0
     for start in range(0, len(scattered), PARTITIONS_PER_COMMIT):
@@ -75,14 +72,3 @@ def _merge(root: Path, folder: Path, commit: Commit, partition: Partition, files
     )
     commit.retire(files)
     commit.add_file(folder / f"{merged.file_id}.parquet", merged)
-
-
-def _by_partition(
-    connection: duckdb.DuckDBPyConnection, tickers: Collection[str] | None
-) -> dict[Partition, list[DataFile]]:
-    found: dict[Partition, list[DataFile]] = defaultdict(list)
-    parameters = {"tickers": sorted(tickers) if tickers is not None else None}
-    for row in fold.fetch_rows(connection, sqlfiles.load("queries/live_files"), parameters):
-        file = DataFile(**row)
-        found[file.partition].append(file)
-    return found

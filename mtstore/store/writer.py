@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 from mtstore.bars import Answer, SourceBinding, TimeRange, is_daily
 from mtstore.rangesets import normalise
 from mtstore.store import datafile, ledger, sources
-from mtstore.store.commit import Commit, live_files
+from mtstore.store.commit import Commit
 from mtstore.store.datafile import DataFile, Provenance
 from mtstore.store.layout import Partition, new_id
 from mtstore.store.ledger import Freshness
+from mtstore.store.live import LiveFiles
 from mtstore.store.partition import Merge, merge
 from mtstore.store.slices import by_year
 from mtstore.store.steps import reached
@@ -89,6 +90,7 @@ class Writer:
         self._bound: dict[str, dict[str, Any]] = {}
         self._gathered_rows = 0
         self._work: list[Future[None]] = []
+        self._live = LiveFiles(reader)
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="mtstore-write")
         self._gathering_since = time.monotonic()
 
@@ -140,6 +142,7 @@ class Writer:
             for table, row in self._rows:
                 commit.put(table, [row])
             generation: int = commit.finish()
+        self._live.forget()
         self.totals.files += sum(1 for change in self._changes.values() if change.staged)
         self._changes.clear()
         self._answers.clear()
@@ -165,8 +168,7 @@ class Writer:
         sources.check_binding(binding, self._bound.setdefault(binding.source, sources.row(binding)))
 
     def _stage(self, changes: list[_Change]) -> None:
-        with self._reader() as connection:
-            current = live_files(connection, [change.partition for change in changes])
+        current = self._live.of([change.partition for change in changes])
         for change in changes:
             self._work.append(self._pool.submit(self._work_out, change, current[change.partition]))
 
