@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mtstore.ingest.fetching import Chunk, chunks_of
 from mtstore.ingest.network_report import FetchCallback, NetworkPlan, NetworkReport, PlannedFetch, no_progress
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mtstore.config import Config
     from mtstore.store.repository import Repository
     from mtstore.timeranges import BoundLike
+
+_Answer = TypeVar("_Answer")
 
 
 def plan_network(
@@ -143,7 +145,12 @@ def update_network(
 async def ingest_network_async(*arguments: Any, **options: Any) -> NetworkReport:
     """`ingest_network` in a thread; cancelling the task stops it within two seconds, and what was committed stays."""
     cancel = options.pop("cancel", None) or threading.Event()
-    work = asyncio.ensure_future(asyncio.to_thread(ingest_network, *arguments, cancel=cancel, **options))
+    return await run_cancellable(lambda: ingest_network(*arguments, cancel=cancel, **options), cancel)
+
+
+async def run_cancellable(function: Callable[[], _Answer], cancel: threading.Event) -> _Answer:
+    """What `function` gives, in a thread; cancelling the task sets `cancel`, and waits for the function to end."""
+    work = asyncio.ensure_future(asyncio.to_thread(function))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:

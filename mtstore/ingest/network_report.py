@@ -22,6 +22,8 @@ class TickerOutcome:
         Ranges: answered by the vendor now; fresh in the store; stale, but unchanged as the vendor says; not answered.
     stale
         The part of `failed` for which the store has an older answer, which is served.
+    beyond
+        What was asked for and nobody can answer yet: unfinished bars, the future.
     requests, retries
         Requests that were made; those that several tickers shared count for each of them.
     notes
@@ -38,6 +40,7 @@ class TickerOutcome:
     unchanged: Ranges = ()
     failed: Ranges = ()
     stale: Ranges = ()
+    beyond: Ranges = ()
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0

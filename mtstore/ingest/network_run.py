@@ -70,7 +70,7 @@ class NetworkRun:
         report = self._report
         for one in wanted:
             report.tickers[one.ticker] = TickerOutcome(
-                one.ticker, one.source.settings.source, one.schema, cached=one.plan.cached
+                one.ticker, one.source.settings.source, one.schema, cached=one.plan.cached, beyond=one.plan.beyond
             )
         for ticker, error in errors.items():
             report.tickers[ticker] = TickerOutcome(ticker, error=str(error), exception=error)

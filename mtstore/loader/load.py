@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mtstore import sqlfiles
 from mtstore.errors import DataQualityError, MissingDataError
+from mtstore.loader.fetching import FetchOutcome, fetch_warnings
 from mtstore.loader.memory import load_limit
 from mtstore.loader.report import LoadReport, TickerReport
 from mtstore.loader.validation import DataQualityWarning, Verdict, judge
@@ -17,6 +19,8 @@ from mtstore.query.frames import check_columns, wide_frame
 from mtstore.query.memory import peak_bytes
 from mtstore.query.missing import spell_missing, uncovered
 from mtstore.query.wide import Making, Wide, check_fields
+from mtstore.rangesets import subtract
+from mtstore.store import fold
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +46,8 @@ class Load:
         `flat` or `multi`.
     dtype
         `float64` or `float32`.
+    fetched
+        What came of fetching for it.
     """
 
     config: Config
@@ -50,6 +56,7 @@ class Load:
     columns: str = "flat"
     dtype: str = "float64"
     began: float = field(default_factory=time.monotonic)
+    fetched: FetchOutcome = field(default_factory=FetchOutcome)
     verdict: Verdict = field(default_factory=Verdict)
     missing: Mapping[str, tuple[TimeRange, ...]] = field(default_factory=dict)
     warnings: list[tuple[str, type[Warning]]] = field(default_factory=list)
@@ -75,7 +82,8 @@ class Load:
         """
         multi = self.config.multi_ticker
         names = self.call.tickers or ()
-        self.missing = uncovered(connection, self.call, names, datetime.now(UTC))
+        self.warnings += fetch_warnings(self.fetched)
+        self.missing = missing_ranges(connection, self.call, self.fetched)
         text = missing_sentence(self.config, store_path, self.call, self.missing)
         if text is not None:
             self.warnings.append((text, UserWarning))
@@ -134,8 +142,11 @@ class Load:
             self._present[name] = self._present.get(name, 0) + int(present.sum())
 
     def _report_on(self, ticker: str) -> TickerReport:
-        error = None
-        if ticker in self.missing:
+        told = self.fetched.of(ticker)
+        error = None if told is None else told.error
+        if error is not None:
+            pass
+        elif ticker in self.missing:
             error = f"not covered: {spell_missing({ticker: self.missing[ticker]}, self.call.tz)}"
         elif ticker in self._unstored:
             error = "nothing is stored"
@@ -143,12 +154,30 @@ class Load:
         return TickerReport(
             ticker,
             rows,
-            0.0,
+            0.0 if told is None else told.seconds,
             error,
             rows / self._rows if self._rows else 0.0,
             self.verdict.gap_counts.get(ticker),
             self.verdict.outlier_counts.get(ticker),
+            *(() if told is None else (told.fetched, told.cached, told.requests, told.retries, bool(told.stale))),
         )
+
+
+def missing_ranges(
+    connection: duckdb.DuckDBPyConnection, call: SeriesCall, fetched: FetchOutcome
+) -> dict[str, tuple[TimeRange, ...]]:
+    """What the store does not cover of a call, less what fetching has told of already and what nobody has yet."""
+    found = uncovered(connection, call, call.tickers or (), datetime.now(UTC))
+    if not found or not fetched.tickers:
+        return found
+    series = fold.fetch_rows(connection, sqlfiles.load("queries/call_series"), call.series_parameters())
+    stored = {row["ticker"] for row in series if row["source"] is not None}
+    left = {
+        ticker: subtract(ranges, fetched.excused(ticker, is_stored=ticker in stored))
+        for ticker, ranges in found.items()
+        if not fetched.is_skipped(ticker)
+    }
+    return {ticker: ranges for ticker, ranges in left.items() if ranges}
 
 
 def missing_sentence(

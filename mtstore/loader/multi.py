@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
@@ -15,7 +15,8 @@ from mtstore.config import load_config
 from mtstore.facade import Store
 from mtstore.loader.ask import align_call, ticker_call, wanted_tickers
 from mtstore.loader.chunks import Chunks
-from mtstore.loader.load import Load, missing_sentence, wanted_fields
+from mtstore.loader.fetching import Fetching, FetchOutcome, fetch_warnings, temporary_store
+from mtstore.loader.load import Load, missing_ranges, missing_sentence, wanted_fields
 from mtstore.loader.managers import Managers
 from mtstore.loader.memory import duckdb_limit
 from mtstore.loader.quality import quality_frame
@@ -25,7 +26,6 @@ from mtstore.loader.validation import Validation, validate
 from mtstore.loader.warm import warm
 from mtstore.query import derived
 from mtstore.query.frames import long_frame
-from mtstore.query.missing import uncovered
 from mtstore.query.pieces import parse_chunk
 from mtstore.query.result import mapped_errors
 from mtstore.query.wide import DEFAULT_FIELDS, assemble
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mtstore.config import Config, TickerSettings
+    from mtstore.ingest.spending import Confirm
     from mtstore.query.calls import AlignCall
 
 
@@ -47,7 +48,13 @@ class MultiTickerDataLoader(Managers):
     Parameters
     ----------
     config
-        A mapping or the path of a YAML file: the whole configuration, or its inner `multi_ticker` mapping.
+        A mapping or the path of a YAML file: the whole configuration, or its inner `multi_ticker` mapping. Where it
+        names vendors under `sources`, each load first fetches what the store lacks, and only that.
+    confirm_cost
+        Whether a load may cost more than the sources' `max_cost_usd`; a function is asked with the dollars; None asks
+        the person at the terminal, and without a terminal it may not.
+    progress
+        Whether a bar is shown on a terminal while something is fetched.
 
     Attributes
     ----------
@@ -65,10 +72,16 @@ class MultiTickerDataLoader(Managers):
     ConfigError
         The configuration cannot be right; all problems are listed.
     StoreNotFoundError
-        There is no store at the configured path.
+        There is no store at the configured path, and no vendor to fill a new one.
     """
 
-    def __init__(self, config: str | PathLike[str] | Mapping[str, Any] | Config) -> None:
+    def __init__(
+        self,
+        config: str | PathLike[str] | Mapping[str, Any] | Config,
+        *,
+        confirm_cost: Confirm | None = None,
+        progress: bool = True,
+    ) -> None:
         self.config = load_config(config)
         for text in self.config.warnings():
             warnings.warn(text, stacklevel=2)
@@ -77,7 +90,12 @@ class MultiTickerDataLoader(Managers):
         }
         self.aligned_data: pd.DataFrame | None = None
         self._resources = ExitStack()
-        store = Store.open(self.config.store_path, memory_limit=duckdb_limit(self.config))
+        self._fetching = Fetching(self.config, confirm_cost=confirm_cost, shows_progress=progress)
+        path = self.config.store_path
+        if self._fetching.is_active and not self.config.multi_ticker.cache.enabled:
+            path, delete = temporary_store(self)
+            self._resources.callback(delete)
+        store = Store.open(path, create=self._fetching.is_active, memory_limit=duckdb_limit(self.config))
         self._store = self._resources.enter_context(store)
         self._last_load: Load | None = None
         self._chunks: WeakSet[Chunks] = WeakSet()
@@ -110,6 +128,9 @@ class MultiTickerDataLoader(Managers):
     ) -> pd.DataFrame:
         """One aligned frame: one row per bucket, one column per ticker and field.
 
+        What the store lacks, or holds longer than `cache.ttl_days`, is fetched first, if there are vendors to ask. A
+        ticker that cannot be fetched (`on_error: skip`) is warned of, stands in `report`, and keeps its columns.
+
         Where `multi_ticker.enabled` is false: the first ticker alone, as its `TickerDataLoader` gives it.
 
         Parameters
@@ -141,13 +162,20 @@ class MultiTickerDataLoader(Managers):
             Gaps or outliers beyond the limits, and `validation.on_failure` is `raise`.
         MemoryLimitError
             The frame would take more than `memory_limit`; says what takes less.
+        CostLimitError
+            What is missing costs more than allowed; nothing was fetched.
+        SourceError
+            A vendor, with `on_error: raise`; or what is stored is too old, and `cache.serve_stale` is false.
         InputError
             A ticker that is neither configured nor stored, a field that bars lack, bounds that cannot be read.
         """
         if not self.config.multi_ticker.enabled:
+            first = wanted_tickers(self.config, self._store, tickers)[:1]
+            self._tell(self._fetching.fetch(self._store, first, start, end))
             self.aligned_data, self._last_range = self._load_single(tickers, start, end, fields), (start, end)
             return self.aligned_data
         load = self._new_load(start, end, tickers=tickers, fields=fields, columns=columns, dtype=dtype)
+        load.fetched = self._fetching.fetch(self._store, load.call.tickers or (), start, end)
         frame = self._run(load, (start, end))
         load.warn(stacklevel=2)
         return frame
@@ -155,11 +183,14 @@ class MultiTickerDataLoader(Managers):
     async def load_data_async(self, start: Any = None, end: Any = None, **options: Any) -> pd.DataFrame:
         """`load_data` in a thread of its own; parameters, result and errors are the same.
 
+        Cancelling the task while it fetches ends it within two seconds; what was committed stays.
+
         Within `store.snapshot()` it reads that snapshot.
         """
         import asyncio
 
         load = self._new_load(start, end, **{**_DEFAULTS, **options})
+        load.fetched = await self._fetching.fetch_async(self._store, load.call.tickers or (), start, end)
         with self._store.snapshot() as generation:
             frame = await asyncio.to_thread(self._run, load, (start, end), generation)
         load.warn(stacklevel=2)
@@ -190,6 +221,7 @@ class MultiTickerDataLoader(Managers):
             As in `load_data`, and so are the errors.
         """
         load = self._new_load(start, end, tickers=tickers, fields=fields, columns=columns, dtype=dtype)
+        load.fetched = self._fetching.fetch(self._store, load.call.tickers or (), start, end)
         chunks = Chunks(self._store, load, parse_chunk(chunk))
         self._chunks.add(chunks)
         self._last_load = load
@@ -200,8 +232,10 @@ class MultiTickerDataLoader(Managers):
     def prefetch(self, start: Any = None, end: Any = None, *, tickers: Iterable[str] | None = None) -> int:
         """Have the system read the range's files into its cache, without waiting; gives their size in bytes.
 
-        What is stored is warmed; nothing is asked of a vendor.
+        What the store lacks of it is fetched first, as `load_data` does.
         """
+        names = wanted_tickers(self.config, self._store, tickers)
+        self._tell(self._fetching.fetch(self._store, names, start, end))
         with self._sight(start, end, tickers) as (connection, call):
             return warm(connection, self._store.path, call)
 
@@ -241,7 +275,7 @@ class MultiTickerDataLoader(Managers):
     def get_ticker_data(self, ticker: str, start: Any = None, end: Any = None) -> pd.DataFrame:
         """One ticker's bars at its own interval and session, not aligned with anybody.
 
-        Over the range that was loaded last, if none is given.
+        Over the range that was loaded last, if none is given; else what the store lacks is fetched first.
 
         Returns
         -------
@@ -253,13 +287,20 @@ class MultiTickerDataLoader(Managers):
         MissingDataError, InputError
             As in `load_data`.
         """
+        is_told = start is None and end is None and self._last_load is not None
+        fetched = self._last_load.fetched if self._last_load is not None else FetchOutcome()
         if start is None and end is None:
             start, end = self._last_range
+        if not is_told or fetched.of(ticker) is None:
+            is_told = False
+            fetched = self._fetching.fetch(self._store, wanted_tickers(self.config, self._store, ticker), start, end)
         call = ticker_call(self.config, self._store, ticker, start, end)
         with sight(self._store, self.config) as connection, mapped_errors():
-            missing = uncovered(connection, call, call.tickers or (), datetime.now(UTC))
+            missing = missing_ranges(connection, call, fetched)
             text = missing_sentence(self.config, self._store.path, call, missing)
             rows = connection.sql(sqlfiles.load("queries/ticker_rows"), params=call.parameters()).to_arrow_table()
+        if not is_told:
+            self._tell(fetched)
         if text is not None:
             warnings.warn(text, stacklevel=2)
         return long_frame(rows, call.tz)
@@ -278,6 +319,11 @@ class MultiTickerDataLoader(Managers):
 
     def __repr__(self) -> str:
         return f"MultiTickerDataLoader({len(self.ticker_configs)} tickers, store {str(self._store.path)!r})"
+
+    def _tell(self, fetched: FetchOutcome) -> None:
+        """Warn the caller of the public method of what could not be fetched."""
+        for text, category in fetch_warnings(fetched):
+            warnings.warn(text, category, stacklevel=3)
 
     def _new_load(
         self,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from mtstore.query.memory import spell_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mtstore.rangesets import Ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,12 @@ class TickerReport:
         `rows` as a share of the load's buckets.
     gaps, outliers
         What the validation found; None where it did not look.
+    fetched, cached
+        Ranges that a vendor answered for this load, and those that were fresh in the store.
+    requests, retries
+        What was sent to vendors; requests that several tickers shared count for each of them.
+    is_stale
+        Whether what is older than the cache allows was served, because it could not be fetched anew.
     """
 
     ticker: str
@@ -37,6 +45,11 @@ class TickerReport:
     completeness: float
     gaps: int | None
     outliers: int | None
+    fetched: Ranges = ()
+    cached: Ranges = ()
+    requests: int = 0
+    retries: int = 0
+    is_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,9 @@ class LoadReport:
         """One row per ticker, indexed by it."""
         import pandas as pd
 
-        return pd.DataFrame([asdict(entry) for entry in self.tickers]).set_index("ticker")
+        names = [one.name for one in fields(TickerReport)]
+        rows = [[getattr(entry, name) for name in names] for entry in self.tickers]
+        return pd.DataFrame(rows, columns=names).set_index("ticker")
 
     def __str__(self) -> str:
         lacking = [entry.ticker for entry in self.tickers if entry.error]
