@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mtstore.errors import InputError, MemoryLimitError, QueryError
 from mtstore.query.gate import check_statement
 from mtstore.query.result import Parameters, Result, mapped_errors
+from mtstore.query.spans import with_durations
 
 if TYPE_CHECKING:
     import duckdb
@@ -92,7 +93,7 @@ class Question(Result):
         if self._bounds.memory_limit is None:
             return super().to_arrow()
         with self._relation() as relation:
-            return _bounded_table(relation, size_bytes(self._bounds.memory_limit))
+            return with_durations(_bounded_table(relation, size_bytes(self._bounds.memory_limit)))
 
     @contextmanager
     def _relation(self) -> Iterator[duckdb.DuckDBPyRelation]:

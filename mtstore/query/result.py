@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import MemoryLimitError, QueryError, SnapshotExpiredError
+from mtstore.query.spans import month_columns, with_durations
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,7 +24,7 @@ Parameters = Sequence[Any] | Mapping[str, Any] | None
 class Result:
     """A statement over the store's newest generation; nothing runs before one of the `to_…` methods is called.
 
-    Instants are TIMESTAMPTZ in UTC; prices are in quote currency.
+    Instants are TIMESTAMPTZ in UTC, spans of time (INTERVAL) are durations; prices are in quote currency.
     """
 
     def __init__(self, store: Repository, statement: str, parameters: Parameters = None) -> None:
@@ -42,7 +43,7 @@ class Result:
             A data file of the generation is gone: the reader outlived the grace period.
         """
         with self._relation() as relation:
-            return relation.to_arrow_table()
+            return with_durations(relation.to_arrow_table())
 
     def to_pandas(self) -> pd.DataFrame:
         """As a pandas DataFrame; errors as in `to_arrow`."""
@@ -50,10 +51,16 @@ class Result:
         return frame
 
     def to_polars(self) -> pl.DataFrame:
-        """As a polars DataFrame (polars is not a dependency of mtstore); errors as in `to_arrow`."""
+        """As a polars DataFrame; errors as in `to_arrow`.
+
+        polars is no dependency of mtstore. It has no intervals of months: a column of them is a QueryError.
+        """
         import polars as pl
 
-        frame = pl.from_arrow(self.to_arrow())
+        table = self.to_arrow()
+        for name in month_columns(table):
+            raise QueryError(f"column {name!r} counts months, which polars has no type for; CAST({name} AS VARCHAR)")
+        frame = pl.from_arrow(table)
         if not isinstance(frame, pl.DataFrame):
             raise TypeError(f"polars made {type(frame).__name__} of a table")
         return frame

@@ -138,8 +138,9 @@ def test_a_mapped_tensor_follows_the_data_it_was_made_from(tmp_path):
 
 
 def test_a_tensor_that_does_not_fit_is_refused_and_its_mapped_form_is_not(store):
-    with pytest.raises(MemoryLimitError, match=r"390 rows.*mmap=True"):
-        store.tensor(["AAA", "BBB"], DAY, DAY, memory_limit=10_000)
+    for limit, what in ((10_000, "the rows of 2023-11-22"), (50_000, "390 rows × 10 columns")):
+        with pytest.raises(MemoryLimitError, match=f"{what}.*mmap=True"):
+            store.tensor(["AAA", "BBB"], DAY, DAY, memory_limit=limit)
     assert len(store.tensor(["AAA", "BBB"], DAY, DAY, mmap=True, memory_limit=100_000)) == 390
 
 

@@ -1,0 +1,48 @@
+"""Spans of time: DuckDB's INTERVAL as a length that Arrow's readers, pandas and polars can compute with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_US_PER_DAY = 86_400_000_000
+
+
+def with_durations(table: pa.Table) -> pa.Table:
+    """The table with its interval columns as durations in µs, a day as 24 hours.
+
+    Arrow's type for intervals can neither be written to parquet nor read by polars, and pandas makes objects of it. A
+    column that counts months, which have no fixed length, stays as it is.
+    """
+    import pyarrow as pa
+
+    for number, field in enumerate(table.schema):
+        if pa.types.is_interval(field.type):
+            column = _duration(table.column(number))
+            if column is not None:
+                table = table.set_column(number, pa.field(field.name, column.type, field.nullable), column)
+    return table
+
+
+def month_columns(table: pa.Table) -> list[str]:
+    """The columns that count months."""
+    import pyarrow as pa
+
+    return [field.name for field in table.schema if pa.types.is_interval(field.type)]
+
+
+def _duration(column: pa.ChunkedArray) -> pa.Array | None:
+    import numpy as np
+    import pyarrow as pa
+
+    array = column.combine_chunks()
+    parts = np.dtype([("months", np.int32), ("days", np.int32), ("nanoseconds", np.int64)])
+    count = len(array)
+    stored = np.frombuffer(array.buffers()[1] or b"", dtype=parts, count=count, offset=array.offset * parts.itemsize)
+    is_missing = array.is_null().to_numpy(zero_copy_only=False)
+    if np.any(stored["months"][~is_missing]):
+        return None
+    us = stored["days"].astype(np.int64) * _US_PER_DAY + stored["nanoseconds"] // 1_000
+    return pa.array(us.view("timedelta64[us]"), pa.duration("us"), mask=is_missing)
