@@ -12,12 +12,15 @@ OURS = "ours"
 
 
 def install(version: str, folder: Path) -> Path:
-    """Install a version of DuckDB below `folder` with pip; gives the folder to put on `sys.path`."""
+    """Install a version of DuckDB below `folder` with pip; gives the folder to put on `sys.path`.
+
+    Older versions need pytz to give instants as Python objects, and do not say so in their packages.
+    """
     target = folder / f"duckdb-{version}"
     if not target.exists():
-        package = f"duckdb=={version}"
         command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
-        subprocess.run([*command, "--target", str(target), package], check=True, capture_output=True, timeout=300)
+        packages = [f"duckdb=={version}", "pytz"]
+        subprocess.run([*command, "--target", str(target), *packages], check=True, capture_output=True, timeout=300)
     return target
 
 

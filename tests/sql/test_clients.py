@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import oldclients
 import pytest
 from sql.statements import BAD_ARGUMENTS, QUERIES, fill_market
 
@@ -37,17 +38,8 @@ def newest(database: Path) -> list[Any]:
 @pytest.fixture(scope="session")
 def client_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """Installs an older client into a folder of its own, once."""
-    installed: dict[str, str] = {}
-
-    def install(version: str) -> str:
-        if version not in installed:
-            folder = tmp_path_factory.mktemp(f"duckdb-{version}")
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
-            subprocess.run([*command, f"duckdb=={version}"], check=True)
-            installed[version] = str(folder)
-        return installed[version]
-
-    return install
+    folder = tmp_path_factory.mktemp("clients")
+    return lambda version: str(oldclients.install(version, folder))
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "Pacific/Auckland"])

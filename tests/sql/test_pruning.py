@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import oldclients
 import pytest
 from sql.statements import walk
 
@@ -65,9 +66,7 @@ def test_an_old_client_opens_no_other_files_either(
     database: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """1.1 does not count the files of a scan, so the others are taken away."""
-    folder = tmp_path_factory.mktemp("duckdb-1.1.3")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
-    subprocess.run([*command, "duckdb==1.1.3"], check=True)
+    folder = oldclients.install("1.1.3", tmp_path_factory.mktemp("clients"))
     runner = Path(__file__).with_name("run_statements.py")
     statements = [statement.format(MIDDLE) for statement, _ in CASES]
     hidden = [
