@@ -15,6 +15,7 @@ from mtstore.words import did_you_mean
 
 METHOD_ALIASES = {"outer": "outer_join", "inner": "inner_join", "ffill": "forward_fill"}
 GRID = "grid"
+JOINS = ("outer_join", "inner_join")
 DEFAULT_TZ = "America/New_York"
 FILLS = ("none", "forward")
 _MACROS = {
@@ -164,7 +165,7 @@ class AlignCall(SeriesCall):
     def parameters(self) -> dict[str, Any]:
         """The arguments of this method's macro, to be bound by name."""
         common = self.common_parameters()
-        if self.method in {"outer_join", "inner_join"}:
+        if self.method in JOINS:
             return common
         if self.method == GRID:
             common["fill"] = self.fill

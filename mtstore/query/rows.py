@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
 CLOSE = "ts_close"
 SESSION = "session_day"
+IN_RANGE = "in_range"
 _BATCH_ROWS = 500_000
-_SPECIAL = {CLOSE: "queries/wide_close_column", SESSION: "queries/wide_session_column"}
+_SPECIAL = {
+    CLOSE: "queries/wide_close_column",
+    SESSION: "queries/wide_session_column",
+    IN_RANGE: "queries/wide_in_range_column",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
 
 from mtstore.errors import InputError
 from mtstore.query import direct
 from mtstore.query.active import blank_idle
-from mtstore.query.calls import GRID, AlignCall
+from mtstore.query.calls import GRID, JOINS, AlignCall
 from mtstore.query.fill import Carry, Limits, fill_forward
-from mtstore.query.grid import Grid, make_grid
+from mtstore.query.grid import make_grid
+from mtstore.query.labels import Labels, local_days
 from mtstore.query.memory import check_fits
-from mtstore.query.rows import CLOSE, SESSION, CallTickers, call_tickers, grid_batches, present_batches
+from mtstore.query.rows import CLOSE, IN_RANGE, SESSION, CallTickers, call_tickers, grid_batches, present_batches
 from mtstore.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 FIELDS = ("open", "high", "low", "close", "volume", "vwap", "transactions", "bar_count")
 DEFAULT_FIELDS = FIELDS[:5]
 DTYPES = ("float64", "float32")
-_LATEST_DAY = 1 << 40
-_EPOCH_DAY = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +132,17 @@ def assemble(
 
     making = making or Making()
     check_fields(fields)
+    if call.method in JOINS:
+        call = replace(call, lookback=None)  # nothing is carried
     read = read_fields(call, fields)
     chosen = direct.plan(connection, call) if _is_plain(call, making) else None
     if chosen is not None:
         wide = _read_directly(chosen, call, read, making, carry)
-        days = None
+        labels = None
     else:
         tickers = call_tickers(connection, call)
-        wide, days = _scatter(connection, call, tickers, read, making)
+        wide, labels = _scatter(connection, call, tickers, read, making)
+    days = None if labels is None else labels.days
     if fills(call) and (chosen is None or carry is not None):
         limits = Limits(wide.ts_us, _microseconds(call.max_age), None if call.across_sessions else days)
         fill_forward(
@@ -154,8 +156,8 @@ def assemble(
         )
         if chosen is None and days is not None:
             blank_idle(wide.values, wide.present, days, tickers.active, read)
-    if call.lookback is not None and call.bounds.start is not None:
-        wide = wide.only(_in_range(wide.ts_us, days, call.bounds.start))
+    if labels is not None and labels.in_range is not None:
+        wide = wide.only(labels.in_range)
     if call.method == "inner_join":
         stored = wide.present[[number for number, is_stored in enumerate(wide.stored) if is_stored]]
         wide = wide.only(np.all(stored, axis=0))
@@ -232,13 +234,13 @@ def _scatter(
     tickers: CallTickers,
     fields: tuple[str, ...],
     making: Making,
-) -> tuple[Wide, np.ndarray | None]:
-    """Put every row into its place; batches are let go of as they are used up. Also gives the buckets' sessions."""
+) -> tuple[Wide, Labels]:
+    """Put every row into its place; batches are let go of as they are used up."""
     import numpy as np
 
     needs_days = _needs_sessions(call) or (fills(call) and any(one.is_limited for one in tickers.active))
     with_days = needs_days and not tickers.is_mixed
-    special = (CLOSE,) * making.with_close + (SESSION,) * with_days
+    special = (CLOSE,) * making.with_close + (SESSION,) * with_days + (IN_RANGE,) * (call.lookback is not None)
     waiting = _collect(present_batches(connection, call, tickers.names, (*special, *fields)), call, making)
     edges = [batch for batch in grid_batches(connection, call, special) if batch.num_rows] if is_grid(call) else []
     grid = make_grid([batch.column("ts_us").to_numpy() for batch in (*waiting, *edges)], call.interval)
@@ -247,7 +249,7 @@ def _scatter(
     shape = (length, width) if making.by_time else (width, length)
     values = np.full(shape, np.nan, dtype=making.dtype)
     present = np.zeros((length, len(tickers.names)) if making.by_time else (len(tickers.names), length), dtype=bool)
-    labels = _Labels(grid, making.with_close, with_days)
+    labels = Labels(length, special)
     for batch in edges:
         labels.take(batch, grid.places(batch.column("ts_us").to_numpy()))
     flat, flat_present = values.reshape(-1), present.reshape(-1)
@@ -268,7 +270,9 @@ def _scatter(
     _blank(wide, making.blanks)
     if "bar_count" in fields:
         values[fields.index("bar_count") :: len(fields)][~present] = 0
-    return wide, _local_days(grid.ts_us, call.tz) if tickers.is_mixed and needs_days else labels.days
+    if tickers.is_mixed and needs_days:
+        labels.days = local_days(grid.ts_us, call.tz)
+    return wide, labels
 
 
 def _collect(batches: Iterator[pa.RecordBatch], call: AlignCall, making: Making) -> list[pa.RecordBatch]:
@@ -280,25 +284,6 @@ def _collect(batches: Iterator[pa.RecordBatch], call: AlignCall, making: Making)
             size += batch.nbytes
             check_fits(size, making.max_bytes, f"the rows of {call.bounds}")
     return waiting
-
-
-class _Labels:
-    """What is known of the buckets themselves: their right edges and sessions."""
-
-    def __init__(self, grid: Grid, with_close: bool, with_days: bool) -> None:
-        import numpy as np
-
-        length = len(grid.ts_us)
-        self.close_us = np.zeros(length, dtype=np.int64) if with_close else None
-        self.days = np.full(length, _LATEST_DAY, dtype=np.int64) if with_days else None
-
-    def take(self, batch: pa.RecordBatch, place: np.ndarray) -> None:
-        import numpy as np
-
-        if self.close_us is not None:
-            np.maximum.at(self.close_us, place, batch.column("close_us").to_numpy())
-        if self.days is not None:
-            np.minimum.at(self.days, place, batch.column(SESSION).to_numpy())
 
 
 def _check_size(call: AlignCall, shape: tuple[int, int, int], waiting: int, making: Making) -> None:
@@ -331,33 +316,7 @@ def _floats(column: pa.Array) -> np.ndarray:
 
 
 def _needs_sessions(call: AlignCall) -> bool:
-    if fills(call) and not call.across_sessions:
-        return True
-    return call.lookback is not None and call.bounds.start is not None and not isinstance(call.bounds.start, datetime)
-
-
-def _local_days(ts_us: np.ndarray, tz: str) -> np.ndarray:
-    """The dates of instants in a zone, in days since 1970-01-01."""
-    import numpy as np
-    import pandas as pd
-
-    local = pd.DatetimeIndex(ts_us.view("datetime64[us]")).tz_localize("UTC").tz_convert(tz).tz_localize(None)
-    return local.to_numpy().astype("datetime64[D]").astype(np.int64)
-
-
-def _in_range(ts_us: np.ndarray, days: np.ndarray | None, start: date | datetime) -> np.ndarray:
-    """Which buckets are not from before the start, but were only looked back at."""
-    in_range: Any
-    if isinstance(start, datetime):
-        in_range = ts_us >= _instant_us(start)
-    else:
-        assert days is not None  # noqa: S101 - read whenever a lookback meets a date
-        in_range = days >= (start - _EPOCH_DAY).days
-    return in_range  # type: ignore[no-any-return]
-
-
-def _instant_us(moment: datetime) -> int:
-    return (moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")) // timedelta(microseconds=1)
+    return fills(call) and not call.across_sessions
 
 
 def _microseconds(span: timedelta | None) -> int | None:

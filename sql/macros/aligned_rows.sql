@@ -48,17 +48,20 @@ WITH call_tickers AS MATERIALIZED (
     ) AS c
 ),
 present AS MATERIALIZED (
-    SELECT r.*
+    SELECT
+        r.*,
+        lookback::VARCHAR IS NULL OR core.is_in_range(r.ts_event, r.session_date, start_ts, tz) AS in_range
     FROM core.resampled(
         tickers, bar_interval, start_ts := core.look_back(start_ts, lookback, tz), end_ts := end_ts, session := session,
         anchor := anchor, tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
     ) AS r
+    WHERE lookback::VARCHAR IS NULL OR core.is_reached(r.ts_event, r.session_date, start_ts, lookback, tz)
 ),
 labels AS (
-    SELECT ts_event, ts_close, session_date
+    SELECT ts_event, ts_close, session_date, in_range
     FROM present
     UNION ALL
-    SELECT g.ts_event, g.ts_close, g.session_date
+    SELECT g.ts_event, g.ts_close, g.session_date, true
     FROM core.call_grid(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
         from_source := from_source, from_schema := from_schema
@@ -66,7 +69,11 @@ labels AS (
     WHERE is_grid
 ),
 buckets AS (
-    SELECT ts_event, max(ts_close) AS ts_close, min(session_date) AS session_date
+    SELECT
+        ts_event,
+        max(ts_close) AS ts_close,
+        min(session_date) AS session_date,
+        bool_or(in_range) AS in_range
     FROM labels
     GROUP BY ts_event
 ),
@@ -77,6 +84,7 @@ rectangle AS (
         t.schema,
         b.ts_event,
         b.ts_close,
+        b.in_range,
         CASE WHEN t.is_mixed THEN timezone(tz, b.ts_event)::DATE ELSE b.session_date END AS bucket_date
     FROM buckets AS b
     CROSS JOIN call_tickers AS t
@@ -96,10 +104,7 @@ SELECT
     p.transactions::BIGINT AS transactions,
     coalesce(p.bar_count, 0)::BIGINT AS bar_count,
     (p.bar_count IS NOT NULL)::BOOLEAN AS is_present,
-    (lookback::VARCHAR IS NULL OR core.instant(start_ts, tz) IS NULL OR CASE
-        WHEN core.is_date(start_ts) THEN g.bucket_date >= timezone(tz, core.instant(start_ts, tz))::DATE
-        ELSE g.ts_event >= core.instant(start_ts, tz)
-    END)::BOOLEAN AS in_range,
+    g.in_range::BOOLEAN AS in_range,
     g.source::VARCHAR AS source,
     g.schema::VARCHAR AS schema
 FROM rectangle AS g

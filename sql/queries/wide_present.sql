@@ -21,3 +21,4 @@ INNER JOIN (
         unnest($names) AS ticker,
         unnest(range(len($names)))::INTEGER AS slot
 ) AS names USING (ticker)
+WHERE $lookback::VARCHAR IS NULL OR core.is_reached(resampled.ts_event, resampled.session_date, $start_ts, $lookback, $tz)
