@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
 from mtstore.duck import new_instance
-from mtstore.errors import StoreError
+from mtstore.errors import SnapshotExpiredError, StoreError
 from mtstore.sqlfiles import identifier, literal
 from mtstore.store.layout import Layout
 
@@ -29,6 +29,10 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        if not path.exists():
+            raise SnapshotExpiredError(
+                f"{path} is gone: the grace period of this generation is over; read the newest one"
+            ) from error
         raise StoreError(
             f"{path}: the store's database file cannot be opened; "
             f"`mtstore rebuild` makes it anew from data/ and meta/: {error}"
