@@ -58,7 +58,7 @@ def check(block: Block, printed: str) -> None:
 
 def run_shell(block: Block, folder: Path) -> str:
     bin_folder = str(Path(sys.executable).parent)
-    environment = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
+    environment = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120", "TZ": "UTC"}
     done = subprocess.run(
         ["bash", "-e", "-c", block.text], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
