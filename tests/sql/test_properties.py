@@ -74,7 +74,7 @@ def test_resampling_in_two_steps_is_resampling_in_one(
         names = ", ".join(arrow_schema().names)
         for name in NAMES:
             call = f"resampled(['{name}'], '5min', session := 'all')"
-            stored = connection.execute(f"SELECT {names} FROM {call}").to_arrow_table()
+            stored = connection.sql(f"SELECT {names} FROM {call}").to_arrow_table()
             second.add_bars(name, pa.Table.from_batches(stored.cast(arrow_schema()).to_batches()), schema="ohlcv-5m")
     with second.open() as connection:
         in_two_steps = _rows(connection, f"SELECT {columns} FROM resampled(NULL, '15min', session := 'all')")

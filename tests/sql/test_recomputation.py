@@ -189,13 +189,12 @@ def test_forward_fill(world: World, max_age_minutes: int | None) -> None:
 
 def test_grid(world: World) -> None:
     labels = pd.DatetimeIndex(
-        np.concatenate(
-            [
-                pd.date_range(row.open_ts, row.close_ts, freq="15min", inclusive="left").to_numpy()
-                for row in world.sessions.itertuples()
-            ]
-        )
-    ).tz_localize("UTC")
+        [
+            label
+            for row in world.sessions.itertuples()
+            for label in pd.date_range(row.open_ts, row.close_ts, freq="15min", inclusive="left")
+        ]
+    )
     index = pd.MultiIndex.from_product([labels, TICKERS], names=["label", "ticker"])
     wanted = _resampled(world, 15, "regular").reindex(index)
     found = _by_label(world.sql(f"FROM aligned_grid(NULL, '15min', {RANGE})"))
@@ -242,7 +241,7 @@ def test_outliers(world: World, method: str, trailing: int | None) -> None:
             size = window.count()
             center = window.median() if method == "robust" else window.mean()
             if method == "robust":
-                spread = 1.4826 * window.apply(lambda values: np.median(np.abs(values - np.median(values))), raw=True)
+                spread = 1.4826 * window.apply(lambda past: np.nanmedian(np.abs(past - np.nanmedian(past))), raw=True)
             else:
                 spread = window.std()
         score = (returns - center) / spread.where(spread > 0)
