@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mtstore.ingest.report import IngestReport
+    from mtstore.query.findings import FindingOptions
     from mtstore.query.series import Aligned, AlignOptions, Series, SeriesOptions
     from mtstore.query.tensor import Tensor
     from mtstore.store.compact import Compaction
@@ -202,6 +203,87 @@ class Store(Repository):
         call = align_call(self, tickers, interval, start, end, method="grid", options=options)
         return make_tensor(self, call, fields, dtype=dtype, mmap=mmap, memory_limit=memory_limit)
 
+    def gaps(
+        self,
+        tickers: str | Iterable[str] | None = None,
+        start: Any = None,
+        end: Any = None,
+        *,
+        max_gap_minutes: float | None = None,
+        **options: Unpack[FindingOptions],
+    ) -> Series:
+        """Runs of missing in-session bars longer than a limit, and why they are missing: the macro `gaps`.
+
+        `max_gap_minutes` None takes each ticker's configured limit, else the configured default (5). `options` are
+        interval (the width of an expected bar, `1min`), tz, from_source and from_schema. Errors as in `resample`.
+
+        Examples
+        --------
+        >>> store.gaps(["AAPL"], "2023-01-03", "2023-01-31", max_gap_minutes=5).to_pandas()  # doctest: +SKIP
+        """
+        from mtstore.query.findings import gaps
+
+        return gaps(self, tickers, start, end, max_gap_minutes=max_gap_minutes, options=options)
+
+    def outliers(
+        self,
+        tickers: str | Iterable[str] | None = None,
+        start: Any = None,
+        end: Any = None,
+        *,
+        std_threshold: float | None = None,
+        trailing_bars: int | None = None,
+        method: str = "standard",
+        session: str | None = None,
+        **options: Unpack[FindingOptions],
+    ) -> Series:
+        """Bars whose log return stands out from the ticker's others: the macro `outliers`.
+
+        `std_threshold` None takes each ticker's configured threshold, else the default (3). `trailing_bars` n compares
+        with the n returns before a bar and nothing later; `method` is `standard` or `robust`. `options` as in `gaps`.
+
+        Examples
+        --------
+        >>> store.outliers(["AAPL"], "2023-01-03", "2023-01-31", trailing_bars=390).to_pandas()  # doctest: +SKIP
+        """
+        from mtstore.query.findings import outliers
+
+        return outliers(
+            self,
+            tickers,
+            start,
+            end,
+            std_threshold=std_threshold,
+            trailing_bars=trailing_bars,
+            method=method,
+            session=session,
+            options=options,
+        )
+
+    def quality(
+        self,
+        tickers: str | Iterable[str] | None = None,
+        start: Any = None,
+        end: Any = None,
+        *,
+        max_gap_minutes: float | None = None,
+        std_threshold: float | None = None,
+        **options: Unpack[FindingOptions],
+    ) -> Series:
+        """For each ticker and session, expected and present bars, gaps, outliers and more: the macro `quality`.
+
+        Limits of None are as in `gaps` and `outliers`, and so are `options`.
+
+        Examples
+        --------
+        >>> store.quality(["AAPL"], "2023-01-03", "2023-01-31").to_pandas()  # doctest: +SKIP
+        """
+        from mtstore.query.findings import quality
+
+        return quality(
+            self, tickers, start, end, max_gap_minutes=max_gap_minutes, std_threshold=std_threshold, options=options
+        )
+
     def ingest(self, data: str | Path | Iterable[str | Path] | pd.DataFrame | pa.Table, **options: Any) -> IngestReport:
         """Put vendor files, or a frame in memory, into the store.
 
@@ -221,6 +303,25 @@ class Store(Repository):
         if isinstance(data, (str, os.PathLike)):
             return ingest_files(self, [Path(data)], **options)
         return ingest_files(self, cast("Iterable[str | Path]", data), **options)
+
+    def ingest_references(
+        self,
+        *,
+        splits: Iterable[str | Path] = (),
+        dividends: Iterable[str | Path] = (),
+        source: str = "polygon",
+    ) -> IngestReport:
+        """Put files of splits and cash dividends, CSV or Polygon's JSON, into the tables that `adjust` reads.
+
+        See `mtstore.ingest.reference_files.ingest_references`.
+
+        Examples
+        --------
+        >>> store.ingest_references(splits=["splits.csv"], dividends=["dividends.json"])  # doctest: +SKIP
+        """
+        from mtstore.ingest.reference_files import ingest_references
+
+        return ingest_references(self, splits=splits, dividends=dividends, source=source)
 
     def compact(self, tickers: Collection[str] | None = None) -> Compaction:
         """Merge each partition's files into one; rows, coverage and answers stay the same."""

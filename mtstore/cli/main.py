@@ -21,6 +21,8 @@ VERBS: Final = (
     "query",
     "load",
     "status",
+    "quality",
+    "gaps",
     "config",
     "sql",
     "compact",

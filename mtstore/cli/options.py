@@ -42,6 +42,24 @@ def output_options(command: _Command) -> _Command:
     )(command)
 
 
+def range_options(command: _Command) -> _Command:
+    """--tickers, --start, --end, --interval and --timezone, for verbs that look at stored bars."""
+    options = (
+        click.option("--tickers", type=Tickers(), help="Default: the configured universe, else all that is stored."),
+        click.option("--start", metavar="WHEN", help="A date (whole sessions), a wall time, or an instant."),
+        click.option("--end", metavar="WHEN", help="A date is included; a time or an instant is not."),
+        click.option(
+            "--interval", metavar="INTERVAL", default="1min", show_default=True, help="An expected bar's width."
+        ),
+        click.option(
+            "--timezone", metavar="TZ", help="Of times without an offset; default: the applied configuration's."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 class Tickers(click.ParamType[list[str]]):
     """`AAPL,MSFT`, or `@FILE` with one ticker a line (# for comments)."""
 

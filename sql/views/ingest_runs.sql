@@ -11,7 +11,7 @@
 --   status: running, complete, incomplete or failed
 --   tickers: Number of tickers that it touched
 --   files: Number of files that it wrote
---   rows: Number of bars that it stored
+--   rows: Number of bars (or splits and dividends) that it took
 --   quarantined_rows: Number of rows that it refused
 --   error: What went wrong
 --   arguments: How it was called, a JSON object

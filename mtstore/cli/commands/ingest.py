@@ -30,6 +30,10 @@ _FORMATS = ("polygon-flatfile", "dbn", "parquet", "csv")
 @click.option("--map", "mapping", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="How to read the columns of parquet or CSV files of your own (YAML).")  # fmt: skip
 @click.option("--covers", metavar="START/END", help="The range that files of your own speak for (UTC).")
+@click.option("--splits", type=click.Path(path_type=Path, dir_okay=False), multiple=True, metavar="FILE",
+              help="Splits: CSV or Polygon's JSON. May be given several times.")  # fmt: skip
+@click.option("--dividends", type=click.Path(path_type=Path, dir_okay=False), multiple=True, metavar="FILE",
+              help="Cash dividends, likewise.")  # fmt: skip
 @click.option("--create", is_flag=True, help="Make the store if there is none.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Fetch over the network: names the sources, and for each ticker which of them.")  # fmt: skip
@@ -50,6 +54,8 @@ def command(
     plan: bool,
     yes: bool,
     covers: str | None,
+    splits: tuple[Path, ...],
+    dividends: tuple[Path, ...],
     **options: Any,
 ) -> int:
     """Put the files, folders and globs PATH… into STORE; or, with --config and --start, what the vendors have.
@@ -59,6 +65,8 @@ def command(
       polygon-flatfile  Polygon/Massive minute_aggs_v1 and day_aggs_v1, .csv or .csv.gz
       dbn               Databento ohlcv-1s, -1m, -1h, -1d: .dbn or .dbn.zst, versions 1 to 3
       parquet, csv      files of your own, with --map and --schema
+      --splits          ticker, execution_date, split_from, split_to: CSV, or Polygon's JSON
+      --dividends       ticker, ex_dividend_date, cash_amount, and if there are any currency, dividend_type
 
     A file that went in before is passed over. A broken file is refused, with its name and place, and the others go in;
     rows that no market can have made (high below low, a negative volume) are kept aside in the view `quarantine`. Both
@@ -70,23 +78,31 @@ def command(
       mtstore ingest ./market '2023-01-*.csv.gz' --tickers AAPL,MSFT
       mtstore ingest ./market xnas-itch-2023.ohlcv-1m.dbn.zst
       mtstore ingest ./market mine.csv --map mine.yaml --schema ohlcv-1m --source mine
+      mtstore ingest ./market --splits splits.csv --dividends dividends.json
       mtstore ingest ./market --config configs/polygon.yaml --start 2023-01-01 --end 2023-12-31 --plan
     """
     from mtstore.cli.progress import show_progress
 
     if config_file is not None:
-        _refuse_both(paths, covers, options)
+        _refuse_both(paths, covers, options | {"splits": splits or None, "dividends": dividends or None})
         fetch = _Fetch(config_file, start, end, options["tickers"], options["schema"])
         with mtstore.open(store, create=create) as found:
             return fetch.plan(found) if plan else fetch.run(found, may_cost=yes, is_quiet=quiet)
-    if not paths:
+    if not (paths or splits or dividends):
         raise click.UsageError("name files to ingest, or fetch with --config FILE --start WHEN")
     if start or end or plan or yes:
         raise click.UsageError("--start, --end, --plan and --yes go with --config")
     given = _ingest_options(covers, **options)
-    with mtstore.open(store, create=create) as found, show_progress(is_quiet=quiet) as progress:
-        report = found.ingest(list(paths), progress=progress, **given)
-    return _tell(report)
+    codes = []
+    with mtstore.open(store, create=create) as found:
+        if paths:
+            with show_progress(is_quiet=quiet) as progress:
+                report = found.ingest(list(paths), progress=progress, **given)
+            codes.append(_tell(report))
+        if splits or dividends:
+            named = {"source": given["source"]} if given["source"] else {}
+            codes.append(_tell(found.ingest_references(splits=splits, dividends=dividends, **named), "event"))
+    return codes[0] if len(set(codes)) == 1 else Exit.INCOMPLETE
 
 
 @dataclass(frozen=True)
@@ -134,7 +150,13 @@ class _Fetch:
 
 def _refuse_both(paths: tuple[Path, ...], covers: str | None, options: dict[str, Any]) -> None:
     """Options of files have no meaning for a fetch."""
-    names = {"format_": "--format", "source": "--source", "mapping": "--map"}
+    names = {
+        "format_": "--format",
+        "source": "--source",
+        "mapping": "--map",
+        "splits": "--splits",
+        "dividends": "--dividends",
+    }
     given = [word for name, word in names.items() if options[name] is not None]
     given += ["PATH"] * bool(paths) + ["--covers"] * (covers is not None)
     if given:
@@ -175,7 +197,7 @@ def _read_covers(text: str) -> TimeRange:
     return TimeRange(start_us, end_us)
 
 
-def _tell(report: IngestReport) -> int:
+def _tell(report: IngestReport, what: str = "bar") -> int:
     for outcome in report.refused:
         say_error(f"{outcome.path}: refused: {outcome.error}")
     unchanged = sum(outcome.status == "unchanged" for outcome in report.files)
@@ -183,7 +205,7 @@ def _tell(report: IngestReport) -> int:
     say(f"{count(ingested, 'file')} ingested, {unchanged:,} known already, {len(report.refused):,} refused")
     if ingested:
         rate = f"{report.seconds:.1f} s, {report.rows / max(report.seconds, 1e-6):,.0f} rows/s"
-        say(f"{count(report.rows, 'bar')} of {count(report.tickers, 'ticker')}: {rate}")
+        say(f"{count(report.rows, what)} of {count(report.tickers, 'ticker')}: {rate}")
     if report.quarantined_rows:
         say(f"{count(report.quarantined_rows, 'row')} quarantined; see: mtstore query STORE 'FROM quarantine'")
     if report.refused and not ingested and not unchanged:

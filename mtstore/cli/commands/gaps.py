@@ -1,0 +1,33 @@
+"""`mtstore gaps`: missing bars, and why they are missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import mtstore
+from mtstore.cli.options import output_options, range_options, store_argument
+from mtstore.cli.series import write_series
+
+
+@click.command(short_help="List missing bars, and why they are missing.")
+@store_argument
+@range_options
+@click.option(
+    "--max-gap-minutes", type=float, metavar="N", help="Longer runs are listed; default: as configured, or 5."
+)
+@output_options
+def command(store: Path, *, max_gap_minutes: float | None, **options: Any) -> None:
+    """List the runs of minutes within sessions of which STORE has no bar, as the macro `gaps` does.
+
+    The reason tells a minute without trades from one that nobody asked a vendor for.
+
+    \b
+    Examples:
+      mtstore gaps ./market --tickers AAPL,MSFT --start 2023-01-03 --end 2023-01-31
+      mtstore gaps ./market --max-gap-minutes 30 --format csv
+    """
+    with mtstore.open(store) as found:
+        write_series(found.gaps, options, max_gap_minutes=max_gap_minutes)

@@ -1,0 +1,111 @@
+"""Ingest of files of splits and dividends: all or nothing of a file, the same bytes again are a no-op."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from mtstore import sqlfiles
+from mtstore.errors import BrokenFileError
+from mtstore.ingest.report import FileOutcome, IngestReport
+from mtstore.ingest.runs import start_run
+from mtstore.sources.reference_files import Kind, read_reference_file
+from mtstore.store.ledger import request_key
+
+if TYPE_CHECKING:
+    from mtstore.store.repository import Repository
+
+DEFAULT_SOURCE = "polygon"
+
+
+def ingest_references(
+    store: Repository,
+    *,
+    splits: Iterable[str | Path] = (),
+    dividends: Iterable[str | Path] = (),
+    source: str = DEFAULT_SOURCE,
+) -> IngestReport:
+    """Put files of splits and dividends into a store's tables.
+
+    A later report of the same event (ticker and date, for dividends also the kind) replaces the earlier one. See
+    `mtstore.sources.reference_files` for what the files look like.
+
+    Parameters
+    ----------
+    splits, dividends
+        Paths of CSV files, or of Polygon's answers as JSON.
+    source
+        Whose word it is.
+
+    Returns
+    -------
+    IngestReport
+        File by file; `rows` counts events.
+    """
+    began = time.monotonic()
+    given: dict[Kind, list[Path]] = {
+        "splits": [Path(one) for one in splits],
+        "dividends": [Path(one) for one in dividends],
+    }
+    run = start_run("references", {kind: [str(path) for path in paths] for kind, paths in given.items()})
+    report = IngestReport(run_id=run.run_id)
+    with store.connection() as connection:
+        known = {row[0] for row in connection.execute(sqlfiles.load("queries/known_inputs")).fetchall()}
+    tickers: set[str] = set()
+    with store.writer("references", run_id=run.run_id) as writer:
+        seen_at = datetime.now(UTC)
+        for kind in get_args(Kind):
+            for path in given[kind]:
+                try:
+                    rows = read_reference_file(path, kind)
+                except BrokenFileError as error:
+                    report.files.append(FileOutcome(str(path), "refused", error=str(error)))
+                    continue
+                note = _input_row(path, kind, source, run.run_id, seen_at)
+                if note["input_key"] in known:
+                    report.files.append(FileOutcome(str(path), "unchanged"))
+                    continue
+                known.add(note["input_key"])
+                for row in rows:
+                    writer.note(kind, {**row, "source": source, "seen_at": seen_at})
+                    tickers.add(row["ticker"])
+                writer.note("inputs", note)
+                report.files.append(FileOutcome(str(path), "ingested", rows=len(rows)))
+                report.rows += len(rows)
+        report.tickers = len(tickers)
+        went_in = sum(outcome.status == "ingested" for outcome in report.files)
+        if went_in or report.refused:
+            writer.note(
+                "ingest_runs",
+                run.row(
+                    status="complete" if report.is_complete else "incomplete" if went_in else "failed",
+                    tickers=report.tickers,
+                    files=went_in,
+                    rows=report.rows,
+                    quarantined_rows=0,
+                    error="; ".join(str(outcome.error) for outcome in report.refused) or None,
+                ),
+            )
+    report.commits = writer.totals.commits
+    report.generation = store.generation()
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _input_row(path: Path, kind: Kind, source: str, run_id: str, at: datetime) -> dict[str, Any]:
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    return {
+        "input_key": request_key({"reference file": kind, "sha256": digest, "source": source}),
+        "sha256": digest,
+        "name": path.name,
+        "byte_size": len(content),
+        "source": source,
+        "schema": kind,
+        "run_id": run_id,
+        "ingested_at": at,
+    }

@@ -1,0 +1,122 @@
+"""Files of splits and of cash dividends: CSV with a header, or JSON as Polygon's reference API answers.
+
+Columns of splits: ticker, execution_date, split_from, split_to (7-for-1: from 1 to 7). Columns of dividends: ticker,
+ex_dividend_date, cash_amount, and if there are any currency and dividend_type. Other columns are passed over. JSON is
+an answer (`{"results": [...]}`), or its list alone. Polygon documents both under `/v3/reference`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from mtstore.errors import BrokenFileError
+
+Kind = Literal["splits", "dividends"]
+Row = dict[str, Any]
+
+
+def read_reference_file(path: str | Path, kind: Kind) -> list[Row]:
+    """The rows of a file, as those of `core.splits` or `core.dividends` without `source` and `seen_at`.
+
+    Raises
+    ------
+    BrokenFileError
+        It cannot be read, lacks a column, or holds a value that cannot be right; says which row.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BrokenFileError(f"{path}: cannot be read: {error}") from error
+    rows = _json_rows(path, text) if text.lstrip()[:1] in {"{", "["} else _csv_rows(path, text, kind)
+    return [_read_row(row, place, kind) for place, row in rows]
+
+
+def _csv_rows(path: Path, text: str, kind: Kind) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    reader = csv.DictReader(text.splitlines(), strict=True)
+    names = reader.fieldnames or ()
+    missing = [name for name, (_, is_required) in _COLUMNS[kind].items() if is_required and name not in names]
+    if missing:
+        raise BrokenFileError(
+            f"{path}: no column {', '.join(map(repr, missing))}; "
+            f"{kind} have {', '.join(_COLUMNS[kind])}, the file has {', '.join(names) or 'no header line'}"
+        )
+    try:
+        for row in reader:
+            yield f"{path}, line {reader.line_num}", row
+    except csv.Error as error:
+        raise BrokenFileError(f"{path}, line {reader.line_num}: no CSV: {error}") from error
+
+
+def _json_rows(path: Path, text: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    try:
+        answer = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BrokenFileError(f"{path}: no JSON: {error}") from error
+    rows = answer.get("results") if isinstance(answer, dict) else answer
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BrokenFileError(f"{path}: the JSON has no list 'results' of objects")
+    if isinstance(answer, dict) and answer.get("next_url"):
+        raise BrokenFileError(f"{path}: the answer has a next_url: it is the first page of several; put them together")
+    return [(f"{path}, results[{number}]", row) for number, row in enumerate(rows)]
+
+
+def _read_row(row: Mapping[str, Any], place: str, kind: Kind) -> Row:
+    found: Row = {}
+    for name, (read, is_required) in _COLUMNS[kind].items():
+        value = row.get(name)
+        if value is None or value == "":
+            if is_required:
+                raise BrokenFileError(f"{place}: {name!r} is missing")
+            found[name] = None
+            continue
+        try:
+            found[name] = read(value)
+        except (TypeError, ValueError) as error:
+            raise BrokenFileError(f"{place}: {name!r} is {value!r}; {_EXPECTED[read]}") from error
+    return found
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(value)
+    return value.strip()
+
+
+def _day(value: Any) -> date:
+    return date.fromisoformat(value)
+
+
+def _positive(value: Any) -> float:
+    number = float(value)
+    if isinstance(value, bool) or not math.isfinite(number) or number <= 0:
+        raise ValueError(value)
+    return number
+
+
+_EXPECTED: Final[Mapping[Callable[[Any], Any], str]] = {
+    _text: "it is a text",
+    _day: "it is a date such as 2024-06-10",
+    _positive: "it is a number above 0",
+}
+_COLUMNS: Final[Mapping[Kind, Mapping[str, tuple[Callable[[Any], Any], bool]]]] = {
+    "splits": {
+        "ticker": (_text, True),
+        "execution_date": (_day, True),
+        "split_from": (_positive, True),
+        "split_to": (_positive, True),
+    },
+    "dividends": {
+        "ticker": (_text, True),
+        "ex_dividend_date": (_day, True),
+        "cash_amount": (_positive, True),
+        "currency": (_text, False),
+        "dividend_type": (_text, False),
+    },
+}
