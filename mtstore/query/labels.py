@@ -34,14 +34,16 @@ class Labels:
         self.in_range = np.zeros(length, dtype=bool) if IN_RANGE in columns else None
 
     def take(self, batch: pa.RecordBatch, place: np.ndarray) -> None:
-        """Take in rows; `place` says in which bucket each lies."""
+        """Take in rows; `place` says in which bucket each lies. Those of the calendar's grid are all in the range."""
         import numpy as np
 
         if self.close_us is not None:
             np.maximum.at(self.close_us, place, batch.column("close_us").to_numpy())
         if self.days is not None:
             np.minimum.at(self.days, place, batch.column(SESSION).to_numpy())
-        if self.in_range is not None:
+        if self.in_range is not None and IN_RANGE not in batch.schema.names:
+            self.in_range[place] = True
+        elif self.in_range is not None:
             np.logical_or.at(self.in_range, place, batch.column(IN_RANGE).to_numpy(zero_copy_only=False))
 
 

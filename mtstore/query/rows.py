@@ -68,7 +68,7 @@ def grid_batches(
     connection: duckdb.DuckDBPyConnection, call: AlignCall, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     """One row per bucket of the calendar's complete grid: `ts_us`, and of the columns those that a bucket has."""
-    wanted = [name for name in columns if name in _SPECIAL]
+    wanted = [name for name in columns if name in {CLOSE, SESSION}]
     statement = sqlfiles.load("queries/wide_grid", columns=_columns(wanted))
     parameters = call.common_parameters()
     del parameters["adjust"]
