@@ -145,19 +145,50 @@ class _Ticker:
         if not len(self.places):
             rows.fill(np.nan)
             return
-        columns = self._columns(columns_for(fields))
         starts = bucket_starts(self.places)
-        target = final[self.places[starts]]
-        is_dense = len(target) == rows.shape[1]
+        is_reduced = len(starts) < len(self.places)
+        target = final[self.places[starts] if is_reduced else self.places]
         present[target] = True
-        for number, name in enumerate(fields):
-            values = reduce_field(name, columns, starts, len(self.places))
-            if is_dense:
-                rows[number] = values
-            else:
-                rows[number].fill(np.nan)
-                rows[number, target] = values
+        if len(target) < rows.shape[1]:
+            missing = np.flatnonzero(~present)
+            for row in rows:
+                row[missing] = np.nan
+        if is_reduced:
+            self._reduce(rows, target, starts, fields)
+        else:
+            self._copy(rows, target, fields)
         self.places = self.places[:0]
+
+    def _copy(self, rows: np.ndarray, target: np.ndarray, fields: tuple[str, ...]) -> None:
+        """Every bar is a bucket of its own: file by file into the result, without a copy in between."""
+        stored = [name for name in fields if name != "bar_count"]
+        if len(stored) < len(fields):
+            rows[fields.index("bar_count"), target] = 1.0
+        begin = 0
+        for file in self._files if stored else ():
+            columns = _read(file, tuple(stored), self._scan)
+            kept, begin_at, end_at = self._part(begin, len(columns[0]))
+            begin += len(columns[0])
+            places = _as_slice(target[begin_at:end_at])
+            for name, column in zip(stored, columns, strict=True):
+                rows[fields.index(name), places] = column[kept]
+
+    def _part(self, begin: int, length: int) -> tuple[slice | np.ndarray, int, int]:
+        """Of `length` rows after the first `begin`: those that are used, and where they stand among all that are."""
+        import numpy as np
+
+        if isinstance(self._rows, slice):
+            low, high = (min(max(edge, begin), begin + length) for edge in (self._rows.start, self._rows.stop))
+            return slice(low - begin, high - begin), low - self._rows.start, high - self._rows.start
+        low, high = (int(edge) for edge in np.searchsorted(self._rows, (begin, begin + length)))
+        return self._rows[low:high] - begin, low, high
+
+    def _reduce(self, rows: np.ndarray, target: np.ndarray, starts: np.ndarray, fields: tuple[str, ...]) -> None:
+        """Buckets of several bars, which may lie in two files."""
+        columns = self._columns(columns_for(fields))
+        places = _as_slice(target)
+        for number, name in enumerate(fields):
+            rows[number, places] = reduce_field(name, columns, starts, len(self.places))
 
     def _columns(self, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         import numpy as np
@@ -167,6 +198,13 @@ class _Ticker:
         parts = [_read(file, names, self._scan) for file in self._files]
         whole = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
         return {name: column[self._rows] for name, column in zip(names, whole, strict=True)}
+
+
+def _as_slice(places: np.ndarray) -> slice | np.ndarray:
+    """Ascending places that follow on one another as a slice, which numpy copies to at once."""
+    if len(places) and int(places[-1]) - int(places[0]) == len(places) - 1:
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
 
 
 def _read(file: KnownFile, names: tuple[str, ...], scan: tuple[int, int]) -> list[np.ndarray]:

@@ -32,52 +32,53 @@ def reduce_field(name: str, columns: Mapping[str, np.ndarray], starts: np.ndarra
     """
     import numpy as np
 
-    counts = np.diff(np.append(starts, length))
     if name == "bar_count":
-        return counts.astype(np.float64)
+        return _counts(starts, length).astype(np.float64)
     if name == "vwap":
-        return _vwap(columns["vwap"], columns["volume"], starts, counts)
+        return _vwap(columns["vwap"], columns["volume"], starts, _counts(starts, length))
     values = columns[name]
-    if len(starts) == length:
-        return values
-    unknown = np.isnan(values)
     if name in {"open", "close"}:
-        return _edge(values, unknown, starts, counts, is_first=name == "open")
+        return _edge(values, starts, is_first=name == "open")
     if name in {"high", "low"}:
-        return _extreme(values, unknown, starts, is_highest=name == "high")
-    return _sum(values, unknown, starts)
+        return _extreme(values, starts, is_highest=name == "high")
+    return _sum(values, starts)
 
 
-def _extreme(values: np.ndarray, unknown: np.ndarray, starts: np.ndarray, *, is_highest: bool) -> np.ndarray:
+def _counts(starts: np.ndarray, length: int) -> np.ndarray:
     import numpy as np
 
-    with_unknown, without = (np.fmax, np.maximum) if is_highest else (np.fmin, np.minimum)
-    reduced: np.ndarray = (with_unknown if unknown.any() else without).reduceat(values, starts)
+    return np.diff(np.append(starts, length))
+
+
+def _extreme(values: np.ndarray, starts: np.ndarray, *, is_highest: bool) -> np.ndarray:
+    """fmax and fmin pass over NaN."""
+    import numpy as np
+
+    reduced: np.ndarray = (np.fmax if is_highest else np.fmin).reduceat(values, starts)
     return reduced
 
 
-def _edge(
-    values: np.ndarray, unknown: np.ndarray, starts: np.ndarray, counts: np.ndarray, *, is_first: bool
-) -> np.ndarray:
+def _edge(values: np.ndarray, starts: np.ndarray, *, is_first: bool) -> np.ndarray:
     import numpy as np
 
-    if not unknown.any():
-        edges: np.ndarray = values[starts if is_first else starts + counts - 1]
-        return edges
-    numbers = np.arange(len(values))
-    if is_first:
-        found = np.minimum.reduceat(np.where(unknown, len(values), numbers), starts)
-    else:
-        found = np.maximum.reduceat(np.where(unknown, -1, numbers), starts)
-    is_known = (found >= 0) & (found < len(values))
-    return np.where(is_known, values[np.where(is_known, found, 0)], np.nan)
+    ends = np.append(starts[1:], len(values)) - 1
+    edges: np.ndarray = values[starts if is_first else ends]
+    lacking = np.flatnonzero(np.isnan(edges))
+    # Few buckets have no value at their edge; they are looked through one by one.
+    for place in lacking:
+        known = np.flatnonzero(~np.isnan(values[starts[place] : ends[place] + 1]))
+        if len(known):
+            edges[place] = values[starts[place] + known[0 if is_first else -1]]
+    return edges
 
 
-def _sum(values: np.ndarray, unknown: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def _sum(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    if not unknown.any():
-        return np.add.reduceat(values, starts)
+    sums = np.add.reduceat(values, starts)
+    if not np.isnan(sums).any():
+        return sums
+    unknown = np.isnan(values)
     sums = np.add.reduceat(np.where(unknown, 0.0, values), starts)
     return np.where(np.add.reduceat((~unknown).astype(np.int64), starts) > 0, sums, np.nan)
 
