@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from mtstore import sqlfiles
 from mtstore.errors import InputError
+from mtstore.query.known import known
 
 if TYPE_CHECKING:
     import duckdb
@@ -83,8 +84,14 @@ def splits_between(connection: duckdb.DuckDBPyConnection, call: AlignCall, ticke
         bound.astimezone(zone).date() if isinstance(bound, datetime) else bound
         for bound in (call.bounds.start, call.bounds.end)
     )
-    parameters = {"tickers": list(tickers), "first_date": first, "last_date": last}
-    return tuple(connection.execute(sqlfiles.load("queries/splits_between"), parameters).fetchall())
+    wanted = set(tickers)
+    return tuple(
+        (row["ticker"], row["execution_date"], row["split_from"], row["split_to"])
+        for row in known(connection).rows(connection, "queries/known_splits")
+        if row["ticker"] in wanted
+        and (first is None or row["execution_date"] >= first)
+        and (last is None or row["execution_date"] <= last)
+    )
 
 
 def counts_by_ticker(table: pa.Table | None, names: Iterable[str]) -> dict[str, int]:

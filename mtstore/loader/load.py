@@ -14,7 +14,14 @@ from mtstore.errors import DataQualityError, MissingDataError
 from mtstore.loader.fetching import FetchOutcome, fetch_warnings
 from mtstore.loader.memory import load_limit
 from mtstore.loader.report import LoadReport, TickerReport
-from mtstore.loader.validation import DataQualityWarning, Verdict, judge
+from mtstore.loader.validation import (
+    DataQualityWarning,
+    Verdict,
+    judge,
+    judge_watched,
+    splits_warning,
+    watch_for,
+)
 from mtstore.query.frames import check_columns, wide_frame
 from mtstore.query.memory import peak_bytes
 from mtstore.query.missing import spell_missing, uncovered
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mtstore.bars import TimeRange
-    from mtstore.config import Config
+    from mtstore.config import Config, TickerSettings
     from mtstore.query.calls import AlignCall, SeriesCall
 
 IS_OUTLIER = "is_outlier"
@@ -70,8 +77,10 @@ class Load:
         check_fields(self.fields)
         check_columns(self.columns)
 
-    def check(self, connection: duckdb.DuckDBPyConnection, store_path: Path) -> Making:
+    def check(self, connection: duckdb.DuckDBPyConnection, store_path: Path, *, may_watch: bool = False) -> Making:
         """Look whether the range is covered and valid; gives how it is to be made. Warnings wait in `warnings`.
+
+        With `may_watch`, gaps and outliers may be left to be counted while the load is made; `settle` ends that.
 
         Raises
         ------
@@ -87,18 +96,37 @@ class Load:
         text = missing_sentence(self.config, store_path, self.call, self.missing)
         if text is not None:
             self.warnings.append((text, UserWarning))
-        settings = {name: self.config.ticker(name) for name in names}
-        self.verdict = judge(connection, self.call, settings, is_enabled=multi.validation.enabled)
-        if self.verdict.failure is not None:
-            raise DataQualityError(f"{self.call.bounds}: {self.verdict.failure}")
-        if self.verdict.warning is not None:
-            self.warnings.append((f"{self.call.bounds}: {self.verdict.warning}", DataQualityWarning))
+        splits = splits_warning(connection, self.call, names)
+        if splits is not None:
+            self.warnings.append((f"{self.call.bounds}: {splits}", DataQualityWarning))
+        watch = None
+        if multi.validation.enabled:
+            settings = self._settings()
+            watch = watch_for(connection, self.call, settings) if may_watch else None
+            if watch is None:
+                self._conclude(judge(connection, self.call, settings))
         return Making(
             with_close=multi.alignment.label == "right",
             dtype=self.dtype,
             max_bytes=load_limit(self.config),
             blanks=self.verdict.blanks,
+            watch=watch,
         )
+
+    def settle(self, making: Making) -> None:
+        """Judge what was counted while the load was made, if anything was; errors as in `check`."""
+        if making.watch is not None:
+            self._conclude(judge_watched(making.watch, self._settings()))
+
+    def _settings(self) -> dict[str, TickerSettings]:
+        return {name: self.config.ticker(name) for name in self.call.tickers or ()}
+
+    def _conclude(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        if verdict.failure is not None:
+            raise DataQualityError(f"{self.call.bounds}: {verdict.failure}")
+        if verdict.warning is not None:
+            self.warnings.append((f"{self.call.bounds}: {verdict.warning}", DataQualityWarning))
 
     def warn(self, stacklevel: int) -> None:
         """Say what was found; `stacklevel` 1 is the caller of this method."""

@@ -10,7 +10,6 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
-from mtstore import sqlfiles
 from mtstore.config import load_config
 from mtstore.facade import Store
 from mtstore.loader.ask import align_call, ticker_call, wanted_tickers
@@ -25,7 +24,7 @@ from mtstore.loader.sight import sight
 from mtstore.loader.validation import Validation, validate
 from mtstore.loader.warm import warm
 from mtstore.query import derived
-from mtstore.query.frames import long_frame
+from mtstore.query.one_ticker import ticker_frame
 from mtstore.query.pieces import parse_chunk
 from mtstore.query.result import mapped_errors
 from mtstore.query.wide import DEFAULT_FIELDS, assemble
@@ -298,12 +297,12 @@ class MultiTickerDataLoader(Managers):
         with sight(self._store, self.config) as connection, mapped_errors():
             missing = missing_ranges(connection, call, fetched)
             text = missing_sentence(self.config, self._store.path, call, missing)
-            rows = connection.sql(sqlfiles.load("queries/ticker_rows"), params=call.parameters()).to_arrow_table()
+            frame = ticker_frame(connection, call)
         if not is_told:
             self._tell(fetched)
         if text is not None:
             warnings.warn(text, stacklevel=2)
-        return long_frame(rows, call.tz)
+        return frame
 
     def close(self) -> None:
         """Let go of the store; iterators of chunks end."""
@@ -345,8 +344,10 @@ class MultiTickerDataLoader(Managers):
             sight(self._store, self.config) as connection,
             mapped_errors(),
         ):
-            making = load.check(connection, self._store.path)
-            frame = load.to_frame(assemble(connection, load.call, load.fields, making))
+            making = load.check(connection, self._store.path, may_watch=True)
+            wide = assemble(connection, load.call, load.fields, making)
+            load.settle(making)
+            frame = load.to_frame(wide)
         self.aligned_data = frame
         self._last_load = load
         self._last_range = asked

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mtstore import sqlfiles
+from mtstore.query.known import known
 from mtstore.query.scope import View, scope
-from mtstore.store import fold
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,14 +24,11 @@ def sight(store: Repository, config: Config) -> Iterator[duckdb.DuckDBPyConnecti
     """A connection in which the macros know the configuration's tickers, calendars, sessions and sources."""
     rows = [settings.to_row() for settings in config.all_tickers()]
     with store.connection() as connection:
-        known = {
-            row["ticker"]: row
-            for row in fold.fetch_rows(
-                connection, sqlfiles.load("queries/ticker_view"), {"tickers": [row["ticker"] for row in rows]}
-            )
-        }
-        rows = [_with_stored_range(row, known.get(row["ticker"])) for row in rows]
-        if all(_agrees(row, known.get(row["ticker"])) for row in rows):
+        tickers = {"tickers": [row["ticker"] for row in rows]}
+        found = known(connection).rows(connection, "queries/ticker_view", tickers)
+        stored = {row["ticker"]: row for row in found}
+        rows = [_with_stored_range(row, stored.get(row["ticker"])) for row in rows]
+        if all(_agrees(row, stored.get(row["ticker"])) for row in rows):
             yield connection
             return
     with scope(store, View(rows, config.default_settings(), config.own_calendars())) as connection:

@@ -19,8 +19,8 @@ from mtstore.loader.load import missing_sentence
 from mtstore.loader.old_arguments import as_config, range_arguments, read_timeframe
 from mtstore.loader.sight import sight
 from mtstore.query.calls import SeriesCall
-from mtstore.query.frames import long_frame
 from mtstore.query.missing import uncovered
+from mtstore.query.one_ticker import ticker_frame
 from mtstore.query.result import mapped_errors
 
 if TYPE_CHECKING:
@@ -168,10 +168,10 @@ class UnifiedDataLoader:
             )
             missing = uncovered(connection, call, [symbol], datetime.now(UTC))
             text = missing_sentence(self.config, self._store.path, call, missing)
-            rows = connection.sql(sqlfiles.load("queries/ticker_rows"), params=call.parameters()).to_arrow_table()
+            frame = ticker_frame(connection, call)
         if text is not None:
             warnings.warn(text, stacklevel=2)
-        return long_frame(rows, TIMEZONE)
+        return frame
 
     def load(
         self, symbol: str, start: BoundLike = None, end: BoundLike = None, timeframe: str | None = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mtstore.loader.findings import Split, counts_by_ticker, labels_by_ticker, look, splits_between
-from mtstore.query.wide import Blanks
+from mtstore.loader.findings import counts_by_ticker, labels_by_ticker, look, splits_between
+from mtstore.query.watch import Watch, can_watch
+from mtstore.query.wide import Blanks, plan_for
 
 if TYPE_CHECKING:
     import duckdb
@@ -85,33 +86,81 @@ def validate(
     )
 
 
-def judge(
-    connection: duckdb.DuckDBPyConnection, call: AlignCall, settings: Mapping[str, TickerSettings], *, is_enabled: bool
-) -> Verdict:
-    """Look at a load's range, and say what follows. Splits in a range that is not adjusted are always told."""
-    splits = splits_between(connection, call, settings) if call.adjust == "none" else ()
-    told = [_spell_splits(splits)] if splits else []
-    if not is_enabled:
-        return Verdict(warning="; ".join(told) or None)
+def judge(connection: duckdb.DuckDBPyConnection, call: AlignCall, settings: Mapping[str, TickerSettings]) -> Verdict:
+    """Look for gaps and outliers in a load's range, and say what follows."""
+    doing = _doing(settings)
+    trailing = [*doing["flag"], *doing["drop"]]
+    found = look(connection, call, settings, trailing=trailing)
+    checked = [name for name in settings if settings[name].check_outliers]
+    verdict = _verdict(
+        settings,
+        counts_by_ticker(found.gaps, [name for name in settings if settings[name].check_gaps]),
+        counts_by_ticker(found.outliers, [name for name in checked if name not in trailing]),
+    )
+    labels = labels_by_ticker(found.trailing_outliers)
+    dropped = {name: labels[name] for name in doing["drop"] if name in labels}
+    return replace(
+        verdict,
+        blanks=Blanks(dropped) if dropped else None,
+        flags={name: labels.get(name, _no_labels()) for name in doing["flag"]},
+        outlier_counts={
+            **verdict.outlier_counts,
+            **counts_by_ticker(found.trailing_outliers, [name for name in checked if name in trailing]),
+        },
+    )
+
+
+def watch_for(
+    connection: duckdb.DuckDBPyConnection, call: AlignCall, settings: Mapping[str, TickerSettings]
+) -> Watch | None:
+    """What counts gaps and outliers while the load is made; None where they have to be looked for beforehand."""
+    doing = _doing(settings)
+    if doing["flag"] or doing["drop"]:
+        return None
+    chosen = plan_for(connection, call)
+    if chosen is None or not can_watch(chosen, call):
+        return None
+    return Watch(
+        {name: entry.max_gap_minutes for name, entry in settings.items() if entry.check_gaps},
+        {name: entry.outlier_std_threshold for name, entry in settings.items() if entry.check_outliers},
+    )
+
+
+def judge_watched(watch: Watch, settings: Mapping[str, TickerSettings]) -> Verdict:
+    """What follows from what was counted."""
+    return _verdict(settings, watch.gap_counts, watch.outlier_counts)
+
+
+def splits_warning(
+    connection: duckdb.DuckDBPyConnection, call: AlignCall, tickers: Iterable[str], most: int = 5
+) -> str | None:
+    """A sentence about the splits that a load's range crosses unadjusted; None if there are none."""
+    splits = splits_between(connection, call, tickers) if call.adjust == "none" else ()
+    if not splits:
+        return None
+    listed = [f"{ticker} {to:g} for {before:g} on {day}" for ticker, day, before, to in splits]
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return (
+        f"the range crosses splits ({', '.join(listed[:most])}{more}) and alignment.adjust is 'none': "
+        "prices jump there; adjust: splits makes them continuous"
+    )
+
+
+def _doing(settings: Mapping[str, TickerSettings]) -> dict[str, list[str]]:
+    """The tickers by what is done about them."""
     doing: dict[str, list[str]] = {word: [] for word in ("warn", "raise", "flag", "drop")}
     for name, entry in settings.items():
         doing[entry.on_failure].append(name)
-    trailing = [*doing["flag"], *doing["drop"]]
-    found = look(connection, call, settings, trailing=trailing)
-    gaps = counts_by_ticker(found.gaps, [name for name in settings if settings[name].check_gaps])
-    checked = [name for name in settings if settings[name].check_outliers]
-    outliers = counts_by_ticker(found.outliers, [name for name in checked if name not in trailing])
-    failure = _spell(gaps, outliers, doing["raise"])
-    warning = _spell(gaps, outliers, [name for name in settings if name not in doing["raise"]])
-    labels = labels_by_ticker(found.trailing_outliers)
-    dropped = {name: labels[name] for name in doing["drop"] if name in labels}
+    return doing
+
+
+def _verdict(settings: Mapping[str, TickerSettings], gaps: Mapping[str, int], outliers: Mapping[str, int]) -> Verdict:
+    must_hold = [name for name, entry in settings.items() if entry.on_failure == "raise"]
     return Verdict(
-        "; ".join([*told, warning] if warning else told) or None,
-        failure,
-        Blanks(dropped) if dropped else None,
-        {name: labels.get(name, _no_labels()) for name in doing["flag"]},
-        gaps,
-        outliers | counts_by_ticker(found.trailing_outliers, [name for name in checked if name in trailing]),
+        _spell(gaps, outliers, [name for name in settings if name not in must_hold]),
+        _spell(gaps, outliers, must_hold),
+        gap_counts=gaps,
+        outlier_counts=outliers,
     )
 
 
@@ -144,12 +193,3 @@ def _spell(gaps: Mapping[str, int], outliers: Mapping[str, int], names: Iterable
         return None
     more = f" and {len(told) - most} more tickers" if len(told) > most else ""
     return f"beyond the limits of validation: {', '.join(told[:most])}{more}; validate() lists them"
-
-
-def _spell_splits(splits: Iterable[Split], most: int = 5) -> str:
-    listed = [f"{ticker} {to:g} for {before:g} on {day}" for ticker, day, before, to in splits]
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return (
-        f"the range crosses splits ({', '.join(listed[:most])}{more}) and alignment.adjust is 'none': "
-        "prices jump there; adjust: splits makes them continuous"
-    )

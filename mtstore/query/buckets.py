@@ -89,9 +89,15 @@ class Buckets:
             rows = slice(int(low[0]), int(high[-1]))
         else:
             rows = np.arange(int(counts.sum())) + np.repeat(low - (np.cumsum(counts) - counts), counts)
-        places = np.repeat(base, counts)
-        if self.step_us:
-            places = places + (ts_us[rows] - np.repeat(first, counts)) // self.step_us
+        if not self.step_us:
+            return self._cut(rows, np.repeat(base, counts))
+        offset = first % self.step_us
+        if bool(np.all(offset == offset[0])):
+            # Nearly always: one number per piece takes a bar's number since the epoch to its place.
+            places = (ts_us[rows] - offset[0]) // self.step_us
+            places -= np.repeat((first - offset[0]) // self.step_us - base, counts)
+        else:
+            places = (ts_us[rows] - np.repeat(first, counts)) // self.step_us + np.repeat(base, counts)
         return self._cut(rows, places)
 
     def _cut(self, rows: slice | np.ndarray, places: np.ndarray) -> tuple[slice | np.ndarray, np.ndarray]:

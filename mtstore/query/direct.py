@@ -8,15 +8,15 @@ same cells, and a test holds them against each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from mtstore.errors import SnapshotExpiredError
 from mtstore.query.buckets import Buckets
-from mtstore.query.calls import AlignCall
-from mtstore.query.known import Known, KnownFile, known
+from mtstore.query.calls import SeriesCall
+from mtstore.query.known import Known, KnownFile, find_known
 from mtstore.query.reduce import bucket_starts, columns_for, reduce_field
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ class Plan:
     buckets: Buckets
 
 
-def plan(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> Plan | None:
+def plan(connection: duckdb.DuckDBPyConnection, call: SeriesCall) -> Plan | None:
     """How to answer `call` directly; None if only SQL can."""
     is_raw = call.adjust == "none" and call.from_source is None and call.from_schema is None
-    facts = known(connection) if is_raw else None
+    facts = find_known(connection) if is_raw else None
     if facts is None:
         return None
     names = _names(facts, call)
@@ -51,7 +51,7 @@ def plan(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> Plan | None:
     return None if buckets is None else Plan(names, files, buckets)
 
 
-def _files(facts: Known, call: AlignCall, names: tuple[str, ...]) -> dict[str, list[KnownFile]] | None:
+def _files(facts: Known, call: SeriesCall, names: tuple[str, ...]) -> dict[str, list[KnownFile]] | None:
     """The files of each stored ticker; None where the choice of a series is not plain."""
     if not names or any(name not in facts.tickers or facts.tickers[name].has_active_range for name in names):
         return None
@@ -59,10 +59,10 @@ def _files(facts: Known, call: AlignCall, names: tuple[str, ...]) -> dict[str, l
         return None
     files = {}
     for name in names:
-        series = facts.series.get(name, [])
-        if series:
-            stored = facts.files.get((name, *series[0][:2]))
-            if stored is None or len(series) > 1 or not _fits(call, series[0][2], facts.tickers[name].open_grain_us):
+        if name in facts.series:
+            series = facts.plain_series(call, name)
+            stored = None if series is None else facts.files.get((name, *series))
+            if stored is None:
                 return None
             files[name] = stored
     return files
@@ -126,6 +126,7 @@ class _Ticker:
         start, end = scan
         self._files = [file for file in chosen.files.get(name, []) if file.max_us >= start and file.min_us < end]
         self._scan = scan
+        self._lengths: list[int] = []
         self._rows: slice | np.ndarray = slice(0, 0)
         self.places = np.zeros(0, dtype=np.int64)
 
@@ -134,6 +135,7 @@ class _Ticker:
         import numpy as np
 
         parts = [_read(file, ("ts_event",), self._scan)[0] for file in self._files]
+        self._lengths = [len(part) for part in parts]
         if parts:
             self._rows, places = self._buckets.places(np.concatenate(parts) if len(parts) > 1 else parts[0])
             self.places = places.astype(np.int32)
@@ -161,43 +163,71 @@ class _Ticker:
 
     def _copy(self, rows: np.ndarray, target: np.ndarray, fields: tuple[str, ...]) -> None:
         """Every bar is a bucket of its own: file by file into the result, without a copy in between."""
-        stored = [name for name in fields if name != "bar_count"]
+        stored = tuple(name for name in fields if name != "bar_count")
         if len(stored) < len(fields):
             rows[fields.index("bar_count"), target] = 1.0
-        begin = 0
-        for file in self._files if stored else ():
-            columns = _read(file, tuple(stored), self._scan)
-            kept, begin_at, end_at = self._part(begin, len(columns[0]))
-            begin += len(columns[0])
-            places = _as_slice(target[begin_at:end_at])
-            for name, column in zip(stored, columns, strict=True):
-                rows[fields.index(name), places] = column[kept]
-
-    def _part(self, begin: int, length: int) -> tuple[slice | np.ndarray, int, int]:
-        """Of `length` rows after the first `begin`: those that are used, and where they stand among all that are."""
-        import numpy as np
-
-        if isinstance(self._rows, slice):
-            low, high = (min(max(edge, begin), begin + length) for edge in (self._rows.start, self._rows.stop))
-            return slice(low - begin, high - begin), low - self._rows.start, high - self._rows.start
-        low, high = (int(edge) for edge in np.searchsorted(self._rows, (begin, begin + length)))
-        return self._rows[low:high] - begin, low, high
+        for part in self._parts():
+            places = _as_slice(target[part.first : part.last])
+            for name, column in part.columns(stored, self._scan).items():
+                rows[fields.index(name), places] = column
 
     def _reduce(self, rows: np.ndarray, target: np.ndarray, starts: np.ndarray, fields: tuple[str, ...]) -> None:
-        """Buckets of several bars, which may lie in two files."""
-        columns = self._columns(columns_for(fields))
-        places = _as_slice(target)
-        for number, name in enumerate(fields):
-            rows[number, places] = reduce_field(name, columns, starts, len(self.places))
-
-    def _columns(self, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Buckets of several bars."""
         import numpy as np
 
+        for columns, first, last in self._whole_buckets(starts, columns_for(fields)):
+            begin, end = (int(edge) for edge in np.searchsorted(starts, (first, last)))
+            places = _as_slice(target[begin:end])
+            for number, name in enumerate(fields):
+                rows[number, places] = reduce_field(name, columns, starts[begin:end] - first, last - first)
+
+    def _whole_buckets(
+        self, starts: np.ndarray, names: tuple[str, ...]
+    ) -> Iterator[tuple[dict[str, np.ndarray], int, int]]:
+        """Columns, and which of the rows they are: file by file, unless one bucket's bars lie in two files."""
+        import numpy as np
+
+        parts = self._parts()
+        if np.isin([part.first for part in parts], starts).all():
+            for part in parts:
+                yield part.columns(names, self._scan), part.first, part.last
+            return
+        pieces = [part.columns(names, self._scan) for part in parts]
+        yield {name: np.concatenate([piece[name] for piece in pieces]) for name in names}, 0, len(self.places)
+
+    def _parts(self) -> list[_Part]:
+        """The files with rows that are used."""
+        import numpy as np
+
+        parts, begin = [], 0
+        for file, length in zip(self._files, self._lengths, strict=True):
+            kept: slice | np.ndarray
+            if isinstance(self._rows, slice):
+                low, high = (min(max(edge, begin), begin + length) for edge in (self._rows.start, self._rows.stop))
+                kept, first, last = slice(low - begin, high - begin), low - self._rows.start, high - self._rows.start
+            else:
+                first, last = (int(edge) for edge in np.searchsorted(self._rows, (begin, begin + length)))
+                kept = self._rows[first:last] - begin
+            begin += length
+            if first < last:
+                parts.append(_Part(file, kept, first, last))
+        return parts
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A file's rows that are used, and where they stand among all rows of the ticker that are."""
+
+    file: KnownFile
+    kept: slice | np.ndarray
+    first: int
+    last: int
+
+    def columns(self, names: tuple[str, ...], scan: tuple[int, int]) -> dict[str, np.ndarray]:
+        """Those rows' columns."""
         if not names:
             return {}
-        parts = [_read(file, names, self._scan) for file in self._files]
-        whole = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
-        return {name: column[self._rows] for name, column in zip(names, whole, strict=True)}
+        return {name: column[self.kept] for name, column in zip(names, _read(self.file, names, scan), strict=True)}
 
 
 def _as_slice(places: np.ndarray) -> slice | np.ndarray:
@@ -243,19 +273,7 @@ def _row_groups(source: pq.ParquetFile, file: KnownFile, scan: tuple[int, int]) 
     return kept
 
 
-def _fits(call: AlignCall, step_us: int, open_grain_us: int) -> bool:
-    """Whether bars of that width give the call's buckets, as the macro `core.chosen_series` decides it."""
-    day = 86_400_000_000
-    if step_us >= day:
-        return False
-    if call.interval.is_intraday:
-        if not call.interval.is_multiple_of(step_us):
-            return False
-        return open_grain_us % step_us == 0 or (call.session == "all" and call.anchor != "session")
-    return day % step_us == 0 and (open_grain_us % step_us == 0 or call.session == "all")
-
-
-def _names(facts: Known, call: AlignCall) -> tuple[str, ...]:
+def _names(facts: Known, call: SeriesCall) -> tuple[str, ...]:
     """The call's tickers in the order in which a wide table shows them."""
     if call.tickers is not None:
         return call.tickers

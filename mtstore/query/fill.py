@@ -83,7 +83,7 @@ def fill_forward(
         if np.any(order[1:] < order[:-1]):
             _fill_in_order(values, present, fields, order, limits, fill_volume=fill_volume, fill_prices=fill_prices)
             return
-    frame = _Frame.of(length, limits)
+    frame = _Frame.of(limits)
     for ticker, here in enumerate(present):
         first = ticker * len(fields)
         last_us = int(carry.last_us[ticker]) if carry else _NEVER
@@ -117,58 +117,58 @@ def _fill_in_order(
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """What all tickers share: the numbers of the buckets, where each one's session begins, labels and age limit."""
+    """What all tickers share: where each bucket's session begins, labels and age limit."""
 
-    steps: np.ndarray
     session_first: np.ndarray | None
     ts_us: np.ndarray | None
     max_age_us: int | None
 
     @classmethod
-    def of(cls, length: int, limits: Limits | None) -> Self:
+    def of(cls, limits: Limits | None) -> Self:
         import numpy as np
 
-        steps = np.arange(length)
+        if limits is None:
+            return cls(None, None, None)
         session_first = None
-        if limits is not None and limits.session_days is not None:
+        if limits.session_days is not None:
             begins = np.concatenate([[True], limits.session_days[1:] != limits.session_days[:-1]])
-            session_first = np.maximum.accumulate(np.where(begins, steps, 0))
-        return cls(
-            steps,
-            session_first,
-            None if limits is None else limits.ts_us,
-            None if limits is None else limits.max_age_us,
-        )
+            session_first = np.maximum.accumulate(np.where(begins, np.arange(len(begins)), 0))
+        return cls(session_first, limits.ts_us, limits.max_age_us)
 
-    def last(self, known: np.ndarray) -> np.ndarray:
-        """For each bucket the newest one at or before it, of its session, that is known; -1 for none."""
+    def before(self, holes: np.ndarray) -> np.ndarray:
+        """For each of these places, ascending, the newest one before it, of its session, that is none; -1 for none."""
         import numpy as np
 
-        last = np.maximum.accumulate(np.where(known, self.steps, -1))
+        if not len(holes):
+            return holes
+        run_starts = holes.copy()
+        run_starts[1:][holes[1:] == holes[:-1] + 1] = 0
+        last: np.ndarray = np.maximum.accumulate(run_starts) - 1
         if self.session_first is not None:
-            last[last < self.session_first] = -1
+            last[last < self.session_first[holes]] = -1
         return last
 
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """Where one ticker has bars, and where older ones still count."""
+    """One ticker's buckets without bars: where they are, the last bar before each, and whether it still counts."""
 
     here: np.ndarray
+    absent: np.ndarray
     last: np.ndarray
     is_fresh: np.ndarray
-    is_always_fresh: bool
 
     @classmethod
     def of(cls, here: np.ndarray, frame: _Frame, last_us: int) -> Self:
         import numpy as np
 
-        last = frame.last(here)
+        absent = np.flatnonzero(~here)
+        last = frame.before(absent)
         is_fresh = (last >= 0) | (last_us > _NEVER)
         if frame.max_age_us is not None and frame.ts_us is not None:
             seen_us = np.where(last >= 0, frame.ts_us[np.maximum(last, 0)], last_us)
-            is_fresh &= frame.ts_us - seen_us <= frame.max_age_us
-        return cls(here, last, is_fresh, frame.max_age_us is None)
+            is_fresh &= frame.ts_us[absent] - seen_us <= frame.max_age_us
+        return cls(here, absent, last, is_fresh)
 
 
 def _fill_ticker(
@@ -183,42 +183,45 @@ def _fill_ticker(
     for number, (name, row) in enumerate(rows.items()):
         if name not in PRICE_COLUMNS and name not in _COUNTS:
             continue
-        before = float("nan") if carried is None else float(carried[number])
         if carried is None and name in _COUNTS and fill_volume != "ffill":
-            filled = None
-        else:
-            filled, newest = _carry(row, reach, frame, before)
-            if carried is not None:
-                carried[number] = newest
+            _fill_count(row, reach, None, how=fill_volume)
+            continue
+        holes, found, newest = _older(row, reach, frame, carried, number)
         if name in PRICE_COLUMNS:
-            row[:] = filled
-            if not reach.is_always_fresh:
-                row[~reach.is_fresh] = float("nan")
+            row[holes] = found
+            row[reach.absent[~reach.is_fresh]] = float("nan")
         else:
-            _fill_count(row, reach, filled, how=fill_volume)
-    absent = ~reach.here
+            _fill_count(row, reach, found[~reach.here[holes]], how=fill_volume)
+        if carried is not None:
+            carried[number] = newest
     if fill_prices == "close" and "close" in rows:
         for name in ("open", "high", "low"):
             if name in rows:
-                rows[name][absent] = rows["close"][absent]
+                rows[name][reach.absent] = rows["close"][reach.absent]
     if "bar_count" in rows:
-        rows["bar_count"][absent] = 0
+        rows["bar_count"][reach.absent] = 0
 
 
-def _carry(row: np.ndarray, reach: _Reach, frame: _Frame, before: float) -> tuple[np.ndarray, float]:
-    """Each place gets the newest value at or before it, and `before` where there is none; then the newest of all."""
+def _fill_count(row: np.ndarray, reach: _Reach, older: np.ndarray | None, *, how: str) -> None:
+    if how == "zero":
+        row[reach.absent[reach.is_fresh]] = 0.0
+    elif how == "ffill" and older is not None:
+        row[reach.absent[reach.is_fresh]] = older[reach.is_fresh]
+
+
+def _older(
+    row: np.ndarray, reach: _Reach, frame: _Frame, carried: np.ndarray | None, number: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Where a row has no value, the newest one before each of those places, and the newest of all.
+
+    Where there is none in the row, it is what was carried in. Most rows lack values only where the ticker has no bars,
+    and those places were looked at once for all rows.
+    """
     import numpy as np
 
-    known = ~np.isnan(row)
-    last = reach.last if np.array_equal(known, reach.here) else frame.last(known)
-    filled = row[np.maximum(last, 0)]
-    filled[last < 0] = before
-    return filled, float(filled[-1])
-
-
-def _fill_count(row: np.ndarray, reach: _Reach, filled: np.ndarray | None, *, how: str) -> None:
-    missing = ~reach.here & reach.is_fresh
-    if how == "zero":
-        row[missing] = 0.0
-    elif how == "ffill" and filled is not None:
-        row[missing] = filled[missing]
+    holes = np.flatnonzero(np.isnan(row))
+    last = reach.last if np.array_equal(holes, reach.absent) else frame.before(holes)
+    found: np.ndarray = row[last]
+    found[last < 0] = float("nan") if carried is None else carried[number]
+    newest = found[-1] if len(holes) and holes[-1] == len(row) - 1 else row[-1]
+    return holes, found, float(newest)

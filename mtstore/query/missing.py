@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
 from mtstore.bars import TimeRange
 from mtstore.query.calls import SeriesCall
-from mtstore.rangesets import intersect, subtract
+from mtstore.query.known import Known, known
+from mtstore.rangesets import Ranges, normalise, subtract
 from mtstore.store import fold
 from mtstore.timeranges import Bounds
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy as np
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,20 +31,43 @@ def uncovered(
     """
     if call.bounds.start is None or call.bounds.end is None or not tickers:
         return {}
-    rows = fold.fetch_rows(connection, sqlfiles.load("queries/call_series"), call.series_parameters())
-    series = {row["ticker"]: row for row in rows if row["ticker"] in tickers}
-    sessions = _sessions(connection, {row["calendar"] for row in series.values()}, call.bounds, now)
-    covered: dict[tuple[str, str | None, str | None], list[TimeRange]] = defaultdict(list)
-    asked = fold.fetch_rows(connection, sqlfiles.load("queries/asked_ranges"), {"tickers": sorted(tickers)})
-    for row in asked:
-        covered[row["ticker"], row["source"], row["schema"]].append(TimeRange(row["start_us"], row["end_us"]))
+    facts = known(connection)
+    asked = facts.asked(connection)
+    sessions: dict[str, Ranges] = {}
     missing = {}
-    for ticker, row in series.items():
-        wanted = sessions.get(row["calendar"], ())
-        left = subtract(wanted, covered[ticker, row["source"], row["schema"]])
+    for ticker, (calendar, source, schema) in _series(connection, facts, call, tickers).items():
+        if calendar not in sessions:
+            sessions[calendar] = _sessions(facts.sessions(connection, calendar), call.bounds, now)
+        left = _less(sessions[calendar], asked.get((ticker, source, schema), ()))
         if left:
             missing[ticker] = left
     return missing
+
+
+def _series(
+    connection: duckdb.DuckDBPyConnection, facts: Known, call: SeriesCall, tickers: Collection[str]
+) -> dict[str, tuple[str, str | None, str | None]]:
+    """Of each ticker that is known: its calendar, and the source and schema that the call reads, if it has any."""
+    found: dict[str, tuple[str, str | None, str | None]] = {}
+    is_free = call.from_source is None and call.from_schema is None
+    for ticker in tickers:
+        entry = facts.tickers.get(ticker)
+        series = facts.plain_series(call, ticker) if is_free and entry is not None else None
+        if entry is not None and is_free and ticker not in facts.series:
+            found[ticker] = (entry.calendar, None, None)
+        elif entry is not None and series is not None:
+            found[ticker] = (entry.calendar, *series)
+        elif entry is not None:
+            rows = fold.fetch_rows(connection, sqlfiles.load("queries/call_series"), call.series_parameters())
+            return {row["ticker"]: (row["calendar"], row["source"], row["schema"]) for row in rows}
+    return found
+
+
+def _less(wanted: Ranges, covered: Collection[TimeRange]) -> Ranges:
+    """What is wanted and not covered; most of the time one range covers all of it."""
+    if not wanted or any(one.start_us <= wanted[0].start_us and one.end_us >= wanted[-1].end_us for one in covered):
+        return ()
+    return subtract(wanted, covered)
 
 
 def spell_missing(missing: Mapping[str, tuple[TimeRange, ...]], tz: str, most: int = 5) -> str:
@@ -61,25 +85,19 @@ def spell_missing(missing: Mapping[str, tuple[TimeRange, ...]], tz: str, most: i
     return "; ".join(told) + more
 
 
-def _sessions(
-    connection: duckdb.DuckDBPyConnection, calendars: Collection[str], bounds: Bounds, now: datetime
-) -> dict[str, tuple[TimeRange, ...]]:
-    """The sessions within the bounds, by calendar, as far as they lie before `now`."""
-    is_dates = [not isinstance(bound, datetime) for bound in (bounds.start, bounds.end)]
-    parameters = {
-        "calendars": sorted(calendars),
-        "first_date": bounds.start if is_dates[0] else _widened(bounds.start, -2),
-        "last_date": bounds.end if is_dates[1] else _widened(bounds.end, 2),
-    }
-    found: dict[str, list[TimeRange]] = defaultdict(list)
-    for row in fold.fetch_rows(connection, sqlfiles.load("queries/session_spans"), parameters):
-        found[row["calendar"]].append(TimeRange(row["open_us"], row["close_us"]))
+def _sessions(calendar: Mapping[str, np.ndarray], bounds: Bounds, now: datetime) -> Ranges:
+    """A calendar's sessions within the bounds, as far as they lie before `now`."""
+    import numpy as np
+
     start, end = bounds.covering_us()
     until = min(end or 0, int(now.timestamp() * 1e6))
     if start is None or start >= until:
-        return {}
-    return {calendar: intersect(spans, [TimeRange(start, until)]) for calendar, spans in found.items()}
-
-
-def _widened(bound: date | datetime | None, days: int) -> date | None:
-    return bound.date() + timedelta(days=days) if isinstance(bound, datetime) else bound
+        return ()
+    keep = np.ones(len(calendar["day"]), dtype=bool)
+    if not isinstance(bounds.start, datetime) and bounds.start is not None:
+        keep &= calendar["day"] >= (bounds.start - _EPOCH.date()).days
+    if not isinstance(bounds.end, datetime) and bounds.end is not None:
+        keep &= calendar["day"] <= (bounds.end - _EPOCH.date()).days
+    opens, closes = np.maximum(calendar["open_us"], start), np.minimum(calendar["close_us"], until)
+    keep &= opens < closes
+    return normalise(map(TimeRange, opens[keep].tolist(), closes[keep].tolist()))

@@ -20,6 +20,7 @@ from mtstore.query.grid import make_grid
 from mtstore.query.labels import Labels, local_days
 from mtstore.query.memory import check_fits
 from mtstore.query.rows import CLOSE, IN_RANGE, SESSION, CallTickers, call_tickers, grid_batches, present_batches
+from mtstore.query.watch import Watch
 from mtstore.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class Making:
         Most memory that rows and result may take; None: as much as there is.
     blanks
         Buckets that count as missing.
+    watch
+        Sees each ticker's row as it is made; only for a call that `plan_for` has a plan for.
     """
 
     with_close: bool = False
@@ -103,6 +106,7 @@ class Making:
     by_time: bool = False
     max_bytes: int | None = None
     blanks: Blanks | None = None
+    watch: Watch | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -135,7 +139,9 @@ def assemble(
     if call.method in JOINS:
         call = replace(call, lookback=None)  # nothing is carried
     read = read_fields(call, fields)
-    chosen = direct.plan(connection, call) if _is_plain(call, making) else None
+    if making.watch is not None and "close" not in read:
+        read = (*read, "close")
+    chosen = plan_for(connection, call) if making.blanks is None else None
     if chosen is not None:
         wide = _read_directly(chosen, call, read, making, carry)
         labels = None
@@ -164,9 +170,10 @@ def assemble(
     return _take_fields(wide, tuple(fields))
 
 
-def _is_plain(call: AlignCall, making: Making) -> bool:
-    """Whether the rows that are there are all that the call needs to know: no sessions, no empty buckets, no blanks."""
-    return call.method != GRID and call.lookback is None and not _needs_sessions(call) and making.blanks is None
+def plan_for(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> direct.Plan | None:
+    """How to answer a call from the files themselves, where the rows that are there are all that it needs to know."""
+    is_plain = call.method != GRID and call.lookback is None and not _needs_sessions(call)
+    return direct.plan(connection, call) if is_plain else None
 
 
 def _read_directly(
@@ -182,12 +189,16 @@ def _read_directly(
     values = np.empty((tickers * len(fields), length), dtype=making.dtype, order=order)
     present = np.zeros((tickers, length), dtype=bool, order=order)
     limits = Limits(reading.ts_us, _microseconds(call.max_age))
+    if making.watch is not None:
+        making.watch.begin(chosen.buckets, reading.ts_us)
 
     def finish(number: int) -> None:
         rows = values[number * len(fields) : (number + 1) * len(fields)]
         here = present[number : number + 1]
         if "bar_count" in fields:
             rows[fields.index("bar_count"), ~here[0]] = 0
+        if making.watch is not None and reading.stored[number]:
+            making.watch.look(chosen.names[number], here[0], rows[fields.index("close")])
         if fills(call) and carry is None:
             fill_forward(rows, here, fields, fill_volume=call.fill_volume, fill_prices=call.fill_prices, limits=limits)
 

@@ -73,5 +73,6 @@ def _side_by_side(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     import pandas as pd
 
     wide = pd.concat(frames.values(), axis=1, sort=True)
-    wide.columns = pd.Index([f"{name}_{field}" for name in frames for field in FIELDS])
+    # Resampled columns come in an order of ArcticDB's own.
+    wide.columns = pd.Index([f"{name}_{field}" for name, frame in frames.items() for field in frame.columns])
     return wide
