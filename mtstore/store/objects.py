@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mtstore import sqlfiles
 from mtstore.bars import BAR_SCHEMAS, PRICE_COLUMNS, VALUE_COLUMNS, is_daily
 from mtstore.sqlfiles import Sql, identifier, join, literal
+from mtstore.store.file_groups import FileGroups
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,6 +47,8 @@ _METHODS: Final = {
     "inner_join": "aligned_inner",
     "forward_fill": "aligned_ffill",
 }
+_UNION: Final = "\nUNION ALL\n"
+_MADE_MACRO: Final = "CREATE OR REPLACE MACRO "
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 _CREATED = re.compile(r"^CREATE OR REPLACE (VIEW|MACRO) ((?:core\.)?(?:\w+|\"[^\"]+\"))", re.MULTILINE)
 _TABLE_MACRO = re.compile(r"^\) AS TABLE$", re.MULTILINE)
@@ -117,15 +120,17 @@ def create_objects(
         stored.universe if universe is None else universe,
     )
     connection.execute(sqlfiles.load("schema/object_tables"))
-    made = {digest for (digest,) in connection.execute(sqlfiles.load("queries/object_digests")).fetchall()}
+    made = dict(connection.execute(sqlfiles.load("queries/object_digests")).fetchall())
     for text in object_texts(inputs):
         digest = hashlib.sha256(text.encode()).hexdigest()
-        if digest not in made:
-            connection.execute(text)
-            connection.execute(join(comment_statements(text), "\n"))
-            connection.execute(
-                sqlfiles.load("queries/put_object_digest"), {"name": _created(text)[0], "digest": digest}
-            )
+        name = _created(text)[0]
+        if made.pop(name, None) != digest:
+            connection.execute(join([text, *comment_statements(text)], "\n"))
+            connection.execute(sqlfiles.load("queries/put_object_digest"), {"name": name, "digest": digest})
+    for name in made:
+        if name.startswith(_MADE_MACRO):
+            connection.execute(sqlfiles.load("queries/drop_macro", object=Sql(name.removeprefix(_MADE_MACRO))))
+            connection.execute(sqlfiles.load("queries/forget_object_digest"), {"name": name})
     _look_up_dividend_closes(connection)
 
 
@@ -166,6 +171,9 @@ def object_texts(inputs: Inputs) -> Iterator[Sql]:
         if name == "parts/schema_view":
             for schema in _schemas(inputs):
                 yield _fill(name, values | _schema_values(schema, inputs))
+        elif name == "parts/grouped_bars":
+            for groups in filter(None, (_groups(schema, inputs) for schema in _schemas(inputs))):
+                yield from groups.texts()
         else:
             yield _fill(name, values)
 
@@ -173,6 +181,11 @@ def object_texts(inputs: Inputs) -> Iterator[Sql]:
 def view_name(schema: str) -> str:
     """The view of a schema's bars, without `core.`: `ohlcv-1m` has `bars_ohlcv_1m`."""
     return f"bars_{schema.replace('-', '_')}"
+
+
+def _groups(schema: str, inputs: Inputs) -> FileGroups | None:
+    paths = inputs.data_files.get(schema, ())
+    return FileGroups.of(schema, view_name(schema), paths, inputs.root, is_daily=is_daily(schema))
 
 
 def _fill(name: str, values: Mapping[str, Sql]) -> Sql:
@@ -202,9 +215,9 @@ def _values(inputs: Inputs) -> dict[str, Sql]:
         "across_sessions": literal(inputs.setting("alignment.across_sessions")),
         "max_gap_minutes": literal(inputs.setting("validation.max_gap_minutes")),
         "outlier_std_threshold": literal(inputs.setting("validation.outlier_std_threshold")),
-        "schema_arms": _arms("schema_arm", schemas),
-        "chosen_intraday_arms": _arms("chosen_arm", [schema for schema in schemas if not is_daily(schema)]),
-        "chosen_daily_arms": _arms("chosen_arm", [schema for schema in schemas if is_daily(schema)]),
+        "schema_arms": join((_schema_arm(schema) for schema in schemas), _UNION),
+        "chosen_intraday_arms": join((_chosen_arm(name, inputs) for name in schemas if not is_daily(name)), _UNION),
+        "chosen_daily_arms": join((_chosen_arm(name, inputs) for name in schemas if is_daily(name)), _UNION),
         "quarantine_files": _files(inputs, inputs.quarantine_files, "plain_files", "core.no_quarantine"),
         "revision_files": _files(inputs, inputs.revision_files, "plain_files", "core.no_revisions"),
         **_wide_values(inputs),
@@ -223,11 +236,15 @@ _COMMENT_PARTS: Final = (
 )
 
 
-def _arms(part: str, schemas: Iterable[str]) -> Sql:
-    arms = (
-        _fill(f"parts/{part}", {"view": identifier(view_name(schema)), "schema": literal(schema)}) for schema in schemas
-    )
-    return join(arms, "\nUNION ALL\n")
+def _schema_arm(schema: str) -> Sql:
+    return _fill("parts/schema_arm", {"view": identifier(view_name(schema))})
+
+
+def _chosen_arm(schema: str, inputs: Inputs) -> Sql:
+    groups = _groups(schema, inputs)
+    view = {"view": identifier(view_name(schema))}
+    bars = _fill("parts/all_bars", view) if groups is None else groups.source
+    return _fill("parts/chosen_arm", {"bars": Sql(bars.strip()), "schema": literal(schema)})
 
 
 def _schema_values(schema: str, inputs: Inputs) -> dict[str, Sql]:

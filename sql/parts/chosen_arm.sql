@@ -10,7 +10,7 @@ SELECT
     b.volume,
     b.vwap,
     b.transactions
-FROM core.{{view}} AS b
+FROM {{bars}} AS b
 JOIN chosen AS c
     ON c.ticker = b.ticker
     AND c.source = b.source

@@ -1,0 +1,1 @@
+{'schema': VARCHAR, 'source': VARCHAR, 'ticker': VARCHAR}

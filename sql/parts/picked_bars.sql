@@ -1,0 +1,1 @@
+query(core.{{name}}(tickers))

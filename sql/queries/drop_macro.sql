@@ -1,0 +1,2 @@
+-- An object that is no longer made.
+DROP MACRO IF EXISTS {{object}};
