@@ -216,8 +216,8 @@ def _values(inputs: Inputs) -> dict[str, Sql]:
         "max_gap_minutes": literal(inputs.setting("validation.max_gap_minutes")),
         "outlier_std_threshold": literal(inputs.setting("validation.outlier_std_threshold")),
         "schema_arms": join((_schema_arm(schema) for schema in schemas), _UNION),
-        "chosen_intraday_arms": join((_chosen_arm(name, inputs) for name in schemas if not is_daily(name)), _UNION),
-        "chosen_daily_arms": join((_chosen_arm(name, inputs) for name in schemas if is_daily(name)), _UNION),
+        "chosen_intraday_arms": _chosen_arms([name for name in schemas if not is_daily(name)], inputs),
+        "chosen_daily_arms": _chosen_arms([name for name in schemas if is_daily(name)], inputs),
         "quarantine_files": _files(inputs, inputs.quarantine_files, "plain_files", "core.no_quarantine"),
         "revision_files": _files(inputs, inputs.revision_files, "plain_files", "core.no_revisions"),
         **_wide_values(inputs),
@@ -238,6 +238,12 @@ _COMMENT_PARTS: Final = (
 
 def _schema_arm(schema: str) -> Sql:
     return _fill("parts/schema_arm", {"view": identifier(view_name(schema))})
+
+
+def _chosen_arms(schemas: Sequence[str], inputs: Inputs) -> Sql:
+    """An arm for each schema of which anything is stored: every arm costs each call the time to bind it."""
+    stored = [schema for schema in schemas if inputs.data_files.get(schema)]
+    return join((_chosen_arm(schema, inputs) for schema in stored or schemas[:1]), _UNION)
 
 
 def _chosen_arm(schema: str, inputs: Inputs) -> Sql:
