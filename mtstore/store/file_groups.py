@@ -69,7 +69,7 @@ class FileGroups:
                 plain_name=Sql(name),
                 plain_schema=Sql(self.schema),
                 digits=Sql(digits),
-                paths=literal([str(self.root / path) for path in groups.get(digits, ())]),
+                paths=literal([f"{self.root}/{path}" for path in groups.get(digits, ())]),
             )
         yield self._picking()
 

@@ -271,7 +271,7 @@ def _files(inputs: Inputs, paths: Sequence[str], part: str, empty: str) -> Sql:
     """What a view reads: a list of files, or the empty table of the same columns."""
     if not paths:
         return Sql(empty)
-    return _fill(f"parts/{part}", {"paths": literal([str(inputs.root / path) for path in paths])})
+    return _fill(f"parts/{part}", {"paths": literal([f"{inputs.root}/{path}" for path in paths])})
 
 
 def _wide_values(inputs: Inputs) -> dict[str, Sql]:

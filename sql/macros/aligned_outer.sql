@@ -34,6 +34,51 @@ refusal AS (
     FROM problems
     WHERE problem IS NOT NULL
     HAVING count(*) > 0
+),
+call_tickers AS MATERIALIZED (
+    SELECT c.ticker, c.source, c.schema, c.is_mixed
+    FROM core.chosen_series(
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+    ) AS c
+),
+present AS MATERIALIZED (
+    SELECT r.*
+    FROM core.resampled(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema
+    ) AS r
+),
+buckets AS (
+    SELECT ts_event, max(ts_close) AS ts_close, min(session_date) AS session_date
+    FROM present
+    GROUP BY ts_event
+),
+aligned_rows AS (
+    -- core.aligned_rows without its look-back and grid, which cost every call as much time to bind as all else.
+    SELECT
+        t.ticker,
+        b.ts_event,
+        b.ts_close,
+        coalesce(
+            p.session_date,
+            CASE WHEN t.is_mixed THEN timezone(tz, b.ts_event)::DATE ELSE b.session_date END
+        ) AS session_date,
+        p.open,
+        p.high,
+        p.low,
+        p.close,
+        p.volume,
+        p.vwap,
+        p.transactions,
+        coalesce(p.bar_count, 0) AS bar_count,
+        p.bar_count IS NOT NULL AS is_present,
+        t.source,
+        t.schema
+    FROM buckets AS b
+    CROSS JOIN call_tickers AS t
+    LEFT JOIN present AS p
+        ON p.ticker = t.ticker
+        AND p.ts_event = b.ts_event
 )
 SELECT
     a.ticker::VARCHAR AS ticker,
@@ -54,10 +99,7 @@ SELECT
     )::INTERVAL AS age,
     a.source::VARCHAR AS source,
     a.schema::VARCHAR AS schema
-FROM core.aligned_rows(
-    tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-    adjust := adjust, from_source := from_source, from_schema := from_schema
-) AS a
+FROM aligned_rows AS a
 WINDOW past AS (PARTITION BY a.ticker ORDER BY a.ts_event ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 UNION ALL
 SELECT

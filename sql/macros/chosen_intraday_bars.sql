@@ -2,6 +2,7 @@
 --
 -- One arm per stored schema; an arm that no ticker chose ends at once. Tickers, year and ts_event are compared with
 -- constants, directly above the files, so that DuckDB leaves out the files and row groups of other tickers and times.
+-- A schema of very many files is read through query(): tickers must then be constants, a parameter or a variable.
 -- The range is that of core.scan_start and core.scan_end: wide enough, not exact.
 -- Grain: one row per stored bar.
 -- Inputs: the views core.bars_…, core.chosen_series.

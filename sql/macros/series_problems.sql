@@ -18,12 +18,16 @@ CREATE OR REPLACE MACRO core.series_problems(
 WITH asked AS (
     SELECT DISTINCT unnest(core.wanted_tickers(tickers)) AS ticker
 ),
-unknown AS (
-    SELECT a.ticker, arg_max(t.ticker, jaro_winkler_similarity(upper(a.ticker), t.ticker)) AS nearest
+strangers AS (
+    SELECT a.ticker
     FROM asked AS a
+    ANTI JOIN core.ticker_list AS t USING (ticker)
+),
+unknown AS (
+    SELECT s.ticker, arg_max(t.ticker, jaro_winkler_similarity(upper(s.ticker), t.ticker)) AS nearest
+    FROM strangers AS s
     LEFT JOIN core.ticker_list AS t ON true
-    GROUP BY a.ticker
-    HAVING NOT coalesce(bool_or(a.ticker = t.ticker), false)
+    GROUP BY s.ticker
 ),
 stored AS (
     SELECT ticker, string_agg(source || '/' || schema, ', ' ORDER BY source, step_us) AS all_series
