@@ -77,10 +77,8 @@ class Load:
         check_fields(self.fields)
         check_columns(self.columns)
 
-    def check(self, connection: duckdb.DuckDBPyConnection, store_path: Path, *, may_watch: bool = False) -> Making:
+    def check(self, connection: duckdb.DuckDBPyConnection, store_path: Path) -> Making:
         """Look whether the range is covered and valid; gives how it is to be made. Warnings wait in `warnings`.
-
-        With `may_watch`, gaps and outliers may be left to be counted while the load is made; `settle` ends that.
 
         Raises
         ------
@@ -89,39 +87,51 @@ class Load:
         DataQualityError
             A ticker whose `on_failure` is `raise` has gaps or outliers.
         """
-        multi = self.config.multi_ticker
-        names = self.call.tickers or ()
+        self.check_range(connection, store_path)
+        return self.check_validity(connection)
+
+    def check_range(self, connection: duckdb.DuckDBPyConnection, store_path: Path) -> None:
+        """The first part of `check`: whether the range is covered, and which splits it crosses."""
         self.warnings += fetch_warnings(self.fetched)
         self.missing = missing_ranges(connection, self.call, self.fetched)
         text = missing_sentence(self.config, store_path, self.call, self.missing)
         if text is not None:
             self.warnings.append((text, UserWarning))
-        splits = splits_warning(connection, self.call, names)
+        splits = splits_warning(connection, self.call, self.call.tickers or ())
         if splits is not None:
             self.warnings.append((f"{self.call.bounds}: {splits}", DataQualityWarning))
+
+    def check_validity(self, connection: duckdb.DuckDBPyConnection, *, may_watch: bool = False) -> Making:
+        """The second part of `check`: whether what is stored is valid.
+
+        With `may_watch`, gaps and outliers may be left to be counted while the load is made; `settle` ends that.
+        """
+        multi = self.config.multi_ticker
         watch = None
         if multi.validation.enabled:
             settings = self._settings()
             watch = watch_for(connection, self.call, settings) if may_watch else None
             if watch is None:
-                self._conclude(judge(connection, self.call, settings))
+                self.conclude(judge(connection, self.call, settings))
         return Making(
             with_close=multi.alignment.label == "right",
             dtype=self.dtype,
             max_bytes=load_limit(self.config),
             blanks=self.verdict.blanks,
             watch=watch,
+            fill_value=multi.alignment.fill_value,
         )
 
     def settle(self, making: Making) -> None:
         """Judge what was counted while the load was made, if anything was; errors as in `check`."""
         if making.watch is not None:
-            self._conclude(judge_watched(making.watch, self._settings()))
+            self.conclude(judge_watched(making.watch, self._settings()))
 
     def _settings(self) -> dict[str, TickerSettings]:
         return {name: self.config.ticker(name) for name in self.call.tickers or ()}
 
-    def _conclude(self, verdict: Verdict) -> None:
+    def conclude(self, verdict: Verdict) -> None:
+        """Take a verdict; DataQualityError if it is that the load fails."""
         self.verdict = verdict
         if verdict.failure is not None:
             raise DataQualityError(f"{self.call.bounds}: {verdict.failure}")
@@ -136,12 +146,8 @@ class Load:
 
     def to_frame(self, wide: Wide) -> pd.DataFrame:
         """A wide table, all of the load or a chunk of it, as a frame."""
-        import numpy as np
-
         alignment = self.config.multi_ticker.alignment
         self._note(wide)
-        if alignment.fill_value is not None:
-            wide.values[np.isnan(wide.values)] = alignment.fill_value
         frame = wide_frame(wide, alignment.timezone, label=alignment.label, columns=self.columns)
         if self.verdict.flags:
             frame = _with_flags(frame, wide, self.verdict.flags, self.columns)
@@ -163,11 +169,13 @@ class Load:
         )
 
     def _note(self, wide: Wide) -> None:
+        import numpy as np
+
         self._rows += len(wide.ts_us)
         self._bytes = max(self._bytes, wide.values.nbytes)
         self._unstored = tuple(name for name, is_stored in zip(wide.tickers, wide.stored, strict=True) if not is_stored)
         for name, present in zip(wide.tickers, wide.present, strict=True):
-            self._present[name] = self._present.get(name, 0) + int(present.sum())
+            self._present[name] = self._present.get(name, 0) + int(np.count_nonzero(present))
 
     def _report_on(self, ticker: str) -> TickerReport:
         told = self.fetched.of(ticker)

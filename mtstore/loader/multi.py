@@ -16,6 +16,7 @@ from mtstore.loader.ask import align_call, ticker_call, wanted_tickers
 from mtstore.loader.chunks import Chunks
 from mtstore.loader.fetching import Fetching, FetchOutcome, fetch_warnings, temporary_store
 from mtstore.loader.load import Load, missing_ranges, missing_sentence, wanted_fields
+from mtstore.loader.made import make_table
 from mtstore.loader.managers import Managers
 from mtstore.loader.memory import duckdb_limit
 from mtstore.loader.quality import quality_frame
@@ -27,7 +28,7 @@ from mtstore.query import derived
 from mtstore.query.one_ticker import ticker_frame
 from mtstore.query.pieces import parse_chunk
 from mtstore.query.result import mapped_errors
-from mtstore.query.wide import DEFAULT_FIELDS, assemble
+from mtstore.query.wide import DEFAULT_FIELDS
 
 if TYPE_CHECKING:
     import duckdb
@@ -344,10 +345,7 @@ class MultiTickerDataLoader(Managers):
             sight(self._store, self.config) as connection,
             mapped_errors(),
         ):
-            making = load.check(connection, self._store.path, may_watch=True)
-            wide = assemble(connection, load.call, load.fields, making)
-            load.settle(making)
-            frame = load.to_frame(wide)
+            frame = load.to_frame(make_table(load, self._store, connection))
         self.aligned_data = frame
         self._last_load = load
         self._last_range = asked

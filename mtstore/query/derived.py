@@ -1,7 +1,8 @@
 """Derived results: arrays that were computed once and lie in the store's folder `derived/`, for any process to map.
 
 An entry's name is a digest of all it was made from, so that it is never wrong and never changed: made under another
-name, forced to disk, renamed, read-only. Anything here may be deleted at any time; who has mapped it keeps it.
+name, renamed, read-only. Anything here may be deleted at any time; who has mapped it keeps it. What is not worth the
+wait is not forced to disk: such an entry counts for as long as the system runs that made it, and is remade afterwards.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,18 +32,29 @@ if TYPE_CHECKING:
 
 FOLDER = "derived"
 _FACTS = seal.MANIFEST
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 # Sessions of dates, look-backs of a bucket and weeks reach over the bounds of a range.
 _MARGIN_US = 45 * 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One derived result: where it lies, for which tickers, how big it is, and when it was last used."""
+    """One derived result.
+
+    Attributes
+    ----------
+    used_at
+        When it was last used.
+    is_good
+        Whether it can be relied on: false once the system that did not force it to disk has been started anew.
+    """
 
     path: Path
     tickers: tuple[str, ...]
     byte_size: int
+    made_at: datetime
     used_at: datetime
+    is_good: bool = True
 
 
 def derived_folder(store: Repository) -> Path:
@@ -61,22 +74,48 @@ def key_of(connection: duckdb.DuckDBPyConnection, call: AlignCall, parameters: M
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
+def find(store: Repository, key: str) -> Path | None:
+    """The folder of a result, noted as used now; None if there is none that can be relied on."""
+    folder = derived_folder(store) / key
+    facts = _facts(folder)
+    if facts is None or not _is_good(facts):
+        return None
+    _note_use(folder)
+    return folder
+
+
 def find_or_make(store: Repository, key: str, tickers: Iterable[str], make: Callable[[Path], None]) -> Path:
     """The folder of a result; `make` fills it if there is none yet. Two who make it at once end up with one."""
-    target = derived_folder(store) / key
-    if not target.is_dir():
+    found = find(store, key)
+    if found is None:
         with staging_folder(store.layout) as staging:
             made = staging / key
             made.mkdir()
             make(made)
-            seal.write_manifest(made, {"tickers": list(tickers)})
-            for path in made.iterdir():
-                fsync_file(path)
-                make_read_only(path)
-            fsync_folder(made)
-            target.parent.mkdir(exist_ok=True)
-            _rename(made, target)
-    os.utime(target / _FACTS)
+            found = put(store, made, tickers)
+    return found
+
+
+def put(store: Repository, made: Path, tickers: Iterable[str], *, is_durable: bool = True) -> Path:
+    """Make a filled folder, named by its key, a result for everybody; gives its place.
+
+    Where `is_durable` is false, nothing waits for the disk, and the result counts until the system is started anew.
+    """
+    boot = None if is_durable else _boot()
+    facts = {"tickers": list(tickers), "made_at": datetime.now(UTC).isoformat(), "boot": boot}
+    seal.write_manifest(made, facts)
+    for path in made.iterdir():
+        if not boot:
+            fsync_file(path)
+        make_read_only(path)
+    if not boot:
+        fsync_folder(made)
+    target = derived_folder(store) / made.name
+    target.parent.mkdir(exist_ok=True)
+    if target.is_dir() and find(store, made.name) is None:  # of another run of the system
+        shutil.rmtree(target, ignore_errors=True)
+    _rename(made, target)
+    _note_use(target)
     return target
 
 
@@ -84,12 +123,31 @@ def entries(store: Repository) -> list[Entry]:
     """All derived results, the one that was used longest ago first."""
     found = []
     for path in derived_folder(store).glob("*"):
-        facts = path / _FACTS
-        if facts.is_file():
-            size = sum(part.stat().st_size for part in path.iterdir())
-            used_at = datetime.fromtimestamp(facts.stat().st_mtime, UTC)
-            found.append(Entry(path, tuple(json.loads(facts.read_text())["tickers"]), size, used_at))
+        with suppress(FileNotFoundError):  # somebody deletes it just now
+            facts = _facts(path)
+            if facts is not None:
+                size = sum(part.stat().st_size for part in path.iterdir())
+                used_at = datetime.fromtimestamp((path / _FACTS).stat().st_mtime, UTC)
+                made_at = datetime.fromisoformat(facts["made_at"])
+                found.append(Entry(path, tuple(facts["tickers"]), size, made_at, used_at, _is_good(facts)))
     return sorted(found, key=lambda entry: entry.used_at)
+
+
+def keep_within(store: Repository, max_bytes: int, ttl_seconds: float | None) -> int:
+    """Delete what nobody has used for `ttl_seconds`, then what was used longest ago, until all weigh `max_bytes`.
+
+    Gives the bytes that were freed.
+    """
+    found = entries(store)
+    left, freed = sum(entry.byte_size for entry in found), 0
+    now = datetime.now(UTC)
+    for entry in found:
+        is_old = ttl_seconds is not None and (now - entry.used_at).total_seconds() > ttl_seconds
+        if is_old or not entry.is_good or left > max_bytes:
+            remove(entry)
+            left -= entry.byte_size
+            freed += entry.byte_size
+    return freed
 
 
 def remove(entry: Entry) -> None:
@@ -104,6 +162,32 @@ def _rename(made: Path, target: Path) -> None:
         if not target.is_dir():  # else somebody else was faster
             raise
     fsync_folder(target.parent)
+
+
+def _facts(folder: Path) -> dict[str, Any] | None:
+    try:
+        facts: dict[str, Any] = json.loads((folder / _FACTS).read_text())
+    except FileNotFoundError:
+        return None
+    return facts
+
+
+def _is_good(facts: Mapping[str, Any]) -> bool:
+    return facts.get("boot") in {None, _boot()}
+
+
+def _note_use(folder: Path) -> None:
+    with suppress(PermissionError):  # who may only read leaves no trace of it
+        os.utime(folder / _FACTS)
+
+
+@functools.cache
+def _boot() -> str | None:
+    """What tells one run of the system from the next; None where it does not say."""
+    try:
+        return _BOOT.read_text().strip()
+    except FileNotFoundError:
+        return None
 
 
 @functools.cache

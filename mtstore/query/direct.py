@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow.parquet as pq
 
+    from mtstore.query.sheet import Sheet
+
 _WORKERS = 2
 _Item = TypeVar("_Item")
 
@@ -87,11 +89,12 @@ class Reading:
         self.stored = tuple(name in chosen.files for name in chosen.names)
 
     def fill(
-        self, values: np.ndarray, present: np.ndarray, fields: tuple[str, ...], finish: Callable[[int], None]
+        self, sheet: Sheet, present: np.ndarray, fields: tuple[str, ...], finish: Callable[[int, np.ndarray], None]
     ) -> None:
-        """Write every ticker's fields into `values` (tickers × fields, buckets), which may hold anything before.
+        """Lay every ticker's fields down in `sheet`.
 
-        `finish` is called with a ticker's number once its rows are there, on the thread that has them in its cache.
+        `finish` is called with a ticker's number and its rows once they are there, before the sheet takes them, on the
+        thread that has them in its cache.
 
         Raises
         ------
@@ -100,9 +103,10 @@ class Reading:
         """
 
         def place(number: int) -> None:
-            rows = values[number * len(fields) : (number + 1) * len(fields)]
+            rows = sheet.rows(number)
             self._work[number].place(rows, present[number], self._final, fields)
-            finish(number)
+            finish(number, rows)
+            sheet.done(number, rows)
 
         _for_each(place, range(len(self._work)))
 

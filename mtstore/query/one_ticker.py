@@ -8,6 +8,7 @@ from mtstore import sqlfiles
 from mtstore.bars import VALUE_COLUMNS
 from mtstore.query import direct
 from mtstore.query.frames import long_frame, time_index
+from mtstore.query.sheet import MemorySheet
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,9 +36,9 @@ def _read_directly(chosen: direct.Plan, tz: str) -> pd.DataFrame:
 
     reading = direct.Reading(chosen)
     length = len(reading.ts_us)
-    values = np.empty((len(VALUE_COLUMNS), length))
-    reading.fill(values, np.zeros((1, length), dtype=bool), VALUE_COLUMNS, lambda _: None)
-    columns = dict(zip(VALUE_COLUMNS, values, strict=True))
+    sheet = MemorySheet(1, len(VALUE_COLUMNS), length, "float64")
+    reading.fill(sheet, np.zeros((1, length), dtype=bool), VALUE_COLUMNS, lambda _number, _rows: None)
+    columns = dict(zip(VALUE_COLUMNS, sheet.finish(), strict=True))
     counts = columns["transactions"]
     if not np.isnan(counts).any():
         columns["transactions"] = counts.astype(np.int64)

@@ -7,8 +7,10 @@ forward fill is a running maximum over each ticker's row. What this gives equals
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mtstore.errors import InputError
@@ -20,6 +22,7 @@ from mtstore.query.grid import make_grid
 from mtstore.query.labels import Labels, local_days
 from mtstore.query.memory import check_fits
 from mtstore.query.rows import CLOSE, IN_RANGE, SESSION, CallTickers, call_tickers, grid_batches, present_batches
+from mtstore.query.sheet import lay_out
 from mtstore.query.watch import Watch
 from mtstore.words import did_you_mean
 
@@ -99,6 +102,11 @@ class Making:
         Buckets that count as missing.
     watch
         Sees each ticker's row as it is made; only for a call that `plan_for` has a plan for.
+    fill_value
+        What stands where a value is missing; None: NaN.
+    values_path
+        A new file that may take the values, where they can be laid down one ticker after the other. The table then has
+        them from there, as an array of its own that may be written.
     """
 
     with_close: bool = False
@@ -107,6 +115,8 @@ class Making:
     max_bytes: int | None = None
     blanks: Blanks | None = None
     watch: Watch | None = None
+    fill_value: float | None = None
+    values_path: Path | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -167,6 +177,8 @@ def assemble(
     if call.method == "inner_join":
         stored = wide.present[[number for number, is_stored in enumerate(wide.stored) if is_stored]]
         wide = wide.only(np.all(stored, axis=0))
+    if chosen is None or carry is not None:
+        put_fill_value(wide.values, making.fill_value)
     return _take_fields(wide, tuple(fields))
 
 
@@ -186,14 +198,15 @@ def _read_directly(
     length, tickers = len(reading.ts_us), len(chosen.names)
     _check_size(call, (length, tickers * len(fields), tickers), 0, making)
     order: Literal["C", "F"] = "F" if making.by_time else "C"
-    values = np.empty((tickers * len(fields), length), dtype=making.dtype, order=order)
+    # Values that something is carried into are not finished ticker by ticker.
+    path = making.values_path if carry is None else None
+    sheet = lay_out(path, tickers, len(fields), length, making.dtype, by_time=making.by_time)
     present = np.zeros((tickers, length), dtype=bool, order=order)
     limits = Limits(reading.ts_us, _microseconds(call.max_age))
     if making.watch is not None:
         making.watch.begin(chosen.buckets, reading.ts_us)
 
-    def finish(number: int) -> None:
-        rows = values[number * len(fields) : (number + 1) * len(fields)]
+    def finish(number: int, rows: np.ndarray) -> None:
         here = present[number : number + 1]
         if "bar_count" in fields:
             rows[fields.index("bar_count"), ~here[0]] = 0
@@ -201,10 +214,22 @@ def _read_directly(
             making.watch.look(chosen.names[number], here[0], rows[fields.index("close")])
         if fills(call) and carry is None:
             fill_forward(rows, here, fields, fill_volume=call.fill_volume, fill_prices=call.fill_prices, limits=limits)
+        if carry is None:
+            put_fill_value(rows, making.fill_value)
 
-    reading.fill(values, present, fields, finish)
+    with closing(sheet):
+        reading.fill(sheet, present, fields, finish)
+        values = sheet.finish()
     close_us = reading.close_us if making.with_close else None
     return Wide(chosen.names, reading.stored, fields, reading.ts_us, close_us, values, present)
+
+
+def put_fill_value(values: np.ndarray, fill_value: float | None) -> None:
+    """Put `fill_value` where a value is missing; None leaves NaN."""
+    import numpy as np
+
+    if fill_value is not None:
+        values[np.isnan(values)] = fill_value
 
 
 def check_fields(fields: Sequence[str]) -> None:

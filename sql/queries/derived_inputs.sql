@@ -1,4 +1,5 @@
--- What the answer to a call depends on besides its own words: one row per series, file, session time line and event.
+-- What an answer, and what is said of its gaps and outliers, depends on besides the call's own words: one row per series,
+-- active range, file, session time line, calendar, split and dividend.
 --
 -- $first_us and $last_us bound the files (µs since the epoch, NULL: no bound). Digests are compared, never shown.
 WITH chosen AS (
@@ -25,9 +26,18 @@ FROM core.session_days AS days
 WHERE session_key IN (SELECT session_key FROM chosen)
 GROUP BY session_key
 UNION ALL
+SELECT 'calendar', concat_ws('|', calendar, bit_xor(hash(sessions))::VARCHAR)
+FROM core.sessions AS sessions
+WHERE calendar IN (SELECT calendar FROM chosen)
+GROUP BY calendar
+UNION ALL
+SELECT 'active', concat_ws('|', ticker, active_from, '-', active_to)
+FROM core.ticker_list
+WHERE ticker IN (SELECT ticker FROM chosen) AND (active_from IS NOT NULL OR active_to IS NOT NULL)
+UNION ALL
 SELECT 'split', concat_ws('|', ticker, execution_date, split_from, split_to)
 FROM core.latest_splits
-WHERE $adjust <> 'none' AND ticker IN (SELECT ticker FROM chosen)
+WHERE ticker IN (SELECT ticker FROM chosen)
 UNION ALL
 SELECT 'dividend', concat_ws('|', ticker, ex_dividend_date, cash_amount)
 FROM core.latest_dividends

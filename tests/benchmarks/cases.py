@@ -47,6 +47,7 @@ def all_cases(data: Data) -> list[Case]:
     return [
         *_aligned(data),
         _derived(data),
+        _repeated(data),
         *_points(data),
         *_starts(data),
         *_ingest(data),
@@ -112,6 +113,26 @@ def _aligned(data: Data) -> list[Case]:
 
 def _peak_target() -> Target:
     return at_most("mtstore: peak ≤ 1.5× the output + 500 MB", 1.0, "peak_of_allowed")
+
+
+def _repeated(data: Data) -> Case:
+    scale = data.scale
+    ask = _ask(data, scale.tickers, scale.start, scale.end)
+    module = "benchmarks.contenders.with_mtstore"
+    return Case(
+        "repeated-frame",
+        f"repeated load_data, nothing changed: {scale.tickers} tickers, {scale.start} to {scale.end}, checked",
+        {
+            "mtstore": Contender(f"{module}:wide_again", ask),
+            "first, kept": Contender(f"{module}:wide_first", ask),
+            "not kept": Contender(f"{module}:wide_checked", ask),
+        },
+        targets=(
+            faster_than("first, kept", 20),
+            at_most_seconds(0.05),
+            at_most_times("not kept", 1.2, "first, kept"),
+        ),
+    )
 
 
 def _derived(data: Data) -> Case:

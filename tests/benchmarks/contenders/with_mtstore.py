@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.answers import digest
 from benchmarks.contenders.aligned import TZ, Ask, wide_digest
 from benchmarks.worker import Job, peak_mib
+from mtstore.query import derived
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,20 @@ def tensor_again(parameters: dict[str, Any]) -> Job:
     return Job(lambda: store.tensor(ask.tickers, ask.start, ask.end, mmap=True), _tensor_digest, repeat=_REPEAT)
 
 
+def wide_again(parameters: dict[str, Any]) -> Job:
+    """Union of all buckets, validated, mapped from the derived cache, where a load before has left it."""
+    return _load(parameters, is_validated=True, is_repeated=True, method="outer_join")
+
+
+def wide_first(parameters: dict[str, Any]) -> Job:
+    """The same, made and put into the derived cache, from which it is removed before."""
+    job = _load(parameters, is_validated=True, is_kept=True, method="outer_join")
+    with _store(Ask.of(parameters)) as store:
+        for entry in derived.entries(store):
+            derived.remove(entry)
+    return job
+
+
 def _store(ask: Ask) -> mtstore.Store:
     import mtstore
 
@@ -77,7 +92,14 @@ def _tensor_digest(made: Tensor) -> dict[str, Any]:
     )
 
 
-def _load(parameters: dict[str, Any], *, is_validated: bool = False, **alignment: str) -> Job:
+def _load(
+    parameters: dict[str, Any],
+    *,
+    is_validated: bool = False,
+    is_kept: bool = False,
+    is_repeated: bool = False,
+    **alignment: str,
+) -> Job:
     import mtstore
 
     ask = Ask.of(parameters)
@@ -88,12 +110,15 @@ def _load(parameters: dict[str, Any], *, is_validated: bool = False, **alignment
                 "tickers": {name: {} for name in ask.tickers},
                 "alignment": {"timezone": TZ, **alignment},
                 "validation": {"enabled": is_validated},
+                "cache": {"derived": is_kept or is_repeated},
             }
         }
     )
     small = ask.warm_up()
     loader.load_data(small.start, small.end, tickers=small.tickers)
-    return Job(lambda: loader.load_data(ask.start, ask.end), wide_digest, _size)
+    if is_repeated:
+        loader.load_data(ask.start, ask.end)
+    return Job(lambda: loader.load_data(ask.start, ask.end), wide_digest, _size, repeat=_REPEAT if is_repeated else 1)
 
 
 def _size(frame: pd.DataFrame) -> dict[str, float]:
