@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mtstore.query.series import Aligned, AlignOptions, Series, SeriesOptions
     from mtstore.query.tensor import Tensor
     from mtstore.store.compact import Compaction
+    from mtstore.store.problems import Verification
 
 
 class Store(Repository):
@@ -328,6 +329,20 @@ class Store(Repository):
         from mtstore.store.compact import compact
 
         return compact(self, tickers)
+
+    def verify(self) -> Verification:
+        """Read every file to the last byte, and hold it against the metadata and the log; nothing is changed.
+
+        The answer's `problems` say what is wrong, where, and what to do; `is_sound`, whether there are none. A store
+        that does not even open is checked by `mtstore verify`.
+
+        Examples
+        --------
+        >>> store.verify().is_sound  # doctest: +SKIP
+        """
+        from mtstore.store.verify import verify
+
+        return verify(self.layout)
 
     def status(self) -> Result:
         """One row per stored series: ticker, source, schema, rows, files, bytes, first and last bar, calendar."""

@@ -42,7 +42,7 @@ def load_config(config: str | os.PathLike[str] | Mapping[str, Any] | Config) -> 
 
     if isinstance(config, Config):
         return config
-    raise ConfigError(f"a configuration is a path or a mapping, got a {type(config).__name__}")
+    raise ConfigError(f"a configuration is a path or a mapping, got {config!r}")
 
 
 def _load_file(path: Path) -> Config:

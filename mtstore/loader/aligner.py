@@ -88,8 +88,9 @@ class DataAligner:
         self._calendar = calendar
         self._options = options
         check_word("label", label, LABELS)
-        if "adjust" in options:
-            raise InputError("adjust: frames come without splits and dividends; put them into a store to adjust them")
+        for name in ("adjust", "from_source", "from_schema"):
+            if name in options:
+                raise InputError(f"{name}: frames come without splits and sources; put them into a store for that")
         self._call((), self.resampling or parse_interval("1min"), None, None)  # refuses a wrong option at once
 
     def align_data(
@@ -153,12 +154,9 @@ class DataAligner:
         return wide_frame(wide, self.timezone, label=self.label, columns=columns)
 
     def _call(self, tickers: tuple[str, ...], interval: BarInterval, start: BoundLike, end: BoundLike) -> AlignCall:
-        try:
-            return AlignCall.parse(
-                tickers, interval, start, end, tz=self.timezone, method=self.alignment_method, **self._options
-            )
-        except TypeError as error:
-            raise InputError(f"DataAligner: {str(error).rpartition('() ')[2]}") from error
+        return AlignCall.parse(
+            tickers, interval, start, end, tz=self.timezone, method=self.alignment_method, **self._options
+        )
 
     def _widths(self, rows: Mapping[str, Rows]) -> dict[str, Width]:
         """The width of each frame's bars that has any; a lone row is as wide as the other tickers' bars."""

@@ -42,6 +42,13 @@ class Validation:
     outliers: pd.DataFrame
     splits: pd.DataFrame
 
+    def __str__(self) -> str:
+        counts = [(len(self.gaps), "gap"), (len(self.outliers), "outlier"), (len(self.splits), "split")]
+        return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+
+    def __repr__(self) -> str:
+        return f"Validation({self})"
+
     @property
     def is_clean(self) -> bool:
         """Whether there are neither gaps nor outliers."""

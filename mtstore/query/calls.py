@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ GRID = "grid"
 JOINS = ("outer_join", "inner_join")
 DEFAULT_TZ = "America/New_York"
 FILLS = ("none", "forward")
+_POSITIONAL = ("tickers", "interval", "bounds")
 _MACROS = {
     "outer_join": "aligned_outer",
     "inner_join": "aligned_inner",
@@ -72,9 +73,13 @@ class SeriesCall:
         Raises
         ------
         InputError
-            A word that is not valid (the message lists those that are), an interval, bounds or a time zone that cannot
-            be read, a ticker twice.
+            An option that there is not, a word that is not valid (the message lists those that are), an interval,
+            bounds or a time zone that cannot be read, a ticker twice.
         """
+        valid = tuple(one.name for one in fields(cls) if one.name not in _POSITIONAL)
+        for name in options:
+            if name not in valid:
+                raise InputError(f"unknown option {name!r}{did_you_mean(name, valid)} (valid: {', '.join(valid)})")
         parse_zone(tz)
         if isinstance(tickers, str):
             tickers = [tickers]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import MemoryLimitError, QueryError, SnapshotExpiredError
@@ -76,7 +77,8 @@ class Result:
         return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
     def __repr__(self) -> str:
-        return f"Result({self._statement.strip()!r})"
+        told = " ".join(line for line in self._statement.split("\n") if not line.startswith("--"))
+        return f"Result({shorten(told, 100, placeholder=' …')!r})"
 
     @contextmanager
     def _relation(self) -> Iterator[duckdb.DuckDBPyRelation]:
@@ -102,5 +104,8 @@ def mapped_errors() -> Iterator[None]:
         raise QueryError(str(error)) from error
     except duckdb.OutOfMemoryException as error:
         raise MemoryLimitError(str(error)) from error
+    except duckdb.InvalidInputException as error:
+        # Our macros refuse what they are asked in whole sentences.
+        raise QueryError(str(error).removeprefix("Invalid Input Error: ")) from error
     except duckdb.Error as error:
         raise QueryError(str(error)) from error

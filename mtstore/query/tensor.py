@@ -93,7 +93,7 @@ def make_tensor(
 
     check_fields(fields)
     making = Making(
-        dtype=str(np.dtype(dtype)),
+        dtype=dtype if isinstance(dtype, str) else str(np.dtype(dtype)),
         by_time=True,
         max_bytes=default_limit() if memory_limit is None else memory_limit,
     )

@@ -242,7 +242,7 @@ def _schema_arm(schema: str) -> Sql:
 
 def _chosen_arms(schemas: Sequence[str], inputs: Inputs) -> Sql:
     """An arm for each schema of which anything is stored: every arm costs each call the time to bind it."""
-    stored = [schema for schema in schemas if inputs.data_files.get(schema)]
+    stored = [schema for schema in schemas if schema in inputs.data_files]
     return join((_chosen_arm(schema, inputs) for schema in stored or schemas[:1]), _UNION)
 
 

@@ -224,7 +224,7 @@ def test_a_file_that_is_no_mapping_is_a_config_error_naming_the_file(tmp_path, c
 def test_a_missing_file_and_a_wrong_argument_are_config_errors(tmp_path):
     with pytest.raises(ConfigError, match="there is no configuration file"):
         load_config(tmp_path / "none.yaml")
-    with pytest.raises(ConfigError, match="a configuration is a path or a mapping, got a int"):
+    with pytest.raises(ConfigError, match="a configuration is a path or a mapping, got 5"):
         load_config(5)
 
 

@@ -251,7 +251,7 @@ def test_what_cannot_be_read_is_refused_by_ticker(frames, sentence):
         ({"alignment_method": "outr_join"}, "did you mean 'outer_join'"),
         ({"timezone": "America/NewYork"}, "unknown time zone"),
         ({"resampling": "5T"}, "write 5min"),
-        ({"fill_volumes": "zero"}, "unexpected keyword argument 'fill_volumes'"),
+        ({"fill_volumes": "zero"}, "unknown option 'fill_volumes'; did you mean 'fill_volume'"),
         ({"adjust": "splits"}, "frames come without splits"),
         ({"label": "middle"}, "label 'middle' is not one of left, right"),
     ],
