@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -48,21 +47,27 @@ class Managers:
 
         return {name: TickerDataLoader(name, self.config, store=self._store) for name in self.ticker_configs}
 
-    def _load_single(
-        self, tickers: Iterable[str] | None, start: Any, end: Any, fields: Sequence[str] | str | None
-    ) -> pd.DataFrame:
-        """What `load_data` gives where `enabled` is false: the first ticker as it is, its columns without a prefix."""
+    def _first_ticker(
+        self, tickers: str | Iterable[str] | None, *, columns: str, dtype: str
+    ) -> tuple[str, tuple[str, ...]]:
+        """The one ticker that is loaded where `enabled` is false, and what there is to say of the others."""
         from mtstore.loader.ask import wanted_tickers
-        from mtstore.loader.single import TickerDataLoader
 
+        if columns != "flat" or dtype != "float64":
+            raise InputError("multi_ticker.enabled is false: one ticker comes as it is, without columns and dtype")
         names = wanted_tickers(self.config, self._store, tickers)
         if not names:
             raise InputError("multi_ticker.enabled is false, and there is no ticker to load")
-        if len(names) > 1:
-            left_out = ", ".join(names[1:4]) + (" …" if len(names) > 4 else "")
-            text = f"multi_ticker.enabled is false: only {names[0]} is loaded, not {left_out}"
-            warnings.warn(text, stacklevel=3)
-        frame = TickerDataLoader(names[0], self.config, store=self._store).load_data(start, end)
+        if len(names) == 1:
+            return names[0], ()
+        left_out = ", ".join(names[1:4]) + (" …" if len(names) > 4 else "")
+        return names[0], (f"multi_ticker.enabled is false: only {names[0]} is loaded, not {left_out}",)
+
+    def _load_single(self, ticker: str, start: Any, end: Any, fields: Sequence[str] | str | None) -> pd.DataFrame:
+        """What `load_data` gives where `enabled` is false: a ticker as it is, its columns without a prefix."""
+        from mtstore.loader.single import TickerDataLoader
+
+        frame = TickerDataLoader(ticker, self.config, store=self._store).load_data(start, end)
         if fields is None:
             return frame
         wanted = [fields] if isinstance(fields, str) else list(fields)

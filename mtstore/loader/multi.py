@@ -3,46 +3,42 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
 from mtstore.config import load_config
+from mtstore.errors import InputError
 from mtstore.facade import Store
 from mtstore.loader.ask import align_call, ticker_call, wanted_tickers
 from mtstore.loader.chunks import Chunks
-from mtstore.loader.fetching import Fetching, FetchOutcome, fetch_warnings, temporary_store
+from mtstore.loader.fetching import Fetching, FetchOutcome, temporary_store
 from mtstore.loader.load import Load, missing_ranges, missing_sentence, wanted_fields
+from mtstore.loader.looks import Looks
 from mtstore.loader.made import make_table
 from mtstore.loader.managers import Managers
 from mtstore.loader.memory import duckdb_limit
-from mtstore.loader.quality import quality_frame
 from mtstore.loader.report import LoadReport
 from mtstore.loader.sight import sight
-from mtstore.loader.validation import Validation, validate
-from mtstore.loader.warm import warm
-from mtstore.query import derived
 from mtstore.query.one_ticker import ticker_frame
 from mtstore.query.pieces import parse_chunk
 from mtstore.query.result import mapped_errors
 from mtstore.query.wide import DEFAULT_FIELDS
 
 if TYPE_CHECKING:
-    import duckdb
     import pandas as pd
 
     from mtstore.config import Config, TickerSettings
     from mtstore.ingest.spending import Confirm
-    from mtstore.query.calls import AlignCall
 
 
 _DEFAULTS: Mapping[str, Any] = {"tickers": None, "fields": None, "columns": "flat", "dtype": "float64"}
 
 
-class MultiTickerDataLoader(Managers):
+class MultiTickerDataLoader(Managers, Looks):
     """Loads the configured tickers as one aligned frame.
 
     Parameters
@@ -170,9 +166,9 @@ class MultiTickerDataLoader(Managers):
             A ticker that is neither configured nor stored, a field that bars lack, bounds that cannot be read.
         """
         if not self.config.multi_ticker.enabled:
-            first = wanted_tickers(self.config, self._store, tickers)[:1]
-            self._tell(self._fetching.fetch(self._store, first, start, end))
-            self.aligned_data, self._last_range = self._load_single(tickers, start, end, fields), (start, end)
+            first, told = self._first_ticker(tickers, columns=columns, dtype=dtype)
+            self._tell(self._fetching.fetch(self._store, [first], start, end), *told)
+            self.aligned_data, self._last_range = self._load_single(first, start, end, fields), (start, end)
             return self.aligned_data
         load = self._new_load(start, end, tickers=tickers, fields=fields, columns=columns, dtype=dtype)
         load.fetched = self._fetching.fetch(self._store, load.call.tickers or (), start, end)
@@ -189,7 +185,15 @@ class MultiTickerDataLoader(Managers):
         """
         import asyncio
 
-        load = self._new_load(start, end, **{**_DEFAULTS, **options})
+        given = {**_DEFAULTS, **options}
+        if not self.config.multi_ticker.enabled:
+            fields = given.pop("fields")
+            first, told = self._first_ticker(**given)
+            self._tell(await self._fetching.fetch_async(self._store, [first], start, end), *told)
+            self.aligned_data = await asyncio.to_thread(self._load_single, first, start, end, fields)
+            self._last_range = (start, end)
+            return self.aligned_data
+        load = self._new_load(start, end, **given)
         load.fetched = await self._fetching.fetch_async(self._store, load.call.tickers or (), start, end)
         with self._store.snapshot() as generation:
             frame = await asyncio.to_thread(self._run, load, (start, end), generation)
@@ -218,8 +222,10 @@ class MultiTickerDataLoader(Managers):
         chunk
             The length of a piece: `30D`, `12h` or a timedelta. Chunks without rows are left out.
         start, end, tickers, fields, columns, dtype
-            As in `load_data`, and so are the errors.
+            As in `load_data`, and so are the errors; there are no chunks where `multi_ticker.enabled` is false.
         """
+        if not self.config.multi_ticker.enabled:
+            raise InputError("multi_ticker.enabled is false: there is nothing to align in chunks; load_data loads")
         load = self._new_load(start, end, tickers=tickers, fields=fields, columns=columns, dtype=dtype)
         load.fetched = self._fetching.fetch(self._store, load.call.tickers or (), start, end)
         chunks = Chunks(self._store, load, parse_chunk(chunk))
@@ -228,49 +234,6 @@ class MultiTickerDataLoader(Managers):
         self._last_range = (start, end)
         load.warn(stacklevel=2)
         return chunks
-
-    def prefetch(self, start: Any = None, end: Any = None, *, tickers: Iterable[str] | None = None) -> int:
-        """Have the system read the range's files into its cache, without waiting; gives their size in bytes.
-
-        What the store lacks of it is fetched first, as `load_data` does.
-        """
-        names = wanted_tickers(self.config, self._store, tickers)
-        self._tell(self._fetching.fetch(self._store, names, start, end))
-        with self._sight(start, end, tickers) as (connection, call):
-            return warm(connection, self._store.path, call)
-
-    def validate(self, start: Any = None, end: Any = None, *, tickers: Iterable[str] | None = None) -> Validation:
-        """Gaps, outliers and splits of a range, or of the last loaded one, by each ticker's own limits.
-
-        Neither raises nor warns, whatever `validation` says.
-        """
-        with self._sight(start, end, tickers) as (connection, call):
-            return validate(connection, call, {name: self.config.ticker(name) for name in call.tickers or ()})
-
-    def quality(self, start: Any = None, end: Any = None, *, tickers: Iterable[str] | None = None) -> pd.DataFrame:
-        """How good a range is, or the last loaded one: one row per ticker, indexed by it.
-
-        Columns: calendar, expected_bars and present_bars of the regular sessions, completeness (their share),
-        gap_count, longest_gap_minutes, outlier_count, quarantined_rows, first_bar, last_bar, staleness (now minus the
-        ticker's last stored bar), peer_ratio (bars as a multiple of the median of the same calendar's tickers),
-        is_far_from_peers and peer_note (why). The figures are those of the macro `quality`.
-        """
-        with self._sight(start, end, tickers) as (connection, call):
-            return quality_frame(connection, call)
-
-    def clear_cache(self, *, tickers: Iterable[str] | None = None) -> int:
-        """Forget derived results (mapped tensors), all or those with any of `tickers`, and `aligned_data`.
-
-        Stored bars stay. Gives the bytes that were freed.
-        """
-        wanted = None if tickers is None else set(wanted_tickers(self.config, self._store, tickers))
-        freed = 0
-        for entry in derived.entries(self._store):
-            if wanted is None or wanted & set(entry.tickers):
-                derived.remove(entry)
-                freed += entry.byte_size
-        self.aligned_data = None
-        return freed
 
     def get_ticker_data(self, ticker: str, start: Any = None, end: Any = None) -> pd.DataFrame:
         """One ticker's bars at its own interval and session, not aligned with anybody.
@@ -320,11 +283,6 @@ class MultiTickerDataLoader(Managers):
     def __repr__(self) -> str:
         return f"MultiTickerDataLoader({len(self.ticker_configs)} tickers, store {str(self._store.path)!r})"
 
-    def _tell(self, fetched: FetchOutcome) -> None:
-        """Warn the caller of the public method of what could not be fetched."""
-        for text, category in fetch_warnings(fetched):
-            warnings.warn(text, category, stacklevel=3)
-
     def _new_load(
         self,
         start: Any,
@@ -350,14 +308,3 @@ class MultiTickerDataLoader(Managers):
         self._last_load = load
         self._last_range = asked
         return frame
-
-    @contextmanager
-    def _sight(
-        self, start: Any, end: Any, tickers: Iterable[str] | None
-    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, AlignCall]]:
-        """The store as the configuration sees it, and the call of a range; the last loaded one if none is given."""
-        if start is None and end is None:
-            start, end = self._last_range
-        call = align_call(self.config, self._store, tickers, start, end)
-        with sight(self._store, self.config) as connection, mapped_errors():
-            yield connection, call

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import warnings
 from types import SimpleNamespace
 
@@ -173,6 +174,13 @@ def test_without_multi_ticker_the_first_ticker_is_loaded_as_it_is(path):
         closes = loader.load_data(*DAY, tickers=["MSFT"], fields=["close"])
         assert list(closes.columns) == ["close"]
         assert len(closes) == 2
+        again = asyncio.run(loader.load_data_async(*DAY, tickers=["MSFT"], fields="close"))
+        pd.testing.assert_frame_equal(again, closes)
+        for wrong in ({"columns": "multi"}, {"dtype": "float32"}):
+            with pytest.raises(InputError, match="without columns and dtype"):
+                loader.load_data(*DAY, **wrong)
+        with pytest.raises(InputError, match="enabled is false: there is nothing to align in chunks"):
+            loader.iter_data(*DAY)
 
 
 def test_metadata_of_the_configuration_goes_over_the_store_s(path):
