@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mtstore.query.tensor import Tensor
     from mtstore.store.compact import Compaction
     from mtstore.store.problems import Verification
+    from mtstore.store.repair import Repair
+    from mtstore.store.verify import Progress
 
 
 class Store(Repository):
@@ -330,11 +332,12 @@ class Store(Repository):
 
         return compact(self, tickers)
 
-    def verify(self) -> Verification:
+    def verify(self, progress: Progress = lambda *_: None) -> Verification:
         """Read every file to the last byte, and hold it against the metadata and the log; nothing is changed.
 
-        The answer's `problems` say what is wrong, where, and what to do; `is_sound`, whether there are none. A store
-        that does not even open is checked by `mtstore verify`.
+        The answer's `problems` say what is wrong, where, and what to do; `is_sound`, whether there are none.
+        `progress` is told of files done, files in all, and rows read. A store that does not even open is checked by
+        `mtstore verify`.
 
         Examples
         --------
@@ -342,7 +345,50 @@ class Store(Repository):
         """
         from mtstore.store.verify import verify
 
-        return verify(self.layout)
+        return verify(self.layout, progress)
+
+    def repair(self, progress: Progress = lambda *_: None) -> Repair:
+        """Set aside what is damaged, mark its coverage as not fetched, and make the database file anew.
+
+        Nothing is deleted: see `Repair.folder`. A store that does not open is repaired by `mtstore repair`.
+
+        Raises
+        ------
+        StoreLockedError
+            Another process writes. StoreError: nothing can be read any more.
+
+        Examples
+        --------
+        >>> store.repair().lost  # doctest: +SKIP
+        """
+        from mtstore.store.repair import repair
+
+        return repair(self.layout, progress, lock_timeout_seconds=self.lock_timeout_seconds)
+
+    def publish(self, to: str | os.PathLike[str], *, materialize: bool = False, path_prefix: str | None = None) -> Path:
+        """Write a copy of the database file for another machine or container; gives its path.
+
+        Parameters
+        ----------
+        to
+            The file, outside the store. It is replaced in one step.
+        materialize
+            Put all bars inside, so that it needs no other file.
+        path_prefix
+            The folder under which its reader sees the store, such as `/mnt/store`.
+
+        Raises
+        ------
+        InputError
+            A place or a prefix that cannot be right.
+
+        Examples
+        --------
+        >>> store.publish("for_the_analyst.duckdb", materialize=True)  # doctest: +SKIP
+        """
+        from mtstore.store.copies import publish_copy
+
+        return publish_copy(self, to, materialize=materialize, path_prefix=path_prefix)
 
     def status(self) -> Result:
         """One row per stored series: ticker, source, schema, rows, files, bytes, first and last bar, calendar."""

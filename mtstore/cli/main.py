@@ -27,7 +27,10 @@ VERBS: Final = (
     "sql",
     "compact",
     "migrate",
+    "verify",
+    "repair",
     "rebuild",
+    "publish",
     "demo",
 )
 """The verbs, in the order in which the help lists them; each is a module of `mtstore.cli.commands`."""

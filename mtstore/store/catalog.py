@@ -220,8 +220,8 @@ def logged_entries(layout: Layout, after: int) -> list[log.Entry]:
 
 
 def live_entries(entries: list[log.Entry]) -> list[log.Entry]:
-    """The same entries less the data files that were added and retired within them: their footers may be gone."""
-    gone = {row["file_id"] for entry in entries for row in _rows(entry, "put", "retired_files")}
+    """The same entries less the data files that were added and taken out within them: their footers may be gone."""
+    gone = {row["file_id"] for entry in entries for row in _rows(entry, "delete", "files")}
     if not gone:
         return entries
     return [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
+from mtstore.duck import new_instance
 from mtstore.store import fold, seal
 from mtstore.store.datafile import DataFile
 from mtstore.store.inspection import Facts, Kind, facts_table, inspect
@@ -30,6 +32,7 @@ CHECKS = (
     "unrecorded_coverage",
     "unknown_files",
 )
+_CHECKS_OF_SEALS = ("missing_files", "damaged_files")
 CHECKS_OF_BARS = ("bars_in_empty_ranges",)
 
 Looked = Callable[[Facts], None]
@@ -84,6 +87,20 @@ def _on_disk(layout: Layout) -> Iterator[str]:
         for path in (layout.root / folder).rglob("*"):
             if layout.log not in path.parents and (path.is_file() or path.is_symlink()):
                 yield str(path.relative_to(layout.root))
+
+
+def files_on_disk(layout: Layout) -> dict[str, Kind]:
+    """The files under data/ and meta/ by what their folder says they are, where nothing else is left to say it."""
+    folders: dict[str, Kind] = {"data": "data", "meta/quarantine": "quarantine", "meta/revisions": "revisions"}
+    return {
+        path: kind for path in _on_disk(layout) for folder, kind in folders.items() if path.startswith(f"{folder}/")
+    }
+
+
+def check_seals(facts: Iterable[Facts]) -> list[Problem]:
+    """The files whose bytes are not those that were written: what can be said of files without any metadata."""
+    with closing(new_instance()) as connection:
+        return run_checks(connection, facts, _CHECKS_OF_SEALS)
 
 
 def run_checks(

@@ -37,10 +37,13 @@ def check_generations(
             continue
         private, public = layout.catalog_file(number), layout.public_file(number)
         faults = _faults_of(private, public, is_newest=number == newest)
-        if number == newest and private.exists() and private not in faults and expected is not None:
-            difference = difference_from(expected, private, with_objects=with_objects)
-            if difference is not None:
-                faults[private] = difference
+        if number == newest and private.exists() and private not in faults:
+            if expected is None:
+                fault = fault_of(private)
+            else:
+                fault = difference_from(expected, private, with_objects=with_objects)
+            if fault is not None:
+                faults[private] = fault
         for path, fault in faults.items():
             where = "catalog" if path == private else "public"
             yield Problem(str(path.relative_to(layout.root)), fault, _REPAIR, where)
@@ -78,7 +81,7 @@ def fault_of(path: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        with _looking_at(path) as connection:
+        with looking_at(path) as connection:
             for (name,) in connection.execute(sqlfiles.load("queries/core_table_names")).fetchall():
                 table = sqlfiles.join((identifier("core"), identifier(name)), ".")
                 connection.execute(sqlfiles.load("queries/read_whole_table", table=table)).fetchall()
@@ -132,7 +135,7 @@ def _different_objects(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 @contextmanager
-def _looking_at(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def looking_at(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A copy of a database file as the current database: the original is never opened by DuckDB."""
     with tempfile.TemporaryDirectory(prefix="mtstore-verify-") as folder:
         copy = shutil.copyfile(path, Path(folder) / path.name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -120,8 +120,14 @@ def create_objects(
         stored.universe if universe is None else universe,
     )
     connection.execute(sqlfiles.load("schema/object_tables"))
+    make_texts(connection, object_texts(inputs))
+    _look_up_dividend_closes(connection)
+
+
+def make_texts(connection: duckdb.DuckDBPyConnection, texts: Iterable[Sql]) -> None:
+    """Make the objects of some statements, and drop the macros that none of them makes."""
     made = dict(connection.execute(sqlfiles.load("queries/object_digests")).fetchall())
-    for text in object_texts(inputs):
+    for text in texts:
         digest = hashlib.sha256(text.encode()).hexdigest()
         name = _created(text)[0]
         if made.pop(name, None) != digest:
@@ -131,7 +137,6 @@ def create_objects(
         if name.startswith(_MADE_MACRO):
             connection.execute(sqlfiles.load("queries/drop_macro", object=Sql(name.removeprefix(_MADE_MACRO))))
             connection.execute(sqlfiles.load("queries/forget_object_digest"), {"name": name})
-    _look_up_dividend_closes(connection)
 
 
 def _look_up_dividend_closes(connection: duckdb.DuckDBPyConnection) -> None:
@@ -218,8 +223,8 @@ def _values(inputs: Inputs) -> dict[str, Sql]:
         "schema_arms": join((_schema_arm(schema) for schema in schemas), _UNION),
         "chosen_intraday_arms": _chosen_arms([name for name in schemas if not is_daily(name)], inputs),
         "chosen_daily_arms": _chosen_arms([name for name in schemas if is_daily(name)], inputs),
-        "quarantine_files": _files(inputs, inputs.quarantine_files, "plain_files", "core.no_quarantine"),
-        "revision_files": _files(inputs, inputs.revision_files, "plain_files", "core.no_revisions"),
+        "quarantine_files": source_of_rows(inputs.quarantine_files, inputs, "core.no_quarantine"),
+        "revision_files": source_of_rows(inputs.revision_files, inputs, "core.no_revisions"),
         **_wide_values(inputs),
     }
 
@@ -263,8 +268,18 @@ def _schema_values(schema: str, inputs: Inputs) -> dict[str, Sql]:
         "plain_name": Sql(view_name(schema)),
         "plain_schema": Sql(schema),
         "year": _fill(f"parts/{year}", {}),
-        "files": _files(inputs, paths, f"files_of_{kind}_bars", "core.no_bars"),
+        "files": source_of_bars(schema, paths, inputs),
     }
+
+
+def source_of_bars(schema: str, paths: Sequence[str], inputs: Inputs) -> Sql:
+    """What the view of a schema's bars reads."""
+    return _files(inputs, paths, f"files_of_{'daily' if is_daily(schema) else 'intraday'}_bars", "core.no_bars")
+
+
+def source_of_rows(paths: Sequence[str], inputs: Inputs, empty: str = "") -> Sql:
+    """What the views of quarantined rows and of revisions read."""
+    return _files(inputs, paths, "plain_files", empty)
 
 
 def _files(inputs: Inputs, paths: Sequence[str], part: str, empty: str) -> Sql:

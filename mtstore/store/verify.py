@@ -16,8 +16,16 @@ from typing import TYPE_CHECKING
 from mtstore import sqlfiles
 from mtstore.errors import StoreError, StoreLockedError, StoreNotFoundError
 from mtstore.store import catalog, fold
-from mtstore.store.check_files import CHECKS_OF_BARS, Inspection, check_derived, inspect_files, run_checks
-from mtstore.store.check_generations import check_generations, fault_of
+from mtstore.store.check_files import (
+    CHECKS_OF_BARS,
+    Inspection,
+    check_derived,
+    check_seals,
+    files_on_disk,
+    inspect_files,
+    run_checks,
+)
+from mtstore.store.check_generations import check_generations, fault_of, looking_at
 from mtstore.store.check_log import LogCheck, check_log
 from mtstore.store.database import attached, newest_generation
 from mtstore.store.datafile import DataFile
@@ -37,12 +45,16 @@ Progress = Callable[[int, int, int], None]
 
 @dataclass(slots=True)
 class Findings:
-    """All that a look at a store brings up: for people a `Verification`, for `repair` the rest."""
+    """All that a look at a store brings up: for people a `Verification`, for `repair` the rest.
+
+    `readable` is a database file of the newest generation that can be read, the private one or its public copy.
+    """
 
     verification: Verification = field(default_factory=Verification)
     log: LogCheck = field(default_factory=LogCheck)
     inspection: Inspection = field(default_factory=Inspection)
     newest: int = 0
+    readable: Path | None = None
     known: dict[str, Kind] = field(default_factory=dict)
     recorded: dict[str, DataFile] = field(default_factory=dict)
 
@@ -77,26 +89,30 @@ def look_through(layout: Layout, progress: Progress = lambda *_: None) -> Findin
         with_objects = is_folded and found.inspection.are_files_sound
         expected = connection if is_folded else None
         problems += check_generations(layout, newest, expected, with_objects=with_objects)
-        if connection is None:
-            return found
-        found.verification.generation = newest
         facts = found.inspection.facts.values()
-        problems += run_checks(connection, facts)
-        if with_objects:
-            problems += run_checks(connection, facts, CHECKS_OF_BARS)
+        if connection is None:
+            problems += check_seals(facts)
+        else:
+            found.verification.generation = newest
+            problems += run_checks(connection, facts)
+            if with_objects:
+                problems += run_checks(connection, facts, CHECKS_OF_BARS)
     problems += check_derived(layout)
     return found
 
 
 def _recall(layout: Layout, found: Findings) -> None:
-    """What the newest generation that can be read says of files; the log alone, if there is none."""
-    private = layout.catalog_file(found.newest)
-    if private.exists() and fault_of(private) is None:
-        with attached(private, read_only=True) as connection:
-            _read_files(connection, found)
-    entries = found.log.sound_entries
-    if entries is not None:
+    """What a database file of the newest generation says of files, and the log; where neither can, the folders."""
+    for path in (layout.catalog_file(found.newest), layout.public_file(found.newest)):
+        if path.exists() and fault_of(path) is None:
+            with looking_at(path) as connection:
+                _read_files(connection, found)
+            found.readable = path
+            break
+    if found.log.sound_entries is not None:
         found.known |= _files_of_log(found)
+    elif found.readable is None:
+        found.known = files_on_disk(layout)
 
 
 def _read_files(connection: duckdb.DuckDBPyConnection, found: Findings) -> None:
@@ -109,10 +125,13 @@ def _files_of_log(found: Findings) -> dict[str, Kind]:
     """The files that the log knows, without reading any: what was added and neither retired nor forgotten since."""
     kinds: dict[str, Kind] = {}
     gone: set[str] = set()
+    taken: set[str] = set()
     for record in (record for entry in found.log.sound_entries or () for record in entry.records):
         match record.op, record.table:
             case "put", "files":
                 kinds[record.row["path"]] = "data"
+            case "delete", "files":
+                taken.add(record.row["file_id"])
             case "put", "retired_files":
                 kinds[record.row["path"]] = "retired"
             case "put", "meta_files":
@@ -123,7 +142,12 @@ def _files_of_log(found: Findings) -> dict[str, Kind]:
                 gone.add(Path(record.row["path"]).stem)
             case _:
                 pass
-    return {path: kind for path, kind in kinds.items() if Path(path).stem not in gone}
+    stems = {path: Path(path).stem for path in kinds}
+    return {
+        path: kind
+        for path, kind in kinds.items()
+        if stems[path] not in gone and not (kind == "data" and stems[path] in taken)
+    }
 
 
 def _inspect(layout: Layout, found: Findings, progress: Progress) -> None:
@@ -154,8 +178,8 @@ def _state(layout: Layout, found: Findings) -> Iterator[tuple[duckdb.DuckDBPyCon
                 folded = stack.enter_context(catalog.folded(layout, entries, describe, without_files=without_files))
         if folded is not None:
             yield folded, True
-        elif found.recorded or found.known:
-            yield stack.enter_context(attached(layout.catalog_file(found.newest), read_only=True)), False
+        elif found.readable is not None:
+            yield stack.enter_context(looking_at(found.readable)), False
         else:
             yield None, False
 

@@ -122,6 +122,24 @@ def test_hundreds_of_flipped_bits_are_all_found(root: Path) -> None:
         overwrite(path, content)
 
 
+@pytest.mark.parametrize("also", ["catalog", "public"])
+def test_damaged_files_are_named_even_where_log_and_database_are_damaged_too(root: Path, also: str) -> None:
+    by_kind = damagekit.files(root)
+    hit = [
+        by_kind["data"][0],
+        by_kind["quarantine"][0],
+        by_kind["log"][0],
+        by_kind["catalog"][-1],
+        by_kind["derived"][-1],
+    ]
+    if also == "public":
+        hit.append(by_kind["public"][-1])
+    for path in hit:
+        overwrite(path, path.read_bytes()[:60] + b"!" * (path.stat().st_size - 60))
+    named = {str(path.relative_to(root)) for path in hit if path not in by_kind["public"]}
+    assert named <= set(problems_of(root)), "of a generation's two files one may stand for both"
+
+
 def test_files_that_are_cut_emptied_or_swapped_are_named(root: Path) -> None:
     by_kind = damagekit.files(root)
     first, second, third = by_kind["data"][:3]

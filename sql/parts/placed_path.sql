@@ -1,0 +1,1 @@
+coalesce(getvariable('mtstore_root'), {{prefix}}) || {{rest}}
