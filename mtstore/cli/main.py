@@ -26,6 +26,8 @@ VERBS: Final = (
     "config",
     "sql",
     "compact",
+    "cache",
+    "pin",
     "migrate",
     "verify",
     "repair",

@@ -17,6 +17,7 @@ from mtstore.config import Config, load_config
 from mtstore.facade import Store
 from mtstore.ingest.runs import start_run
 from mtstore.loader.cache_answers import shape_of, summary, to_answer
+from mtstore.loader.cache_room import Pruned, pin, prune
 from mtstore.loader.cache_series import (
     binding_of,
     choose_series,
@@ -50,7 +51,7 @@ class CacheManager:
 
     What is cached is what every loader and every SQL client sees. Any number of processes and threads may read and
     write at once. Bars are kept as zstd parquet, whatever `compression` says; `ttl_days` and `settle_days` decide how
-    long a range stays fresh. Fetched bars are never thrown away to stay below `max_size_gb`; going beyond it warns.
+    long a range stays fresh. Going beyond `max_size_gb` warns; `prune` makes room.
 
     Parameters
     ----------
@@ -130,6 +131,7 @@ class CacheManager:
             given |= {"start_us": asked.start_us, "end_us": asked.end_us}
             statement = sqlfiles.load("queries/cached_bars", view=identifier(view_name(series["schema"])))
             rows = connection.sql(statement, params=given).to_arrow_table()
+        self._store.uses.note([ticker], asked.start_us, asked.end_us)
         return self._count(long_frame(rows, self._tz))
 
     def cache_data(
@@ -224,6 +226,26 @@ class CacheManager:
                 writer.note("coverage_ledger", row | {"run_id": writer.run_id, "fetched_at": now, "fresh_until": now})
         return len({(*row["tickers"], row["source"], row["schema"]) for row in rows})
 
+    def prune(self, *, max_size_gb: float | None = None) -> Pruned:
+        """Make room: derived results go first, then, with `cache.evict: refetchable`, what a vendor can be asked for.
+
+        What was used longest ago goes first; pinned tickers and what came from files stay. What goes loses its
+        coverage, too. `max_size_gb` None is the configuration's.
+        """
+        return prune(self._store, self.config, None if max_size_gb is None else int(max_size_gb * 1e9))
+
+    def pin(self, *tickers: str) -> list[str]:
+        """Never evict the bars of these tickers; gives all that are pinned. InputError: one that nobody knows."""
+        return pin(self._store, tickers)
+
+    def unpin(self, *tickers: str) -> list[str]:
+        """Let tickers go that were pinned; gives all that are pinned. InputError: one that is not."""
+        return pin(self._store, tickers, is_pinned=False)
+
+    def entries(self) -> pd.DataFrame:
+        """One row per series: sizes, ages, when it goes stale, when it was last used; the view `cache_index`."""
+        return self._store.sql("FROM cache_index ORDER BY ticker, source, schema").to_pandas()
+
     def stats(self) -> dict[str, Any]:
         """What the cache holds and how it did: path, series, rows, bytes, stale_series, max_bytes, hits, misses …"""
         totals: dict[str, Any] = self._store.sql(sqlfiles.load("queries/cache_totals")).to_arrow().to_pylist()[0]
@@ -294,7 +316,7 @@ class CacheManager:
         if totals["bytes"] > totals["max_bytes"]:
             warnings.warn(
                 f"{self._store.path} holds {totals['bytes'] / 1e9:.2f} GB, more than max_size_gb "
-                f"{self.config.multi_ticker.cache.max_size_gb:g}; nothing that was fetched is thrown away",
+                f"{self.config.multi_ticker.cache.max_size_gb:g}; prune() makes room",
                 stacklevel=3,
             )
 

@@ -43,6 +43,11 @@ class FetchOutcome:
 
     tickers: Mapping[str, TickerOutcome] = field(default_factory=dict)
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether any vendor answered with bars."""
+        return any(outcome.rows for outcome in self.tickers.values())
+
     def of(self, ticker: str) -> TickerOutcome | None:
         """One ticker's part; None if it was not to be fetched."""
         return self.tickers.get(ticker)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mtstore.config import Config, TickerSettings
     from mtstore.facade import Store
     from mtstore.loader.cache import CacheManager
+    from mtstore.loader.fetching import Fetching
     from mtstore.loader.metadata import MetadataManager
     from mtstore.loader.single import TickerDataLoader
 
@@ -24,6 +25,7 @@ class Managers:
     config: Config
     ticker_configs: dict[str, TickerSettings]
     _store: Store
+    _fetching: Fetching
 
     @cached_property
     def cache_manager(self) -> CacheManager:
@@ -45,7 +47,10 @@ class Managers:
         """A loader for each ticker of the universe, at its own interval and session."""
         from mtstore.loader.single import TickerDataLoader
 
-        return {name: TickerDataLoader(name, self.config, store=self._store) for name in self.ticker_configs}
+        return {
+            name: TickerDataLoader(name, self.config, store=self._store, fetching=self._fetching)
+            for name in self.ticker_configs
+        }
 
     def _first_ticker(
         self, tickers: str | Iterable[str] | None, *, columns: str, dtype: str
@@ -67,7 +72,8 @@ class Managers:
         """What `load_data` gives where `enabled` is false: a ticker as it is, its columns without a prefix."""
         from mtstore.loader.single import TickerDataLoader
 
-        frame = TickerDataLoader(ticker, self.config, store=self._store).load_data(start, end)
+        single = TickerDataLoader(ticker, self.config, store=self._store, fetching=self._fetching)
+        frame = single.load_data(start, end)
         if fields is None:
             return frame
         wanted = [fields] if isinstance(fields, str) else list(fields)

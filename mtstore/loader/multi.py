@@ -14,6 +14,7 @@ from mtstore.config import load_config
 from mtstore.errors import InputError
 from mtstore.facade import Store
 from mtstore.loader.ask import align_call, ticker_call, wanted_tickers
+from mtstore.loader.cache_room import prune
 from mtstore.loader.chunks import Chunks
 from mtstore.loader.fetching import Fetching, FetchOutcome, temporary_store
 from mtstore.loader.load import Load, missing_ranges, missing_sentence, wanted_fields
@@ -167,7 +168,7 @@ class MultiTickerDataLoader(Managers, Looks):
         """
         if not self.config.multi_ticker.enabled:
             first, told = self._first_ticker(tickers, columns=columns, dtype=dtype)
-            self._tell(self._fetching.fetch(self._store, [first], start, end), *told)
+            self._tell(FetchOutcome(), *told)
             self.aligned_data, self._last_range = self._load_single(first, start, end, fields), (start, end)
             return self.aligned_data
         load = self._new_load(start, end, tickers=tickers, fields=fields, columns=columns, dtype=dtype)
@@ -228,6 +229,7 @@ class MultiTickerDataLoader(Managers, Looks):
             raise InputError("multi_ticker.enabled is false: there is nothing to align in chunks; load_data loads")
         load = self._new_load(start, end, tickers=tickers, fields=fields, columns=columns, dtype=dtype)
         load.fetched = self._fetching.fetch(self._store, load.call.tickers or (), start, end)
+        self._store.uses.note(load.call.tickers or (), *load.call.bounds.covering_us())
         chunks = Chunks(self._store, load, parse_chunk(chunk))
         self._chunks.add(chunks)
         self._last_load = load
@@ -262,6 +264,7 @@ class MultiTickerDataLoader(Managers, Looks):
             missing = missing_ranges(connection, call, fetched)
             text = missing_sentence(self.config, self._store.path, call, missing)
             frame = ticker_frame(connection, call)
+        self._store.uses.note([ticker], *call.bounds.covering_us())
         if not is_told:
             self._tell(fetched)
         if text is not None:
@@ -304,6 +307,9 @@ class MultiTickerDataLoader(Managers, Looks):
             mapped_errors(),
         ):
             frame = load.to_frame(make_table(load, self._store, connection))
+        self._store.uses.note(load.call.tickers or (), *load.call.bounds.covering_us())
+        if load.fetched.has_rows and self.config.multi_ticker.cache.evict == "refetchable":
+            prune(self._store, self.config)
         self.aligned_data = frame
         self._last_load = load
         self._last_range = asked

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -15,11 +14,11 @@ from mtstore.errors import InputError
 from mtstore.facade import Store
 from mtstore.loader.ask import wanted_tickers
 from mtstore.loader.cache_series import known_series
-from mtstore.loader.load import missing_sentence
+from mtstore.loader.fetching import Fetching, fetch_warnings, temporary_store
+from mtstore.loader.load import missing_ranges, missing_sentence
 from mtstore.loader.old_arguments import as_config, range_arguments, read_timeframe
 from mtstore.loader.sight import sight
 from mtstore.query.calls import SeriesCall
-from mtstore.query.missing import uncovered
 from mtstore.query.one_ticker import ticker_frame
 from mtstore.query.result import mapped_errors
 
@@ -37,7 +36,7 @@ _DEFAULT_SOURCE: Final = "polygon"
 
 
 class UnifiedDataLoader:
-    """One ticker's bars at a time, from the store.
+    """One ticker's bars at a time, from the store; if the configuration names vendors, what it lacks is fetched first.
 
     Parameters
     ----------
@@ -53,6 +52,8 @@ class UnifiedDataLoader:
         False is superseded: the store is what is read.
     default_timeframe
         The interval where no other is given: `1min`, `5min`, `1h`, `1d` …
+    store, fetching
+        An open store, and what fetches for it, of another loader.
 
     Raises
     ------
@@ -72,12 +73,14 @@ class UnifiedDataLoader:
         cache_enabled: bool = True,
         default_timeframe: str = "1min",
         store: Store | None = None,
+        fetching: Fetching | None = None,
     ) -> None:
         self.config = load_config(as_config(settings, config, config_path))
+        self._fetching = fetching or Fetching(self.config, confirm_cost=None, shows_progress=True)
         self.data_source = data_source
         self.default_timeframe = read_timeframe(default_timeframe)
         self._resources = ExitStack()
-        self._store = store or self._resources.enter_context(Store.open(self.config.store_path))
+        self._store = store or self._open_store()
         if not cache_enabled:
             _warn_of_cache("cache_enabled=False")
 
@@ -154,6 +157,7 @@ class UnifiedDataLoader:
             _warn_of_cache("use_cache=False")
         alignment = self.config.multi_ticker.alignment
         wanted_tickers(self.config, self._store, symbol)
+        fetched = self._fetching.fetch(self._store, [symbol], start, end)
         with sight(self._store, self.config) as connection, mapped_errors():
             call = SeriesCall.parse(
                 symbol,
@@ -166,9 +170,12 @@ class UnifiedDataLoader:
                 adjust=alignment.adjust,
                 from_source=self._from_source(connection, symbol),
             )
-            missing = uncovered(connection, call, [symbol], datetime.now(UTC))
+            missing = missing_ranges(connection, call, fetched)
             text = missing_sentence(self.config, self._store.path, call, missing)
             frame = ticker_frame(connection, call)
+        self._store.uses.note([symbol], *call.bounds.covering_us())
+        for told, category in fetch_warnings(fetched):
+            warnings.warn(told, category, stacklevel=2)
         if text is not None:
             warnings.warn(text, stacklevel=2)
         return frame
@@ -220,6 +227,14 @@ class UnifiedDataLoader:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(store {str(self._store.path)!r})"
 
+    def _open_store(self) -> Store:
+        """The configured store; where there are vendors, one that is made if need be, and goes if nothing is kept."""
+        path = self.config.store_path
+        if self._fetching.is_active and not self.config.multi_ticker.cache.enabled:
+            path, delete = temporary_store(self)
+            self._resources.callback(delete)
+        return self._resources.enter_context(Store.open(path, create=self._fetching.is_active))
+
     def _default_symbol(self) -> str:
         if not self.config.universe:
             raise InputError("load_data needs a symbol: the configuration has no tickers")
@@ -249,8 +264,8 @@ class TickerDataLoader(UnifiedDataLoader):
         The ticker; it need not belong to the universe.
     config
         The configuration, as `MultiTickerDataLoader` takes it.
-    store
-        An open store to use instead of the configured one.
+    store, fetching
+        An open store to use instead of the configured one, and what fetches for it.
 
     Attributes
     ----------
@@ -266,11 +281,14 @@ class TickerDataLoader(UnifiedDataLoader):
         config: str | PathLike[str] | Mapping[str, Any] | Config,
         *,
         store: Store | None = None,
+        fetching: Fetching | None = None,
     ) -> None:
         checked = load_config(config)
         self.ticker = ticker
         self.ticker_settings: TickerSettings = checked.ticker(ticker)
-        super().__init__(config=checked, default_timeframe=self.ticker_settings.bar_interval, store=store)
+        super().__init__(
+            config=checked, default_timeframe=self.ticker_settings.bar_interval, store=store, fetching=fetching
+        )
 
     def load_ohlcv(
         self,

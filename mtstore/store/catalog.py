@@ -59,6 +59,8 @@ def build_generation(
         connection.begin()
         if base is None:
             fold.create_tables(connection)
+        else:
+            fold.create_cache_tables(connection)
         for entry in entries:
             fold.fold(connection, entry, describe)
         changed = None if base is None else {record.table for entry in entries for record in entry.records}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import TimeRange
 from mtstore.errors import CommitError
-from mtstore.store import catalog, durable, forget, log, prune
+from mtstore.store import catalog, durable, forget, log, prune, uses
 from mtstore.store.calendar_records import calendar_records
 from mtstore.store.database import attached
 from mtstore.store.datafile import DataFile
@@ -86,10 +86,12 @@ class Commit:
     def finish(self, *, even_if_empty: bool = False) -> int:
         """Do it; gives the new generation. Without changes nothing is done, and the base is given."""
         expired = prune.expired_files(self.reader, self.at - self._grace) if self.base else []
+        used, use_files = uses.collect(self.layout, self.reader if self.base else None)
         self._resources.close()
         self._note_files(expired)
         if not self._records and not even_if_empty:
             return self.base
+        self.put("uses", used)
         try:
             built = self._log_changes([row["path"] for row in expired])
         except BaseException:
@@ -98,6 +100,8 @@ class Commit:
         self._rename(built, self.layout.catalog_file(self.generation))
         reached("catalog-renamed")
         catalog.publish(self.layout, self.generation)
+        for path in use_files:
+            path.unlink(missing_ok=True)
         prune.delete_files(self.layout, expired)
         prune.delete_generations(self.layout, self.at - self._grace)
         reached("pruned")

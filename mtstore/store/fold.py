@@ -36,6 +36,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "inputs": ("input_key",),
     "settings": ("key",),
     "meta_files": ("path",),
+    "pins": ("ticker",),
+    "uses": ("ticker", "year"),
 }
 # Rows of these tables say which commit wrote them.
 _STAMPED = frozenset({"files", "retired_files", "coverage_ledger"})
@@ -116,6 +118,12 @@ def _incoming(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, An
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the empty metadata tables in the connection's current database."""
     connection.execute(sqlfiles.load("schema/tables"))
+    create_cache_tables(connection)
+
+
+def create_cache_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables of pins and uses, which the first stores did not have."""
+    connection.execute(sqlfiles.load("schema/cache_tables"))
 
 
 def derive(

@@ -19,6 +19,7 @@ from mtstore.store.engine import Engine
 from mtstore.store.layout import FOLDERS, Layout, new_id
 from mtstore.store.ledger import Freshness
 from mtstore.store.lock import DEFAULT_TIMEOUT_SECONDS, write_lock
+from mtstore.store.uses import Uses
 from mtstore.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Repository:
         How long retired data files and old generations are kept for readers that still use them.
     lock_timeout_seconds
         How long a commit waits for another writer.
+    uses
+        Takes note of what is loaded, so that what nobody uses can be evicted first.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Repository:
         self.lock_timeout_seconds = lock_timeout_seconds
         self._engine = Engine(self.layout, memory_limit)
         self._confined = ConfinedEngine(self._engine)
+        self.uses = Uses(root)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = False, **options: object) -> Self:

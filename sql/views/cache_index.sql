@@ -1,8 +1,8 @@
 -- cache_index: what is stored of each series, how fresh it is and what it weighs.
 --
 -- Grain: one row per ticker, source and schema that is stored or was asked for.
--- Inputs: core.series, core.coverage.
--- NULLs: first_ts, last_ts where nothing is stored; fetched_at where nothing was asked for; fresh_until where no answer
+-- Inputs: core.series, core.coverage, core.uses, core.pins.
+-- NULLs: used_at where nobody loaded it, age where nothing was asked for; first_ts, last_ts where nothing is stored; fetched_at where nothing was asked for; fresh_until where no answer
 --   can go stale.
 -- Columns:
 --   ticker: Ticker
@@ -17,6 +17,9 @@
 --   fetched_at: When the newest answer came
 --   fresh_until: When the first of its answers goes stale
 --   is_stale: Whether one of its answers is stale now
+--   age: Time since the newest answer came
+--   used_at: When its bars were last loaded, as far as commits have folded it in
+--   is_pinned: Whether its ticker is pinned, so that it is never evicted
 -- Example: FROM cache_index WHERE is_stale ORDER BY byte_size DESC;
 
 CREATE OR REPLACE VIEW cache_index AS
@@ -30,6 +33,11 @@ WITH answers AS (
         min(fresh_until) AS fresh_until
     FROM core.coverage
     GROUP BY ticker, source, schema
+),
+last_uses AS (
+    SELECT ticker, max(used_at) AS used_at
+    FROM core.uses
+    GROUP BY ticker
 )
 SELECT
     coalesce(s.ticker, a.ticker)::VARCHAR AS ticker,
@@ -43,9 +51,14 @@ SELECT
     coalesce(a.range_count, 0)::BIGINT AS range_count,
     a.fetched_at::TIMESTAMPTZ AS fetched_at,
     a.fresh_until::TIMESTAMPTZ AS fresh_until,
-    coalesce(a.fresh_until <= now(), false)::BOOLEAN AS is_stale
+    coalesce(a.fresh_until <= now(), false)::BOOLEAN AS is_stale,
+    (now() - a.fetched_at)::INTERVAL AS age,
+    u.used_at::TIMESTAMPTZ AS used_at,
+    (p.ticker IS NOT NULL)::BOOLEAN AS is_pinned
 FROM core.series AS s
 FULL JOIN answers AS a
     ON a.ticker = s.ticker
     AND a.source = s.source
-    AND a.schema = s.schema;
+    AND a.schema = s.schema
+LEFT JOIN last_uses AS u ON u.ticker = coalesce(s.ticker, a.ticker)
+LEFT JOIN core.pins AS p ON p.ticker = coalesce(s.ticker, a.ticker);

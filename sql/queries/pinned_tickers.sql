@@ -1,0 +1,2 @@
+-- The tickers whose bars are never evicted, in order of name.
+SELECT ticker FROM core.pins ORDER BY ticker
