@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from mtstore.calendars import (
-    OwnCalendar,
     calendar_tables,
     calendar_timezone,
     canonical_name,
@@ -17,6 +16,7 @@ from mtstore.calendars import (
     session_table,
 )
 from mtstore.errors import InputError
+from mtstore.own_calendars import OwnCalendar
 
 NIGHT_DESK = {
     "timezone": "Europe/Berlin",

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from mtstore.calendars import OwnCalendar, canonical_name
+from mtstore.calendars import canonical_name
 from mtstore.config.fields import KEYS_ARE_TEXT, is_null
 from mtstore.config.yamltext import Path
 from mtstore.errors import InputError
+from mtstore.own_calendars import OwnCalendar
 from mtstore.words import did_you_mean
 
 Finding: TypeAlias = tuple[Path, str]

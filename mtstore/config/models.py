@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mtstore.calendars import OwnCalendar
 from mtstore.config.fields import (
     Clock,
     Day,
@@ -43,6 +42,7 @@ from mtstore.config.vocabulary import (
     Session,
     SkipColumns,
 )
+from mtstore.own_calendars import OwnCalendar
 
 _NullWord = BeforeValidator(lambda value: "null" if value is None else value)
 

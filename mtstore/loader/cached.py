@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.bars import TimeRange
-from mtstore.calendars import OwnCalendar, calendar_timezone, canonical_name, session_table
+from mtstore.calendars import calendar_timezone, canonical_name, session_table
 from mtstore.errors import RangeError
 from mtstore.ingest.coverage import FRESH_RESULTS, LedgerRow, Segment, closed_days, overlay
+from mtstore.own_calendars import OwnCalendar
 from mtstore.rangesets import Ranges, clamp, intersect, subtract
 from mtstore.sources.bar_grid import midnight_us
 from mtstore.store import fold

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.calendars import OwnCalendar, calendar_tables, canonical_name
+from mtstore.calendars import calendar_tables, canonical_name
+from mtstore.own_calendars import OwnCalendar
 from mtstore.store import fold
 from mtstore.store.staging import staging_folder
 

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.calendars import OwnCalendar, calendar_tables, canonical_name, infer_calendar
+from mtstore.calendars import calendar_tables, canonical_name, infer_calendar
+from mtstore.own_calendars import OwnCalendar
 from mtstore.sqlfiles import Sql, identifier
 from mtstore.store import fold
 from mtstore.store.objects import create_objects

@@ -58,8 +58,14 @@ class Series(Result):
         self._tz = tz
 
     def to_pandas(self) -> pd.DataFrame:
-        """As a pandas DataFrame, its instants in the call's time zone; errors as in `to_arrow`."""
-        frame = super().to_pandas()
+        """As a pandas DataFrame: instants in the call's time zone, text as categories; errors as in `to_arrow`."""
+        import pyarrow as pa
+
+        table = self.to_arrow()
+        for number, name in enumerate(table.schema.names):
+            if pa.types.is_string(table.schema.field(number).type):  # a few names, over and over
+                table = table.set_column(number, name, table.column(number).dictionary_encode())
+        frame: pd.DataFrame = table.to_pandas()
         for name in ("ts_event", "ts_close"):
             if name in frame:
                 frame[name] = frame[name].dt.tz_convert(self._tz)

@@ -66,6 +66,8 @@ def test_pandas_shows_instants_in_the_zone_of_the_call(store):
     frame = store.resample("AAA", "1d", tz="Asia/Tokyo", session="all").to_pandas()
     assert str(frame["ts_event"].dt.tz) == "Asia/Tokyo"
     assert str(store.bars("AAA").to_pandas()["ts_event"].dt.tz) == "America/New_York"
+    assert {name for name, kind in frame.dtypes.items() if kind == "category"} == {"ticker", "source", "schema"}
+    assert frame["ticker"].tolist() == store.resample("AAA", "1d", session="all").to_arrow()["ticker"].to_pylist()
     assert str(store.bars("AAA").to_arrow().schema.field("ts_event").type) == "timestamp[us, tz=UTC]"
 
 
