@@ -157,10 +157,11 @@ def _handles():
     return len(os.listdir("/proc/self/fd")), threading.active_count()
 
 
-def _load_many(path, count):
-    for number in range(count):
+def _load_many(path, loaders, loads_each=1):
+    for number in range(loaders):
         with loader(path) as loads:
-            loads.load_data(DAY, DAY, fields=["close"])
+            for _ in range(loads_each):
+                loads.load_data(DAY, DAY, fields=["close"])
             if number % 4 == 0:
                 next(loads.iter_data(DAY, DAY, chunk="1h", fields=["close"]))
 
@@ -178,5 +179,5 @@ def test_loads_leave_neither_handles_nor_threads_behind(path):
 def test_a_thousand_loads_leave_neither_handles_nor_threads_behind(path):
     _load_many(path, 20)
     before = _handles()
-    _load_many(path, 1_000)
+    _load_many(path, 100, loads_each=10)
     assert _handles() == before
