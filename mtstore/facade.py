@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 from mtstore import sqlfiles
+from mtstore.errors import InputError
 from mtstore.query.question import Bounds, Question
 from mtstore.query.result import Parameters, Result
 from mtstore.store.repository import Repository
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from mtstore.config import Config
+    from mtstore.ingest.network_report import NetworkReport
     from mtstore.ingest.report import IngestReport
     from mtstore.query.findings import FindingOptions
     from mtstore.query.series import Aligned, AlignOptions, Series, SeriesOptions
@@ -287,25 +290,64 @@ class Store(Repository):
             self, tickers, start, end, max_gap_minutes=max_gap_minutes, std_threshold=std_threshold, options=options
         )
 
-    def ingest(self, data: str | Path | Iterable[str | Path] | pd.DataFrame | pa.Table, **options: Any) -> IngestReport:
-        """Put vendor files, or a frame in memory, into the store.
+    @overload
+    def ingest(
+        self, data: str | Path | Iterable[str | Path] | pd.DataFrame | pa.Table, **options: Any
+    ) -> IngestReport: ...
 
-        See `mtstore.ingest.files.ingest_files` for the options and errors of files, and
-        `mtstore.ingest.frames.ingest_frame` for those of frames.
+    @overload
+    def ingest(
+        self, *, config: str | os.PathLike[str] | Mapping[str, Any] | Config, **options: Any
+    ) -> NetworkReport: ...
+
+    def ingest(
+        self,
+        data: str | Path | Iterable[str | Path] | pd.DataFrame | pa.Table | None = None,
+        *,
+        config: str | os.PathLike[str] | Mapping[str, Any] | Config | None = None,
+        **options: Any,
+    ) -> IngestReport | NetworkReport:
+        """Put vendor files, a frame in memory, or what the vendors of a configuration have, into the store.
+
+        Options and errors are those of `mtstore.ingest.files.ingest_files`, of `mtstore.ingest.frames.ingest_frame`,
+        and, for a configuration, of `mtstore.ingest.network.ingest_network`: `start`, `end`, `tickers` …
 
         Examples
         --------
         >>> store.ingest("flatfiles/us_stocks_sip/minute_aggs_v1")  # doctest: +SKIP
         >>> store.ingest(frame, ticker="AAPL", schema="ohlcv-1m")  # doctest: +SKIP
+        >>> store.ingest(config="polygon.yaml", start="2023-01-01", end="2023-12-31")  # doctest: +SKIP
         """
         from mtstore.ingest.files import ingest_files
         from mtstore.ingest.frames import ingest_frame, is_frame
 
+        if config is not None:
+            from mtstore.config import load_config
+            from mtstore.ingest.network import ingest_network
+
+            if data is not None:
+                raise InputError("ingest takes data or a configuration with sources, not both")
+            return ingest_network(self, load_config(config), **options)
+        if data is None:
+            raise InputError("ingest needs files, a frame, or config= with sources")
         if is_frame(data):
             return ingest_frame(self, data, **options)
         if isinstance(data, (str, os.PathLike)):
             return ingest_files(self, [Path(data)], **options)
         return ingest_files(self, cast("Iterable[str | Path]", data), **options)
+
+    async def ingest_async(
+        self, config: str | os.PathLike[str] | Mapping[str, Any] | Config, start: Any, end: Any = None, **options: Any
+    ) -> NetworkReport:
+        """Fetch what the store lacks of a range from a configuration's vendors, in a thread.
+
+        Cancelling the task ends it within two seconds; what was committed stays. Options and errors are those of
+        `mtstore.ingest.network.ingest_network`.
+        """
+        from mtstore.config import load_config
+        from mtstore.ingest.network import ingest_network_async
+
+        return await ingest_network_async(self, load_config(config), start, end, **options)
 
     def ingest_references(
         self,

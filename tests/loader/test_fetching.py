@@ -275,3 +275,40 @@ def test_frame_of_a_load_is_what_the_store_has(loader_of, vendor):
     frame = loader.load_data(*WEEK)
     rows = loader.store.sql("SELECT close FROM bars ORDER BY ts_event").fetchall()
     assert frame["T0_close"].tolist() == [row[0] for row in rows]
+
+
+@pytest.mark.parametrize("kind", ["single", "unified"])
+def test_single_loaders_fetch_what_the_store_lacks_and_only_that(vendor, tmp_path, kind):
+    config = config_for(vendor, ["T0"], store=str(tmp_path / "store"))
+
+    def load(start, end):
+        vendor.forget()
+        if kind == "single":
+            with mtstore.TickerDataLoader("T0", config) as loader:
+                return loader.load_data(start, end)
+        with mtstore.UnifiedDataLoader(config=config) as loader:
+            return loader.load_ohlcv("T0", start, end)
+
+    assert len(load(*WEEK)) == 150
+    assert asked(vendor) == [("T0", ny("2024-03-04"), ny("2024-03-09"))]
+    assert len(load(*WEEK)) == 150
+    assert vendor.requests == []
+    assert len(load("2024-03-04", "2024-03-11")) == 180
+    assert [ticker for ticker, *_ in asked(vendor)] == ["T0"]
+
+
+def test_single_loader_without_a_cache_keeps_nothing(vendor, tmp_path):
+    config = config_for(vendor, ["T0"], store=str(tmp_path / "store"), cache={"enabled": False})
+    with mtstore.TickerDataLoader("T0", config) as loader:
+        assert len(loader.load_data(*WEEK)) == 150
+        place = loader.store.path
+    assert not place.exists()
+    assert not (tmp_path / "store").exists()
+
+
+def test_loaders_of_a_loader_share_its_vendors(loader_of, vendor):
+    loader = loader_of(("T0", "T1"))
+    assert len(loader.data_loaders["T1"].load_data(*WEEK)) == 150
+    vendor.forget()
+    loader.load_data(*WEEK)
+    assert [ticker for ticker, *_ in asked(vendor)] == ["T0"]

@@ -11,10 +11,10 @@ from datetime import date, timedelta
 import pytest
 from servers import faults
 from servers.configs import config_for, vendors_for
-from servers.polygon import minutes
+from servers.polygon import KEY, minutes
 from servers.words import us
 
-from mtstore.errors import ConfigError, SourceAuthError, SourceUnavailableError
+from mtstore.errors import ConfigError, InputError, SourceAuthError, SourceUnavailableError
 from mtstore.ingest.network import ingest_network, ingest_network_async, plan_network, update_network
 from mtstore.store.ticker_metadata import read_metadata
 
@@ -433,3 +433,21 @@ def test_update_goes_on_from_the_last_coverage_to_the_last_closed_bar(load, mark
     assert "fetch it once with a start" in report.tickers["NEW"].error
     market.forget()
     assert update_network(store, config, tickers=["AAPL"], vendors=vendors, with_references=False).requests == 0
+
+
+def test_a_store_fetches_from_a_configuration_at_once_and_in_the_background(polygon, store, monkeypatch):
+    monkeypatch.setenv("POLYGON_API_KEY", KEY)
+    polygon.companies["AAPL"].minutes = [*minutes("2024-03-04", 3), *minutes("2024-03-05", 3)]
+    config = config_for(polygon, ["AAPL"])
+    first = store.ingest(config=config, start="2024-03-04", end="2024-03-04", with_references=False)
+    assert (first.rows, first.requests) == (3, 1)
+    second = asyncio.run(store.ingest_async(config, "2024-03-04", "2024-03-05", with_references=False))
+    assert (second.rows, second.requests) == (3, 1)
+    assert store.sql("SELECT count(*) FROM bars").fetchall() == [(6,)]
+
+
+def test_a_store_ingests_one_thing_at_a_time(store):
+    with pytest.raises(InputError, match="not both"):
+        store.ingest("somewhere", config={"tickers": ["AAPL"]})
+    with pytest.raises(InputError, match="files, a frame, or config="):
+        store.ingest()

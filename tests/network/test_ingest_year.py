@@ -9,15 +9,19 @@ import subprocess
 import sys
 import time
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from servers import faults
 from servers.configs import config_for, vendors_for
+from servers.databento import KEY as DATABENTO_KEY
+from servers.databento import bars
 from servers.polygon import KEY, bar, day_ms
 
 import mtstore
 from mtstore.ingest.network import ingest_network
 
+README = Path(__file__).resolve().parents[2] / "README.md"
 TICKERS = [f"T{n}" for n in range(10)]
 SCRIPT = """
 import json, sys
@@ -53,28 +57,66 @@ def fill(server, first: date, last: date, *, bars_a_day: int) -> int:
     return len(rows)
 
 
+# What the README's table says of: a year, the same again, two weeks more at either end, the same again.
+LOADS = {
+    "2023": ("2023-01-01", "2023-12-31"),
+    "2023 again": ("2023-01-01", "2023-12-31"),
+    "2022-12-15 to 2024-01-15": ("2022-12-15", "2024-01-15"),
+    "the same again": ("2022-12-15", "2024-01-15"),
+}
+
+
+def readme_counts(column: int) -> dict[str, int]:
+    """The README's table of requests: by load, the count of one vendor."""
+    text = README.read_text(encoding="utf-8")
+    rows = [line.strip("| ").split("|") for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    return {row[0]: int(row[column]) for row in cells if row[0] in LOADS}
+
+
+def measured(server, store, config) -> dict[str, int]:
+    """How many requests each load makes, one after the other."""
+    vendors = vendors_for(config)
+    counts = {}
+    for name, (start, end) in LOADS.items():
+        server.forget()
+        report = ingest_network(store, config, start, end, vendors=vendors, with_references=False)
+        assert report.is_complete
+        assert report.requests == len(server.requests)
+        counts[name] = len(server.requests)
+    return counts
+
+
 @pytest.mark.slow
-def test_ten_tickers_and_a_year_cold_warm_and_extended(polygon, tmp_path, monkeypatch):
+def test_ten_tickers_and_a_year_of_polygon_cold_warm_and_extended(polygon, tmp_path, monkeypatch):
     monkeypatch.setenv("POLYGON_API_KEY", KEY)
     count = fill(polygon, date(2022, 12, 1), date(2024, 1, 31), bars_a_day=800)
     config = config_for(polygon, TICKERS, sources={"polygon": {"timeout_seconds": 30}})
-    vendors = vendors_for(config)
-
-    def load(start, end):
-        polygon.forget()
-        report = ingest_network(store, config, start, end, vendors=vendors, with_references=False)
-        assert report.is_complete
-        return len(polygon.requests)
-
     with mtstore.open(tmp_path / "store", create=True) as store:
-        # 260 weekdays of 800 bars are 208,000: five pages of 50,000.
-        assert load("2023-01-01", "2023-12-31") == 10 * 5
-        assert load("2023-01-01", "2023-12-31") == 0
-        assert load("2022-12-15", "2024-01-15") == 10 * 2
-        assert load("2022-12-15", "2024-01-15") == 0
+        counts = measured(polygon, store, config)
+        # 260 weekdays of 800 bars are 208,000: five pages of 50,000 for each ticker; then a page at either end.
+        assert list(counts.values()) == [10 * 5, 0, 10 * 2, 0]
+        assert counts == readme_counts(1)
         stored = store.sql("SELECT count(*) / 10 FROM bars").fetchall()[0][0]
         days = len(list(trading_days(date(2022, 12, 15), date(2024, 1, 15))))
         assert stored == days * 800 < count
+
+
+@pytest.mark.slow
+def test_ten_tickers_and_a_year_of_databento_cold_warm_and_extended(databento, tmp_path, monkeypatch):
+    monkeypatch.setenv("DATABENTO_API_KEY", DATABENTO_KEY)
+    for ticker in TICKERS:
+        rows = databento.list(ticker).bars["ohlcv-1m"]
+        for day in trading_days(date(2022, 12, 1), date(2024, 1, 31)):
+            rows += bars(f"{day}T15:00", 20)
+    sources = {"db": {"timeout_seconds": 30, "max_cost_usd": 1}}
+    config = config_for(databento, TICKERS, provider="databento", sources=sources)
+    with mtstore.open(tmp_path / "store", create=True) as store:
+        counts = measured(databento, store, config)
+        assert counts == readme_counts(2)
+        assert counts["2023 again"] == counts["the same again"] == 0
+        days = len(list(trading_days(date(2022, 12, 15), date(2024, 1, 15))))
+        assert store.sql("SELECT count(*) FROM bars").fetchall() == [(10 * days * 20,)]
 
 
 @pytest.mark.slow

@@ -243,7 +243,7 @@ def test_vendor_package_is_imported_only_when_a_request_is_made(polygon):
 
 
 def test_successor_package_makes_the_same_requests(polygon, polygon_source):
-    pytest.importorskip("massive", reason="the package massive is not installed")
+    pytest.importorskip("massive", reason="massive is not installed (pip install 'mtstore[massive]')")
     polygon.companies["AAPL"].minutes = minutes("2024-03-04", 5)
     [answer] = polygon_source(client="massive").fetch(["AAPL"], "ohlcv-1m", DAY)
     assert answer.bars.num_rows == 5
