@@ -44,6 +44,7 @@ class Section(BaseModel):
         allow_inf_nan=False,
         hide_input_in_errors=True,
         populate_by_name=True,
+        defer_build=True,
     )
 
     @model_validator(mode="before")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import SourceError
 from mtstore.ingest.fetch_bar import fetch_bar
-from mtstore.ingest.network import ingest_network, run_cancellable
 from mtstore.ingest.network_report import NetworkReport, TickerOutcome, no_progress
 from mtstore.ingest.vendors import Vendors
 from mtstore.rangesets import union
@@ -107,6 +106,8 @@ class Fetching:
         """
         if not self.is_active or start is None or not tickers:
             return FetchOutcome()
+        from mtstore.ingest.network import ingest_network
+
         is_shown = self._shows_progress and sys.stderr is not None and sys.stderr.isatty()
         with fetch_bar() if is_shown else nullcontext(no_progress) as progress:
             report = ingest_network(
@@ -126,6 +127,8 @@ class Fetching:
 
     async def fetch_async(self, store: Store, tickers: Sequence[str], start: Any, end: Any) -> FetchOutcome:
         """`fetch` in a thread; cancelling the task ends it within two seconds, and what was committed stays."""
+        from mtstore.ingest.network import run_cancellable
+
         cancel = threading.Event()
         return await run_cancellable(lambda: self.fetch(store, tickers, start, end, cancel=cancel), cancel)
 
