@@ -7,6 +7,7 @@ rows of one instant that differ keep the last and quarantine the others, and a v
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,56 +66,79 @@ def clean(
     import pyarrow as pa
 
     repeated = 0
+    rows = rows.combine_chunks()
     if "publisher_id" in rows.column_names:
         rows, repeated = _aggregate_publishers(rows)
     stamps = rows["ts_us"].to_numpy()
     if len(stamps) > 1 and not bool(np.all(stamps[1:] > stamps[:-1])):
         rows = rows.take(pa.array(np.argsort(stamps, kind="stable")))
         stamps = rows["ts_us"].to_numpy()
-    reasons = _violations(rows, may_be_negative=may_be_negative, may_be_undefined=may_be_undefined)
+    reasons = _Reasons(rows.num_rows)
+    _mark_violations(reasons, rows, may_be_negative=may_be_negative, may_be_undefined=may_be_undefined)
     if not is_daily:
-        _mark(reasons, stamps % step_us != 0, ALIGNMENT)
+        reasons.mark(stamps % step_us != 0, ALIGNMENT)
     if "ts_remainder" in rows.column_names:
-        _mark(reasons, rows["ts_remainder"].to_numpy() != 0, ALIGNMENT)
+        reasons.mark(rows["ts_remainder"].to_numpy() != 0, ALIGNMENT)
     if ranges is not None:
-        _mark(reasons, ~_inside(stamps, ranges), OUTSIDE)
+        reasons.mark(~_inside(stamps, ranges), OUTSIDE)
     collapsed = _mark_duplicates(reasons, rows, stamps)
-    good = reasons == ""
+    good = reasons.is_good()
+    if good.all():
+        return Cleaned(_as_bars(rows), _nothing_bad(), repeated)
     bad = ~good & ~collapsed
     return Cleaned(
-        bars=_as_bars(rows.filter(pa.array(good)) if not good.all() else rows),
-        bad=_as_bad(rows.filter(pa.array(bad)), reasons[bad]),
+        bars=_as_bars(rows.filter(pa.array(good))),
+        bad=_as_bad(rows.filter(pa.array(bad)), reasons.texts_of(bad)),
         collapsed=int(collapsed.sum()) + repeated,
     )
 
 
-def _violations(rows: pa.Table, *, may_be_negative: bool, may_be_undefined: bool) -> np.ndarray:
+class _Reasons:
+    """Why rows are no bars: one small number per row, as most have none. The last reason given counts."""
+
+    def __init__(self, length: int) -> None:
+        import numpy as np
+
+        self._codes = np.zeros(length, dtype=np.uint8)
+        self._texts = [""]
+
+    def mark(self, where: np.ndarray, reason: str) -> None:
+        """Give a reason to some rows: a mask, or their places."""
+        if where.any() if where.dtype == bool else len(where):
+            self._codes[where] = len(self._texts)
+            self._texts.append(reason)
+
+    def is_good(self) -> np.ndarray:
+        """Which rows have none."""
+        is_good: np.ndarray = self._codes == 0
+        return is_good
+
+    def texts_of(self, rows: np.ndarray) -> list[str]:
+        """The reasons of some rows."""
+        return [self._texts[code] for code in self._codes[rows]]
+
+
+def _mark_violations(reasons: _Reasons, rows: pa.Table, *, may_be_negative: bool, may_be_undefined: bool) -> None:
     import numpy as np
 
-    reasons = np.full(rows.num_rows, "", dtype=object)
     o, h, l, c = (_floats(rows, name) for name in PRICE_COLUMNS)  # noqa: E741 - the field's own letters
     volume = _floats(rows, "volume")
     missing = np.isnan(o) | np.isnan(h) | np.isnan(l) | np.isnan(c)
     with np.errstate(invalid="ignore"):
-        _mark(reasons, np.isnan(volume) | (volume < 0) | np.isinf(volume), "volume is missing, negative or not finite")
+        reasons.mark(np.isnan(volume) | (volume < 0) | np.isinf(volume), "volume is missing, negative or not finite")
         if not may_be_negative:
-            _mark(reasons, (np.minimum(np.minimum(o, l), np.minimum(h, c)) <= 0), "a price is zero or negative")
-        _mark(reasons, l > np.minimum(o, c), "low is above open or close")
-        _mark(reasons, h < np.maximum(o, c), "high is below open or close")
-        _mark(reasons, np.isinf(o) | np.isinf(h) | np.isinf(l) | np.isinf(c), "a price is not finite")
+            reasons.mark((np.minimum(np.minimum(o, l), np.minimum(h, c)) <= 0), "a price is zero or negative")
+        reasons.mark(l > np.minimum(o, c), "low is above open or close")
+        reasons.mark(h < np.maximum(o, c), "high is below open or close")
+        reasons.mark(np.isinf(o) | np.isinf(h) | np.isinf(l) | np.isinf(c), "a price is not finite")
     if not may_be_undefined:
-        _mark(reasons, missing, "a price is missing")
-    return reasons
-
-
-def _mark(reasons: np.ndarray, where: np.ndarray, reason: str) -> None:
-    if where.any():
-        reasons[where] = reason
+        reasons.mark(missing, "a price is missing")
 
 
 def _floats(rows: pa.Table, name: str) -> np.ndarray:
     """A column as float64, NULL as NaN."""
-    column = rows[name].combine_chunks()
+    column = rows[name]
+    column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     values: np.ndarray = column.to_numpy(zero_copy_only=False)
     return values
 
@@ -128,14 +152,14 @@ def _inside(stamps: np.ndarray, ranges: tuple[TimeRange, ...]) -> np.ndarray:
     return (place >= 0) & (stamps < ends[np.maximum(place, 0)]) if len(ranges) else np.zeros(len(stamps), dtype=bool)
 
 
-def _mark_duplicates(reasons: np.ndarray, rows: pa.Table, stamps: np.ndarray) -> np.ndarray:
+def _mark_duplicates(reasons: _Reasons, rows: pa.Table, stamps: np.ndarray) -> np.ndarray:
     """Of valid rows of one instant the last stays; gives which of the others are mere repetitions."""
     import numpy as np
 
     collapsed = np.zeros(len(stamps), dtype=bool)
     if len(stamps) < 2 or bool(np.all(stamps[1:] != stamps[:-1])):
         return collapsed
-    valid = np.flatnonzero(reasons == "")
+    valid = np.flatnonzero(reasons.is_good())
     earlier, later = valid[:-1], valid[1:]
     pairs = np.flatnonzero(stamps[earlier] == stamps[later])
     if not len(pairs):
@@ -147,8 +171,8 @@ def _mark_duplicates(reasons: np.ndarray, rows: pa.Table, stamps: np.ndarray) ->
             left, right = values[earlier[pairs]], values[later[pairs]]
             same &= (left == right) | (np.isnan(left.astype(float)) & np.isnan(right.astype(float)))
     collapsed[earlier[pairs[same]]] = True
-    reasons[earlier[pairs[same]]] = "repeated"
-    reasons[earlier[pairs[~same]]] = "another row of the same ts_event differs and came later"
+    reasons.mark(earlier[pairs[same]], "repeated")
+    reasons.mark(earlier[pairs[~same]], "another row of the same ts_event differs and came later")
     return collapsed
 
 
@@ -163,12 +187,20 @@ def _as_bars(rows: pa.Table) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _as_bad(rows: pa.Table, reasons: np.ndarray) -> pa.Table:
+@functools.cache
+def _nothing_bad() -> pa.Table:
+    import pyarrow as pa
+
+    rows = pa.table({"ts_us": pa.array([], pa.int64()), "file_index": pa.array([], pa.int32())})
+    return _as_bad(rows, [])
+
+
+def _as_bad(rows: pa.Table, reasons: list[str]) -> pa.Table:
     import pyarrow as pa
 
     bars = _as_bars(rows)
     nullable = bars.cast(pa.schema([field.with_nullable(True) for field in bars.schema]))
-    return nullable.append_column("reason", pa.array(list(reasons), pa.string())).append_column(
+    return nullable.append_column("reason", pa.array(reasons, pa.string())).append_column(
         "file_index", rows["file_index"]
     )
 

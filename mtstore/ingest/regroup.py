@@ -7,6 +7,7 @@ in time order, so what comes out is sorted already, or nearly so. Memory stays t
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 MEMORY_BYTES = 512 << 20
+_RELEASE_BYTES = 64 << 20
 
 
 class Regrouper:
@@ -31,6 +33,8 @@ class Regrouper:
         self._runs: list[pa.Table] = []
         self._slices: dict[str, list[tuple[int, int, int]]] = {}
         self._files: list[Path] = []
+        self._maps: list[mmap.mmap] = []
+        self._given_bytes = 0
 
     def add(self, table: pa.Table) -> None:
         """Take a batch of rows; their order within a ticker is kept."""
@@ -72,6 +76,9 @@ class Regrouper:
 
         parts = [self._runs[run].slice(start, length) for run, start, length in self._slices[ticker]]
         table = pa.concat_tables(parts)
+        self._given_bytes += table.nbytes
+        if self._given_bytes > _RELEASE_BYTES:
+            self._release()
         if without:
             table = table.filter(pc.invert(pc.is_in(table["file_index"], pa.array(sorted(without), pa.int32()))))
         return table
@@ -79,6 +86,7 @@ class Regrouper:
     def close(self) -> None:
         """Let go of the spilled runs and delete them."""
         self._runs.clear()
+        self._maps.clear()
         for path in self._files:
             path.unlink(missing_ok=True)
 
@@ -88,9 +96,16 @@ class Regrouper:
             self._room -= rows.nbytes
         else:
             path = self._folder / f"run-{len(self._runs):05d}.arrow"
-            rows = _mapped(rows, path)
             self._files.append(path)
+            rows, mapped = _mapped(rows, path)
+            self._maps.append(mapped)
         self._runs.append(rows)
+
+    def _release(self) -> None:
+        """Let the pages that were looked at go: what is mapped counts as this process's memory until then."""
+        for mapped in self._maps:
+            mapped.madvise(mmap.MADV_DONTNEED)
+        self._given_bytes = 0
 
 
 def _is_grouped(codes: np.ndarray, distinct: int) -> bool:
@@ -99,13 +114,14 @@ def _is_grouped(codes: np.ndarray, distinct: int) -> bool:
     return int(np.count_nonzero(codes[1:] != codes[:-1])) + 1 == distinct
 
 
-def _mapped(table: pa.Table, path: Path) -> pa.Table:
+def _mapped(table: pa.Table, path: Path) -> tuple[pa.Table, mmap.mmap]:
     import pyarrow as pa
 
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
-    with pa.memory_map(str(path)) as source:
-        return pa.ipc.open_file(source).read_all()
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))).read_all(), mapped
 
 
 def in_lots(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:

@@ -65,13 +65,13 @@ def _aligned(data: Data) -> list[Case]:
     wide = Case(
         "wide-outer",
         f"wide outer alignment, {everything}, OHLCV",
-        _engines("wide_outer", whole)
+        _wide_engines(whole)
         | {"mtstore, checked": Contender("benchmarks.contenders.with_mtstore:wide_checked", whole)}
         | {"floor": _floor("decode_and_touch", whole)},
         needs,
         (
             faster_than("pandas", 3.5),
-            faster_than("polars", 4),
+            faster_than("polars align_frames", 4),
             faster_than("arcticdb", 2),
             at_most_times("floor", 2),
             _peak_target(),
@@ -90,9 +90,14 @@ def _aligned(data: Data) -> list[Case]:
         Case(
             "wide-few",
             f"wide outer alignment, {scale.few_tickers} tickers, {scale.few_start} to {scale.few_end}",
-            _engines("wide_outer", few) | {"floor": _floor("decode_and_touch", few)},
+            _wide_engines(few) | {"floor": _floor("decode_and_touch", few)},
             needs,
-            (faster_than("pandas", 1), faster_than("polars", 1), faster_than("arcticdb", 1)),
+            (
+                faster_than("pandas", 1),
+                faster_than("polars align_frames", 1),
+                faster_than("polars joins", 1),
+                faster_than("arcticdb", 1),
+            ),
         ),
         Case(
             "resample-5min",
@@ -165,9 +170,14 @@ def _points(data: Data) -> list[Case]:
                 "load_data": point("load_data"),
                 "get_ticker_data": point("get_ticker_data"),
                 "pandas, one file": point("pandas_read"),
+                f"load_data, {scale.many_partitions:,} partitions": point("load_data", many),
             },
-            ("partitions",),
-            (at_most_seconds(0.005, "load_data"), at_most_seconds(0.005, "get_ticker_data")),
+            ("partitions", "many_partitions"),
+            (
+                at_most_seconds(0.005, "load_data"),
+                at_most_seconds(0.005, "get_ticker_data"),
+                at_most_times("load_data", 1.25, f"load_data, {scale.many_partitions:,} partitions"),
+            ),
         ),
         Case(
             "bars-query",
@@ -289,10 +299,14 @@ def _growth(data: Data) -> Case:
         "growth",
         f"wide outer alignment of more and more tickers, {scale.start} to {scale.end}",
         {
-            name: Contender("benchmarks.contenders.with_mtstore:wide_outer", _ask(data, count, scale.start, scale.end))
+            name: Contender(
+                "benchmarks.contenders.with_mtstore:wide_outer",
+                _ask(data, count, scale.start, scale.end) | {"store": str(data.growth_market)},
+            )
             for name, count in steps.items()
         },
-        targets=(
+        ("growth_market",),
+        (
             at_most_times(first, 1.25 * more, last),
             at_most_of(f"memory of {last}: ≤ {1.25 * more:g}× {first}", 1.25 * more, "peak_mib", first, last),
         ),
@@ -308,6 +322,19 @@ def _ask(data: Data, tickers: int, start: str, end: str) -> dict[str, Any]:
 
 def _engines(function: str, ask: dict[str, Any], names: tuple[str, ...] = tuple(_MODULES)) -> dict[str, Contender]:
     return {name: Contender(f"benchmarks.contenders.{_MODULES[name]}:{function}", ask) for name in names}
+
+
+def _wide_engines(ask: dict[str, Any]) -> dict[str, Contender]:
+    """Everybody; polars once as it offers it, and once by hand."""
+    everybody = _engines("wide_outer", ask)
+    by_hand = Contender("benchmarks.contenders.with_polars:wide_joined", ask)
+    return {
+        new: contender
+        for name, found in everybody.items()
+        for new, contender in (
+            {"polars align_frames": found, "polars joins": by_hand} if name == "polars" else {name: found}
+        ).items()
+    }
 
 
 def _floor(function: str, ask: dict[str, Any]) -> Contender:

@@ -35,6 +35,10 @@ class Data:
         return self.root / f"market-{self._market_name}"
 
     @property
+    def growth_market(self) -> Path:
+        return self.root / f"market-{self._growth_name}"
+
+    @property
     def arctic(self) -> Path:
         return self.root / f"arctic-{self._market_name}"
 
@@ -58,11 +62,16 @@ class Data:
     def _market_name(self) -> str:
         return f"{self.scale.tickers}x{self.scale.start}..{self.scale.end}"
 
+    @property
+    def _growth_name(self) -> str:
+        return f"{max(self.scale.growth)}x{self.scale.start}..{self.scale.end}"
+
     def maker(self, name: str) -> tuple[Path, str, dict[str, Any]]:
         """The folder of a data set, the function that makes it and that function's parameters."""
         scale = asdict(self.scale)
         makers: dict[str, tuple[Path, Callable[[dict[str, Any]], None], dict[str, Any]]] = {
             "market": (self.market, make_market, scale),
+            "growth_market": (self.growth_market, make_market, scale | {"tickers": max(self.scale.growth)}),
             "arctic": (self.arctic, make_arctic, {"market": str(self.market)}),
             "partitions": (self.partitions, make_partitions, {"count": self.scale.partitions}),
             "many_partitions": (self.many_partitions, make_partitions, {"count": self.scale.many_partitions}),

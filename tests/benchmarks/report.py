@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.answers import differences
 from benchmarks.cases import Case
 from benchmarks.process import Outcome
-from benchmarks.targets import Results
+from benchmarks.targets import Results, Target
 
 _PRIMARY = "mtstore"
 
@@ -65,18 +65,39 @@ def as_json(
             case.name: {
                 "title": case.title,
                 "contenders": {
-                    name: {"problem": outcome.problem, "median_seconds": outcome.median(), "runs": outcome.runs}
-                    for name, outcome in results[case.name].items()
+                    name: _outcome_json(outcome, case.figures) for name, outcome in results[case.name].items()
                 },
-                "targets": [
-                    {"target": target.text, "limit": target.limit, "measured": target.measure(results, case.name)}
-                    for target in case.targets
-                ],
+                "targets": [_target_json(target, target.measure(results, case.name)) for target in case.targets],
                 "disagreements": disagreements(case, results[case.name]),
             }
             for case in cases
         },
     }
+
+
+def _outcome_json(outcome: Outcome, figures: tuple[str, ...]) -> dict[str, Any]:
+    """A contender's part: medians to four digits, and what each run took."""
+    told = {name: outcome.median(name) for name in ("cpu_seconds", "peak_mib", *figures)}
+    return {
+        "problem": outcome.problem,
+        "median_seconds": _rounded(outcome.median()),
+        "seconds": [_rounded(run["seconds"]) for run in outcome.runs],
+        "figures": {name: _rounded(value) for name, value in told.items() if value is not None},
+    }
+
+
+def _target_json(target: Target, measured: float | None) -> dict[str, Any]:
+    return {
+        "target": target.text,
+        "limit": target.limit,
+        "unit": target.unit,
+        "measured": _rounded(measured),
+        "is_met": measured is not None and target.is_met(measured),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
 
 
 def machine_text(machine: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
-"""Measures mtstore beside other engines: `python tests/benchmarks/run.py [CASE …] [--scale small|full|large]`.
+"""Measures mtstore beside other engines: `python -m tests.benchmarks.run [CASE …] [--scale small|full|large]`.
 
-Data is made once, below `--data`, and takes about a minute at the small scale, ten at the full one for the aligned
-cases. Tables go to stdout, progress to stderr. Exit code 1: a contender failed, or answers differ; targets that are
-missed are told, and are no failure.
+Data is made once, below `--data`: a minute at the small scale, half an hour at the full one. Tables go to stdout,
+progress to stderr. Exit code 1: a contender failed, or answers differ; targets that are missed are told, and are no
+failure.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import report
+from benchmarks import readme, report
 from benchmarks.cases import Case, all_cases
 from benchmarks.data import Data
 from benchmarks.machine import describe
@@ -39,14 +40,20 @@ def main() -> int:
     machine = describe(pythons)
     sys.stdout.write(report.machine_text(machine) + "\n")
     results: dict[str, dict[str, Outcome]] = {}
+    described: dict[str, Any] = {"cases": {}}
     for case in cases:
         sys.stderr.write(f"{case.name}\n")
         results[case.name] = _run(case, data, runner)
         sys.stdout.write(report.case_text(case, results) + "\n")
         sys.stdout.flush()
+        described = report.as_json(machine, asdict(scale), cases[: len(results)], results)
+        described["order"] = [case.name for case in every]
         if options.json:
-            described = report.as_json(machine, asdict(scale), cases[: len(results)], results)
             options.json.write_text(json.dumps(described, indent=1), encoding="utf-8")
+        if options.readme:
+            readme.rewrite(readme.keep(described))
+    for text in readme.missed(described):
+        sys.stdout.write(f"{text}\n")
     failed = any(outcome.is_failure for outcomes in results.values() for outcome in outcomes.values())
     return int(failed or any(report.disagreements(case, results[case.name]) for case in cases))
 
@@ -84,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
         help="another interpreter for a contender whose packages need versions of their own (arcticdb=…/bin/python)",
     )
     parser.add_argument("--json", type=Path, help="write all figures to this file too")
+    parser.add_argument(
+        "--readme", action="store_true", help="keep the figures in results.json, and make the README's table from it"
+    )
     return parser
 
 

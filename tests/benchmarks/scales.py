@@ -23,7 +23,7 @@ class Scale:
     update_days, update_tickers
         Daily updates, one flat file each.
     growth
-        Numbers of tickers, all of the market's range.
+        Numbers of tickers, over the market's range.
     """
 
     name: str
@@ -72,9 +72,9 @@ FULL = Scale(
     ingest_tickers=1_000,
     update_days=250,
     update_tickers=500,
-    growth=(10, 50, 100),
+    growth=(10, 50, 100, 500),
 )
-LARGE = replace(FULL, name="large", tickers=500, start="2019-01-01", growth=(10, 50, 100, 500))
+LARGE = replace(FULL, name="large", tickers=500, start="2019-01-01")
 SCALES = {scale.name: scale for scale in (SMALL, FULL, LARGE)}
 
 

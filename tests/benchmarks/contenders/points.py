@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,20 +19,21 @@ _DAY = date(2023, 1, 3)
 _REPEAT = 21
 _FEW = 5
 _TICKERS = 10
+_SPREAD = 50
 
 
 def load_data(parameters: dict[str, Any]) -> Job:
     """One ticker, one day, aligned."""
-    loader, ticker = _loader(parameters)
-    loader.load_data(_DAY, _DAY, tickers=[ticker])
-    return Job(lambda: loader.load_data(_DAY, _DAY, tickers=[ticker]), repeat=_REPEAT)
+    loader, tickers = _loader(parameters)
+    loader.load_data(_DAY, _DAY, tickers=[next(tickers)])
+    return Job(lambda: loader.load_data(_DAY, _DAY, tickers=[next(tickers)]), repeat=_REPEAT)
 
 
 def get_ticker_data(parameters: dict[str, Any]) -> Job:
     """One ticker, one day, as rows."""
-    loader, ticker = _loader(parameters)
-    loader.get_ticker_data(ticker, _DAY, _DAY)
-    return Job(lambda: loader.get_ticker_data(ticker, _DAY, _DAY), repeat=_REPEAT)
+    loader, tickers = _loader(parameters)
+    loader.get_ticker_data(next(tickers), _DAY, _DAY)
+    return Job(lambda: loader.get_ticker_data(next(tickers), _DAY, _DAY), repeat=_REPEAT)
 
 
 def pandas_read(parameters: dict[str, Any]) -> Job:
@@ -129,9 +132,11 @@ def _ticker(parameters: dict[str, Any]) -> str:
     return names[len(names) // 2]
 
 
-def _loader(parameters: dict[str, Any]) -> tuple[mtstore.MultiTickerDataLoader, str]:
+def _loader(parameters: dict[str, Any]) -> tuple[mtstore.MultiTickerDataLoader, Iterator[str]]:
+    """A loader, validating as it does by default, and tickers from all over the store: each read is of another one."""
     import mtstore
 
-    ticker = _ticker(parameters)
-    config = {"multi_ticker": {"store": parameters["store"], "tickers": {ticker: {}}}}
-    return mtstore.MultiTickerDataLoader(config), ticker
+    every = list(partition_tickers(parameters["count"]))
+    some = every[:: max(len(every) // _SPREAD, 1)]
+    config = {"multi_ticker": {"store": parameters["store"], "tickers": {name: {} for name in some}}}
+    return mtstore.MultiTickerDataLoader(config), itertools.cycle(some)
