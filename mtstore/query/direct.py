@@ -17,7 +17,7 @@ from mtstore.errors import SnapshotExpiredError
 from mtstore.query.buckets import Buckets
 from mtstore.query.calls import SeriesCall
 from mtstore.query.known import Known, KnownFile, find_known
-from mtstore.query.reduce import bucket_starts, columns_for, reduce_field
+from mtstore.query.reduce import columns_for, reduce_field
 
 if TYPE_CHECKING:
     import duckdb
@@ -79,10 +79,13 @@ class Reading:
         self._chosen = chosen
         scan = chosen.buckets.scan_range()
         self._work = [_Ticker(chosen, name, scan) for name in chosen.names]
-        _for_each(_Ticker.locate, self._work)
         used = np.zeros(len(chosen.buckets.labels_us), dtype=bool)
-        for ticker in self._work:
+
+        def locate(ticker: _Ticker) -> None:
+            ticker.locate()
             used[ticker.places] = True
+
+        _for_each(locate, self._work)
         self._final = np.cumsum(used) - 1
         self.ts_us: np.ndarray = chosen.buckets.labels_us[used]
         self.close_us: np.ndarray = chosen.buckets.close_us[used]
@@ -151,15 +154,15 @@ class _Ticker:
         if not len(self.places):
             rows.fill(np.nan)
             return
-        starts = bucket_starts(self.places)
-        is_reduced = len(starts) < len(self.places)
-        target = final[self.places[starts] if is_reduced else self.places]
+        is_new = self.places[1:] != self.places[:-1]
+        starts = None if is_new.all() else np.append(0, np.flatnonzero(is_new) + 1)
+        target = final[self.places if starts is None else self.places[starts]]
         present[target] = True
         if len(target) < rows.shape[1]:
             missing = np.flatnonzero(~present)
             for row in rows:
                 row[missing] = np.nan
-        if is_reduced:
+        if starts is not None:
             self._reduce(rows, target, starts, fields)
         else:
             self._copy(rows, target, fields)

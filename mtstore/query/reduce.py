@@ -17,13 +17,6 @@ def columns_for(fields: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(column for name in fields for column in NEEDS.get(name, (name,))))
 
 
-def bucket_starts(places: np.ndarray) -> np.ndarray:
-    """Where each bucket's bars begin, `places` ascending."""
-    import numpy as np
-
-    return np.flatnonzero(np.concatenate([[True], places[1:] != places[:-1]]))
-
-
 def reduce_field(name: str, columns: Mapping[str, np.ndarray], starts: np.ndarray, length: int) -> np.ndarray:
     """One value per bucket of at least one bar each; float64, missing is NaN.
 
