@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import SourceError
 from mtstore.ingest.fetch_bar import fetch_bar
-from mtstore.ingest.network_report import NetworkReport, TickerOutcome, no_progress
-from mtstore.ingest.vendors import Vendors
 from mtstore.rangesets import union
 
 if TYPE_CHECKING:
     from mtstore.config import Config
     from mtstore.facade import Store
+    from mtstore.ingest.network_report import NetworkReport, TickerOutcome
     from mtstore.ingest.spending import Confirm
+    from mtstore.ingest.vendors import Vendors
     from mtstore.rangesets import Ranges
 
 
@@ -83,14 +83,14 @@ class Fetching:
         self, config: Config, *, confirm_cost: Confirm | None, shows_progress: bool, vendors: Vendors | None = None
     ) -> None:
         self._config = config
-        self._vendors = vendors or Vendors(config)
+        self._vendors = vendors or _vendors_of(config)
         self._confirm = _ask_at_terminal if confirm_cost is None else confirm_cost
         self._shows_progress = shows_progress
 
     @property
     def is_active(self) -> bool:
         """Whether there is anybody to fetch from."""
-        return bool(self._vendors.names)
+        return self._vendors is not None and bool(self._vendors.names)
 
     def fetch(
         self, store: Store, tickers: Sequence[str], start: Any, end: Any, *, cancel: threading.Event | None = None
@@ -107,6 +107,7 @@ class Fetching:
         if not self.is_active or start is None or not tickers:
             return FetchOutcome()
         from mtstore.ingest.network import ingest_network
+        from mtstore.ingest.network_report import no_progress
 
         is_shown = self._shows_progress and sys.stderr is not None and sys.stderr.isatty()
         with fetch_bar() if is_shown else nullcontext(no_progress) as progress:
@@ -142,6 +143,15 @@ class Fetching:
                 f"what is stored of {names} is older than the cache allows, cache.serve_stale is false, and it could "
                 f"not be fetched anew: {stale[0].error}"
             ) from stale[0].exception
+
+
+def _vendors_of(config: Config) -> Vendors | None:
+    """The vendors that a configuration names; what they need is not imported for one that names none."""
+    if not config.sources:
+        return None
+    from mtstore.ingest.vendors import Vendors
+
+    return Vendors(config)
 
 
 def fetch_warnings(fetched: FetchOutcome, most: int = 5) -> list[tuple[str, type[Warning]]]:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mtstore.query.known import known
-from mtstore.query.scope import View, scope
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,6 +30,8 @@ def sight(store: Repository, config: Config) -> Iterator[duckdb.DuckDBPyConnecti
         if all(_agrees(row, stored.get(row["ticker"])) for row in rows):
             yield connection
             return
+    from mtstore.query.scope import View, scope
+
     with scope(store, View(rows, config.default_settings(), config.own_calendars())) as connection:
         yield connection
 

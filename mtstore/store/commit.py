@@ -15,15 +15,13 @@ from mtstore.store import catalog, durable, forget, log, prune, uses
 from mtstore.store.calendar_records import calendar_records
 from mtstore.store.database import attached
 from mtstore.store.datafile import DataFile
-from mtstore.store.layout import Layout, Partition
+from mtstore.store.layout import DEFAULT_GRACE, Layout, Partition
 from mtstore.store.live import live_files
 from mtstore.store.lock import DEFAULT_TIMEOUT_SECONDS, write_lock
 from mtstore.store.steps import reached
 
 if TYPE_CHECKING:
     import duckdb
-
-DEFAULT_GRACE = timedelta(days=7)
 
 
 class Commit:

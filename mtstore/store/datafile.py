@@ -114,13 +114,14 @@ def write(
     }
     footer = facts | asdict(provenance) | {"covers": [[r.start_us, r.end_us] for r in provenance.covers]}
     path = folder / f"{file_id}.parquet"
-    plain = ["open", "high", "low", "close", "volume", "vwap"]
+    # Prices repeat; averages hardly do, and a dictionary of them only makes files larger and slower.
+    repeating = ["open", "high", "low", "close", "volume"]
     with pq.ParquetWriter(
         path,
         arrow_schema(),
         compression="zstd",
-        compression_level=3,
-        use_dictionary=plain,
+        compression_level=2,
+        use_dictionary=repeating,
         column_encoding={"ts_event": "DELTA_BINARY_PACKED", "transactions": "DELTA_BINARY_PACKED"},
         write_page_checksum=True,
         store_schema=False,

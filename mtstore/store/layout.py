@@ -16,6 +16,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -72,6 +73,10 @@ def check_source_name(source: str) -> str:
             "(at most 64, starting with a letter or digit), like 'polygon' or 'databento-xnas.itch'"
         )
     return source
+
+
+DEFAULT_GRACE = timedelta(days=7)
+"""How long retired files and old generations stay for readers that still use them."""
 
 
 def new_id() -> str:

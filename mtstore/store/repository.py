@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Self
 
 from mtstore import sqlfiles
 from mtstore.errors import StoreError, StoreFormatError, StoreLockedError, StoreMovedError, StoreNotFoundError
-from mtstore.store import catalog, commit, log, staging
+from mtstore.store import catalog, log, staging
 from mtstore.store.confined import ConfinedEngine
 from mtstore.store.database import newest_generation
 from mtstore.store.engine import Engine
-from mtstore.store.layout import FOLDERS, Layout, new_id
+from mtstore.store.layout import DEFAULT_GRACE, FOLDERS, Layout, new_id
 from mtstore.store.ledger import Freshness
 from mtstore.store.lock import DEFAULT_TIMEOUT_SECONDS, write_lock
 from mtstore.store.uses import Uses
-from mtstore.store.writer import Writer
 
 if TYPE_CHECKING:
     import duckdb
+
+    from mtstore.store.commit import Commit
+    from mtstore.store.writer import Writer
 
 
 class Repository:
@@ -45,7 +47,7 @@ class Repository:
         self,
         root: Path,
         *,
-        grace: timedelta = commit.DEFAULT_GRACE,
+        grace: timedelta = DEFAULT_GRACE,
         lock_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         memory_limit: str | None = None,
     ) -> None:
@@ -137,8 +139,10 @@ class Repository:
         return self._engine.pinned(generation)
 
     @contextmanager
-    def begin(self, purpose: str, staging_path: Path) -> Iterator[commit.Commit]:
+    def begin(self, purpose: str, staging_path: Path) -> Iterator[Commit]:
         """Start a commit, under the write lock."""
+        from mtstore.store import commit
+
         with commit.begin(
             self.layout,
             purpose,
@@ -154,6 +158,8 @@ class Repository:
     ) -> Iterator[Writer]:
         """A writer of answers; leaving the block commits what is left, an error drops what was not committed."""
         with staging.staging_folder(self.layout) as folder:
+            from mtstore.store.writer import Writer
+
             writer = Writer(
                 self.layout.root,
                 folder,
