@@ -14,7 +14,7 @@ key by key.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,7 +63,7 @@ class TickerSettings:
 
     def to_row(self) -> dict[str, Any]:
         """The columns of `core.ticker_settings`, less `updated_at`; `metadata` as JSON text."""
-        row = asdict(self)
+        row = {one.name: getattr(self, one.name) for one in fields(self)}
         for key in ("check_gaps", "check_outliers", "on_failure"):
             del row[key]
         row["metadata"] = json.dumps(self.metadata, sort_keys=True) if self.metadata else None
