@@ -6,11 +6,18 @@ seconds that imports take.
 
 from __future__ import annotations
 
+import atexit
+import ctypes
+import errno
+import functools
 import multiprocessing
 import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,10 +27,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from storekit import MINUTE, START, answer, core_tables, data_files, known_files, minute_bars, minutes, write
 
 import mtstore
 from mtstore import Store
+from mtstore.errors import MtstoreError
 from mtstore.store import steps, writer
 from mtstore.store.layout import Layout
 
@@ -31,17 +40,29 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["killwarm"])
 
 
-def _process(target: Callable[..., None], *arguments: Any) -> BaseProcess:
-    """A process, started; the server it is forked from finds `killwarm` beside this file."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), before]))
-    try:
+@functools.cache
+def faulty_calls() -> Path | None:
+    """The library that makes calls of the file system fail, compiled; None where there is no C compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None or not sys.platform.startswith("linux"):
+        return None
+    library = Path(tempfile.mkdtemp(prefix="mtstore-faults-")) / "faults.so"
+    atexit.register(shutil.rmtree, library.parent, ignore_errors=True)
+    source = Path(__file__).parent / "reliability" / "faults.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl", "-lpthread"], check=True)
+    return library
+
+
+def process(target: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """A process, started; the server it is forked from finds `killwarm` beside this file, and has `faults.c` loaded."""
+    library = faulty_calls()
+    wanted = {"PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))}
+    if library is not None:
+        wanted["LD_PRELOAD"] = str(library)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in wanted.items():
+            patch.setenv(name, value)
         forkserver.ensure_running()
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
     child = _CONTEXT.Process(target=target, args=arguments)
     child.start()
     return child
@@ -94,13 +115,19 @@ def ingest(root: Path) -> None:
         store.ingest(root.parent / "flat")
 
 
+def publish(root: Path) -> None:
+    """Write a copy of the database file with all bars inside, beside the store."""
+    with mtstore.open(root) as store:
+        store.publish(root.parent / "copy.duckdb", materialize=True)
+
+
 def init(root: Path) -> None:
     """Make a store."""
     mtstore.open(root, create=True).close()
 
 
 OPERATIONS: dict[str, Callable[[Path], None]] = {
-    function.__name__: function for function in (replace, append, compact, rebuild, ingest, init)
+    function.__name__: function for function in (replace, append, compact, rebuild, ingest, publish, init)
 }
 
 
@@ -120,7 +147,7 @@ def _victim(operation: str, root: str, step: str | None) -> None:
 
 def run_killed_at(operation: str, root: Path, step: str) -> bool:
     """Run an operation that is killed when it reaches a step; whether it did."""
-    child = _process(_victim, operation, str(root), step)
+    child = process(_victim, operation, str(root), step)
     child.join(120)
     assert child.exitcode in {0, -signal.SIGKILL}, child.exitcode
     return child.exitcode == -signal.SIGKILL
@@ -128,7 +155,7 @@ def run_killed_at(operation: str, root: Path, step: str) -> bool:
 
 def run_killed_after(operation: str, root: Path, seconds: float) -> bool:
     """Run an operation that is killed after some time; whether it was still running."""
-    child = _process(_victim, operation, str(root), None)
+    child = process(_victim, operation, str(root), None)
     child.join(seconds)
     if child.exitcode is None:
         child.kill()
@@ -140,10 +167,47 @@ def run_killed_after(operation: str, root: Path, seconds: float) -> bool:
 def run_through(operation: str, root: Path) -> float:
     """Run an operation to its end; gives the seconds it took."""
     began = time.monotonic()
-    child = _process(_victim, operation, str(root), None)
+    child = process(_victim, operation, str(root), None)
     child.join(120)
     assert child.exitcode == 0
     return time.monotonic() - began
+
+
+# What `faults.c` calls them: the kind of call, and the error that it fails with.
+FAULTS = {
+    "disk full": (1, errno.ENOSPC, True),
+    "input/output error": (1, errno.EIO, False),
+    "short writes": (2, 0, True),
+    "failing fsync": (3, errno.EIO, False),
+    "failing rename": (4, errno.EACCES, False),
+}
+REFUSED = 3
+
+
+def _sufferer(operation: str, root: str, fault: str, number: int, pipe: Connection) -> None:
+    calls = ctypes.CDLL(None)
+    kind, error, is_lasting = FAULTS[fault]
+    calls.fault_arm(kind, error, number, int(is_lasting), root.encode())
+    try:
+        OPERATIONS[operation](Path(root))
+    except (MtstoreError, OSError) as refusal:
+        pipe.send((calls.fault_hits(), f"{type(refusal).__name__}: {refusal}"))
+        sys.exit(REFUSED)
+    pipe.send((calls.fault_hits(), None))
+
+
+def run_with_fault(operation: str, root: Path, fault: str, number: int) -> tuple[int, str | None]:
+    """Run an operation whose call with that number fails; how often calls failed, and what was said to the user."""
+    ours, theirs = _CONTEXT.Pipe(duplex=False)
+    child = process(_sufferer, operation, str(root), fault, number, theirs)
+    theirs.close()
+    try:
+        outcome: tuple[int, str | None] = ours.recv()
+    except EOFError:
+        outcome = (0, None)
+    child.join(120)
+    assert child.exitcode in {0, REFUSED}, f"{operation}, {fault} at {number}: another error; it stands above"
+    return outcome
 
 
 def _look(root: str, rebuilds: bool, pipe: Connection) -> None:
@@ -162,7 +226,7 @@ def _look(root: str, rebuilds: bool, pipe: Connection) -> None:
 def look(root: Path, *, rebuilds: bool = False) -> State:
     """What a fresh process finds, after it has checked that everything is in order."""
     ours, theirs = _CONTEXT.Pipe(duplex=False)
-    child = _process(_look, str(root), rebuilds, theirs)
+    child = process(_look, str(root), rebuilds, theirs)
     theirs.close()
     try:
         found: State = ours.recv()

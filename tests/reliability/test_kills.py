@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import killkit
 import pytest
 from killkit import Arena, look, random_moments, run_killed_after, run_killed_at, run_through
@@ -80,7 +81,7 @@ def test_the_next_writer_carries_on_after_a_kill(arena: Arena, replaced: killkit
 
 def random_kills(arena: Arena, count: int, seed: int) -> int:
     """Operations killed at random moments one after the other, on one store; how many died before their end."""
-    names = ("replace", "append", "compact", "rebuild")
+    names = ("replace", "append", "compact", "rebuild", "publish")
     longest = {name: run_through(name, arena.root) for name in names}
     arena.reset()
     died = 0
@@ -89,9 +90,20 @@ def random_kills(arena: Arena, count: int, seed: int) -> int:
         died += run_killed_after(name, arena.root, part * longest[name])
         later = look(arena.root)
         assert_one_of_the_committed_states(name, closes(earlier), closes(later))
+        assert_copy_is_whole(arena.root)
         earlier = later
     look(arena.root, rebuilds=True)
     return died
+
+
+def assert_copy_is_whole(root: Path) -> None:
+    """A published copy is there as a whole or not at all; what a killed process left beside it goes nowhere near it."""
+    copy = root.parent / "copy.duckdb"
+    if copy.exists():
+        with duckdb.connect(copy, read_only=True) as connection:
+            assert connection.execute("SELECT count(*) FROM bars").fetchone() > (0,)
+    for leftover in root.parent.glob(".copy.duckdb-*"):
+        leftover.unlink()
 
 
 def closes(state: killkit.State) -> dict[str, dict[int, float]]:
@@ -118,7 +130,7 @@ def assert_one_of_the_committed_states(
 
 
 def test_writers_killed_at_random_moments_leave_committed_states(arena: Arena) -> None:
-    assert random_kills(arena, 16, SEED) > 0
+    assert random_kills(arena, 30, SEED) > 0
 
 
 def test_an_ingest_that_was_killed_is_done_by_doing_it_again(tmp_path: Path) -> None:
