@@ -11,7 +11,7 @@ _PRIVATE = ("MTSTORE_", "POLYGON_", "MASSIVE_", "DATABENTO_")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=200, help="how many random kills the slow soak test does")
-    parser.addoption("--seconds", type=float, default=20.0, help="how long the slow test of concurrent load lasts")
+    parser.addoption("--seconds", type=float, default=60.0, help="how long the slow test of concurrent load lasts")
 
 
 @pytest.fixture(autouse=True)
