@@ -20,7 +20,7 @@ from mtstore.rangesets import normalise
 from mtstore.store import datafile, ledger, sources
 from mtstore.store.commit import Commit
 from mtstore.store.datafile import DataFile, Provenance
-from mtstore.store.layout import Partition, new_id
+from mtstore.store.layout import Partition, encode_ticker, new_id
 from mtstore.store.ledger import Freshness
 from mtstore.store.live import LiveFiles
 from mtstore.store.partition import Merge, merge
@@ -100,8 +100,9 @@ class Writer:
         Raises
         ------
         SourceMismatchError
-            The source's name is bound to another vendor or dataset.
+            The source's name is bound to another vendor or dataset. TickerError: no ticker can have that name.
         """
+        encode_ticker(answer.ticker)
         self._check_source(answer.binding)
         changes = list(_changes_of(answer))
         if any(change.partition in self._changes for change in changes):
