@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -32,8 +32,10 @@ from storekit import MINUTE, START, answer, core_tables, data_files, known_files
 
 import mtstore
 from mtstore import Store
+from mtstore.bars import Answer
 from mtstore.errors import MtstoreError
 from mtstore.store import steps, writer
+from mtstore.store.evict import evict as evict_partitions
 from mtstore.store.layout import Layout
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -74,13 +76,23 @@ State = dict[str, list[Any]]
 # ---- what a victim does --------------------------------------------------------------------------------------------
 
 
+def _fetch(store: Store, *answers: Answer) -> None:
+    """Answers into a store as if they came from a vendor, who can be asked again."""
+    counts = dict.fromkeys(("tickers", "files", "rows", "quarantined_rows"), 0)
+    with store.writer("fetch") as writer:
+        run = {"run_id": writer.run_id, "kind": "fetch", "status": "complete", "started_at": datetime.now(UTC)}
+        writer.note("ingest_runs", run | counts)
+        for one in answers:
+            writer.add(one)
+
+
 def make_base(root: Path) -> None:
     """A store with two tickers in several files, a quarantined row, revisions, and retired files that may go."""
     with mtstore.open(root, create=True) as store:
         bad = minute_bars({3: 1.0}).append_column("reason", [["bad"]]).append_column("origin", [["f:7"]])
-        write(store, answer("A", dict.fromkeys(range(50), 1.0), minutes(0, 100)))
-        write(store, answer("A", {200: 1.0, 201: 2.0}, minutes(200, 300)), answer("B", {0: 1.0}, minutes(0, 10)))
-        write(store, answer("A", {0: 2.0}, minutes(0, 10)), answer("B", {}, result="quarantined", quarantined=bad))
+        _fetch(store, answer("A", dict.fromkeys(range(50), 1.0), minutes(0, 100)))
+        _fetch(store, answer("A", {200: 1.0, 201: 2.0}, minutes(200, 300)), answer("B", {0: 1.0}, minutes(0, 10)))
+        _fetch(store, answer("A", {0: 2.0}, minutes(0, 10)), answer("B", {}, result="quarantined", quarantined=bad))
 
 
 def replace(root: Path) -> None:
@@ -121,13 +133,19 @@ def publish(root: Path) -> None:
         store.publish(root.parent / "copy.duckdb", materialize=True)
 
 
+def evict(root: Path) -> None:
+    """Evict every partition."""
+    with mtstore.open(root) as store:
+        evict_partitions(store, ["polygon"], 0)
+
+
 def init(root: Path) -> None:
     """Make a store."""
     mtstore.open(root, create=True).close()
 
 
 OPERATIONS: dict[str, Callable[[Path], None]] = {
-    function.__name__: function for function in (replace, append, compact, rebuild, ingest, publish, init)
+    function.__name__: function for function in (replace, append, compact, rebuild, evict, ingest, publish, init)
 }
 
 

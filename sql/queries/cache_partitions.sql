@@ -1,7 +1,8 @@
 -- The partitions of the store as the cache sees them: one row each, the one that was used longest ago first.
 --
 -- $sources: the sources that can be asked again. is_evictable: every answer about the partition came from one of them over
--- the network, and nobody pinned the ticker. Answers that were only called stale speak of bars that another one brought.
+-- the network, and nobody pinned the ticker. Answers that failed brought no bars, and
+-- those that were only called stale speak of bars that another one brought.
 WITH partitions AS (
     SELECT
         schema,
@@ -23,6 +24,7 @@ answers AS (
     FROM core.coverage_ledger AS ledger
     LEFT JOIN core.ingest_runs AS runs USING (run_id)
     WHERE ledger.reason IS DISTINCT FROM 'invalidated'
+        AND ledger.result <> 'failed'
 ),
 answered_ranges AS (
     SELECT source, schema, ticker, is_fetched, unnest(ranges) AS answered

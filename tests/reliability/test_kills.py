@@ -64,6 +64,26 @@ def test_maintenance_killed_at_any_step_changes_no_row(
     assert look(arena.root, rebuilds=True) == before
 
 
+_EVICTING = [step for step in STEPS if step not in {"staged", "intent-written", "data-renamed"}]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        step if step in {"catalog-verified", "log-renamed"} else pytest.param(step, marks=pytest.mark.slow)
+        for step in _EVICTING
+    ],
+)
+def test_an_eviction_killed_at_any_step_is_done_or_not_done(arena: Arena, before: killkit.State, step: str) -> None:
+    assert run_killed_at("evict", arena.root, step)
+    found = look(arena.root, rebuilds=True)
+    if STEPS.index(step) < COMMITTED:
+        assert found == before
+    else:
+        assert found["bars"] == []
+        assert [row for row in found["core.coverage_ledger"] if row[-1] in {"complete", "empty"}] == []
+
+
 @pytest.mark.parametrize("step", ["locked", "catalog-verified", "log-renamed", "public-copied"])
 def test_making_a_store_killed_at_any_step_can_be_done_again(tmp_path: Path, step: str) -> None:
     assert run_killed_at("init", tmp_path / "store", step)

@@ -218,7 +218,7 @@ def genuine(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with mtstore.open(tmp_path_factory.mktemp("fuzz") / "store", create=True) as store:
-        write(store, answer("AAA", dict.fromkeys(range(30), 1.0), minutes(0, 30)))
+        write(store, answer("OWNED", dict.fromkeys(range(30), 1.0), minutes(0, 30)))
         yield store
 
 
@@ -315,8 +315,10 @@ anything = (
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats()
     | st.text(max_size=12)
-    | st.sampled_from(["AAA", "1min", "5min", "regular", "all", "splits", "America/New_York", "2024-01-02", *BAD_NAMES])
-    | st.lists(st.sampled_from(["AAA", "ZZZ", *BAD_NAMES]) | st.none(), max_size=3)
+    | st.sampled_from(
+        ["OWNED", "1min", "5min", "regular", "all", "splits", "America/New_York", "2024-01-02", *BAD_NAMES]
+    )
+    | st.lists(st.sampled_from(["OWNED", "ZZZ", *BAD_NAMES]) | st.none(), max_size=3)
     | st.dates(date(1900, 1, 1), date(2200, 1, 1))
     | st.datetimes()
     | st.timedeltas(timedelta(0), timedelta(days=400))
@@ -338,4 +340,4 @@ def test_any_argument_of_a_macro_is_taken_or_refused(market: Store, call: str, v
     with taken_or_refused():
         market.sql(call, values, timeout=30).fetchall()
     assert everything_beside(market.path) == before
-    assert market.sql("SELECT count(*) FROM bars WHERE ticker = 'AAA'").fetchall() == [(30,)]
+    assert market.sql("SELECT count(*) FROM bars WHERE ticker = 'OWNED'").fetchall() == [(30,)]

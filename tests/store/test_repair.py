@@ -92,7 +92,10 @@ def test_a_lost_data_file_is_forgotten_and_can_be_fetched_again(root: Path, how:
     assert results(root, "A") >= {"complete"}
 
 
-@pytest.mark.parametrize("kind", ["retired", "quarantine", "revisions", "derived"])
+@pytest.mark.parametrize(
+    "kind",
+    ["retired", "derived", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("quarantine", "revisions"))],
+)
 def test_another_damaged_file_is_set_aside_and_no_bar_is_lost(root: Path, kind: str) -> None:
     with mtstore.open(root) as store:
         bars, coverage = bars_of(store), store.sql("FROM coverage ORDER BY ALL").fetchall()
@@ -112,7 +115,7 @@ def test_another_damaged_file_is_set_aside_and_no_bar_is_lost(root: Path, kind: 
     ("number", "how"),
     [
         (0, "damaged"),
-        (-1, "missing"),
+        pytest.param(-1, "missing", marks=pytest.mark.slow),
         pytest.param(-1, "damaged", marks=pytest.mark.slow),
         pytest.param(0, "missing", marks=pytest.mark.slow),
         pytest.param(2, "damaged", marks=pytest.mark.slow),
