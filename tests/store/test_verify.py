@@ -111,10 +111,10 @@ def test_flipped_bits_in_every_file_at_once_are_all_found(root: Path) -> None:
 
 @pytest.mark.slow
 def test_hundreds_of_flipped_bits_are_all_found(root: Path) -> None:
-    assert flip_everywhere(root, 40) >= 500
+    assert flip_everywhere(root, 20) >= 250
     by_kind = damagekit.files(root)
     partner = pairs(by_kind)
-    for number in range(200):
+    for number in range(100):
         chance = random.Random(f"one {SEED}{number}")
         path = chance.choice(by_kind[damagekit.KINDS[number % len(damagekit.KINDS)]])
         content = path.read_bytes()
