@@ -8,7 +8,7 @@ import pytest
 from bar_stores import make_store, minutes, walk
 
 import mtstore
-from mtstore.errors import InputError, QueryError
+from mtstore.errors import InputError, QueryError, StoreError
 
 DAY = "2023-11-22"
 
@@ -60,3 +60,11 @@ def test_types_are_shipped_and_names_complete():
         assert getattr(mtstore, name) is not None
         if name[0].isupper():
             assert getattr(mtstore, name).__doc__, name
+
+
+def test_a_store_that_was_closed_says_so(tmp_path):
+    with mtstore.open(tmp_path / "store", create=True) as store:
+        store.status().to_arrow()
+    with pytest.raises(StoreError, match="was closed; open it again"):
+        store.status().to_arrow()
+    store.close()

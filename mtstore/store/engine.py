@@ -33,6 +33,7 @@ class Engine:
         self._instance: duckdb.DuckDBPyConnection | None = None
         self._readers: dict[int, int] = {}
         self._pinned = threading.local()
+        self._is_closed = False
 
     @contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -65,6 +66,7 @@ class Engine:
     def close(self) -> None:
         """Let go of everything; connections that are still out are closed with it."""
         with self._guard:
+            self._is_closed = True
             if self._instance is not None:
                 self._instance.close()
                 self._instance = None
@@ -72,6 +74,8 @@ class Engine:
 
     def _enter(self, wanted: int | None) -> tuple[int, duckdb.DuckDBPyConnection]:
         with self._guard:
+            if self._is_closed:
+                raise StoreError(f"{self._layout.root}: this store was closed; open it again to read it")
             generation = wanted if wanted is not None else newest_generation(self._layout)
             if generation is None:
                 raise StoreError(f"{self._layout.catalog}: the store has no generation; `mtstore rebuild` makes one")

@@ -100,9 +100,12 @@ class Writer:
         Raises
         ------
         SourceMismatchError
-            The source's name is bound to another vendor or dataset. TickerError: no ticker can have that name.
+            The source's name is bound to another vendor or dataset.
+        TickerError
+            No ticker can have that name.
         """
-        encode_ticker(answer.ticker)
+        if answer.result != "quarantined":  # rows under a name that no ticker can have are kept aside under it
+            encode_ticker(answer.ticker)
         self._check_source(answer.binding)
         changes = list(_changes_of(answer))
         if any(change.partition in self._changes for change in changes):

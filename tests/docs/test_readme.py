@@ -90,3 +90,9 @@ def test_every_command_and_its_output_are_true(tmp_path: Path, monkeypatch: pyte
 def test_every_block_says_what_it_is() -> None:
     assert {block.language for block in readme_blocks()} <= {"bash", "python", "sql", "yaml"}
     assert [block.mark for block in readme_blocks() if block.mark] == ["install", "install"]
+
+
+def test_the_reference_of_the_sql_is_what_the_comments_say() -> None:
+    shown = README.read_text(encoding="utf-8").partition("<!-- sql reference: begin -->\n")[2]
+    said = run_shell(Block("bash", "", "mtstore sql --reference", 0, None), ROOT)
+    assert shown.partition("<!-- sql reference: end -->")[0] == said, "put in what `mtstore sql --reference` prints"

@@ -92,7 +92,7 @@ QUERIES = [
     "FROM bars_local ORDER BY ticker, source, schema, ts_event",
     "FROM tickers ORDER BY ticker",
     "FROM coverage ORDER BY ticker, start_ts",
-    "FROM cache_index ORDER BY ticker, source, schema",
+    "SELECT * EXCLUDE age FROM cache_index ORDER BY ticker, source, schema",
     "FROM sessions WHERE session_date BETWEEN '2023-11-20' AND '2023-11-24' ORDER BY calendar, session_date",
     "FROM splits",
     "FROM dividends",

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from mtstore.cli.console import put
+from mtstore.cli.definitions import definitions, find, reference
 
 if TYPE_CHECKING:
     from mtstore.store.objects import Inputs
-
-_CREATED: Final = re.compile(r"^CREATE OR REPLACE (VIEW|MACRO) ((?:core\.)?\S+?)(?:\(| AS)", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One published object: what it is called, what it is, and the statement that makes it."""
-
-    name: str
-    kind: str
-    text: str
-
-    @property
-    def purpose(self) -> str:
-        """The first line of its header, without the name."""
-        first = self.text.splitlines()[0].removeprefix("--").strip()
-        return first.partition(": ")[2] or first
 
 
 @click.command(short_help="Print the SQL behind views and macros.")
@@ -41,28 +22,22 @@ class Definition:
     help="As this store has it, files and defaults filled in.",
 )
 @click.option("--all", "with_core", is_flag=True, help="List the inner objects (schema core), too.")
-def command(object_: str | None, store: Path | None, *, with_core: bool) -> None:
+@click.option("--reference", "as_reference", is_flag=True, help="Describe all of them with their columns, as Markdown.")
+def command(object_: str | None, store: Path | None, *, with_core: bool, as_reference: bool) -> None:
     """Print the definition of OBJECT, a view or macro, to read or to take elsewhere; without OBJECT, list them.
 
     Each definition begins with what it does, its columns, options, handling of NULLs, and an example.
     """
-    definitions = list(_definitions(store))
-    if object_ is None:
-        width = max(len(one.name) for one in definitions)
-        for one in definitions:
-            if with_core or not one.name.startswith("core."):
+    known = list(definitions(_inputs(store)))
+    if as_reference:
+        put(reference(known))
+    elif object_ is not None:
+        put(find(known, object_).text.rstrip() + "\n")
+    else:
+        width = max(len(one.name) for one in known)
+        for one in known:
+            if with_core or not one.is_inner:
                 put(f"{one.name:<{width}}  {one.kind:<5}  {one.purpose}\n")
-        return
-    put(_find(definitions, object_).text.rstrip() + "\n")
-
-
-def _definitions(store: Path | None) -> Iterator[Definition]:
-    from mtstore.store.objects import object_texts
-
-    for text in object_texts(_inputs(store)):
-        created = _CREATED.search(text)
-        if created is not None:
-            yield Definition(created[2].replace('"', ""), created[1].lower(), text)
 
 
 def _inputs(store: Path | None) -> Inputs:
@@ -74,15 +49,3 @@ def _inputs(store: Path | None) -> Inputs:
 
     with mtstore.open(store) as found, found.connection() as connection:
         return read_inputs(connection, found.path)
-
-
-def _find(definitions: list[Definition], name: str) -> Definition:
-    from mtstore.errors import InputError
-    from mtstore.words import did_you_mean
-
-    by_name = {one.name: one for one in definitions}
-    found = by_name.get(name) or by_name.get(f"core.{name}")
-    if found is None:
-        hint = did_you_mean(name, by_name) or "; `mtstore sql` lists them"
-        raise InputError(f"{name!r} is no view or macro{hint}")
-    return found
