@@ -55,7 +55,7 @@ def build_generation(
         path.write_bytes(layout.catalog_file(base).read_bytes())
     reached("catalog-copied")
     last = entries[-1]
-    with attached(path, read_only=False) as connection:
+    with _building(path), attached(path, read_only=False) as connection:
         connection.begin()
         if base is None:
             fold.create_tables(connection)
@@ -80,6 +80,17 @@ def build_generation(
     durable.fsync_file(path)
     reached("catalog-verified")
     return path, extra
+
+
+@contextmanager
+def _building(path: Path) -> Iterator[None]:
+    """DuckDB's refusal to write a generation (a full disk, a device's error) as an error of ours."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise CommitError(f"{path}: the new generation could not be made; nothing was changed: {error}") from error
 
 
 @contextmanager

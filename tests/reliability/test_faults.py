@@ -73,7 +73,7 @@ def test_each_call_that_can_fail_may_fail(
     arena: Arena, states: dict[str, list[killkit.State]], operation: str, fault: str
 ) -> None:
     """Every call, the first ones one by one, the later ones in wider and wider steps."""
-    numbers = itertools.accumulate(itertools.count(), lambda number, step: number + 1 + step // 6, initial=1)
+    numbers = itertools.accumulate(itertools.count(), lambda number, step: number + 1 + step, initial=1)
     struck = list(
         itertools.takewhile(lambda number: suffer(arena, states[operation], operation, fault, number), numbers)
     )
