@@ -92,12 +92,12 @@ class Commit:
         self.put("uses", used)
         try:
             built = self._log_changes([row["path"] for row in expired])
+            self._rename(built, self.layout.catalog_file(self.generation))
+            reached("catalog-renamed")
+            catalog.publish(self.layout, self.generation)
         except BaseException:
-            self._undo_moves()
+            self._settle_files(expired)
             raise
-        self._rename(built, self.layout.catalog_file(self.generation))
-        reached("catalog-renamed")
-        catalog.publish(self.layout, self.generation)
         for path in use_files:
             path.unlink(missing_ok=True)
         prune.delete_files(self.layout, expired)
@@ -134,9 +134,14 @@ class Commit:
         reached("log-renamed")
         return built
 
-    def _undo_moves(self) -> None:
-        """After an error before the commit: take back the files that were renamed into place."""
+    def _settle_files(self, expired: list[dict[str, Any]]) -> None:
+        """After an error: make the data files those that the log knows; the next start does the rest.
+
+        Before the entry in the log nothing has happened, and files that were renamed into place are taken back; after
+        it the commit has happened, and expired files are gone.
+        """
         if self.layout.log_file(self.generation).exists():
+            prune.delete_files(self.layout, expired)
             return
         for _, name in self._moves:
             (self.layout.root / name).unlink(missing_ok=True)
