@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mtstore import sqlfiles
 from mtstore.loader.validation import Verdict
 from mtstore.query import derived, kept
+from mtstore.query.rollups import Rollups
 from mtstore.query.wide import assemble
 from mtstore.store import fold
 
@@ -34,7 +35,8 @@ def make_table(load: Load, store: Repository, connection: duckdb.DuckDBPyConnect
     room = _room(load.config)
 
     def work(path: Path | None) -> kept.Made:
-        making = replace(load.check_validity(connection, may_watch=True), values_path=path)
+        making = load.check_validity(connection, may_watch=True)
+        making = replace(making, values_path=path, rollups=None if room is None else Rollups(store, room))
         wide = assemble(connection, load.call, load.fields, making)
         load.settle(making)
         return wide, _said(load.verdict)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FOLDER = "derived"
 _FACTS = seal.MANIFEST
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+_FREE_SHARE = 0.1  # of the disk, what results must leave free
 # Sessions of dates, look-backs of a bucket and weeks reach over the bounds of a range.
 _MARGIN_US = 45 * 86_400_000_000
 
@@ -115,8 +116,23 @@ def put(store: Repository, made: Path, tickers: Iterable[str], *, is_durable: bo
     if target.is_dir() and find(store, made.name) is None:  # of another run of the system
         shutil.rmtree(target, ignore_errors=True)
     _rename(made, target)
+    if not boot:
+        fsync_folder(target.parent)
     _note_use(target)
     return target
+
+
+def check_space(path: Path) -> None:
+    """Refuse to put derived results onto a disk that is nearly full.
+
+    Raises
+    ------
+    OSError
+        Less than a tenth of it is free.
+    """
+    usage = shutil.disk_usage(path)
+    if usage.free < usage.total * _FREE_SHARE:
+        raise OSError(f"only {usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB are free")
 
 
 def entries(store: Repository) -> list[Entry]:
@@ -161,7 +177,6 @@ def _rename(made: Path, target: Path) -> None:
     except OSError:
         if not target.is_dir():  # else somebody else was faster
             raise
-    fsync_folder(target.parent)
 
 
 def _facts(folder: Path) -> dict[str, Any] | None:

@@ -2,8 +2,8 @@
 
 It serves calls whose tickers share one session key, have one stored series each (below a day), and ask for raw prices:
 the files are picked from what is known of the generation, decoded by pyarrow on a few threads, and each ticker's rows
-are put into their place by one thread, while they are in its cache. Everything else goes through SQL; both give the
-same cells, and a test holds them against each other.
+are put into their place by one thread, while they are in its cache. Wide buckets are computed from the files' rollups,
+where there are any. Everything else goes through SQL; both give the same cells, and a test holds them together.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from mtstore.errors import SnapshotExpiredError
 from mtstore.query.buckets import Buckets
 from mtstore.query.calls import SeriesCall
+from mtstore.query.columns import Columns, Read, read_columns, take
 from mtstore.query.known import Known, KnownFile, find_known
 from mtstore.query.reduce import columns_for, reduce_field
+from mtstore.query.rollups import Rollups, serves
 
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
-    import pyarrow.parquet as pq
 
     from mtstore.query.sheet import Sheet
 
@@ -32,10 +33,13 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the direct path reads: a wide table's tickers in order, the files of each that is stored, the buckets."""
+    """What the direct path reads: a wide table's tickers in order, of each that is stored the files and the width of
+    their bars, and the buckets.
+    """
 
     names: tuple[str, ...]
     files: dict[str, list[KnownFile]]
+    steps_us: dict[str, int]
     buckets: Buckets
 
 
@@ -50,7 +54,8 @@ def plan(connection: duckdb.DuckDBPyConnection, call: SeriesCall) -> Plan | None
     if files is None:
         return None
     buckets = Buckets.of(facts.timeline(connection, call, names[0]), call.interval, call.bounds)
-    return None if buckets is None else Plan(names, files, buckets)
+    steps_us = {name: facts.series[name][0][2] for name in files}
+    return None if buckets is None else Plan(names, files, steps_us, buckets)
 
 
 def _files(facts: Known, call: SeriesCall, names: tuple[str, ...]) -> dict[str, list[KnownFile]] | None:
@@ -71,14 +76,26 @@ def _files(facts: Known, call: SeriesCall, names: tuple[str, ...]) -> dict[str, 
 
 
 class Reading:
-    """An answer in the making: the places of all bars are known, and with them the grid; values are read by `fill`."""
+    """An answer in the making: the places of all bars are known, and with them the grid; values are read by `fill`.
 
-    def __init__(self, chosen: Plan) -> None:
+    Parameters
+    ----------
+    fields
+        What will be read.
+    rollups
+        Where rollups are; None: bars are read.
+    """
+
+    def __init__(self, chosen: Plan, fields: tuple[str, ...], rollups: Rollups | None = None) -> None:
         import numpy as np
 
-        self._chosen = chosen
+        self._fields = fields
+        self._rollups = rollups
         scan = chosen.buckets.scan_range()
-        self._work = [_Ticker(chosen, name, scan) for name in chosen.names]
+        self._work = []
+        for name in chosen.names:
+            is_served = rollups is not None and serves(chosen.buckets, chosen.steps_us.get(name, 0), fields)
+            self._work.append(_Ticker(chosen, name, scan, rollups if is_served else None))
         used = np.zeros(len(chosen.buckets.labels_us), dtype=bool)
 
         def locate(ticker: _Ticker) -> None:
@@ -91,9 +108,7 @@ class Reading:
         self.close_us: np.ndarray = chosen.buckets.close_us[used]
         self.stored = tuple(name in chosen.files for name in chosen.names)
 
-    def fill(
-        self, sheet: Sheet, present: np.ndarray, fields: tuple[str, ...], finish: Callable[[int, np.ndarray], None]
-    ) -> None:
+    def fill(self, sheet: Sheet, present: np.ndarray, finish: Callable[[int, np.ndarray], None]) -> None:
         """Lay every ticker's fields down in `sheet`.
 
         `finish` is called with a ticker's number and its rows once they are there, before the sheet takes them, on the
@@ -107,11 +122,13 @@ class Reading:
 
         def place(number: int) -> None:
             rows = sheet.rows(number)
-            self._work[number].place(rows, present[number], self._final, fields)
+            self._work[number].place(rows, present[number], self._final, self._fields)
             finish(number, rows)
             sheet.done(number, rows)
 
         _for_each(place, range(len(self._work)))
+        if self._rollups is not None:
+            self._rollups.keep_within_room()
 
 
 def _for_each(work: Callable[[_Item], None], items: Sequence[_Item]) -> None:
@@ -126,26 +143,33 @@ def _for_each(work: Callable[[_Item], None], items: Sequence[_Item]) -> None:
 class _Ticker:
     """One ticker's share of the work."""
 
-    def __init__(self, chosen: Plan, name: str, scan: tuple[int, int]) -> None:
+    def __init__(self, chosen: Plan, name: str, scan: tuple[int, int], rollups: Rollups | None) -> None:
         import numpy as np
 
         self._buckets = chosen.buckets
         start, end = scan
         self._files = [file for file in chosen.files.get(name, []) if file.max_us >= start and file.min_us < end]
         self._scan = scan
+        self._rollups = rollups
+        self._reads: list[Read] = []
         self._lengths: list[int] = []
         self._rows: slice | np.ndarray = slice(0, 0)
         self.places = np.zeros(0, dtype=np.int64)
 
     def locate(self) -> None:
-        """Find the place of every bar, from the time stamps alone."""
+        """Find the place of every row, from the time stamps alone."""
         import numpy as np
 
-        parts = [_read(file, ("ts_event",), self._scan)[0] for file in self._files]
+        self._reads = [self._read_of(file) for file in self._files]
+        parts = [read(("ts_event",))["ts_event"] for read in self._reads]
         self._lengths = [len(part) for part in parts]
         if parts:
             self._rows, places = self._buckets.places(np.concatenate(parts) if len(parts) > 1 else parts[0])
             self.places = places.astype(np.int32)
+
+    def _read_of(self, file: KnownFile) -> Read:
+        found = None if self._rollups is None else self._rollups.read_of(file, self._scan)
+        return found or partial(read_columns, file, self._scan)
 
     def place(self, rows: np.ndarray, present: np.ndarray, final: np.ndarray, fields: tuple[str, ...]) -> None:
         """Write the ticker's fields into its rows of the result."""
@@ -169,37 +193,32 @@ class _Ticker:
         self.places = self.places[:0]
 
     def _copy(self, rows: np.ndarray, target: np.ndarray, fields: tuple[str, ...]) -> None:
-        """Every bar is a bucket of its own: file by file into the result, without a copy in between."""
-        stored = tuple(name for name in fields if name != "bar_count")
-        if len(stored) < len(fields):
-            rows[fields.index("bar_count"), target] = 1.0
+        """Every row is a bucket of its own: file by file into the result, without a copy in between."""
         for part in self._parts():
             places = _as_slice(target[part.first : part.last])
-            for name, column in part.columns(stored, self._scan).items():
+            for name, column in part.columns(fields).items():
                 rows[fields.index(name), places] = column
 
     def _reduce(self, rows: np.ndarray, target: np.ndarray, starts: np.ndarray, fields: tuple[str, ...]) -> None:
-        """Buckets of several bars."""
+        """Buckets of several rows."""
         import numpy as np
 
         for columns, first, last in self._whole_buckets(starts, columns_for(fields)):
             begin, end = (int(edge) for edge in np.searchsorted(starts, (first, last)))
             places = _as_slice(target[begin:end])
             for number, name in enumerate(fields):
-                rows[number, places] = reduce_field(name, columns, starts[begin:end] - first, last - first)
+                rows[number, places] = reduce_field(name, columns, starts[begin:end] - first)
 
-    def _whole_buckets(
-        self, starts: np.ndarray, names: tuple[str, ...]
-    ) -> Iterator[tuple[dict[str, np.ndarray], int, int]]:
-        """Columns, and which of the rows they are: file by file, unless one bucket's bars lie in two files."""
+    def _whole_buckets(self, starts: np.ndarray, names: tuple[str, ...]) -> Iterator[tuple[Columns, int, int]]:
+        """Columns, and which of the rows they are: file by file, unless one bucket's rows lie in two files."""
         import numpy as np
 
         parts = self._parts()
         if np.isin([part.first for part in parts], starts).all():
             for part in parts:
-                yield part.columns(names, self._scan), part.first, part.last
+                yield part.columns(names), part.first, part.last
             return
-        pieces = [part.columns(names, self._scan) for part in parts]
+        pieces = [part.columns(names) for part in parts]
         yield {name: np.concatenate([piece[name] for piece in pieces]) for name in names}, 0, len(self.places)
 
     def _parts(self) -> list[_Part]:
@@ -207,7 +226,7 @@ class _Ticker:
         import numpy as np
 
         parts, begin = [], 0
-        for file, length in zip(self._files, self._lengths, strict=True):
+        for read, length in zip(self._reads, self._lengths, strict=True):
             kept: slice | np.ndarray
             if isinstance(self._rows, slice):
                 low, high = (min(max(edge, begin), begin + length) for edge in (self._rows.start, self._rows.stop))
@@ -217,7 +236,7 @@ class _Ticker:
                 kept = self._rows[first:last] - begin
             begin += length
             if first < last:
-                parts.append(_Part(file, kept, first, last))
+                parts.append(_Part(read, kept, first, last))
         return parts
 
 
@@ -225,16 +244,14 @@ class _Ticker:
 class _Part:
     """A file's rows that are used, and where they stand among all rows of the ticker that are."""
 
-    file: KnownFile
+    read: Read
     kept: slice | np.ndarray
     first: int
     last: int
 
-    def columns(self, names: tuple[str, ...], scan: tuple[int, int]) -> dict[str, np.ndarray]:
+    def columns(self, names: tuple[str, ...]) -> Columns:
         """Those rows' columns."""
-        if not names:
-            return {}
-        return {name: column[self.kept] for name, column in zip(names, _read(self.file, names, scan), strict=True)}
+        return take(self.read(names), self.kept)
 
 
 def _as_slice(places: np.ndarray) -> slice | np.ndarray:
@@ -242,42 +259,6 @@ def _as_slice(places: np.ndarray) -> slice | np.ndarray:
     if len(places) and int(places[-1]) - int(places[0]) == len(places) - 1:
         return slice(int(places[0]), int(places[-1]) + 1)
     return places
-
-
-def _read(file: KnownFile, names: tuple[str, ...], scan: tuple[int, int]) -> list[np.ndarray]:
-    """Columns of the row groups of a file that meet `scan`: time stamps as int64, all else as float64 with NaN."""
-    import numpy as np
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(file.path, memory_map=True) as source:
-            groups = _row_groups(source, file, scan)
-            table = source.read_row_groups(groups, columns=list(names), use_threads=False)
-    except FileNotFoundError as error:
-        raise SnapshotExpiredError(
-            f"{file.path} is gone: this reader is older than the store's grace period; read the newest generation"
-        ) from error
-    arrays = []
-    for name in names:
-        column = table[name]
-        if name == "ts_event":
-            arrays.append(column.cast("int64").to_numpy())
-        else:
-            arrays.append(column.to_numpy().astype(np.float64, copy=False))
-    return arrays
-
-
-def _row_groups(source: pq.ParquetFile, file: KnownFile, scan: tuple[int, int]) -> list[int]:
-    metadata = source.metadata
-    everything = list(range(metadata.num_row_groups))
-    if file.min_us >= scan[0] and file.max_us < scan[1]:
-        return everything
-    kept = []
-    for number in everything:
-        statistics = metadata.row_group(number).column(0).statistics
-        if statistics is None or (statistics.max_raw >= scan[0] and statistics.min_raw < scan[1]):
-            kept.append(number)
-    return kept
 
 
 def _names(facts: Known, call: SeriesCall) -> tuple[str, ...]:

@@ -219,8 +219,12 @@ def _older(
     """
     import numpy as np
 
-    holes = np.flatnonzero(np.isnan(row))
-    last = reach.last if np.array_equal(holes, reach.absent) else frame.before(holes)
+    is_hole = np.isnan(row)
+    if np.count_nonzero(is_hole) == len(reach.absent):
+        holes, last = reach.absent, reach.last
+    else:
+        holes = np.flatnonzero(is_hole)
+        last = frame.before(holes)
     found: np.ndarray = row[last]
     found[last < 0] = float("nan") if carried is None else carried[number]
     newest = found[-1] if len(holes) and holes[-1] == len(row) - 1 else row[-1]

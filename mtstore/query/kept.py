@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 LEAST_BYTES = 16_000_000
 """A smaller table is made again as fast as it is found."""
 
-_FREE_SHARE = 0.1  # of the disk, what a table must leave free
 _SHAPE, _VALUES, _PRESENT, _TIMES, _CLOSES = "shape.json", "values.bin", "present.bin", "times.bin", "closes.bin"
 _log = logging.getLogger(__name__)
 
@@ -84,7 +82,7 @@ def make(store: Repository, key: str, room: Room, work: Callable[[Path | None], 
     with ExitStack() as held:
         folder = None
         try:
-            _check_space(store.path)
+            derived.check_space(store.path)
             folder = held.enter_context(staging_folder(store.layout)) / key
             folder.mkdir()
         except OSError as error:
@@ -102,12 +100,6 @@ def make(store: Repository, key: str, room: Room, work: Callable[[Path | None], 
 
 def _say_not_kept(store: Repository, error: OSError) -> None:
     _log.warning("%s: a result is not kept for the next who asks: %s", store.path, error)
-
-
-def _check_space(path: Path) -> None:
-    usage = shutil.disk_usage(path)
-    if usage.free < usage.total * _FREE_SHARE:
-        raise OSError(f"only {usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB are free")
 
 
 def _write(folder: Path, wide: Wide, said: Mapping[str, Any]) -> None:

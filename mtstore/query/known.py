@@ -48,6 +48,7 @@ class KnownFile:
     """A data file; `max_us` is its last bar's open."""
 
     path: Path
+    ticker: str
     min_us: int
     max_us: int
     row_count: int
@@ -170,7 +171,7 @@ def _read(connection: duckdb.DuckDBPyConnection, root: Path) -> Known:
         series[ticker].append((source, schema, step))
     files: dict[tuple[str, str, str], list[KnownFile]] = defaultdict(list)
     for ticker, source, schema, path, *facts in connection.execute(sqlfiles.load("queries/known_files")).fetchall():
-        files[ticker, source, schema].append(KnownFile(root / path, *facts))
+        files[ticker, source, schema].append(KnownFile(root / path, ticker, *facts))
     return Known(tickers, dict(series), dict(files))
 
 

@@ -34,10 +34,10 @@ def _read_directly(chosen: direct.Plan, tz: str) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    reading = direct.Reading(chosen)
+    reading = direct.Reading(chosen, VALUE_COLUMNS)
     length = len(reading.ts_us)
     sheet = MemorySheet(1, len(VALUE_COLUMNS), length, "float64")
-    reading.fill(sheet, np.zeros((1, length), dtype=bool), VALUE_COLUMNS, lambda _number, _rows: None)
+    reading.fill(sheet, np.zeros((1, length), dtype=bool), lambda _number, _rows: None)
     columns = dict(zip(VALUE_COLUMNS, sheet.finish(), strict=True))
     counts = columns["transactions"]
     if not np.isnan(counts).any():

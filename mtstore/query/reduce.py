@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-NEEDS: Mapping[str, tuple[str, ...]] = {"vwap": ("vwap", "volume"), "bar_count": ()}
+NEEDS: Mapping[str, tuple[str, ...]] = {"vwap": ("vwap", "volume")}
 """The columns that a field is computed from, where that is not just the column of its name."""
 
 
@@ -17,30 +17,20 @@ def columns_for(fields: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(column for name in fields for column in NEEDS.get(name, (name,))))
 
 
-def reduce_field(name: str, columns: Mapping[str, np.ndarray], starts: np.ndarray, length: int) -> np.ndarray:
-    """One value per bucket of at least one bar each; float64, missing is NaN.
+def reduce_field(name: str, columns: Mapping[str, np.ndarray], starts: np.ndarray) -> np.ndarray:
+    """One value per bucket of at least one row each; float64, missing is NaN.
 
-    open is the first that is known, close the last; high and low the extremes; volume and transactions sums; vwap is
-    weighted by volume, and missing if a bar with volume has none; bar_count counts.
+    open is the first that is known, close the last; high and low the extremes; volume, transactions and bar_count sums;
+    vwap is weighted by volume, and missing if a bar with volume has none.
     """
-    import numpy as np
-
-    if name == "bar_count":
-        return _counts(starts, length).astype(np.float64)
     if name == "vwap":
-        return _vwap(columns["vwap"], columns["volume"], starts, _counts(starts, length))
+        return _vwap(columns["vwap"], columns["volume"], starts)
     values = columns[name]
     if name in {"open", "close"}:
         return _edge(values, starts, is_first=name == "open")
     if name in {"high", "low"}:
         return _extreme(values, starts, is_highest=name == "high")
     return _sum(values, starts)
-
-
-def _counts(starts: np.ndarray, length: int) -> np.ndarray:
-    import numpy as np
-
-    return np.diff(np.append(starts, length))
 
 
 def _extreme(values: np.ndarray, starts: np.ndarray, *, is_highest: bool) -> np.ndarray:
@@ -76,9 +66,10 @@ def _sum(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.where(np.add.reduceat((~unknown).astype(np.int64), starts) > 0, sums, np.nan)
 
 
-def _vwap(vwap: np.ndarray, volume: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _vwap(vwap: np.ndarray, volume: np.ndarray, starts: np.ndarray) -> np.ndarray:
     import numpy as np
 
+    counts = np.diff(np.append(starts, len(vwap)))
     known = ~np.isnan(vwap)
     traded = np.where(np.isnan(volume), 0.0, volume)
     lacking = np.add.reduceat(((traded > 0) & ~known).astype(np.int64), starts) > 0

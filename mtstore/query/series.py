@@ -14,6 +14,7 @@ from mtstore.query.calls import DEFAULT_TZ, AlignCall, SeriesCall, check_word
 from mtstore.query.frames import wide_frame
 from mtstore.query.memory import default_limit
 from mtstore.query.result import Result, mapped_errors
+from mtstore.query.rollups import Rollups
 from mtstore.query.wide import DEFAULT_FIELDS, Making, Wide, assemble, check_fields
 from mtstore.timeranges import parse_bounds
 from mtstore.words import did_you_mean
@@ -125,7 +126,7 @@ class Aligned(Series):
         """The arrays that the wide frame is made of; parameters and errors as in `to_pandas`."""
         check_fields(fields)
         limit = default_limit() if memory_limit is None else memory_limit
-        making = Making(with_close=with_close, dtype=dtype, max_bytes=limit)
+        making = Making(with_close=with_close, dtype=dtype, max_bytes=limit, rollups=Rollups(self._store))
         with self._store.connection() as connection, mapped_errors():
             return assemble(connection, self.call, fields, making)
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from mtstore.query.rollups import Rollups
+
 FIELDS = ("open", "high", "low", "close", "volume", "vwap", "transactions", "bar_count")
 DEFAULT_FIELDS = FIELDS[:5]
 DTYPES = ("float64", "float32")
@@ -107,6 +109,8 @@ class Making:
     values_path
         A new file that may take the values, where they can be laid down one ticker after the other. The table then has
         them from there, as an array of its own that may be written.
+    rollups
+        The store's, for buckets that can be made of them; None reads bars.
     """
 
     with_close: bool = False
@@ -117,6 +121,7 @@ class Making:
     watch: Watch | None = None
     fill_value: float | None = None
     values_path: Path | None = None
+    rollups: Rollups | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -194,7 +199,7 @@ def _read_directly(
     """The table of a plain call from the files themselves, filled forward unless something is carried in."""
     import numpy as np
 
-    reading = direct.Reading(chosen)
+    reading = direct.Reading(chosen, fields, making.rollups)
     length, tickers = len(reading.ts_us), len(chosen.names)
     _check_size(call, (length, tickers * len(fields), tickers), 0, making)
     order: Literal["C", "F"] = "F" if making.by_time else "C"
@@ -218,7 +223,7 @@ def _read_directly(
             put_fill_value(rows, making.fill_value)
 
     with closing(sheet):
-        reading.fill(sheet, present, fields, finish)
+        reading.fill(sheet, present, finish)
         values = sheet.finish()
     close_us = reading.close_us if making.with_close else None
     return Wide(chosen.names, reading.stored, fields, reading.ts_us, close_us, values, present)
