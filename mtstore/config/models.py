@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
+from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Annotated, Any
@@ -225,12 +226,13 @@ class Config(Section):
 
     def ticker(self, ticker: str) -> TickerSettings:
         """What holds for one ticker, configured or not, after all layers."""
-        return resolve_ticker(self, ticker)
+        return self.all_tickers.get(ticker) or resolve_ticker(self, ticker)
 
-    def all_tickers(self) -> tuple[TickerSettings, ...]:
+    @cached_property
+    def all_tickers(self) -> Mapping[str, TickerSettings]:
         """What holds for every ticker of the universe, then for those that only `overrides` names."""
         others = [name for name in self.ticker_config.overrides if name not in self.multi_ticker.tickers]
-        return tuple(resolve_ticker(self, name) for name in (*self.universe, *others))
+        return {name: resolve_ticker(self, name) for name in (*self.universe, *others)}
 
     def fetch_order(self) -> tuple[str, ...]:
         """The universe by priority: 1 first, none last, ties as written."""

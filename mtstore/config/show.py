@@ -14,7 +14,7 @@ def resolved_tree(config: Config) -> dict[str, Any]:
     """The configuration with all layers laid together; loading it gives the same settings for every ticker."""
     tree = config.model_dump(mode="json", by_alias=True)
     said = config.ticker_config.defaults.model_fields_set
-    settings = {entry.ticker: _entry(entry, said) for entry in config.all_tickers()}
+    settings = {entry.ticker: _entry(entry, said) for entry in config.all_tickers.values()}
     tree["multi_ticker"]["tickers"] = {ticker: settings.pop(ticker) for ticker in config.universe}
     # Defaults still hold for tickers that nobody names; the rest is said in full above.
     tree["ticker_config"] = {

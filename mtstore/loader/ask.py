@@ -25,9 +25,9 @@ def wanted_tickers(config: Config, store: Store, tickers: str | Iterable[str] | 
     if tickers is None:
         return config.universe or tuple(store.tickers())
     asked = (tickers,) if isinstance(tickers, str) else tuple(tickers)
-    configured = {settings.ticker for settings in config.all_tickers()}
-    if not configured.issuperset(asked):
-        known = configured.union(store.tickers())
+    configured = config.all_tickers
+    if not configured.keys() >= set(asked):
+        known = {*configured, *store.tickers()}
         for name in asked:
             if name not in known:
                 raise InputError(f"ticker {name!r} is neither configured nor stored{did_you_mean(name, known)}")

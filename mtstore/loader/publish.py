@@ -39,7 +39,7 @@ def publish_config(store: Repository, config: Config) -> int:
 
 def _put_tickers(commit: Commit, config: Config, own: Mapping[str, OwnCalendar]) -> None:
     known = {row["ticker"]: row["metadata"] for row in _rows(commit, "ticker_metadata")}
-    rows = {settings.ticker: settings.to_row() for settings in config.all_tickers()}
+    rows = {name: settings.to_row() for name, settings in config.all_tickers.items()}
     for ticker, row in rows.items():
         if row["calendar"] is not None:
             row["calendar"] = canonical_name(row["calendar"], own)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mtstore.query.known import known
+from mtstore.query.known import fixed
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,10 +21,10 @@ _WINDOW = ("session_start", "session_end", "timezone")
 @contextmanager
 def sight(store: Repository, config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in which the macros know the configuration's tickers, calendars, sessions and sources."""
-    rows = [settings.to_row() for settings in config.all_tickers()]
-    with store.connection() as connection:
+    rows = [settings.to_row() for settings in config.all_tickers.values()]
+    with store.connection() as connection, fixed(connection) as facts:
         tickers = {"tickers": [row["ticker"] for row in rows]}
-        found = known(connection).rows(connection, "queries/ticker_view", tickers)
+        found = facts.rows(connection, "queries/ticker_view", tickers)
         stored = {row["ticker"]: row for row in found}
         rows = [_with_stored_range(row, stored.get(row["ticker"])) for row in rows]
         if all(_agrees(row, stored.get(row["ticker"])) for row in rows):
@@ -32,7 +32,8 @@ def sight(store: Repository, config: Config) -> Iterator[duckdb.DuckDBPyConnecti
             return
     from mtstore.query.scope import View, scope
 
-    with scope(store, View(rows, config.default_settings(), config.own_calendars())) as connection:
+    view = View(rows, config.default_settings(), config.own_calendars())
+    with scope(store, view) as connection, fixed(connection):
         yield connection
 
 

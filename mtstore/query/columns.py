@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from mtstore.errors import SnapshotExpiredError
@@ -63,9 +63,9 @@ def as_arrays(table: pa.Table, names: tuple[str, ...]) -> Columns:
     return arrays
 
 
-def take(columns: Mapping[str, np.ndarray], kept: slice | np.ndarray) -> Columns:
-    """Some rows of columns."""
-    return {name: column[kept] for name, column in columns.items()}
+def take(columns: Columns, names: tuple[str, ...]) -> Columns:
+    """Some of the columns that were read before."""
+    return {name: columns[name] for name in names}
 
 
 def _row_groups(source: pq.ParquetFile, file: KnownFile, scan: tuple[int, int]) -> list[int]:

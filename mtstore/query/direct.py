@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mtstore.query.sheet import Sheet
 
 _WORKERS = 2
+_FEW_FILES = 4
 _Item = TypeVar("_Item")
 
 
@@ -94,12 +95,15 @@ class Reading:
         scan = chosen.buckets.scan_range()
         self._work = []
         for name in chosen.names:
-            is_served = rollups is not None and serves(chosen.buckets, chosen.steps_us.get(name, 0), fields)
+            is_served = rollups is not None and serves(chosen.buckets, chosen.steps_us.get(name, 1), fields)
             self._work.append(_Ticker(chosen, name, scan, rollups if is_served else None))
+        at_once: tuple[str, ...] = ()
+        if sum(len(ticker.files) for ticker in self._work) <= _FEW_FILES:
+            at_once = columns_for(fields)
         used = np.zeros(len(chosen.buckets.labels_us), dtype=bool)
 
         def locate(ticker: _Ticker) -> None:
-            ticker.locate()
+            ticker.locate(at_once)
             used[ticker.places] = True
 
         _for_each(locate, self._work)
@@ -148,7 +152,7 @@ class _Ticker:
 
         self._buckets = chosen.buckets
         start, end = scan
-        self._files = [file for file in chosen.files.get(name, []) if file.max_us >= start and file.min_us < end]
+        self.files = [file for file in chosen.files.get(name, []) if file.max_us >= start and file.min_us < end]
         self._scan = scan
         self._rollups = rollups
         self._reads: list[Read] = []
@@ -156,11 +160,16 @@ class _Ticker:
         self._rows: slice | np.ndarray = slice(0, 0)
         self.places = np.zeros(0, dtype=np.int64)
 
-    def locate(self) -> None:
-        """Find the place of every row, from the time stamps alone."""
+    def locate(self, at_once: tuple[str, ...]) -> None:
+        """Find the place of every row, from the time stamps alone.
+
+        Columns `at_once` are read with them, and held: opening a file takes longer than reading a little of it.
+        """
         import numpy as np
 
-        self._reads = [self._read_of(file) for file in self._files]
+        self._reads = [self._read_of(file) for file in self.files]
+        if at_once:
+            self._reads = [partial(take, read(("ts_event", *at_once))) for read in self._reads]
         parts = [read(("ts_event",))["ts_event"] for read in self._reads]
         self._lengths = [len(part) for part in parts]
         if parts:
@@ -251,7 +260,7 @@ class _Part:
 
     def columns(self, names: tuple[str, ...]) -> Columns:
         """Those rows' columns."""
-        return take(self.read(names), self.kept)
+        return {name: column[self.kept] for name, column in self.read(names).items()}
 
 
 def _as_slice(places: np.ndarray) -> slice | np.ndarray:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -130,7 +131,22 @@ class Known:
 
 
 _memory: OrderedDict[tuple[Any, ...], Known] = OrderedDict()
+_fixed: dict[int, Known] = {}
 _guard = threading.Lock()
+
+
+@contextmanager
+def fixed(connection: duckdb.DuckDBPyConnection) -> Iterator[Known]:
+    """What is known, where the connection's current database stays the same for the length of the block.
+
+    Which database it is costs a query, as much as a small read, and is asked once.
+    """
+    found = known(connection)
+    _fixed[id(connection)] = found
+    try:
+        yield found
+    finally:
+        del _fixed[id(connection)]
 
 
 def known(connection: duckdb.DuckDBPyConnection) -> Known:
@@ -143,6 +159,8 @@ def known(connection: duckdb.DuckDBPyConnection) -> Known:
 
 def find_known(connection: duckdb.DuckDBPyConnection) -> Known | None:
     """What is known of the connection's current database; None if it shows no store's files."""
+    if id(connection) in _fixed:
+        return _fixed[id(connection)]
     # All of the answer is fetched: a connection with an unfinished result refuses the next statement.
     rows = connection.execute(sqlfiles.load("queries/database_identity")).fetchall()
     if not rows:

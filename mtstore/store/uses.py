@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FOLDER = "uses"
 EVERY_YEAR = 0
 _SPACING = timedelta(minutes=1)
+_MOST_LINES = 10_000
 
 
 class Uses:
@@ -34,8 +35,9 @@ class Uses:
 
     def __init__(self, root: Path) -> None:
         self._folder = root / FOLDER
-        self._name = f"{os.getpid()}-{new_id()}.json"
+        self._name = f"{os.getpid()}-{new_id()}.jsonl"
         self._noted: dict[tuple[str, int], datetime] = {}
+        self._lines = 0
         self._guard = threading.Lock()
 
     def note(self, tickers: Iterable[str], start_us: int | None, end_us: int | None) -> None:
@@ -47,19 +49,29 @@ class Uses:
             if due:
                 self._noted |= dict.fromkeys(due, now)
                 with suppress(OSError):  # a lost use makes an eviction a little less wise, and no load fail
-                    self._write()
+                    self._write(due)
 
-    def _write(self) -> None:
+    def _write(self, due: Sequence[tuple[str, int]]) -> None:
+        """Append what is new: putting another file in its place would wait for the disk, at every load."""
         self._folder.mkdir(exist_ok=True)
-        rows = [[ticker, year, at.isoformat()] for (ticker, year), at in self._noted.items()]
-        part = self._folder / f".{self._name}"
-        part.write_text(json.dumps(rows))
-        part.replace(self._folder / self._name)
+        path = self._folder / self._name
+        self._lines += len(due)
+        if self._lines <= _MOST_LINES:
+            with path.open("a") as file:
+                file.writelines(self._line(key) for key in due)
+            return
+        part = path.with_name(f".{self._name}")
+        part.write_text("".join(self._line(key) for key in self._noted))
+        part.replace(path)
+        self._lines = len(self._noted)
+
+    def _line(self, key: tuple[str, int]) -> str:
+        return json.dumps([*key, self._noted[key].isoformat()]) + "\n"
 
 
 def collect(layout: Layout, connection: duckdb.DuckDBPyConnection | None) -> tuple[list[dict[str, Any]], list[Path]]:
     """What all processes have noted and `connection` does not know yet, as rows of `core.uses`; and their files."""
-    files = sorted((layout.root / FOLDER).glob("[!.]*.json"))
+    files = sorted((layout.root / FOLDER).glob("[!.]*.jsonl"))
     if not files:
         return [], []
     newest: dict[tuple[str, int], datetime] = {}
@@ -89,11 +101,15 @@ def _known(connection: duckdb.DuckDBPyConnection | None) -> Mapping[tuple[str, i
 
 
 def _read(path: Path) -> list[list[Any]]:
-    """A process's file; a damaged one, and one that is gone, tells nothing."""
-    with suppress(OSError, ValueError):
-        rows: list[list[Any]] = json.loads(path.read_text())
-        return rows
-    return []
+    """A process's file; a file that is gone tells nothing, and neither does a line that is damaged or half written."""
+    rows = []
+    with suppress(OSError, UnicodeDecodeError):
+        for line in path.read_text().splitlines():
+            with suppress(ValueError):
+                ticker, year, at = json.loads(line)
+                datetime.fromisoformat(at)
+                rows.append([ticker, year, at])
+    return rows
 
 
 def _years(start_us: int | None, end_us: int | None) -> Iterable[int]:

@@ -102,14 +102,14 @@ def _aligned(data: Data) -> list[Case]:
         Case(
             "resample-5min",
             f"resample to 5 minutes, {everything}",
-            _engines("five_minutes", whole) | {"floor": _floor("decode", whole)},
+            _engines("five_minutes", whole) | _of_bars("five_minutes", whole) | {"floor": _floor("decode", whole)},
             needs,
             (faster_than("pandas", 2), faster_than("polars", 1.3), faster_than("arcticdb", 1)),
         ),
         Case(
             "resample-1d",
             f"resample to 1 day and align, {everything}",
-            _engines("daily", whole) | {"floor": _floor("decode", whole)},
+            _engines("daily", whole) | _of_bars("daily", whole) | {"floor": _floor("decode", whole)},
             needs,
             (faster_than("pandas", 5),),
         ),
@@ -335,6 +335,11 @@ def _wide_engines(ask: dict[str, Any]) -> dict[str, Contender]:
             {"polars align_frames": found, "polars joins": by_hand} if name == "polars" else {name: found}
         ).items()
     }
+
+
+def _of_bars(function: str, ask: dict[str, Any]) -> dict[str, Contender]:
+    """What we take without rollups."""
+    return {"mtstore, no rollups": Contender(f"benchmarks.contenders.with_mtstore:{function}_of_bars", ask)}
 
 
 def _floor(function: str, ask: dict[str, Any]) -> Contender:

@@ -75,7 +75,7 @@ def test_overrides_hold_for_tickers_that_the_universe_lacks():
     assert config.universe == ("A",)
     assert config.ticker("SPY").weight == 2.0
     assert config.ticker("SPY").universe_position is None
-    assert [entry.ticker for entry in config.all_tickers()] == ["A", "SPY"]
+    assert [entry.ticker for entry in config.all_tickers.values()] == ["A", "SPY"]
 
 
 def test_a_ticker_that_nobody_names_has_the_defaults():

@@ -64,7 +64,7 @@ def share_of(store, share):
 def note_use(path, ticker, year, at):
     """What a process of somebody leaves behind."""
     (path / uses.FOLDER).mkdir(exist_ok=True)
-    (path / uses.FOLDER / f"{ticker}-{year}.json").write_text(json.dumps([[ticker, year, at.isoformat()]]))
+    (path / uses.FOLDER / f"{ticker}-{year}.jsonl").write_text(json.dumps([ticker, year, at.isoformat()]))
 
 
 def test_what_was_used_longest_ago_goes_first_and_is_asked_for_again(loader, vendor, path):
@@ -175,12 +175,12 @@ def test_a_rebuild_gives_the_same_pins_uses_and_coverage(loader):
 
 def test_uses_are_folded_in_by_the_next_commit_and_never_go_back(loader, path):
     loader.load_data(DAY, DAY)
-    assert list((path / uses.FOLDER).glob("*.json"))
+    assert list((path / uses.FOLDER).glob("*.jsonl"))
     loader.cache_manager.pin("AAA")
     assert list((path / uses.FOLDER).iterdir()) == []
     (first,) = loader.store.sql("SELECT DISTINCT used_at FROM cache_index WHERE used_at IS NOT NULL").fetchall()
     note_use(path, "AAA", 2024, first[0] - timedelta(days=1))
-    (path / uses.FOLDER / "damaged.json").write_text("[[")
+    (path / uses.FOLDER / "damaged.jsonl").write_text("[[")
     loader.cache_manager.pin("BBB")
     assert loader.store.sql("SELECT used_at FROM cache_index WHERE ticker = 'AAA'").fetchall() == [first]
     assert list((path / uses.FOLDER).iterdir()) == []

@@ -34,12 +34,22 @@ def wide_ffill(parameters: dict[str, Any]) -> Job:
 
 
 def five_minutes(parameters: dict[str, Any]) -> Job:
-    """Five-minute bars, aligned."""
+    """Five-minute bars, aligned, in a store where a loader has made rollups before."""
+    return _rolled_up(parameters, "5min")
+
+
+def five_minutes_of_bars(parameters: dict[str, Any]) -> Job:
+    """The same from the minute bars themselves."""
     return _load(parameters, resampling="5min")
 
 
 def daily(parameters: dict[str, Any]) -> Job:
-    """One bar per session, aligned."""
+    """One bar per session, aligned, in a store where a loader has made rollups before."""
+    return _rolled_up(parameters, "1d")
+
+
+def daily_of_bars(parameters: dict[str, Any]) -> Job:
+    """The same from the minute bars themselves."""
     return _load(parameters, resampling="1d")
 
 
@@ -70,6 +80,14 @@ def wide_first(parameters: dict[str, Any]) -> Job:
         for entry in derived.entries(store):
             derived.remove(entry)
     return job
+
+
+def _rolled_up(parameters: dict[str, Any], interval: str) -> Job:
+    ask = Ask.of(parameters)
+    # Tables are not kept, so that each run makes its own; rollups are made when a load that may keep them needs them.
+    _load(parameters, is_kept=True, resampling=interval).run()
+    store = _store(ask)
+    return Job(lambda: store.align(ask.tickers, interval, ask.start, ask.end, tz=TZ).to_pandas(), wide_digest, _size)
 
 
 def _store(ask: Ask) -> mtstore.Store:
