@@ -92,17 +92,18 @@ class Question(Result):
         """
         if self._bounds.memory_limit is None:
             return super().to_arrow()
-        with self._relation() as relation:
-            return with_durations(_bounded_table(relation, size_bytes(self._bounds.memory_limit)))
+        with self._asking() as connection:
+            table = _bounded_table(self._relation(connection), size_bytes(self._bounds.memory_limit))
+            return with_durations(table)
+
+    def _collected(self) -> pa.Table:
+        return super()._collected() if self._bounds.memory_limit is None else self.to_arrow()
 
     @contextmanager
-    def _relation(self) -> Iterator[duckdb.DuckDBPyRelation]:
+    def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with answering(self._store, self._bounds) as (connection, check), mapped_errors():
             check(self._statement)
-            relation = connection.sql(self._statement, params=self._parameters)
-            if relation is None:
-                raise QueryError(f"the statement gives no rows: {self._statement.strip()[:200]}")
-            yield relation
+            yield connection
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from textwrap import shorten
@@ -43,8 +44,8 @@ class Result:
         SnapshotExpiredError
             A data file of the generation is gone: the reader outlived the grace period.
         """
-        with self._relation() as relation:
-            return with_durations(relation.to_arrow_table())
+        with self._asking() as connection:
+            return with_durations(self._relation(connection).to_arrow_table())
 
     def to_pandas(self) -> pd.DataFrame:
         """As a pandas DataFrame; errors as in `to_arrow`."""
@@ -73,20 +74,39 @@ class Result:
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """As rows of Python values; errors as in `to_arrow`."""
-        table = self.to_arrow()
+        table = self._collected()
         return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
     def __repr__(self) -> str:
         told = " ".join(line for line in self._statement.split("\n") if not line.startswith("--"))
         return f"Result({shorten(told, 100, placeholder=' …')!r})"
 
+    def _collected(self) -> pa.Table:
+        """As `to_arrow`, but planned once instead of twice, at the price of a copy of the rows.
+
+        Planning takes long where views list very many files; rows that become Python objects are few.
+        """
+        with self._asking() as connection, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
+            answer = connection.execute(self._statement, self._parameters)
+            if answer.description is None:
+                raise self._no_rows()
+            return with_durations(answer.to_arrow_table())
+
     @contextmanager
-    def _relation(self) -> Iterator[duckdb.DuckDBPyRelation]:
+    def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection on which the statement may run."""
         with self._store.connection() as connection, mapped_errors():
-            relation = connection.sql(self._statement, params=self._parameters)
-            if relation is None:
-                raise QueryError(f"the statement gives no rows: {self._statement.strip()[:200]}")
-            yield relation
+            yield connection
+
+    def _relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        relation = connection.sql(self._statement, params=self._parameters)
+        if relation is None:
+            raise self._no_rows()
+        return relation
+
+    def _no_rows(self) -> QueryError:
+        return QueryError(f"the statement gives no rows: {self._statement.strip()[:200]}")
 
 
 @contextmanager
