@@ -2,7 +2,7 @@
 --
 -- Returns are taken on the bars that the ticker and the benchmark share, over the latest window_bars of those, this bar's
 -- with them. Nothing later is looked at.
--- Grain: one row per ticker other than the benchmark and common bar, ordered by ts_event and ticker.
+-- Grain: one row per ticker other than the benchmark and common bar after the first, ordered by ts_event and ticker.
 -- Options: bar_interval (1 day), window_bars (60); start_ts, end_ts, session, anchor, tz, adjust ('splits' unless told otherwise), from_source and
 --   from_schema as in resampled.
 -- Inputs: core.resampled.

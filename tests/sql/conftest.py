@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from faulty_market import World, worlds
 
 from mtstore.bars import arrow_schema, is_daily
 from mtstore.calendars import calendar_tables, infer_calendar
@@ -228,3 +229,9 @@ def market(tmp_path: Path) -> Market:
 def new_market(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Market]:
     """Makes empty markets, for fixtures of a wider scope."""
     return lambda: Market(tmp_path_factory.mktemp("market"))
+
+
+@pytest.fixture(scope="session")
+def world(new_market: Callable[[], Market]) -> Iterator[World]:
+    """Twenty tickers over three months, with faults."""
+    yield from worlds(new_market())
