@@ -69,6 +69,10 @@ def identifier(name: str) -> Sql:
 
 def literal(value: Any) -> Sql:
     """`value` (text, number, boolean, None, or a list of them) as DuckDB itself writes it."""
+    if isinstance(value, str):
+        return Sql("'" + value.replace("'", "''") + "'")
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return Sql(f"[{join(map(literal, value), ', ')}]")  # views list thousands of files, many times faster so
     import duckdb
 
     return Sql(str(duckdb.ConstantExpression(value)))

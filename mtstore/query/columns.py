@@ -32,11 +32,13 @@ def read_columns(file: KnownFile, scan: tuple[int, int], names: tuple[str, ...])
         The file is gone: the reader outlived the grace period.
     """
     import numpy as np
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     stored = tuple(name for name in names if name != COUNT)
     try:
-        with pq.ParquetFile(file.path, memory_map=True) as source:
+        # A map that is opened here spares pyarrow a look at what kind of file system the path is on.
+        with pa.memory_map(str(file.path)) as content, pq.ParquetFile(content) as source:
             groups = _row_groups(source, file, scan)
             table = source.read_row_groups(groups, columns=list(stored), use_threads=False)
     except FileNotFoundError as error:

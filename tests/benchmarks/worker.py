@@ -60,9 +60,9 @@ def measure(job: Job) -> dict[str, Any]:
     """Run a job, then look at what it gave."""
     seconds, processor_seconds = [], []
     result = None
+    gc.collect()
     for _ in range(job.repeat):
         result = None
-        gc.collect()
         began, used = time.perf_counter(), _processor_seconds()
         result = job.run()
         seconds.append(time.perf_counter() - began)

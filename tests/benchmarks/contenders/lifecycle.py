@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -128,8 +129,11 @@ def arctic_bytes(parameters: dict[str, Any]) -> Job:
 
 
 def _start(command: list[str]) -> Job:
+    # Bytecode is kept, as it is of everything that was installed.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
     def work() -> None:
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
 
     work()
     return Job(work, repeat=_STARTS)
