@@ -137,13 +137,13 @@ class LayerAnswers:
     def _covered(self, ticker: str, table: pa.Table | None) -> tuple[TimeRange, ...]:
         import numpy as np
 
-        present = set(np.unique(table["file_index"].to_numpy()).tolist()) if table is not None else set()
+        counts = np.bincount(table["file_index"].to_numpy() if table is not None else [], minlength=len(self.layer))
         is_named = self.named is not None and ticker in self.named
         return union(
             bounds
             for place, one in enumerate(self.layer)
             if place not in self.rows.broken
-            for bounds in one.covers(ticker, has_rows=place in present, is_named=is_named)
+            for bounds in one.covers(ticker, has_rows=bool(counts[place]), is_named=is_named)
         )
 
     def _suspect(self, ticker: str) -> list[TimeRange]:

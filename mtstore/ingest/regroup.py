@@ -1,16 +1,16 @@
 """Regrouping: rows arrive by time or by file, all tickers mixed, and leave by ticker, whatever their number.
 
 An external sort that needs no merge: each batch is grouped by ticker with a stable sort of small integers and, beyond
-some memory, spilled as an Arrow IPC file; a ticker's rows are its slices of those, in order of arrival. Vendors deliver
-in time order, so what comes out is sorted already, or nearly so. Memory stays the same, whatever the input's size.
+some memory, appended to a file, one piece for each ticker; a ticker's rows are its pieces, in order of arrival. Vendors
+deliver in time order, so what comes out is sorted already, or nearly so. Memory stays the same, whatever the size.
 """
 
 from __future__ import annotations
 
-import mmap
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,23 +18,25 @@ if TYPE_CHECKING:
 
 
 MEMORY_BYTES = 512 << 20
-_RELEASE_BYTES = 64 << 20
+_BUFFER_BYTES = 4 << 20
+
+Piece: TypeAlias = "pa.RecordBatch | tuple[int, int]"
+"""Rows of one ticker: themselves, or their place and length in the file."""
 
 
 class Regrouper:
     """Rows by ticker. `add` tables with a column `ticker`, then take `bars` ticker by ticker.
 
-    The first `memory_bytes` of rows stay in memory, the others are spilled to `folder`.
+    The first `memory_bytes` of rows stay in memory, the others go into a file in `folder`.
     """
 
     def __init__(self, folder: Path, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._folder = folder
+        self._path = folder / "regrouped.arrow"
         self._room = memory_bytes
-        self._runs: list[pa.Table] = []
-        self._slices: dict[str, list[tuple[int, int, int]]] = {}
-        self._files: list[Path] = []
-        self._maps: list[mmap.mmap] = []
-        self._given_bytes = 0
+        self._pieces: dict[str, list[Piece]] = {}
+        self._file: BinaryIO | None = None
+        self._length = 0
+        self._schema: pa.Schema | None = None
 
     def add(self, table: pa.Table) -> None:
         """Take a batch of rows; their order within a ticker is kept."""
@@ -55,73 +57,66 @@ class Regrouper:
             order = np.arange(len(names))
         else:
             order = codes[np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])]
-        run = len(self._runs)
+        (batch,) = rows.combine_chunks().to_batches()
+        stays = batch.nbytes <= self._room
+        if stays:
+            self._room -= batch.nbytes
         start = 0
         for code in order:
-            self._slices.setdefault(names[code], []).append((run, start, int(counts[code])))
+            piece = batch.slice(start, int(counts[code]))
+            self._pieces.setdefault(names[code], []).append(piece if stays else self._put_aside(piece))
             start += int(counts[code])
-        self._keep(rows.combine_chunks())
 
     def tickers(self) -> list[str]:
         """The tickers that have rows, in order of name."""
-        return sorted(self._slices)
+        return sorted(self._pieces)
 
     def __contains__(self, ticker: object) -> bool:
-        return ticker in self._slices
+        return ticker in self._pieces
 
     def bars(self, ticker: str, without: Collection[int] = ()) -> pa.Table:
         """A ticker's rows in order of arrival, less those whose `file_index` is in `without`."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        parts = [self._runs[run].slice(start, length) for run, start, length in self._slices[ticker]]
-        table = pa.concat_tables(parts)
-        self._given_bytes += table.nbytes
-        if self._given_bytes > _RELEASE_BYTES:
-            self._release()
+        if self._file is not None:
+            self._file.flush()
+        table = pa.Table.from_batches([self._fetch(piece) for piece in self._pieces[ticker]])
         if without:
             table = table.filter(pc.invert(pc.is_in(table["file_index"], pa.array(sorted(without), pa.int32()))))
         return table
 
     def close(self) -> None:
-        """Let go of the spilled runs and delete them."""
-        self._runs.clear()
-        self._maps.clear()
-        for path in self._files:
-            path.unlink(missing_ok=True)
+        """Let go of all rows, and delete the file."""
+        self._pieces.clear()
+        if self._file is not None:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
 
-    def _keep(self, rows: pa.Table) -> None:
-        """Keep a run: in memory while there is room, else on disk, mapped."""
-        if rows.nbytes <= self._room:
-            self._room -= rows.nbytes
-        else:
-            path = self._folder / f"run-{len(self._runs):05d}.arrow"
-            self._files.append(path)
-            rows, mapped = _mapped(rows, path)
-            self._maps.append(mapped)
-        self._runs.append(rows)
+    def _put_aside(self, piece: pa.RecordBatch) -> tuple[int, int]:
+        if self._file is None:
+            self._file = self._path.open("x+b", buffering=_BUFFER_BYTES)
+            self._schema = piece.schema
+        written = self._file.write(piece.serialize())
+        place = (self._length, written)
+        self._length += written
+        return place
 
-    def _release(self) -> None:
-        """Let the pages that were looked at go: what is mapped counts as this process's memory until then."""
-        for mapped in self._maps:
-            mapped.madvise(mmap.MADV_DONTNEED)
-        self._given_bytes = 0
+    def _fetch(self, piece: Piece) -> pa.RecordBatch:
+        """The rows of a piece. What is mapped would count as memory with all that lies around it; so it is read."""
+        import pyarrow as pa
+
+        if not isinstance(piece, tuple):
+            return piece
+        assert self._file is not None  # noqa: S101 - the piece lies in it
+        place, length = piece
+        return pa.ipc.read_record_batch(pa.py_buffer(os.pread(self._file.fileno(), length, place)), self._schema)
 
 
 def _is_grouped(codes: np.ndarray, distinct: int) -> bool:
     import numpy as np
 
     return int(np.count_nonzero(codes[1:] != codes[:-1])) + 1 == distinct
-
-
-def _mapped(table: pa.Table, path: Path) -> tuple[pa.Table, mmap.mmap]:
-    import pyarrow as pa
-
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    with path.open("rb") as file:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))).read_all(), mapped
 
 
 def in_lots(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:

@@ -7,14 +7,16 @@ that a table on disk is made faster than one in memory, and is there for the nex
 from __future__ import annotations
 
 import logging
+import mmap
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
 
+_LARGE_BYTES = 1 << 30
 _log = logging.getLogger(__name__)
 
 
@@ -38,10 +40,8 @@ class MemorySheet:
     """Values in one array; with `by_time` a bucket's values lie next to each other, not a column's."""
 
     def __init__(self, tickers: int, fields: int, length: int, dtype: str, *, by_time: bool = False) -> None:
-        import numpy as np
-
         self._fields = fields
-        self._values = np.empty((tickers * fields, length), dtype=dtype, order="F" if by_time else "C")
+        self._values = _fresh((tickers * fields, length), dtype, order="F" if by_time else "C")
 
     def rows(self, number: int) -> np.ndarray:
         """A view of the array."""
@@ -56,6 +56,20 @@ class MemorySheet:
 
     def close(self) -> None:
         """There is nothing to let go of."""
+
+
+def _fresh(shape: tuple[int, int], dtype: str, order: Literal["C", "F"]) -> np.ndarray:
+    """An array that may hold anything.
+
+    numpy asks the system for huge pages. Few of them lie ready: of what is larger, each has to be put together first,
+    which in a virtual machine took two to three times as long as ordinary pages.
+    """
+    import numpy as np
+
+    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
+    if size <= _LARGE_BYTES:
+        return np.empty(shape, dtype=dtype, order=order)
+    return np.frombuffer(mmap.mmap(-1, size), dtype=dtype).reshape(shape, order=order)
 
 
 class FileSheet:

@@ -89,10 +89,12 @@ def write(
     day_tz: str,
     written_at_us: int,
     provenance: Provenance,
+    is_durable: bool = True,
 ) -> DataFile:
     """Write sorted, unique bars of one partition as a new file in `folder` (a staging folder), read-only and durable.
 
-    The file's name is its id; `DataFile.path` is where it belongs, relative to the store's root.
+    The file's name is its id; `DataFile.path` is where it belongs, relative to the store's root. Where `is_durable` is
+    false, the caller forces it to disk.
     """
     import pyarrow.parquet as pq
 
@@ -132,7 +134,8 @@ def write(
         writer.add_key_value_metadata({seal.KEY: seal.OPEN})
     seal.seal(path)
     durable.make_read_only(path)
-    durable.fsync_file(path)
+    if is_durable:
+        durable.fsync_file(path)
     facts.pop("format_version")
     return DataFile(path=f"{partition.folder}/{path.name}", byte_size=path.stat().st_size, **facts)
 

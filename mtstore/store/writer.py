@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import Answer, SourceBinding, TimeRange, is_daily
 from mtstore.rangesets import normalise
-from mtstore.store import datafile, ledger, sources
+from mtstore.store import datafile, durable, ledger, sources
 from mtstore.store.commit import Commit
 from mtstore.store.datafile import DataFile, Provenance
 from mtstore.store.layout import Partition, encode_ticker, new_id
@@ -34,6 +34,7 @@ COMMIT_EVERY_SECONDS = 5.0
 COMMIT_EVERY_PARTITIONS = 2_000
 COMMIT_EVERY_ROWS = 5_000_000  # what was added is held in memory until it is public
 _WORKERS = 2
+_SYNCERS = 8  # they wait for the disk, which takes many files at once about as fast as one
 
 BeginCommit = Callable[[str, Path], Any]
 
@@ -89,9 +90,10 @@ class Writer:
         self._rows: list[tuple[str, dict[str, Any]]] = []
         self._bound: dict[str, dict[str, Any]] = {}
         self._gathered_rows = 0
-        self._work: list[Future[None]] = []
+        self._work: list[Future[Future[None] | None]] = []
         self._live = LiveFiles(reader)
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="mtstore-write")
+        self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="mtstore-sync")
         self._gathering_since = time.monotonic()
 
     def add(self, answer: Answer) -> None:
@@ -131,7 +133,7 @@ class Writer:
     def commit(self) -> int | None:
         """Commit everything that was added; gives the generation, or None if there was nothing to commit."""
         for work in self._work:
-            work.result()
+            _wait_for(work.result())
         self._work.clear()
         reached("staged")
         self._gathering_since = time.monotonic()
@@ -164,6 +166,7 @@ class Writer:
     def abandon(self) -> None:
         """End the worker threads; what was not committed is dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._syncers.shutdown(wait=True, cancel_futures=True)
 
     def _check_source(self, binding: SourceBinding) -> None:
         if binding.source not in self._bound:
@@ -176,7 +179,8 @@ class Writer:
         for change in changes:
             self._work.append(self._pool.submit(self._work_out, change, current[change.partition]))
 
-    def _work_out(self, change: _Change, current: list[DataFile]) -> None:
+    def _work_out(self, change: _Change, current: list[DataFile]) -> Future[None] | None:
+        """Write what a change makes of a partition; gives what forces it to disk, if it makes a file."""
         answer = change.answer
         outcome = merge(
             self._root, current, change.bars, change.ranges, replaces=answer.result in {"complete", "empty"}
@@ -185,7 +189,7 @@ class Writer:
         change.outcome = outcome
         change.staged = None
         if outcome.bars is None:
-            return
+            return None
         covers = [*change.ranges]
         for file in outcome.retired:
             covers += datafile.read_footer(self._root, file.path)[1].covers
@@ -203,8 +207,11 @@ class Writer:
             day_tz=answer.day_tz,
             written_at_us=time.time_ns() // 1_000,
             provenance=provenance,
+            is_durable=False,
         )
-        change.staged = (self.staging / Path(file.path).name, file)
+        staged = self.staging / Path(file.path).name
+        change.staged = (staged, file)
+        return self._syncers.submit(durable.fsync_file, staged)
 
     def _bind_sources(self, commit: Commit) -> None:
         bound = sources.bound(commit.reader)
@@ -218,7 +225,7 @@ class Writer:
         current = commit.live_files(self._changes)
         for partition, change in self._changes.items():
             if change.seen != tuple(file.file_id for file in current[partition]):
-                self._work_out(change, current[partition])
+                _wait_for(self._work_out(change, current[partition]))
             if change.outcome is None:
                 continue
             commit.retire(change.outcome.retired)
@@ -260,6 +267,11 @@ class Writer:
         self.totals.rows += answer.bars.num_rows
         if answer.quarantined is not None:
             self.totals.quarantined_rows += answer.quarantined.num_rows
+
+
+def _wait_for(synced: Future[None] | None) -> None:
+    if synced is not None:
+        synced.result()
 
 
 def _changes_of(answer: Answer) -> Iterator[_Change]:
