@@ -76,7 +76,7 @@ State = dict[str, list[Any]]
 # ---- what a victim does --------------------------------------------------------------------------------------------
 
 
-def _fetch(store: Store, *answers: Answer) -> None:
+def fetch(store: Store, *answers: Answer) -> None:
     """Answers into a store as if they came from a vendor, who can be asked again."""
     counts = dict.fromkeys(("tickers", "files", "rows", "quarantined_rows"), 0)
     with store.writer("fetch") as writer:
@@ -90,9 +90,9 @@ def make_base(root: Path) -> None:
     """A store with two tickers in several files, a quarantined row, revisions, and retired files that may go."""
     with mtstore.open(root, create=True) as store:
         bad = minute_bars({3: 1.0}).append_column("reason", [["bad"]]).append_column("origin", [["f:7"]])
-        _fetch(store, answer("A", dict.fromkeys(range(50), 1.0), minutes(0, 100)))
-        _fetch(store, answer("A", {200: 1.0, 201: 2.0}, minutes(200, 300)), answer("B", {0: 1.0}, minutes(0, 10)))
-        _fetch(store, answer("A", {0: 2.0}, minutes(0, 10)), answer("B", {}, result="quarantined", quarantined=bad))
+        fetch(store, answer("A", dict.fromkeys(range(50), 1.0), minutes(0, 100)))
+        fetch(store, answer("A", {200: 1.0, 201: 2.0}, minutes(200, 300)), answer("B", {0: 1.0}, minutes(0, 10)))
+        fetch(store, answer("A", {0: 2.0}, minutes(0, 10)), answer("B", {}, result="quarantined", quarantined=bad))
 
 
 def replace(root: Path) -> None:
@@ -198,6 +198,7 @@ FAULTS = {
     "short writes": (2, 0, True),
     "failing fsync": (3, errno.EIO, False),
     "failing rename": (4, errno.EACCES, False),
+    "failing read": (5, errno.EIO, False),
 }
 REFUSED = 3
 

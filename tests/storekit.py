@@ -110,10 +110,15 @@ def known_files(store: Store) -> set[str]:
     return {path for table in tables for (path,) in store.sql(f"SELECT path FROM {table}").fetchall()}
 
 
-def process(code: str, *arguments: object, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """A process of Python's that runs `code` with `arguments` (as JSON in `args`); stdin and stdout are pipes."""
+def process(
+    code: str, *arguments: object, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+) -> subprocess.Popen[str]:
+    """A process of Python's that runs `code` with `arguments` (as JSON in `args`); stdin and stdout are pipes.
+
+    `prefix` is a command that runs another one.
+    """
     source = f"import json, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); args = json.loads(sys.argv[1])\n"
-    command = [sys.executable, "-c", source + code, json.dumps([str(one) for one in arguments])]
+    command = [*prefix, sys.executable, "-c", source + code, json.dumps([str(one) for one in arguments])]
     return subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import InputError, MemoryLimitError, QueryError
 from mtstore.query.gate import check_statement
@@ -96,8 +97,16 @@ class Question(Result):
             table = _bounded_table(self._relation(connection), size_bytes(self._bounds.memory_limit))
             return with_durations(table)
 
-    def _collected(self) -> pa.Table:
-        return super()._collected() if self._bounds.memory_limit is None else self.to_arrow()
+    def _rows(self, answer: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+        if self._bounds.memory_limit is None:
+            return super()._rows(answer)
+        rows: list[tuple[Any, ...]] = []
+        size, limit = 0, size_bytes(self._bounds.memory_limit)
+        while some := answer.fetchmany(_ROWS_OF_A_BATCH):
+            size += sum(sys.getsizeof(row) + sum(map(sys.getsizeof, row)) for row in some)
+            _check_size(size, limit)
+            rows += some
+        return rows
 
     @contextmanager
     def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -156,10 +165,14 @@ def _bounded_table(relation: duckdb.DuckDBPyRelation, limit: int) -> pa.Table:
     with arrow_errors(), closing(relation.to_arrow_reader(_ROWS_OF_A_BATCH)) as reader:
         for batch in reader:
             size += batch.nbytes
-            if size > limit:
-                raise MemoryLimitError(f"the answer has more than the {limit:,} bytes allowed; read it in parts")
+            _check_size(size, limit)
             batches.append(batch)
         return pa.Table.from_batches(batches, reader.schema)
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise MemoryLimitError(f"the answer has more than the {limit:,} bytes allowed; read it in parts")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from textwrap import shorten
@@ -73,25 +72,21 @@ class Result:
         return {name: table[name].to_numpy() for name in table.column_names}
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """As rows of Python values; errors as in `to_arrow`."""
-        table = self._collected()
-        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        """As rows of DuckDB's Python values (instants in UTC, spans as timedelta); errors as in `to_arrow`."""
+        # A relation is planned when it is made and again when it runs, which counts where views list many files.
+        with self._asking() as connection:
+            answer = connection.execute(self._statement, self._parameters)
+            if answer.description is None:
+                raise self._no_rows()
+            return self._rows(answer)
 
     def __repr__(self) -> str:
         told = " ".join(line for line in self._statement.split("\n") if not line.startswith("--"))
         return f"Result({shorten(told, 100, placeholder=' …')!r})"
 
-    def _collected(self) -> pa.Table:
-        """As `to_arrow`, but planned once instead of twice, at the price of a copy of the rows.
-
-        Planning takes long where views list very many files; rows that become Python objects are few.
-        """
-        with self._asking() as connection, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
-            answer = connection.execute(self._statement, self._parameters)
-            if answer.description is None:
-                raise self._no_rows()
-            return with_durations(answer.to_arrow_table())
+    def _rows(self, answer: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = answer.fetchall()
+        return rows
 
     @contextmanager
     def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,17 @@ def _building(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def _workplace(layout: Layout) -> Iterator[Path]:
+    """A folder for passing files: in the store, or in the system's, for who may only read the store."""
+    with ExitStack() as held:
+        try:
+            folder = held.enter_context(staging.staging_folder(layout))
+        except OSError:
+            folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="mtstore-fold-")))
+        yield folder
+
+
+@contextmanager
 def folded(
     layout: Layout, entries: list[log.Entry], describe: fold.Describe, *, without_files: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -106,8 +117,8 @@ def folded(
     from mtstore.store.objects import create_objects
 
     files: dict[str, Any] = {"data_files": {}, "quarantine_files": (), "revision_files": ()} if without_files else {}
-    with tempfile.TemporaryDirectory(prefix="mtstore-fold-") as folder:
-        path = Path(folder) / "folded.duckdb"
+    with _workplace(layout) as folder:
+        path = folder / "folded.duckdb"
         with attached(path, read_only=False) as connection:
             connection.begin()
             fold.create_tables(connection)

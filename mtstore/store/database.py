@@ -40,6 +40,17 @@ def readable(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """What the device refuses while an open database is read, as an error of ours."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise StoreError(f"{path}: the store cannot be read: {error}") from error
+
+
+@contextmanager
 def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection of its own in-memory instance whose current database is the file at `path`.
 
@@ -51,8 +62,11 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
         kind = "queries/attach_read_only" if read_only else "queries/attach_read_write"
         with readable(path):
             connection.execute(sqlfiles.load(kind, path=literal(str(path)), alias=alias))
-        yield connection
-        if not read_only:
+        if read_only:
+            with reading(path):
+                yield connection
+        else:
+            yield connection
             connection.execute(sqlfiles.load("queries/checkpoint_and_detach", alias=alias))
     finally:
         connection.close()

@@ -16,7 +16,7 @@ from mtstore.duck import new_instance
 from mtstore.errors import StoreError
 from mtstore.sqlfiles import identifier, literal
 from mtstore.store import spill
-from mtstore.store.database import newest_generation, readable
+from mtstore.store.database import newest_generation, readable, reading
 from mtstore.store.layout import Layout
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ class Engine:
         pinned: int | None = getattr(self._pinned, "generation", None)
         generation, cursor = self._enter(pinned)
         try:
-            cursor.execute(sqlfiles.load("queries/use_database", alias=_alias(generation)))
-            yield cursor
+            with reading(self._layout.catalog_file(generation)):
+                cursor.execute(sqlfiles.load("queries/use_database", alias=_alias(generation)))
+                yield cursor
         finally:
             cursor.close()
             self._leave(generation)

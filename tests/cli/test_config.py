@@ -43,7 +43,7 @@ def test_show_prints_a_file_that_means_the_same_and_no_key(mtstore_cli, tmp_path
     assert "secret" not in shown.out + shown.err
     path = tmp_path / "shown.yaml"
     path.write_text(shown.out, encoding="utf-8")
-    assert load_config(path).all_tickers.values() == load_config(CONFIGS / f"{name}.yaml").all_tickers()
+    assert load_config(path).all_tickers == load_config(CONFIGS / f"{name}.yaml").all_tickers
 
 
 def test_apply_publishes_the_universe_to_every_client(mtstore_cli, tmp_path, flat_files):

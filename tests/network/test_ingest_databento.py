@@ -8,6 +8,7 @@ import pytest
 from servers import faults
 from servers.configs import config_for, vendors_for
 from servers.databento import KEY, bars
+from servers.leaks import assert_in_no_table_or_file, watched
 from servers.words import us
 
 from mtstore.errors import CostLimitError
@@ -165,3 +166,12 @@ def test_source_whose_costs_cannot_be_learned_fails_alone_and_fetches_nothing(lo
     assert [outcome.ticker for outcome in report.failed] == ["AAPL", "MSFT"]
     assert "cost of AAPL" in report.tickers["AAPL"].error
     assert "get_range" not in methods(market)
+
+
+def test_the_key_is_in_no_table_file_log_or_output_of_a_load(load, store, caplog, capfd):
+    caplog.set_level("DEBUG")
+    with watched(KEY, store):
+        report = load()
+    printed = capfd.readouterr()
+    assert KEY not in f"{caplog.text}{printed.out}{printed.err}{report!r}"
+    assert_in_no_table_or_file(KEY, store)

@@ -11,9 +11,9 @@ from datetime import date, timedelta
 import pytest
 from servers import faults
 from servers.configs import config_for, vendors_for
+from servers.leaks import assert_in_no_table_or_file, watched
 from servers.polygon import KEY, minutes
 from servers.words import us
-from storekit import core_tables
 
 from mtstore.errors import ConfigError, InputError, SourceAuthError, SourceUnavailableError
 from mtstore.ingest.network import ingest_network, ingest_network_async, plan_network, update_network
@@ -456,10 +456,9 @@ def test_a_store_ingests_one_thing_at_a_time(store):
 
 def test_the_key_is_in_no_table_file_log_or_output_of_a_load(load, market, store, caplog, capfd):
     caplog.set_level("DEBUG")
-    report = load()
     (key, *_) = market.keys
+    with watched(key, store):
+        report = load(options={"with_references": True})
     printed = capfd.readouterr()
-    assert key not in f"{caplog.text}{printed.out}{printed.err}{report!r}{core_tables(store)}"
-    files = [path for path in store.path.rglob("*") if path.is_file()]
-    assert len(files) > 5
-    assert [path for path in files if key.encode() in path.read_bytes()] == []
+    assert key not in f"{caplog.text}{printed.out}{printed.err}{report!r}"
+    assert_in_no_table_or_file(key, store)

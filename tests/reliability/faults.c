@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NOTHING, WRITE, SHORT, SYNC, RENAME };
+enum { NOTHING, WRITE, SHORT, SYNC, RENAME, READ };
 
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
 static int kind = NOTHING, number, at, lasting, hits;
@@ -60,6 +60,15 @@ WRITES(pwrite, (int file, const void *from, size_t size, off_t place), (file, fr
        (file, from, (size + 1) / 2, place))
 WRITES(pwrite64, (int file, const void *from, size_t size, off64_t place), (file, from, size, place),
        (file, from, (size + 1) / 2, place))
+
+#define READS(name, parameters, arguments)                                              \
+    ssize_t name parameters {                                                           \
+        if (strikes_file(READ, file)) { errno = error; return -1; }                     \
+        return NEXT(name) arguments;                                                    \
+    }
+READS(read, (int file, void *to, size_t size), (file, to, size))
+READS(pread, (int file, void *to, size_t size, off_t place), (file, to, size, place))
+READS(pread64, (int file, void *to, size_t size, off64_t place), (file, to, size, place))
 
 int fsync(int file) {
     if (strikes_file(SYNC, file)) { errno = error; return -1; }

@@ -14,6 +14,7 @@ from storekit import answer, bars_of, core_tables, data_files, end, known_files,
 
 import mtstore
 from mtstore import Store
+from mtstore.sources.synthetic import Faults, SyntheticMarket
 
 # Every commit writes the same number into each of the tickers' bars: a reader that sees two numbers saw a mixture.
 WRITER = """
@@ -42,23 +43,44 @@ with mtstore.open(args[0]) as store:
 print(done)
 """
 
-# Commits of its own, with a short grace period: they delete what the others retired longer ago than that.
+# Bars as a vendor brings them, which are evicted again, with a short grace period: its commits delete what anybody has
+# retired longer ago than that.
 PRUNER = """
 import mtstore, select
-from storekit import answer, write
 from datetime import timedelta
+from killkit import fetch
+from storekit import answer, minutes
+multi = {"store": args[0], "tickers": ["PRUNED"], "cache": {"evict": "refetchable"}}
+config = {"multi_ticker": multi, "sources": {"polygon": {"provider": "polygon"}}}
 done = 0
+cache = mtstore.CacheManager(config)
 with mtstore.open(args[0], grace=timedelta(seconds=float(args[1]))) as store:
     print("ready", flush=True)
     while not select.select([sys.stdin], [], [], 0.2)[0]:
+        fetch(store, answer("PRUNED", {0: 1.0}, minutes(0, 5)))
+        gone = {entry.partition.ticker for entry in cache.prune(max_size_gb=0.0).partitions}
+        assert gone == {"PRUNED"}, gone
         done += 1
-        write(store, answer("PRUNER", {0: float(done)}))
+print(done)
+"""
+
+# One more flat file each time, of one more session, with three tickers in it.
+INGESTER = """
+import mtstore, select
+from pathlib import Path
+files = sorted(Path(args[1]).rglob("*.csv.gz"))
+done = 0
+with mtstore.open(args[0]) as store:
+    print("ready", flush=True)
+    while not select.select([sys.stdin], [], [], 0.1)[0] and done < len(files):
+        assert store.ingest(files[done], source="files").is_complete
+        done += 1
 print(done)
 """
 
 CHECK = '''
 QUERY = """SELECT substr(ticker, 1, 1) AS writer, count(DISTINCT close), count(*) FROM bars
-WHERE ticker NOT LIKE '%LOG' AND ticker <> 'PRUNER' GROUP BY writer"""
+WHERE ticker NOT LIKE '%LOG' AND ticker <> 'PRUNED' AND source = 'polygon' GROUP BY writer"""
 def check(rows):
     for writer, numbers, bars in rows:
         assert (numbers, bars) == (1, 60), (writer, numbers, bars)
@@ -124,6 +146,14 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("duckdbs")
 
 
+@pytest.fixture(scope="module")
+def flat_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("flat")
+    market = SyntheticMarket(3, faults=Faults.none(), extended_hours=False)
+    market.write_flat_files(folder, "2024-01-02", "2024-12-31")
+    return folder
+
+
 def work(store: Store, workers: dict[str, subprocess.Popen[str]], seconds: float) -> None:
     """Let everybody work for some time; nobody may fail, and nothing may be lost."""
     started(workers)
@@ -133,11 +163,12 @@ def work(store: Store, workers: dict[str, subprocess.Popen[str]], seconds: float
     assert_nothing_lost(store, done)
 
 
-def test_writers_a_compactor_a_pruner_and_readers_work_at_once(tmp_path: Path) -> None:
+def test_writers_a_compactor_a_pruner_and_readers_work_at_once(tmp_path: Path, flat_files: Path) -> None:
     with mtstore.open(tmp_path / "store", create=True) as store:
         workers = {
             "writer A": process(WRITER, store.path, "A"),
             "writer B": process(WRITER, store.path, "B"),
+            "ingester": process(INGESTER, store.path, flat_files),
             "compactor": process(COMPACTOR, store.path),
             "pruner": process(PRUNER, store.path, 30),
             "reader": process(READER, store.path),
@@ -148,13 +179,14 @@ def test_writers_a_compactor_a_pruner_and_readers_work_at_once(tmp_path: Path) -
 
 @pytest.mark.slow
 def test_everybody_works_at_once_and_nobody_is_disturbed(
-    tmp_path: Path, clients: Path, pytestconfig: pytest.Config
+    tmp_path: Path, clients: Path, flat_files: Path, pytestconfig: pytest.Config
 ) -> None:
     with mtstore.open(tmp_path / "store", create=True) as store:
         public = store.path / "market.duckdb"
         workers = {
             "writer A": process(WRITER, store.path, "A"),
             "writer B": process(WRITER, store.path, "B"),
+            "ingester": process(INGESTER, store.path, flat_files),
             "compactor": process(COMPACTOR, store.path),
             "pruner": process(PRUNER, store.path, 30),
             **{f"reader {number}": process(READER, store.path) for number in range(8)},
@@ -189,6 +221,8 @@ def assert_nothing_lost(store: Store, done: dict[str, int]) -> None:
         if f"writer {name}" in done:
             rows = store.sql("SELECT close FROM bars WHERE ticker = ? ORDER BY ts_event", [f"{name}LOG"]).fetchall()
             assert rows == [(float(number),) for number in range(1, done[f"writer {name}"] + 1)], "no lost update"
+    query = "SELECT count(DISTINCT session_date) FROM bars_local WHERE source = 'files' GROUP BY ticker"
+    assert set(store.sql(query).fetchall()) == {(done["ingester"],)}, "no lost file"
     assert known_files(store) == data_files(store.path)
     before = core_tables(store)
     store.rebuild()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import itertools
+import json
 import os
 import pkgutil
+import subprocess
 from collections.abc import Iterator
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import killkit
 import pytest
 from killkit import FAULTS, Arena, faulty_calls, look, run_through, run_with_fault
-from storekit import bars_of
+from storekit import bars_of, end, process
 
 import mtstore
 from mtstore.errors import MtstoreError
@@ -82,6 +87,38 @@ def test_each_call_that_can_fail_may_fail(
     assert struck, f"{operation} makes no call that could be a {fault}"
 
 
+def _read(root: str, number: int, pipe: Connection) -> None:
+    """Read everything, with one read of a file that fails; what was read, and what was said instead."""
+    calls = ctypes.CDLL(None)
+    calls.fault_arm(*FAULTS["failing read"][:2], number, 0, root.encode())
+    rows = said = None
+    try:
+        with mtstore.open(root) as store:
+            rows = store.sql("FROM bars ORDER BY ALL").fetchall()
+    except (MtstoreError, OSError) as refusal:
+        said = f"{type(refusal).__name__}: {refusal}"
+    pipe.send((rows, said, calls.fault_hits()))
+
+
+def test_a_read_that_fails_is_an_error_or_was_not_needed_and_never_fewer_rows(arena: Arena) -> None:
+    with mtstore.open(arena.root) as store:
+        expected = store.sql("FROM bars ORDER BY ALL").fetchall()
+    failed = 0
+    for number in itertools.count(1):
+        ours, theirs = Pipe(duplex=False)
+        child = killkit.process(_read, str(arena.root), number, theirs)
+        theirs.close()
+        rows, said, hits = ours.recv()
+        child.join(120)
+        assert child.exitcode == 0
+        assert (rows is None) != (said is None)
+        assert rows in (None, expected), f"read {number}"
+        failed += rows is None
+        if not hits:
+            break
+    assert failed > 3
+
+
 def test_a_data_file_that_vanished_is_an_error_and_never_fewer_rows(arena: Arena) -> None:
     with mtstore.open(arena.root) as store:
         (path, _) = store.sql("SELECT path, ticker FROM core.files WHERE ticker = 'B'").fetchall()[0]
@@ -112,7 +149,9 @@ def _as_nobody(root: str, word: str) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-@pytest.mark.parametrize("operation", ["replace", "compact", "rebuild"])
+@pytest.mark.parametrize(
+    "operation", ["replace", *(pytest.param(name, marks=pytest.mark.slow) for name in ("compact", "rebuild"))]
+)
 def test_who_may_only_read_reads_and_is_refused_when_he_writes(
     arena: Arena, states: dict[str, list[killkit.State]], operation: str
 ) -> None:
@@ -126,3 +165,40 @@ def test_who_may_only_read_reads_and_is_refused_when_he_writes(
     child.join(120)
     assert child.exitcode == 7
     assert look(arena.root) == states[operation][0]
+
+
+# Runs a command that sees a folder as it is on a read-only file system.
+READ_ONLY_MOUNT = (
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"',
+    "sh",
+)
+
+READ_THEN_WRITE = """
+import mtstore
+from storekit import answer, bars_of, write
+with mtstore.open(args[0]) as store:
+    assert store.verify().is_sound
+    rows = bars_of(store)
+    with mtstore.MultiTickerDataLoader({"store": args[0], "tickers": ["A", "B"], "on_missing": "warn"}) as loader:
+        assert loader.get_ticker_data("A", "2024-01-01", "2024-01-31").shape[0] > 0
+    try:
+        write(store, answer("A", {0: 9.0}))
+    except (OSError, mtstore.MtstoreError) as error:
+        print(json.dumps([len(rows), str(error)]))
+"""
+
+
+def test_a_store_on_a_read_only_file_system_is_read_and_says_why_it_cannot_be_written(arena: Arena) -> None:
+    if subprocess.run([*READ_ONLY_MOUNT, arena.root, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("nobody may mount anything here")
+    with mtstore.open(arena.root) as store:
+        count = len(bars_of(store))
+    child = process(READ_THEN_WRITE, arena.root, prefix=(*READ_ONLY_MOUNT, str(arena.root)))
+    rows, message = json.loads(end(child)[0])
+    assert rows == count
+    assert "Read-only file system" in message
+    assert str(arena.root) in message

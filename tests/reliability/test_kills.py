@@ -64,6 +64,19 @@ def test_maintenance_killed_at_any_step_changes_no_row(
     assert look(arena.root, rebuilds=True) == before
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS)
+def test_a_writer_of_several_commits_killed_in_the_first_leaves_all_of_it_or_nothing(
+    arena: Arena, before: killkit.State, step: str
+) -> None:
+    assert run_killed_at("append", arena.root, step)
+    earlier, later = closes(before), closes(look(arena.root, rebuilds=True))
+    if STEPS.index(step) < COMMITTED:
+        assert later == earlier
+    else:
+        assert later == {**earlier, "A": {**earlier["A"], 1_000: 1.0, 1_001: 2.0}}
+
+
 _EVICTING = [step for step in STEPS if step not in {"staged", "intent-written", "data-renamed"}]
 
 
@@ -100,20 +113,41 @@ def test_the_next_writer_carries_on_after_a_kill(arena: Arena, replaced: killkit
 
 
 def random_kills(arena: Arena, count: int, seed: int) -> int:
-    """Operations killed at random moments one after the other, on one store; how many died before their end."""
-    names = ("replace", "append", "compact", "rebuild", "publish")
+    """Operations killed at random moments one after the other, on one store; how many died before their end.
+
+    Now and then the store is brought back to how it began, so that there is again something to ingest and to evict.
+    """
+    names = ("replace", "append", "ingest", "compact", "rebuild", "publish", "evict")
+    flat = arena.root.parent / "flat"
+    if not flat.exists():
+        SyntheticMarket(3, seed=2, faults=Faults.none(), extended_hours=False).write_flat_files(
+            flat, *["2024-03-04"] * 2
+        )
     longest = {name: run_through(name, arena.root) for name in names}
     arena.reset()
     died = 0
     earlier = look(arena.root)
-    for name, part in zip(itertools.cycle(names), random_moments(count, 1.0, seed), strict=False):
+    moments = zip(itertools.cycle(names), random_moments(count, 1.0, seed), strict=False)
+    for number, (name, part) in enumerate(moments, start=1):
         died += run_killed_after(name, arena.root, part * longest[name])
         later = look(arena.root)
         assert_one_of_the_committed_states(name, closes(earlier), closes(later))
+        assert_tickers_are_whole(earlier, later)
         assert_copy_is_whole(arena.root)
         earlier = later
+        if number % (3 * len(names)) == 0:
+            look(arena.root, rebuilds=True)
+            arena.reset()
+            earlier = look(arena.root)
     look(arena.root, rebuilds=True)
     return died
+
+
+def assert_tickers_are_whole(earlier: killkit.State, later: killkit.State) -> None:
+    """What came from files stays, and of each ticker there is a whole session or nothing."""
+    counts = [Counter(row[0] for row in state["bars"] if row[0] not in {"A", "B", "C"}) for state in (earlier, later)]
+    assert set(counts[1].values()) <= {390}
+    assert counts[1] >= counts[0]
 
 
 def assert_copy_is_whole(root: Path) -> None:
@@ -130,7 +164,8 @@ def closes(state: killkit.State) -> dict[str, dict[int, float]]:
     """The closes of each ticker, by minute."""
     found: dict[str, dict[int, float]] = {"A": {}, "B": {}, "C": {}}
     for ticker, minute, close, *_ in state["bars"]:
-        found[ticker][minute] = close
+        if ticker in found:
+            found[ticker][minute] = close
     return found
 
 
@@ -146,6 +181,9 @@ def assert_one_of_the_committed_states(
         for ticker in ("A", "B", "C"):
             last = expected[-1]
             expected.append({**last, ticker: {**last[ticker], 1_000: 1.0, 1_001: 2.0}})
+    if operation == "evict":  # tickers whose bars all came from a vendor go, in one commit
+        for gone in ("A", "B", "AB"):
+            expected.append({ticker: {} if ticker in gone else kept for ticker, kept in earlier.items()})
     assert later in expected
 
 

@@ -317,8 +317,9 @@ def test_a_statement_is_stopped_when_its_time_is_over(market, statement):
     "statement", ["SELECT list(range) FROM range(100000000)", "SELECT range AS a, range + 1 AS b FROM range(20000000)"]
 )
 def test_memory_is_bounded_for_the_work_and_for_the_answer(market, statement):
-    with pytest.raises(MemoryLimitError):
-        market.sql(statement, memory_limit="100MB", timeout=60).to_arrow()
+    for read in ("to_arrow", "fetchall"):
+        with pytest.raises(MemoryLimitError):
+            getattr(market.sql(statement, memory_limit="100MB", timeout=60), read)()
 
 
 def test_what_does_not_fit_into_memory_spills_into_the_store(market, place):

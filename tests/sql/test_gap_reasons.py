@@ -1,0 +1,67 @@
+"""Why bars are missing: each kind of answer in the ledger gives its own reason, and the newest answer counts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from mtstore.bars import arrow_schema
+
+SEEN_AT = datetime(2024, 1, 1, tzinfo=UTC)
+
+HOUR = [f"2023-06-01T{hour}:{minute:02}" for hour in (14, 15, 16, 17, 18) for minute in (0, 59)]
+
+
+def _gaps(market: Any, **options: str) -> list[tuple[Any, ...]]:
+    given = "".join(f", {name} := {value}" for name, value in options.items())
+    with market.open() as connection:
+        rows = connection.execute(
+            "SELECT strftime(first_missing, '%H:%M'), missing_bars, reason, ledger_reason "
+            f"FROM gaps(['AAA'], 5, start_ts := DATE '2023-06-01', end_ts := DATE '2023-06-01'{given})"
+        )
+        found: list[tuple[Any, ...]] = rows.fetchall()
+    return found
+
+
+def test_each_answer_gives_its_reason(market: Any) -> None:
+    market.configure("AAA", calendar="XNYS")
+    market.add_bars("AAA", [(at, 1.0, 1.0, 1.0, 1.0, 1.0) for at in HOUR])
+    market.add_answer("AAA", "2023-06-01T14:00", "2023-06-01T15:00", "complete")
+    market.add_answer("AAA", "2023-06-01T15:00", "2023-06-01T16:00", "failed", reason="HTTP 500 after 4 attempts")
+    market.add_answer("AAA", "2023-06-01T16:00", "2023-06-01T17:00", "partial", reason="cut")
+    market.add_answer("AAA", "2023-06-01T17:00", "2023-06-01T18:00", "quarantined", reason="high is below open")
+    assert _gaps(market) == [
+        ("13:30", 30, "not asked", None),
+        ("14:01", 58, "asked and no trade", None),
+        ("15:01", 58, "failed", "HTTP 500 after 4 attempts"),
+        ("16:01", 58, "partial", "cut"),
+        ("17:01", 58, "quarantined", "high is below open"),
+        ("18:01", 58, "not asked", None),
+        ("19:00", 60, "not asked", None),
+    ]
+
+
+def test_a_later_answer_takes_the_place_of_an_earlier_one(market: Any) -> None:
+    market.configure("AAA", calendar="XNYS")
+    market.add_bars("AAA", [(at, 1.0, 1.0, 1.0, 1.0, 1.0) for at in HOUR])
+    market.add_answer("AAA", "2023-06-01T13:00", "2023-06-01T21:00", "failed", reason="timeout")
+    market.add_answer("AAA", "2023-06-01T13:00", "2023-06-01T21:00", "complete")
+    assert {row[2:] for row in _gaps(market)} == {("asked and no trade", None)}
+
+
+def test_rows_that_were_set_aside_are_the_reason_where_they_would_have_been(market: Any) -> None:
+    market.configure("AAA", calendar="XNYS")
+    market.add_bars("AAA", [(at, 1.0, 1.0, 1.0, 1.0, 1.0) for at in HOUR])
+    market.add_answer("AAA", "2023-06-01T13:00", "2023-06-01T21:00", "complete")
+    bad = market.table([("2023-06-01T15:30", 1.0, 0.5, 1.0, 1.0, 1.0)])
+    assert bad.schema == arrow_schema()
+    named = {"ticker": "AAA", "source": "polygon", "schema": "ohlcv-1m", "reason": "high is below open or close"}
+    named |= {"origin": "file:7", "run_id": "1", "seen_at": SEEN_AT}
+    for name, value in named.items():
+        bad = bad.append_column(name, pa.array([value]))
+    market.quarantine.append(bad)
+    reasons = {row[0]: row[2:] for row in _gaps(market)}
+    assert reasons["15:01"] == ("quarantined", "high is below open or close")
+    assert reasons["14:01"] == ("asked and no trade", None)
