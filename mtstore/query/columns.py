@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from mtstore.errors import SnapshotExpiredError
@@ -21,37 +21,45 @@ Read: TypeAlias = Callable[[tuple[str, ...]], Columns]
 COUNT = "bar_count"
 
 
-def read_columns(file: KnownFile, scan: tuple[int, int], names: tuple[str, ...]) -> Columns:
-    """Columns of the row groups of a file that meet `scan`, [start, end) in µs: each row is one bar.
+class FileRows:
+    """The rows of the row groups of a file that meet `scan`, [start, end) in µs; each is one bar."""
 
-    Time stamps are int64 µs, all else is float64 with NaN.
+    def __init__(self, file: KnownFile, scan: tuple[int, int]) -> None:
+        self._file = file
+        self._scan = scan
+        self._metadata: pq.FileMetaData | None = None
 
-    Raises
-    ------
-    SnapshotExpiredError
-        The file is gone: the reader outlived the grace period.
-    """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    def read(self, names: tuple[str, ...]) -> Columns:
+        """Columns: time stamps as int64 µs, all else as float64 with NaN; may be asked again.
 
-    stored = tuple(name for name in names if name != COUNT)
-    try:
-        # A map that is opened here spares pyarrow a look at what kind of file system the path is on.
-        with pa.memory_map(str(file.path)) as content, pq.ParquetFile(content) as source:
-            groups = _row_groups(source, file, scan)
-            table = source.read_row_groups(groups, columns=list(stored), use_threads=False)
-    except FileNotFoundError as error:
-        raise SnapshotExpiredError(
-            f"{file.path} is gone: this reader is older than the store's grace period; read the newest generation"
-        ) from error
-    arrays = as_arrays(table, stored)
-    if COUNT in names:
-        arrays[COUNT] = np.ones(table.num_rows)
-    return arrays
+        Raises
+        ------
+        SnapshotExpiredError
+            The file is gone: the reader outlived the grace period.
+        """
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self._file.path
+        stored = [name for name in names if name != COUNT]
+        try:
+            # A map that is opened here spares pyarrow a look at what kind of file system the path is on.
+            with pa.memory_map(str(path)) as content, pq.ParquetFile(content, metadata=self._metadata) as source:
+                self._metadata = source.metadata
+                groups = _row_groups(source.metadata, self._file, self._scan)
+                table = source.read_row_groups(groups, columns=stored, use_threads=False)
+        except FileNotFoundError as error:
+            raise SnapshotExpiredError(
+                f"{path} is gone: this reader is older than the store's grace period; read the newest generation"
+            ) from error
+        arrays = as_arrays(table, stored)
+        if COUNT in names:
+            arrays[COUNT] = np.ones(table.num_rows)
+        return arrays
 
 
-def as_arrays(table: pa.Table, names: tuple[str, ...]) -> Columns:
+def as_arrays(table: pa.Table, names: Sequence[str]) -> Columns:
     """Columns of a table: time stamps as int64, all else as float64 with NaN."""
     import numpy as np
 
@@ -70,8 +78,7 @@ def take(columns: Columns, names: tuple[str, ...]) -> Columns:
     return {name: columns[name] for name in names}
 
 
-def _row_groups(source: pq.ParquetFile, file: KnownFile, scan: tuple[int, int]) -> list[int]:
-    metadata = source.metadata
+def _row_groups(metadata: pq.FileMetaData, file: KnownFile, scan: tuple[int, int]) -> list[int]:
     everything = list(range(metadata.num_row_groups))
     if file.min_us >= scan[0] and file.max_us < scan[1]:
         return everything

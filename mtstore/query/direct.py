@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mtstore.query.buckets import Buckets
 from mtstore.query.calls import SeriesCall
-from mtstore.query.columns import Columns, Read, read_columns, take
+from mtstore.query.columns import Columns, FileRows, Read, take
 from mtstore.query.known import Known, KnownFile, find_known
 from mtstore.query.reduce import columns_for, reduce_field
 from mtstore.query.rollups import Rollups, serves
@@ -178,7 +178,7 @@ class _Ticker:
 
     def _read_of(self, file: KnownFile) -> Read:
         found = None if self._rollups is None else self._rollups.read_of(file, self._scan)
-        return found or partial(read_columns, file, self._scan)
+        return found or FileRows(file, self._scan).read
 
     def place(self, rows: np.ndarray, present: np.ndarray, final: np.ndarray, fields: tuple[str, ...]) -> None:
         """Write the ticker's fields into its rows of the result."""

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mtstore.query import derived
-from mtstore.query.columns import COUNT, Columns, Read, as_arrays, read_columns
+from mtstore.query.columns import COUNT, Columns, FileRows, Read, as_arrays
 from mtstore.query.reduce import reduce_field
 from mtstore.store.staging import staging_folder
 
@@ -112,7 +112,7 @@ def roll_up(file: KnownFile) -> Columns:
     import numpy as np
 
     whole = (file.min_us, file.max_us + 1)
-    bars = read_columns(file, whole, ("ts_event", *_FIELDS))
+    bars = FileRows(file, whole).read(("ts_event", *_FIELDS))
     stamps = bars["ts_event"]
     numbers = stamps // STEP_US
     starts = np.append(0, np.flatnonzero(numbers[1:] != numbers[:-1]) + 1)

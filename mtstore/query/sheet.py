@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
-_LARGE_BYTES = 1 << 30
+_LARGE_BYTES = 1 << 29
 _log = logging.getLogger(__name__)
 
 

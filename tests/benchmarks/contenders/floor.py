@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,15 @@ def decode_and_touch(parameters: dict[str, Any]) -> Job:
         import numpy as np
 
         length = _decode(ask)
-        result = np.empty(length * len(ask.tickers) * len(FIELDS))
-        result[::512] = 0.0
+        # Ordinary pages: the huge ones that numpy would ask for take anything between half and five times as long.
+        memory = mmap.mmap(-1, 8 * length * len(ask.tickers) * len(FIELDS))
+        result: np.ndarray = np.frombuffer(memory)
+
+        def touch(part: np.ndarray) -> None:
+            part[::512] = 0.0
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(touch, np.array_split(result, 8)))
         return result
 
     return Job(work)
