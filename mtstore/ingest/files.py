@@ -19,11 +19,13 @@ from mtstore.ingest.answers import LayerAnswers
 from mtstore.ingest.inputs import Input
 from mtstore.ingest.layers import layers
 from mtstore.ingest.open_inputs import InputOptions, open_inputs
+from mtstore.ingest.own_input import as_covers
 from mtstore.ingest.quarantine import Quarantine
 from mtstore.ingest.reading import read_layer
 from mtstore.ingest.regroup import Regrouper
 from mtstore.ingest.report import FileOutcome, IngestReport, Progress, ProgressCallback, no_progress
 from mtstore.ingest.runs import Run, start_run
+from mtstore.sources.own_mapping import as_mapping
 from mtstore.store import sources
 from mtstore.store.ledger import request_key
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from mtstore.sources.own import Mapping
     from mtstore.store.repository import Repository
     from mtstore.store.writer import Writer
+    from mtstore.timeranges import BoundLike
 
 
 def ingest_files(
@@ -41,8 +44,8 @@ def ingest_files(
     source: str | None = None,
     schema: str | None = None,
     tickers: Collection[str] | None = None,
-    mapping: Mapping | None = None,
-    covers: TimeRange | None = None,
+    mapping: Mapping | dict[str, Any] | Path | str | None = None,
+    covers: TimeRange | tuple[BoundLike, BoundLike] | None = None,
     progress: ProgressCallback = no_progress,
 ) -> IngestReport:
     """Put vendor files into a store.
@@ -60,9 +63,10 @@ def ingest_files(
     tickers
         Only these; flat files then cover their day for all of them, present or not.
     mapping
-        How the columns of parquet or CSV files of one's own are to be read.
+        How the columns of parquet or CSV files of one's own are to be read: a YAML file, or what such a file says.
     covers
-        The half-open range that files of one's own speak for; without it they only add and overwrite.
+        The half-open range that files of one's own speak for, or two dates, days of UTC, both included; without it they
+        only add and overwrite.
 
     Returns
     -------
@@ -79,7 +83,8 @@ def ingest_files(
     began = time.monotonic()
     wanted = [Path(path) for path in paths]
     run = start_run("ingest", {"paths": [str(path) for path in wanted], "tickers": sorted(tickers or ())})
-    opened, outcomes = open_inputs(wanted, InputOptions(format, source, schema, mapping, covers), progress)
+    options = InputOptions(format, source, schema, as_mapping(mapping), as_covers(covers))
+    opened, outcomes = open_inputs(wanted, options, progress)
     report = ingest_inputs(store, opened, outcomes, run, tickers=tickers, progress=progress)
     report.seconds = time.monotonic() - began
     return report

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import TimeRange
 from mtstore.errors import InputError
 from mtstore.ingest.files import ingest_inputs
-from mtstore.ingest.own_input import OwnInput, complete_mapping
+from mtstore.ingest.own_input import OwnInput, as_covers, complete_mapping
 from mtstore.ingest.report import IngestReport
 from mtstore.ingest.runs import start_run
 from mtstore.sources.own import Mapping
-from mtstore.timeranges import parse_bounds
+from mtstore.sources.own_mapping import as_mapping
 
 if TYPE_CHECKING:
     from mtstore.store.repository import Repository
@@ -33,7 +34,7 @@ def ingest_frame(
     schema: str | None = None,
     covers: TimeRange | tuple[BoundLike, BoundLike] | None = None,
     tz: str = "UTC",
-    mapping: Mapping | None = None,
+    mapping: Mapping | dict[str, Any] | Path | str | None = None,
     source: str | None = None,
 ) -> IngestReport:
     """Put the bars of a frame into a store.
@@ -51,7 +52,8 @@ def ingest_frame(
     tz
         IANA zone of times without one, and of daily bars' days.
     mapping
-        Other names of columns, and all else that `Mapping` knows; then `ticker` and `tz` stand in it.
+        Other names of columns, and all else that `Mapping` knows, or the file that has it; then `ticker` and `tz` stand
+        in it.
     source
         The source's name, `own` by default.
 
@@ -63,14 +65,13 @@ def ingest_frame(
         A column is missing, or a value cannot be read.
     """
     began = time.monotonic()
+    mapping = as_mapping(mapping)
     if mapping is None and schema is not None:
         mapping = Mapping(schema, ticker=ticker, tz=tz)
     elif ticker is not None and mapping is not None and mapping.ticker != ticker:
         raise InputError(f"ticker {ticker!r} is given beside a mapping that says {mapping.ticker!r}")
     mapping = complete_mapping(mapping, schema, "the frame")
-    if covers is not None and not isinstance(covers, TimeRange):
-        covers = TimeRange(*parse_bounds(*covers).as_utc_days_us())
-    opened = OwnInput.of_frame(frame, mapping=mapping, source=source, covers=covers)
+    opened = OwnInput.of_frame(frame, mapping=mapping, source=source, covers=as_covers(covers))
     run = start_run("ingest", {"frame": str(opened.path), "mapping": mapping.to_request()})
     report = ingest_inputs(store, [opened], [], run)
     report.seconds = time.monotonic() - began

@@ -14,9 +14,12 @@ from mtstore.ingest.dbn_input import with_place
 from mtstore.ingest.inputs import Input, Rejected
 from mtstore.sources.own import Mapping as ColumnMapping
 from mtstore.sources.own import OwnFile, OwnFormat, table_batches
+from mtstore.timeranges import parse_bounds
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from mtstore.timeranges import BoundLike
 
 DEFAULT_SOURCE = "own"
 _PROVIDER = "own"
@@ -131,6 +134,13 @@ class OwnInput(Input):
         # Rows count from 1 without the header; a CSV's lines count it (a row that spans lines shifts those after it).
         header_lines = 1 if self.file.format == "csv" else 0
         return {key: row + header_lines for key, row in self.file.locate(rows).items()}
+
+
+def as_covers(covers: TimeRange | tuple[BoundLike, BoundLike] | None) -> TimeRange | None:
+    """What is spoken for: a range, or two bounds, of which dates are days of UTC, both included."""
+    if covers is None or isinstance(covers, TimeRange):
+        return covers
+    return TimeRange(*parse_bounds(*covers).as_utc_days_us())
 
 
 def complete_mapping(mapping: ColumnMapping | None, schema: str | None, what: str) -> ColumnMapping:

@@ -160,6 +160,13 @@ def read_mapping(path: Path | str) -> Mapping:
     raise ConfigError(f"{path}: {'; '.join(problems)}", tuple(problems))
 
 
+def as_mapping(given: Mapping | MappingType[str, Any] | Path | str | None) -> Mapping | None:
+    """A mapping as it is given in Python: itself, its keys and values, or the file that has them."""
+    if given is None or isinstance(given, Mapping):
+        return given
+    return read_mapping(given) if isinstance(given, (Path, str)) else parse_mapping(given)
+
+
 def parse_mapping(tree: Any) -> Mapping:
     """A mapping from the keys and values of its file; see `Mapping` for errors."""
     if not isinstance(tree, MappingType):

@@ -16,7 +16,6 @@ FIRST, LAST = "2023-11-20", "2023-11-27"  # Thanksgiving and a half day in betwe
 NEW_YORK = "America/New_York"
 OWN = """
 schema: ohlcv-1m
-source: own
 columns: {ticker: symbol, ts_event: time}
 """
 
@@ -48,7 +47,7 @@ def _own_parquet(market, folder):
     return {
         "data": folder / "bars.parquet",
         "mapping": folder / "mapping.yaml",
-        "covers": f"{FIRST}T00:00:00-05:00/2023-11-28T00:00:00-05:00",
+        "covers": (FIRST, "2023-11-28"),
     }
 
 
@@ -110,8 +109,9 @@ def test_the_aligned_frame_and_its_chunks(store, regular):
         assert_same(pd.concat(loader.iter_data(FIRST, LAST, chunk="2D")), wanted)
 
 
-def test_one_ticker_of_a_multi_ticker_loader(store, regular):
-    with mtstore.MultiTickerDataLoader(config(store)) as loader:
+def test_one_ticker_of_a_multi_ticker_loader_at_its_own_interval(store, regular):
+    own = {"ticker_config": {"overrides": {"NA": {"resampling": "1min"}}}}
+    with mtstore.MultiTickerDataLoader({"multi_ticker": config(store), **own}) as loader:
         found = loader.get_ticker_data("NA", FIRST, LAST)
     assert_same(found[FIELDS], regular["NA"][FIELDS])
 

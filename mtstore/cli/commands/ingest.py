@@ -174,11 +174,13 @@ def _ingest_options(
     tickers: list[str] | None,
     mapping: Path | None,
 ) -> dict[str, Any]:
-    given: dict[str, Any] = {"format": format_, "source": source, "schema": schema, "tickers": tickers}
-    if mapping is not None:
-        from mtstore.sources.own import read_mapping
-
-        given["mapping"] = read_mapping(mapping)
+    given: dict[str, Any] = {
+        "format": format_,
+        "source": source,
+        "schema": schema,
+        "tickers": tickers,
+        "mapping": mapping,
+    }
     if covers is not None:
         given["covers"] = _read_covers(covers)
     return given
