@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from pathlib import Path
 
 import pyarrow as pa
@@ -72,9 +73,9 @@ def test_parquet_is_told_by_both_ends(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("x.csv.gz", POLYGON, "not what its name says: it holds uncompressed CSV"),
-        ("x.csv", gzip.compress(POLYGON), "it holds gzipped CSV"),
+        ("x.csv", gzip.compress(POLYGON, mtime=0), "it holds gzipped CSV"),
         ("x.dbn", POLYGON, "it holds uncompressed CSV"),
-        ("x.dbn.zst", gzip.compress(POLYGON), "it holds gzipped CSV"),
+        ("x.dbn.zst", gzip.compress(POLYGON, mtime=0), "it holds gzipped CSV"),
         ("x.parquet", OWN, "it holds uncompressed CSV"),
         ("x.csv.gz", b"<?xml version='1.0'?><Error/>", "no known format.*<\\?xml"),
         ("x.csv", b'{"status": "ERROR"}\n', "no known format"),
@@ -83,6 +84,7 @@ def test_parquet_is_told_by_both_ends(tmp_path: Path) -> None:
         ("x.csv.gz", b"", "the file is empty"),
         ("x.zst", zstandard.compress(OWN), "zstd data that begins with b'time,o"),
     ],
+    ids=itertools.count(),
 )
 def test_what_was_found_is_said(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     path = tmp_path / name
