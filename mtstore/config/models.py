@@ -117,7 +117,7 @@ class Cache(Section):
     )
     compression: bool = True
     serve_stale: bool = Field(default=True, description="Serve stale data with a warning while the vendor is down.")
-    derived: bool = Field(default=True, description="Keep large results of loads, for whoever asks for the same again.")
+    derived: bool = Field(default=True, description="Keep large results of loads and rollups, for whoever comes next.")
     evict: Evict = Field(
         default="derived", description="What may go to stay below max_size_gb: derived results, or fetched bars too."
     )
