@@ -64,7 +64,7 @@ def calls(draw):
 
 
 @given(call=calls())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_frame_is_that_of_the_macro(store, call):
     with store.connection() as connection:
         assert direct.plan(connection, call) is not None

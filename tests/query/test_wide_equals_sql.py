@@ -146,7 +146,7 @@ def _key(bound):
 
 
 @given(call=calls())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_assembly_equals_the_macro_on_any_call(store, call):
     with store.connection() as connection:
         assert_equal(connection, call)

@@ -15,7 +15,7 @@ from sql.statements import walk
 
 from mtstore.bars import arrow_schema
 
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = ["AAA", "BBB", "CCC"]
 
 starts = st.sampled_from(["2023-06-01T12:50", "2023-06-01T13:30", "2023-11-24T17:00", "2023-03-13T13:00"])

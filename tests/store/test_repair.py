@@ -110,7 +110,9 @@ def test_another_damaged_file_is_set_aside_and_no_bar_is_lost(root: Path, kind: 
         assert store.sql("FROM coverage ORDER BY ALL").fetchall() == coverage
 
 
-@pytest.mark.parametrize("kind", ["log", "catalog", "public"])
+@pytest.mark.parametrize(
+    "kind", ["catalog", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("log", "public"))]
+)
 @pytest.mark.parametrize(
     ("number", "how"),
     [
