@@ -58,6 +58,9 @@ class Regrouper:
         else:
             order = codes[np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])]
         (batch,) = rows.combine_chunks().to_batches()
+        self._schema = self._schema or batch.schema
+        if batch.schema != self._schema:  # pieces in the file bear no schema: they would be read as something else
+            raise TypeError(f"rows to regroup have columns {batch.schema}, those before them {self._schema}")
         stays = batch.nbytes <= self._room
         if stays:
             self._room -= batch.nbytes
@@ -96,7 +99,6 @@ class Regrouper:
     def _put_aside(self, piece: pa.RecordBatch) -> tuple[int, int]:
         if self._file is None:
             self._file = self._path.open("x+b", buffering=_BUFFER_BYTES)
-            self._schema = piece.schema
         written = self._file.write(piece.serialize())
         place = (self._length, written)
         self._length += written

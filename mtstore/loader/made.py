@@ -42,7 +42,7 @@ def make_table(load: Load, store: Repository, connection: duckdb.DuckDBPyConnect
         return wide, _said(load.verdict)
 
     item_bytes = 4 if load.dtype == "float32" else 8
-    if room is None or not kept.is_worth_keeping(load.call, len(load.fields), item_bytes, room):
+    if room is None or not kept.is_worth_keeping(load.call, len(load.fields), item_bytes):
         return work(None)[0]
     key = derived.key_of(connection, load.call, _parameters(load, connection))
     found = kept.find(store, key)
@@ -55,7 +55,7 @@ def make_table(load: Load, store: Repository, connection: duckdb.DuckDBPyConnect
 def _room(config: Config) -> kept.Room | None:
     """The room that a configuration leaves for derived results; None if it wants none."""
     cache = config.multi_ticker.cache
-    if not (cache.enabled and cache.derived):
+    if not (cache.enabled and cache.derived) or cache.ttl_days == 0:  # nobody could find what is kept for no time
         return None
     ttl_seconds = None if cache.ttl_days is None else cache.ttl_days * _SECONDS_PER_DAY
     return kept.Room(int(cache.max_size_gb * 1e9), ttl_seconds)

@@ -43,10 +43,8 @@ class Room:
     ttl_seconds: float | None
 
 
-def is_worth_keeping(call: AlignCall, fields: int, item_bytes: int, room: Room) -> bool:
-    """Whether the table of a call may be large enough to be kept, and small enough for the room there is."""
-    if room.ttl_seconds == 0:
-        return False
+def is_worth_keeping(call: AlignCall, fields: int, item_bytes: int) -> bool:
+    """Whether the table of a call may be large enough to be kept."""
     start_us, end_us = call.bounds.covering_us()
     if start_us is None or end_us is None or call.tickers is None:
         return True

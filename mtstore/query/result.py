@@ -72,7 +72,10 @@ class Result:
         return {name: table[name].to_numpy() for name in table.column_names}
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """As rows of DuckDB's Python values (instants in UTC, spans as timedelta); errors as in `to_arrow`."""
+        """As rows of DuckDB's Python values: instants in UTC, spans as timedelta (a month as 30 days).
+
+        Errors as in `to_arrow`.
+        """
         # A relation is planned when it is made and again when it runs, which counts where views list many files.
         with self._asking() as connection:
             answer = connection.execute(self._statement, self._parameters)

@@ -23,6 +23,14 @@ def assert_in_no_table_or_file(key, store):
                 assert key not in repr([content.metadata.metadata, content.read().to_pydict()]), path
 
 
+def _with_parts(path):
+    """A path and, of a folder, what lies in it, as far as that can be told before it is gone."""
+    parts = [path]
+    with suppress(OSError):
+        parts.extend(path.rglob("*"))
+    return parts
+
+
 @contextmanager
 def watched(key, store):
     """Look again and again into the files that come and go while the block runs; none may hold the key."""
@@ -34,7 +42,7 @@ def watched(key, store):
     def look():
         while not is_over.wait(0.001):
             found = [path for place in places for path in place.iterdir() if path not in earlier]
-            for path in [*found, *(part for folder in found if folder.is_dir() for part in folder.rglob("*"))]:
+            for path in [part for one in found for part in _with_parts(one)]:
                 with suppress(OSError):  # gone since, or a folder
                     content = path.read_bytes()
                     seen.add(path)
