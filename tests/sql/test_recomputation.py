@@ -137,7 +137,7 @@ def test_outliers(world: World, method: str, trailing: int | None) -> None:
     assert found["ticker"].tolist() == [row[0] for row in wanted]
     assert found["ts_event"].tolist() == [row[1] for row in wanted]
     assert found["sample_size"].tolist() == [int(row[3]) for row in wanted]
-    np.testing.assert_allclose(found["z_score"], [row[2] for row in wanted], rtol=1e-6)
+    np.testing.assert_allclose(found["z_score"], [row[2] for row in wanted], rtol=1e-9)
     assert wanted
 
 
