@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 FOLDER = "derived"
 _FACTS = seal.MANIFEST
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-_FREE_SHARE = 0.1  # of the disk, what results must leave free
+# What results must leave free: a share of a small disk, an amount of a large one.
+_FREE_SHARE, _FREE_BYTES = 0.1, 5_000_000_000
 # Sessions of dates, look-backs of a bucket and weeks reach over the bounds of a range.
 _MARGIN_US = 45 * 86_400_000_000
 
@@ -128,10 +129,10 @@ def check_space(path: Path) -> None:
     Raises
     ------
     OSError
-        Less than a tenth of it is free.
+        Less than a tenth of it and less than 5 GB are free.
     """
     usage = shutil.disk_usage(path)
-    if usage.free < usage.total * _FREE_SHARE:
+    if usage.free < min(usage.total * _FREE_SHARE, _FREE_BYTES):
         raise OSError(f"only {usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB are free")
 
 

