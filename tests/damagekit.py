@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import stat
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -102,16 +101,6 @@ def overwrite(path: Path, content: bytes) -> None:
     path.chmod(0o644)
     path.write_bytes(content)
     path.chmod(mode)
-
-
-def copy(root: Path, target: Path) -> Path:
-    """A copy of a store at the very place where it was made: `target` is what the original is kept as."""
-    if target.exists():
-        shutil.rmtree(root)
-        shutil.copytree(target, root, symlinks=True)
-    else:
-        shutil.copytree(root, target, symlinks=True)
-    return root
 
 
 def everything(root: Path) -> dict[str, bytes]:

@@ -86,13 +86,14 @@ def fetch(store: Store, *answers: Answer) -> None:
             writer.add(one)
 
 
-def make_base(root: Path) -> None:
+def make_base(root: Path) -> Path:
     """A store with two tickers in several files, a quarantined row, revisions, and retired files that may go."""
     with mtstore.open(root, create=True) as store:
         bad = minute_bars({3: 1.0}).append_column("reason", [["bad"]]).append_column("origin", [["f:7"]])
         fetch(store, answer("A", dict.fromkeys(range(50), 1.0), minutes(0, 100)))
         fetch(store, answer("A", {200: 1.0, 201: 2.0}, minutes(200, 300)), answer("B", {0: 1.0}, minutes(0, 10)))
         fetch(store, answer("A", {0: 2.0}, minutes(0, 10)), answer("B", {}, result="quarantined", quarantined=bad))
+    return root
 
 
 def replace(root: Path) -> None:
@@ -293,22 +294,6 @@ def check_store(store: Store) -> None:
     )
     assert [path for path in layout.public.iterdir() if not path.name.isdigit()] == []
     assert known_files(store) == data_files(store.path)
-
-
-class Arena:
-    """One store, and the template that it is brought back to."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "store"
-        self._template = folder / "template"
-        make_base(self.root)
-        self.reset(save=True)
-
-    def reset(self, *, save: bool = False) -> None:
-        """Bring the store back to how it began."""
-        source, target = (self.root, self._template) if save else (self._template, self.root)
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target, symlinks=True)
 
 
 def random_moments(count: int, longest: float, seed: int) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from mtstore.errors import SnapshotExpiredError
+from mtstore.store.unreadable import why_unreadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,8 @@ class FileRows:
         ------
         SnapshotExpiredError
             The file is gone: the reader outlived the grace period.
+        StoreError
+            The file was lost or damaged.
         """
         import numpy as np
         import pyarrow as pa
@@ -49,10 +51,10 @@ class FileRows:
                 self._metadata = source.metadata
                 groups = _row_groups(source.metadata, self._file, self._scan)
                 table = source.read_row_groups(groups, columns=stored, use_threads=False)
-        except FileNotFoundError as error:
-            raise SnapshotExpiredError(
-                f"{path} is gone: this reader is older than the store's grace period; read the newest generation"
-            ) from error
+        except pa.ArrowMemoryError:
+            raise
+        except (OSError, pa.ArrowException) as error:
+            raise why_unreadable(path, error) from error
         arrays = as_arrays(table, stored)
         if COUNT in names:
             arrays[COUNT] = np.ones(table.num_rows)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mtstore.store.repository import Repository
 
 FOLDER = "derived"
+_log = logging.getLogger(__name__)
 _FACTS = seal.MANIFEST
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 # What results must leave free: a share of a small disk, an amount of a large one.
@@ -172,6 +174,12 @@ def remove(entry: Entry) -> None:
     shutil.rmtree(entry.path, ignore_errors=True)
 
 
+def discard(folder: Path, error: Exception) -> None:
+    """Delete a result that turned out to be damaged; the log says so. Whoever found it makes it anew."""
+    _log.warning("%s: a derived result is damaged and is made anew: %s", folder, error)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _rename(made: Path, target: Path) -> None:
     try:
         made.rename(target)
@@ -184,6 +192,9 @@ def _facts(folder: Path) -> dict[str, Any] | None:
     try:
         facts: dict[str, Any] = json.loads((folder / _FACTS).read_text())
     except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        discard(folder, error)
         return None
     return facts
 

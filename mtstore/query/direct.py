@@ -122,6 +122,8 @@ class Reading:
         ------
         SnapshotExpiredError
             A data file is gone: the reader outlived the grace period.
+        StoreError
+            A data file was lost or damaged.
         """
 
         def place(number: int) -> None:

@@ -54,21 +54,16 @@ def is_worth_keeping(call: AlignCall, fields: int, item_bytes: int) -> bool:
 
 def find(store: Repository, key: str) -> Made | None:
     """A kept table; None if there is none."""
-    import numpy as np
-
     folder = derived.find(store, key)
     if folder is None:
         return None
     try:
-        shape = json.loads((folder / _SHAPE).read_text())
-        length, fields, tickers = shape["length"], tuple(shape["fields"]), tuple(shape["tickers"])
-        times = np.fromfile(folder / _TIMES, dtype=np.int64)
-        closes = np.fromfile(folder / _CLOSES, dtype=np.int64) if shape["has_closes"] else None
-        values = map_private(folder / _VALUES, shape["dtype"], (len(tickers) * len(fields), length))
-        present = map_private(folder / _PRESENT, "bool", (len(tickers), length))
+        return _read(folder)
     except FileNotFoundError:  # deleted since, to make room
         return None
-    return Wide(tickers, tuple(shape["stored"]), fields, times, closes, values, present), shape["said"]
+    except (OSError, ValueError, KeyError) as error:
+        derived.discard(folder, error)
+        return None
 
 
 def make(store: Repository, key: str, room: Room, work: Callable[[Path | None], Made]) -> Made:
@@ -118,6 +113,20 @@ def _write(folder: Path, wide: Wide, said: Mapping[str, Any]) -> None:
         "said": said,
     }
     (folder / _SHAPE).write_text(json.dumps(shape))
+
+
+def _read(folder: Path) -> Made:
+    import numpy as np
+
+    shape = json.loads((folder / _SHAPE).read_text())
+    length, fields, tickers = shape["length"], tuple(shape["fields"]), tuple(shape["tickers"])
+    times = np.fromfile(folder / _TIMES, dtype=np.int64)
+    closes = np.fromfile(folder / _CLOSES, dtype=np.int64) if shape["has_closes"] else None
+    if len(times) != length:
+        raise ValueError(f"{_TIMES} has {len(times):,} times instead of {length:,}")
+    values = map_private(folder / _VALUES, shape["dtype"], (len(tickers) * len(fields), length))
+    present = map_private(folder / _PRESENT, "bool", (len(tickers), length))
+    return Wide(tickers, tuple(shape["stored"]), fields, times, closes, values, present), shape["said"]
 
 
 def _is_mapped_whole(values: np.ndarray, path: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import InputError, MemoryLimitError, QueryError
 from mtstore.query.gate import check_statement
-from mtstore.query.result import Parameters, Result, mapped_errors
+from mtstore.query.result import Parameters, Result, mapped_errors, reading_error
 from mtstore.query.spans import with_durations
 
 if TYPE_CHECKING:
@@ -185,4 +185,4 @@ def arrow_errors() -> Iterator[None]:
     except (OSError, pa.ArrowException) as error:
         if "Out of Memory Error" in str(error):
             raise MemoryLimitError(str(error)) from error
-        raise QueryError(str(error)) from error
+        raise reading_error(error) from error

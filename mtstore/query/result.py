@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from mtstore.errors import MemoryLimitError, QueryError, SnapshotExpiredError
+from mtstore.errors import MemoryLimitError, MtstoreError, QueryError, StoreError
 from mtstore.query.spans import month_columns, with_durations
+from mtstore.store.unreadable import data_file_named_in, why_unreadable
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,6 +43,8 @@ class Result:
             DuckDB refused the statement; its text is the message.
         SnapshotExpiredError
             A data file of the generation is gone: the reader outlived the grace period.
+        StoreError
+            A data file was lost or damaged.
         """
         with self._asking() as connection:
             return with_durations(self._relation(connection).to_arrow_table())
@@ -114,16 +117,25 @@ def mapped_errors() -> Iterator[None]:
 
     try:
         yield
-    except duckdb.IOException as error:
-        if "No files found" in str(error) or "Cannot open file" in str(error):
-            raise SnapshotExpiredError(
-                f"a data file of this generation is gone, its grace period is over; read the newest one: {error}"
-            ) from error
-        raise QueryError(str(error)) from error
     except duckdb.OutOfMemoryException as error:
         raise MemoryLimitError(str(error)) from error
-    except duckdb.InvalidInputException as error:
-        # Our macros refuse what they are asked in whole sentences.
-        raise QueryError(str(error).removeprefix("Invalid Input Error: ")) from error
-    except duckdb.Error as error:
+    except (duckdb.BinderException, duckdb.ParserException) as error:
         raise QueryError(str(error)) from error
+    except duckdb.Error as error:
+        raise reading_error(error) from error
+
+
+def reading_error(error: Exception) -> MtstoreError:
+    """What was met while rows were read: a data file that cannot be, or what DuckDB says of the statement."""
+    import duckdb
+
+    path = data_file_named_in(str(error))
+    if path is not None:
+        return why_unreadable(path, error)
+    if type(error) is duckdb.Error:  # what DuckDB cannot decode is of no class of its own, and names no file
+        return StoreError(
+            "a data file seems to be damaged; `mtstore verify` says which, "
+            f"and `mtstore repair` sets it aside, so that its range can be ingested again: {error}"
+        )
+    # Our macros refuse what they are asked in whole sentences.
+    return QueryError(str(error).removeprefix("Invalid Input Error: "))

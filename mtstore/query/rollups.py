@@ -126,8 +126,11 @@ def _read(path: Path, file: KnownFile, names: tuple[str, ...]) -> Columns:
         with pq.ParquetFile(path, memory_map=True) as source:
             return as_arrays(source.read(columns=list(names), use_threads=False), names)
     except FileNotFoundError:  # deleted since, to make room
-        found = roll_up(file)
-        return {name: found[name] for name in names}
+        pass
+    except (OSError, ValueError) as error:
+        derived.discard(path.parent, error)
+    found = roll_up(file)
+    return {name: found[name] for name in names}
 
 
 def _is_mostly_read(file: KnownFile, scan: tuple[int, int]) -> bool:

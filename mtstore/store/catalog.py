@@ -28,6 +28,7 @@ from mtstore.store.database import attached, newest_generation
 from mtstore.store.datafile import DataFile, read_footer
 from mtstore.store.layout import Layout, new_id
 from mtstore.store.steps import reached
+from mtstore.store.unreadable import data_file_named_in, why_unreadable
 
 if TYPE_CHECKING:
     import duckdb
@@ -90,7 +91,9 @@ def _building(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise CommitError(f"{path}: the new generation could not be made; nothing was changed: {error}") from error
+        unread = data_file_named_in(str(error))
+        reason = error if unread is None else why_unreadable(unread, error)
+        raise CommitError(f"{path}: the new generation could not be made; nothing was changed: {reason}") from error
 
 
 @contextmanager

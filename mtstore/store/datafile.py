@@ -17,6 +17,7 @@ from mtstore.bars import TimeRange, arrow_schema
 from mtstore.errors import StoreError
 from mtstore.store import durable, seal
 from mtstore.store.layout import Partition, new_id
+from mtstore.store.unreadable import why_unreadable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -186,7 +187,7 @@ def read_bars(root: Path, paths: Sequence[str]) -> pa.Table:
             with pq.ParquetFile(root / path, page_checksum_verification=True) as file:
                 tables.append(file.read().cast(arrow_schema()))
         except (OSError, pa.ArrowException) as error:
-            raise StoreError(f"{root / path}: a data file that cannot be read: {error}") from error
+            raise why_unreadable(root / path, error) from error
     if not tables:
         return arrow_schema().empty_table()
     return pa.concat_tables(sorted(tables, key=lambda table: table["ts_event"][0].value))

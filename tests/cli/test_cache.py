@@ -5,6 +5,7 @@ import io
 
 import pytest
 from bar_stores import make_store, minutes, walk
+from storeplace import StorePlace
 
 import mtstore
 from mtstore.query import kept
@@ -12,11 +13,16 @@ from mtstore.query import kept
 DAY = "2023-11-22"
 
 
-@pytest.fixture
-def store(tmp_path):
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
     tables = {"AAA": walk(minutes(DAY)), "BBB": walk(minutes(DAY))}
-    with make_store(tmp_path / "store", tables, covers=(DAY, "2023-11-23")) as made:
-        return made.path
+    with make_store(tmp_path_factory.mktemp("place") / "store", tables, covers=(DAY, "2023-11-23")) as made:
+        return StorePlace(made.path)
+
+
+@pytest.fixture
+def store(place):
+    return place.fresh()
 
 
 def rows(outcome):

@@ -5,11 +5,13 @@ import logging
 import multiprocessing
 import shutil
 import warnings
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
 import pytest
 from bar_stores import add_bars, bars, make_store, minutes, walk
+from storeplace import StorePlace
 
 import mtstore
 from mtstore.errors import DataQualityError
@@ -25,15 +27,21 @@ def _keep_everything(monkeypatch):
     monkeypatch.setattr(kept, "LEAST_BYTES", 1)
 
 
-@pytest.fixture
-def store(tmp_path):
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
     tables = {
         "AAA": walk([*minutes(DAY), *minutes(NEXT, count=210)]),
         "BBB": walk(minutes(DAY)[::3], base=20.0, seed=1),
         "CCC": walk([*minutes(DAY)[::6], *minutes(NEXT, count=150)], base=70.0, seed=2),
     }
-    with make_store(tmp_path / "store", tables, covers=COVERS) as made:
-        yield made
+    with make_store(tmp_path_factory.mktemp("place") / "store", tables, covers=COVERS) as made:
+        return StorePlace(made.path)
+
+
+@pytest.fixture
+def store(place):
+    with mtstore.open(place.fresh()) as opened:
+        yield opened
 
 
 def loader(store, *, cache=None, validation=None, overrides=None, **alignment):
@@ -89,8 +97,11 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-@pytest.mark.parametrize("alignment", WAYS.values(), ids=WAYS)
+# Each way once, with each of the options in turn, so that all options meet several ways.
+TURNS = {f"{way}, {option}": (WAYS[way], OPTIONS[option]) for way, option in zip(WAYS, cycle(OPTIONS))}
+
+
+@pytest.mark.parametrize(("alignment", "options"), TURNS.values(), ids=TURNS)
 def test_a_repeated_load_is_mapped_and_equals_one_that_is_made(store, assembled, alignment, options):
     expected = load(store, options=options, cache={"derived": False}, **alignment)
     assert derived.entries(store) == []
@@ -118,6 +129,21 @@ def test_what_is_written_into_a_frame_is_seen_by_nobody_else(store):
         array[:] = 7.0
         assert (made == 7.0).all(axis=None)
     pd.testing.assert_frame_equal(load(store), expected)
+
+
+@pytest.mark.parametrize("name", ["shape.json", "values.bin", "present.bin", "times.bin", "facts.json"])
+@pytest.mark.parametrize("spoil", [lambda content: content[: len(content) // 2], lambda _: b""], ids=["half", "empty"])
+def test_a_damaged_one_is_said_and_made_anew(store, assembled, caplog, name, spoil):
+    expected = load(store)
+    (entry,) = derived.entries(store)
+    content = (entry.path / name).read_bytes()
+    (entry.path / name).unlink()
+    (entry.path / name).write_bytes(spoil(content))
+    pd.testing.assert_frame_equal(load(store), expected)
+    assert "a derived result is damaged and is made anew" in caplog.text
+    assert len(assembled) == 2
+    pd.testing.assert_frame_equal(load(store), expected)
+    assert len(assembled) == 2
 
 
 CHANGES = {

@@ -15,12 +15,6 @@ NEW_YORK = "America/New_York"
 DAYS = pd.bdate_range("2024-01-02", "2024-01-05")
 
 
-@pytest.fixture
-def store(tmp_path):
-    with mtstore.open(tmp_path / "store", create=True) as made:
-        yield made
-
-
 def test_updates_are_merged_into_what_is_known(store):
     manager = MetadataManager(store)
     assert manager.get_ticker_metadata("AAPL") == {}

@@ -8,18 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import mtstore
 from mtstore import MetadataManager, MultiTickerDataLoader
 from mtstore.errors import InputError
 from mtstore.ingest.migrate import migrate
 
 NEW_YORK = "America/New_York"
-
-
-@pytest.fixture
-def store(tmp_path):
-    with mtstore.open(tmp_path / "store", create=True) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -12,11 +11,13 @@ from servers.databento import DatabentoServer
 from servers.polygon import KEY as POLYGON_KEY
 from servers.polygon import PolygonServer
 from servers.tls import has_openssl, make_certificates
+from storeplace import empty_store, store
 
-import mtstore
 from mtstore.sources.databento import DatabentoSource
 from mtstore.sources.network_settings import NetworkSettings, Secret
 from mtstore.sources.polygon import PolygonSource
+
+__all__ = ["empty_store", "store"]
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC).timestamp()
 
@@ -80,23 +81,3 @@ def databento_source(databento):
         return DatabentoSource(NetworkSettings(**{**known, **changes}), clock=lambda: now)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def pristine(tmp_path_factory):
-    """An empty store, made once: the place it was made at, and a copy of it."""
-    place = tmp_path_factory.mktemp("stores") / "store"
-    mtstore.open(place, create=True).close()
-    copy = place.with_name("pristine")
-    shutil.copytree(place, copy, symlinks=True)
-    return place, copy
-
-
-@pytest.fixture
-def store(pristine):
-    """An empty store, put back to where it was made: its views name their place."""
-    place, copy = pristine
-    shutil.rmtree(place)
-    shutil.copytree(copy, place, symlinks=True)
-    with mtstore.open(place) as opened:
-        yield opened

@@ -221,6 +221,23 @@ def test_a_disk_that_takes_none_is_said_and_changes_nothing(store, monkeypatch, 
     assert_equal(found, table_of(store, call))
 
 
+@pytest.mark.parametrize("spoil", [lambda content: content[: len(content) // 2], lambda _: b"", bytes.swapcase])
+def test_a_damaged_one_is_said_and_changes_nothing(store, caplog, spoil):
+    shutil.rmtree(derived.derived_folder(store), ignore_errors=True)
+    call = AlignCall.parse(["AAA"], "5min", None, None)
+    rollups = Rollups(store, ROOM, least_bars=1)
+    table_of(store, call, rollups=rollups)
+    paths = list(derived.derived_folder(store).glob("rollup-*/bars.parquet"))
+    assert paths
+    for path in paths:
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(spoil(content))
+    assert_equal(table_of(store, call, rollups=rollups), table_of(store, call))
+    assert caplog.text.count("a derived result is damaged and is made anew") == len(paths)
+    assert_equal(table_of(store, call, rollups=rollups), table_of(store, call))
+
+
 def test_verify_finds_a_damaged_one(tmp_path):
     times = _times(["2024-01-02"], first="14:30", count=390)
     with make_store(tmp_path / "store", {"AAA": walk(times)}) as store:

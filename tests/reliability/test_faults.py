@@ -16,8 +16,9 @@ from pathlib import Path
 
 import killkit
 import pytest
-from killkit import FAULTS, Arena, faulty_calls, look, run_through, run_with_fault
+from killkit import FAULTS, faulty_calls, look, run_through, run_with_fault
 from storekit import bars_of, end, process
+from storeplace import StorePlace
 
 import mtstore
 from mtstore.errors import MtstoreError
@@ -28,28 +29,28 @@ pytestmark = pytest.mark.skipif(faulty_calls() is None, reason="needs Linux and 
 
 
 @pytest.fixture(scope="module")
-def arena(tmp_path_factory: pytest.TempPathFactory) -> Arena:
-    return Arena(tmp_path_factory.mktemp("faults"))
+def arena(tmp_path_factory: pytest.TempPathFactory) -> StorePlace:
+    return StorePlace(killkit.make_base(tmp_path_factory.mktemp("faults") / "store"))
 
 
 @pytest.fixture(autouse=True)
-def reset(arena: Arena) -> Iterator[None]:
+def reset(arena: StorePlace) -> Iterator[None]:
     yield
-    arena.reset()
+    arena.fresh()
 
 
 @pytest.fixture(scope="module")
-def states(arena: Arena) -> dict[str, list[killkit.State]]:
+def states(arena: StorePlace) -> dict[str, list[killkit.State]]:
     """The committed states that each operation can leave: the one before it, and the one after it."""
     before, found = look(arena.root), {}
     for operation in OPERATIONS:
         run_through(operation, arena.root)
         found[operation] = [before, look(arena.root)]
-        arena.reset()
+        arena.fresh()
     return found
 
 
-def suffer(arena: Arena, states: list[killkit.State], operation: str, fault: str, number: int) -> bool:
+def suffer(arena: StorePlace, states: list[killkit.State], operation: str, fault: str, number: int) -> bool:
     """One operation with one fault; whether the fault came to pass."""
     hits, said = run_with_fault(operation, arena.root, fault, number)
     context = f"{operation}, {fault} at call {number}: {said}"
@@ -62,13 +63,13 @@ def suffer(arena: Arena, states: list[killkit.State], operation: str, fault: str
     if hits:
         run_through(operation, arena.root)
         assert look(arena.root)["bars"] == states[1]["bars"], context
-    arena.reset()
+    arena.fresh()
     return hits > 0
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_failing_call_leaves_a_committed_state_and_the_next_try_works(
-    arena: Arena, states: dict[str, list[killkit.State]], fault: str
+    arena: StorePlace, states: dict[str, list[killkit.State]], fault: str
 ) -> None:
     struck = [suffer(arena, states["replace"], "replace", fault, number) for number in (1, 9)]
     assert any(struck)
@@ -77,7 +78,7 @@ def test_a_failing_call_leaves_a_committed_state_and_the_next_try_works(
 @pytest.mark.slow
 @pytest.mark.parametrize(("operation", "fault"), list(itertools.product(OPERATIONS, FAULTS)))
 def test_each_call_that_can_fail_may_fail(
-    arena: Arena, states: dict[str, list[killkit.State]], operation: str, fault: str
+    arena: StorePlace, states: dict[str, list[killkit.State]], operation: str, fault: str
 ) -> None:
     """Every call, the first ones one by one, the later ones in wider and wider steps."""
     numbers = itertools.accumulate(itertools.count(), lambda number, step: number + 1 + step, initial=1)
@@ -100,7 +101,7 @@ def _read(root: str, number: int, pipe: Connection) -> None:
     pipe.send((rows, said, calls.fault_hits()))
 
 
-def test_a_read_that_fails_is_an_error_or_was_not_needed_and_never_fewer_rows(arena: Arena) -> None:
+def test_a_read_that_fails_is_an_error_or_was_not_needed_and_never_fewer_rows(arena: StorePlace) -> None:
     with mtstore.open(arena.root) as store:
         expected = store.sql("FROM bars ORDER BY ALL").fetchall()
     failed = 0
@@ -119,7 +120,7 @@ def test_a_read_that_fails_is_an_error_or_was_not_needed_and_never_fewer_rows(ar
     assert failed > 3
 
 
-def test_a_data_file_that_vanished_is_an_error_and_never_fewer_rows(arena: Arena) -> None:
+def test_a_data_file_that_vanished_is_an_error_and_never_fewer_rows(arena: StorePlace) -> None:
     with mtstore.open(arena.root) as store:
         (path, _) = store.sql("SELECT path, ticker FROM core.files WHERE ticker = 'B'").fetchall()[0]
         (arena.root / path).unlink()
@@ -153,7 +154,7 @@ def _as_nobody(root: str, word: str) -> None:
     "operation", ["replace", *(pytest.param(name, marks=pytest.mark.slow) for name in ("compact", "rebuild"))]
 )
 def test_who_may_only_read_reads_and_is_refused_when_he_writes(
-    arena: Arena, states: dict[str, list[killkit.State]], operation: str
+    arena: StorePlace, states: dict[str, list[killkit.State]], operation: str
 ) -> None:
     code = Path(mtstore.__file__).parent.parent
     if not all(folder.stat().st_mode & 0o001 for folder in (code, *code.parents)):
@@ -192,7 +193,7 @@ with mtstore.open(args[0]) as store:
 """
 
 
-def test_a_store_on_a_read_only_file_system_is_read_and_says_why_it_cannot_be_written(arena: Arena) -> None:
+def test_a_store_on_a_read_only_file_system_is_read_and_says_why_it_cannot_be_written(arena: StorePlace) -> None:
     if subprocess.run([*READ_ONLY_MOUNT, arena.root, "true"], capture_output=True, check=False).returncode:
         pytest.skip("nobody may mount anything here")
     with mtstore.open(arena.root) as store:

@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import killkit
 import pytest
-from killkit import Arena, look, random_moments, run_killed_after, run_killed_at, run_through
+from killkit import look, random_moments, run_killed_after, run_killed_at, run_through
+from storeplace import StorePlace
 
 from mtstore.sources.synthetic import Faults, SyntheticMarket
 from mtstore.store.steps import STEPS
@@ -20,32 +21,32 @@ SEED = 20_240_105
 
 
 @pytest.fixture(scope="module")
-def arena(tmp_path_factory: pytest.TempPathFactory) -> Arena:
-    return Arena(tmp_path_factory.mktemp("kills"))
+def arena(tmp_path_factory: pytest.TempPathFactory) -> StorePlace:
+    return StorePlace(killkit.make_base(tmp_path_factory.mktemp("kills") / "store"))
 
 
 @pytest.fixture(autouse=True)
-def reset(arena: Arena) -> Iterator[None]:
+def reset(arena: StorePlace) -> Iterator[None]:
     yield
-    arena.reset()
+    arena.fresh()
 
 
 @pytest.fixture(scope="module")
-def before(arena: Arena) -> killkit.State:
+def before(arena: StorePlace) -> killkit.State:
     return look(arena.root)
 
 
 @pytest.fixture(scope="module")
-def replaced(arena: Arena) -> killkit.State:
+def replaced(arena: StorePlace) -> killkit.State:
     run_through("replace", arena.root)
     found = look(arena.root)
-    arena.reset()
+    arena.fresh()
     return found
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_writer_killed_at_any_step_leaves_one_committed_state(
-    arena: Arena, before: killkit.State, replaced: killkit.State, step: str
+    arena: StorePlace, before: killkit.State, replaced: killkit.State, step: str
 ) -> None:
     assert before != replaced
     assert run_killed_at("replace", arena.root, step), f"the operation never reaches {step}"
@@ -57,7 +58,7 @@ def test_a_writer_killed_at_any_step_leaves_one_committed_state(
     ("operation", "step"), list(itertools.product(("compact", "rebuild"), [step for step in STEPS if step != "staged"]))
 )
 def test_maintenance_killed_at_any_step_changes_no_row(
-    arena: Arena, before: killkit.State, operation: str, step: str
+    arena: StorePlace, before: killkit.State, operation: str, step: str
 ) -> None:
     killed = run_killed_at(operation, arena.root, step)
     assert killed or (operation == "rebuild" and step in {"locked", "intent-written", "data-renamed", "pruned"})
@@ -67,7 +68,7 @@ def test_maintenance_killed_at_any_step_changes_no_row(
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_a_writer_of_several_commits_killed_in_the_first_leaves_all_of_it_or_nothing(
-    arena: Arena, before: killkit.State, step: str
+    arena: StorePlace, before: killkit.State, step: str
 ) -> None:
     assert run_killed_at("append", arena.root, step)
     earlier, later = closes(before), closes(look(arena.root, rebuilds=True))
@@ -87,7 +88,9 @@ _EVICTING = [step for step in STEPS if step not in {"staged", "intent-written", 
         for step in _EVICTING
     ],
 )
-def test_an_eviction_killed_at_any_step_is_done_or_not_done(arena: Arena, before: killkit.State, step: str) -> None:
+def test_an_eviction_killed_at_any_step_is_done_or_not_done(
+    arena: StorePlace, before: killkit.State, step: str
+) -> None:
     assert run_killed_at("evict", arena.root, step)
     found = look(arena.root, rebuilds=True)
     if STEPS.index(step) < COMMITTED:
@@ -104,7 +107,7 @@ def test_making_a_store_killed_at_any_step_can_be_done_again(tmp_path: Path, ste
     assert look(tmp_path / "store")["bars"] == []
 
 
-def test_the_next_writer_carries_on_after_a_kill(arena: Arena, replaced: killkit.State) -> None:
+def test_the_next_writer_carries_on_after_a_kill(arena: StorePlace, replaced: killkit.State) -> None:
     for step in ("data-renamed", "log-renamed", "public-copied"):
         assert run_killed_at("replace", arena.root, step)
     run_through("replace", arena.root)
@@ -112,7 +115,7 @@ def test_the_next_writer_carries_on_after_a_kill(arena: Arena, replaced: killkit
     assert found["bars"] == replaced["bars"]
 
 
-def random_kills(arena: Arena, count: int, seed: int) -> int:
+def random_kills(arena: StorePlace, count: int, seed: int) -> int:
     """Operations killed at random moments one after the other, on one store; how many died before their end.
 
     Now and then the store is brought back to how it began, so that there is again something to ingest and to evict.
@@ -124,7 +127,7 @@ def random_kills(arena: Arena, count: int, seed: int) -> int:
             flat, *["2024-03-04"] * 2
         )
     longest = {name: run_through(name, arena.root) for name in names}
-    arena.reset()
+    arena.fresh()
     died = 0
     earlier = look(arena.root)
     moments = zip(itertools.cycle(names), random_moments(count, 1.0, seed), strict=False)
@@ -137,7 +140,7 @@ def random_kills(arena: Arena, count: int, seed: int) -> int:
         earlier = later
         if number % (3 * len(names)) == 0:
             look(arena.root, rebuilds=True)
-            arena.reset()
+            arena.fresh()
             earlier = look(arena.root)
     look(arena.root, rebuilds=True)
     return died
@@ -187,7 +190,7 @@ def assert_one_of_the_committed_states(
     assert later in expected
 
 
-def test_writers_killed_at_random_moments_leave_committed_states(arena: Arena) -> None:
+def test_writers_killed_at_random_moments_leave_committed_states(arena: StorePlace) -> None:
     assert random_kills(arena, 30, SEED) > 0
 
 
@@ -211,7 +214,7 @@ def test_an_ingest_that_was_killed_is_done_by_doing_it_again(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_writers_killed_at_many_random_moments_leave_committed_states(
-    arena: Arena, pytestconfig: pytest.Config
+    arena: StorePlace, pytestconfig: pytest.Config
 ) -> None:
     kills = pytestconfig.getoption("kills")
     assert random_kills(arena, kills, SEED + 1) > kills // 10

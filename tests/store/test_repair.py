@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import damagekit
 import pytest
 from damagekit import flip, overwrite
 from storekit import answer, bars_of, closes_of, core_tables, minutes, write
+from storeplace import StorePlace
 
 import mtstore
 from mtstore.errors import StoreError, StoreLockedError, StoreNotFoundError
@@ -21,16 +21,13 @@ from mtstore.store.verify import verify
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return damagekit.make(tmp_path_factory.mktemp("repair") / "store")
+def place(tmp_path_factory: pytest.TempPathFactory) -> StorePlace:
+    return StorePlace(damagekit.make(tmp_path_factory.mktemp("repair") / "store"))
 
 
 @pytest.fixture
-def root(kept: Path) -> Iterator[Path]:
-    original = kept.with_name("kept")
-    damagekit.copy(kept, original)
-    yield kept
-    damagekit.copy(kept, original)
+def root(place: StorePlace) -> Path:
+    return place.fresh()
 
 
 def mended(root: Path) -> Repair:

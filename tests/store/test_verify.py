@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import damagekit
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from damagekit import flip, overwrite
 from storekit import answer, end, lines_of, minute_bars, minutes, process, tell, write
+from storeplace import StorePlace
 
 import mtstore
 from mtstore import Store
@@ -29,16 +29,13 @@ SEED = 20_240_102
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return damagekit.make(tmp_path_factory.mktemp("verify") / "store")
+def place(tmp_path_factory: pytest.TempPathFactory) -> StorePlace:
+    return StorePlace(damagekit.make(tmp_path_factory.mktemp("verify") / "store"))
 
 
 @pytest.fixture
-def root(kept: Path) -> Iterator[Path]:
-    original = kept.with_name("kept")
-    damagekit.copy(kept, original)
-    yield kept
-    damagekit.copy(kept, original)
+def root(place: StorePlace) -> Path:
+    return place.fresh()
 
 
 def problems_of(root: Path) -> dict[str, str]:
@@ -89,10 +86,11 @@ def test_one_flipped_bit_is_found_and_its_file_alone_is_named(root: Path, kind: 
     assert found <= named
 
 
-def flip_everywhere(root: Path, rounds: int) -> int:
+def flip_everywhere(place: StorePlace, rounds: int) -> int:
     """Flip one bit of every file (of a generation's two files one) and look for all of them, some rounds; how many."""
-    original, flips = root.with_name("kept"), 0
+    flips = 0
     for number in range(rounds):
+        root = place.fresh()
         chance = random.Random(f"{SEED}{number}")
         by_kind = damagekit.files(root)
         partner = pairs(by_kind)
@@ -101,17 +99,16 @@ def flip_everywhere(root: Path, rounds: int) -> int:
         chosen.append(chance.choice(by_kind["derived"]))
         assert_found(root, {path: flip(path, chance) for path in chosen}, partner)
         flips += len(chosen)
-        damagekit.copy(root, original)
     return flips
 
 
-def test_flipped_bits_in_every_file_at_once_are_all_found(root: Path) -> None:
-    assert flip_everywhere(root, 4) >= 60
+def test_flipped_bits_in_every_file_at_once_are_all_found(place: StorePlace) -> None:
+    assert flip_everywhere(place, 4) >= 60
 
 
 @pytest.mark.slow
-def test_hundreds_of_flipped_bits_are_all_found(root: Path) -> None:
-    assert flip_everywhere(root, 20) >= 250
+def test_hundreds_of_flipped_bits_are_all_found(place: StorePlace) -> None:
+    assert flip_everywhere(place, 20) >= 250
     by_kind = damagekit.files(root)
     partner = pairs(by_kind)
     for number in range(100):
