@@ -6,7 +6,8 @@
 -- Grain: one row per ticker and bucket that any ticker of the call has bars in: rectangular, ordered by ts_event, ticker.
 -- Options: start_ts, end_ts (half-open between instants, a date takes whole sessions and the end date with them; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
---   name), adjust 'none' | 'splits' | 'all', from_source, from_schema. tickers NULL or []: the configured universe, else all.
+--   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
+-- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
 --   fill_volume 'zero' | 'ffill' | 'null', fill_prices 'own' | 'close' (flat bars), max_age (an INTERVAL: older values
 --   are not carried), across_sessions (false: nothing is carried into another session), lookback.
 -- Inputs: one stored series per ticker (core.chosen_series); a configured ticker that is not stored has only NULLs.

@@ -6,7 +6,8 @@
 -- Grain: one row per ticker and bucket of the calendar, ordered by ts_event and ticker.
 -- Options: start_ts, end_ts (half-open between instants, a date takes whole sessions and the end date with them; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
---   name), adjust 'none' | 'splits' | 'all', from_source, from_schema. tickers NULL or []: the configured universe, else all.
+--   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
+-- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
 --   fill 'none' | 'forward'; with 'forward' also fill_volume, fill_prices, max_age, across_sessions and lookback, as in
 --   aligned_ffill.
 -- Inputs: one stored series per ticker (core.chosen_series), core.call_grid; bars outside of the grid keep their buckets.

@@ -3,7 +3,8 @@
 -- Grain: one row per ticker and common bucket: rectangular, ordered by ts_event and ticker.
 -- Options: start_ts, end_ts (half-open between instants, a date takes whole sessions and the end date with them; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
---   name), adjust 'none' | 'splits' | 'all', from_source, from_schema. tickers NULL or []: the configured universe, else all.
+--   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
+-- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
 -- Inputs: one stored series per ticker (core.chosen_series); a configured ticker of which nothing is stored takes no part.
 -- NULLs: only what the stored bars themselves lack; is_present is true and age zero on every row.
 -- Columns:

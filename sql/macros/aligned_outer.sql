@@ -3,7 +3,8 @@
 -- Grain: one row per ticker and bucket that any ticker of the call has bars in: rectangular, ordered by ts_event, ticker.
 -- Options: start_ts, end_ts (half-open between instants, a date takes whole sessions and the end date with them; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
---   name), adjust 'none' | 'splits' | 'all', from_source, from_schema. tickers NULL or []: the configured universe, else all.
+--   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
+-- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
 -- Inputs: one stored series per ticker (core.chosen_series); a configured ticker that is not stored has only NULLs.
 -- NULLs: prices, volume, vwap and transactions where is_present is false; age before a ticker's first bar.
 -- Columns:

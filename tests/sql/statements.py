@@ -9,6 +9,8 @@ from typing import Any
 BAD_ARGUMENTS = [
     ("FROM resampled(['AAAA'], '5min')", "tickers: unknown ticker 'AAAA'; did you mean 'AAA'?"),
     ("FROM resampled(['AAA', NULL], '5min')", "tickers: unknown ticker NULL"),
+    ("FROM resampled('AAAA', '5min')", "tickers: unknown ticker 'AAAA'; did you mean 'AAA'?"),
+    ("FROM gaps('', 5)", "tickers: unknown ticker ''"),
     ("FROM aligned_outer(['AAA', 'nope'], '5min')", "tickers: unknown ticker 'nope'"),
     ("FROM aligned_inner(['nope'], '5min')", "tickers: unknown ticker 'nope'"),
     ("FROM aligned_ffill(['nope'], '5min')", "tickers: unknown ticker 'nope'"),
@@ -102,6 +104,7 @@ QUERIES = [
     "FROM wide_close",
     "FROM wide_volume",
     "FROM resampled(['AAA', 'BBB'], '1min')",
+    "FROM resampled('AAA', '5min')",
     "FROM resampled(['AAA', 'BBB'], INTERVAL 5 MINUTE, start_ts := DATE '2023-06-01', end_ts := DATE '2023-06-01')",
     "FROM resampled(['AAA', 'BBB'], INTERVAL 1 HOUR, session := 'all')",
     "FROM resampled(['AAA'], '1h', session := 'all', anchor := 'midnight', tz := 'Asia/Tokyo')",

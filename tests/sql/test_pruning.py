@@ -27,8 +27,25 @@ CASES = [
     ("FROM returns(['T003', 'T061'], '5min', {})", 2),
     ("FROM outliers(['T003', 'T061'], 3, {})", 2),
     ("FROM gaps(['T003', 'T061'], 5, {})", 2),
+    ("FROM quality(['T003', 'T061'], 5, {})", 2),
+    ("FROM aligned_grid(['T003', 'T061'], '5min', {})", 2),
+    ("FROM log_returns(['T003', 'T061'], '5min', {})", 2),
+    ("FROM rolling_volatility(['T003', 'T061'], '5min', window_bars := 3, {})", 2),
+    ("FROM correlation(['T003'], 'T061', bar_interval := '5min', window_bars := 3, {})", 2),
+    ("FROM beta(['T003'], 'T061', bar_interval := '5min', window_bars := 3, {})", 2),
+    ("FROM spread('T003', 'T061', bar_interval := '5min', {})", 2),
+    ("FROM ratio('T003', 'T061', bar_interval := '5min', {})", 2),
+    ("FROM resampled('T061', '5min', {})", 1),
+    ("FROM aligned_ffill('T061', '5min', {})", 1),
     (f"FROM resampled({TICKERS[10:70]}, '5min', {{}})", 60),
     (f"FROM aligned_outer({TICKERS[10:70]}, '5min', {{}})", 60),
+]
+CALLS = [
+    *(f"{name}({{0}}, '5min')" for name in ("resampled", "aligned_outer", "aligned_inner", "aligned_ffill")),
+    *(f"{name}({{0}}, '5min')" for name in ("aligned_grid", "returns", "log_returns", "rolling_volatility")),
+    *(f"{name}({{0}}, 5)" for name in ("gaps", "outliers", "quality")),
+    *(f"{name}({{0}}, '{{1}}')" for name in ("correlation", "beta")),
+    *(f"{name}('{{1}}', '{{2}}')" for name in ("spread", "ratio")),
 ]
 MIDDLE = "start_ts := DATE '2022-03-01', end_ts := DATE '2022-10-31'"
 
@@ -93,12 +110,13 @@ def test_an_old_client_opens_no_other_files_either(
 
 def test_a_call_takes_about_as_long_whichever_tickers_it_asks_for(connection: duckdb.DuckDBPyConnection) -> None:
     choices = [TICKERS[:10], TICKERS[-10:], TICKERS[::8]]
-    for name in ("resampled", "aligned_outer", "aligned_inner", "aligned_ffill", "aligned_grid"):
+    month = "start_ts := DATE '2022-06-01', end_ts := DATE '2022-06-30'"
+    for call in CALLS:
         seconds = []
         for tickers in choices:
-            statement = f"FROM {name}({tickers}, '5min', start_ts := DATE '2022-06-01', end_ts := DATE '2022-06-30')"
+            statement = f"FROM {call.format(tickers, *tickers[:2])[:-1]}, {month})"
             connection.execute(statement).fetchall()
             start = time.process_time()
             connection.execute(statement).fetchall()
             seconds.append(time.process_time() - start)
-        assert max(seconds) < 4 * min(seconds) + 0.2, (name, seconds)
+        assert max(seconds) < 4 * min(seconds) + 0.2, (call, seconds)
