@@ -310,7 +310,8 @@ class Store(Repository):
         """Put vendor files, a frame in memory, or what the vendors of a configuration have, into the store.
 
         Options and errors are those of `mtstore.ingest.files.ingest_files`, of `mtstore.ingest.frames.ingest_frame`,
-        and, for a configuration, of `mtstore.ingest.network.ingest_network`: `start`, `end`, `tickers` …
+        and, for a configuration, of `mtstore.ingest.network.ingest_network`: `start`, `end`, `tickers` … What was
+        fetched makes room for itself as the configuration's `cache` says.
 
         Examples
         --------
@@ -324,10 +325,14 @@ class Store(Repository):
         if config is not None:
             from mtstore.config import load_config
             from mtstore.ingest.network import ingest_network
+            from mtstore.query.make_room import make_room
 
             if data is not None:
                 raise InputError("ingest takes data or a configuration with sources, not both")
-            return ingest_network(self, load_config(config), **options)
+            loaded = load_config(config)
+            report = ingest_network(self, loaded, **options)
+            make_room(self, loaded)
+            return report
         if data is None:
             raise InputError("ingest needs files, a frame, or config= with sources")
         if is_frame(data):
@@ -346,8 +351,12 @@ class Store(Repository):
         """
         from mtstore.config import load_config
         from mtstore.ingest.network import ingest_network_async
+        from mtstore.query.make_room import make_room
 
-        return await ingest_network_async(self, load_config(config), start, end, **options)
+        loaded = load_config(config)
+        report = await ingest_network_async(self, loaded, start, end, **options)
+        make_room(self, loaded)
+        return report
 
     def ingest_references(
         self,

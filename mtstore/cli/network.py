@@ -13,6 +13,8 @@ from mtstore.cli.console import count, is_terminal, put, say, say_error
 from mtstore.cli.exits import Exit
 
 if TYPE_CHECKING:
+    from mtstore.config import Config
+    from mtstore.facade import Store
     from mtstore.ingest.network_report import FetchProgress, NetworkPlan, NetworkReport
 
 
@@ -77,3 +79,13 @@ def tell_report(report: NetworkReport) -> int:
     if report.is_complete:
         return Exit.OK
     return Exit.INCOMPLETE if whole else Exit.SOURCE
+
+
+def tell_room(store: Store, config: Config) -> None:
+    """Make room for what was fetched as the configuration's `cache` says, and say what went."""
+    from mtstore.query.make_room import make_room
+
+    gone = make_room(store, config)
+    if gone.bytes:
+        what = count(len(gone.partitions), "partition")
+        say(f"made room: {gone.derived_bytes / 1e6:,.1f} MB of derived results and {what} went")

@@ -17,7 +17,6 @@ from mtstore.config import Config, load_config
 from mtstore.facade import Store
 from mtstore.ingest.runs import start_run
 from mtstore.loader.cache_answers import shape_of, summary, to_answer
-from mtstore.loader.cache_room import Pruned, pin, prune
 from mtstore.loader.cache_series import (
     binding_of,
     choose_series,
@@ -29,7 +28,9 @@ from mtstore.loader.cache_series import (
 )
 from mtstore.loader.cached import Sessions, fresh_ranges, ledger_segments, stale_rows
 from mtstore.loader.frame_bars import read_rows
+from mtstore.loader.pins import pin
 from mtstore.query.frames import long_frame
+from mtstore.query.make_room import Pruned, make_room
 from mtstore.query.result import mapped_errors
 from mtstore.rangesets import subtract
 from mtstore.sources.bar_grid import last_closed_us
@@ -232,7 +233,7 @@ class CacheManager:
         What was used longest ago goes first; pinned tickers and what came from files stay. What goes loses its
         coverage, too. `max_size_gb` None is the configuration's.
         """
-        return prune(self._store, self.config, None if max_size_gb is None else int(max_size_gb * 1e9))
+        return make_room(self._store, self.config, None if max_size_gb is None else int(max_size_gb * 1e9))
 
     def pin(self, *tickers: str) -> list[str]:
         """Never evict the bars of these tickers; gives all that are pinned. InputError: one that nobody knows."""

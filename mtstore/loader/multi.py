@@ -14,7 +14,6 @@ from mtstore.config import load_config
 from mtstore.errors import InputError
 from mtstore.facade import Store
 from mtstore.loader.ask import align_call, ticker_call, wanted_tickers
-from mtstore.loader.cache_room import prune
 from mtstore.loader.chunks import Chunks
 from mtstore.loader.fetching import Fetching, FetchOutcome, temporary_store
 from mtstore.loader.load import Load, missing_ranges, missing_sentence, wanted_fields
@@ -24,6 +23,7 @@ from mtstore.loader.managers import Managers
 from mtstore.loader.memory import duckdb_limit
 from mtstore.loader.report import LoadReport
 from mtstore.loader.sight import sight
+from mtstore.query.make_room import make_room
 from mtstore.query.one_ticker import ticker_frame
 from mtstore.query.pieces import parse_chunk
 from mtstore.query.result import mapped_errors
@@ -309,7 +309,7 @@ class MultiTickerDataLoader(Managers, Looks):
             frame = load.to_frame(make_table(load, self._store, connection))
         self._store.uses.note(load.call.tickers or (), *load.call.bounds.covering_us())
         if load.fetched.has_rows and self.config.multi_ticker.cache.evict == "refetchable":
-            prune(self._store, self.config)
+            make_room(self._store, self.config)
         self.aligned_data = frame
         self._last_load = load
         self._last_range = asked

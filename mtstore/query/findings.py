@@ -90,4 +90,5 @@ def _asked(
         sqlfiles.load(f"queries/{statement}"),
         {name: parameters[name] for name in taken} | values,
         call.tz,
+        call.bounds,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -16,10 +17,11 @@ from mtstore.query.memory import default_limit
 from mtstore.query.result import Result, mapped_errors
 from mtstore.query.rollups import Rollups
 from mtstore.query.wide import DEFAULT_FIELDS, Making, Wide, assemble, check_fields
-from mtstore.timeranges import parse_bounds
+from mtstore.timeranges import Bounds, parse_bounds
 from mtstore.words import did_you_mean
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
     from mtstore.store.repository import Repository
@@ -52,11 +54,27 @@ class AlignOptions(SeriesOptions, total=False):
 
 
 class Series(Result):
-    """Rows of series in order of time; Arrow and polars give instants in UTC, pandas in the call's zone."""
+    """Rows of series in order of time; Arrow and polars give instants in UTC, pandas in the call's zone.
 
-    def __init__(self, store: Repository, statement: str, parameters: Mapping[str, Any], tz: str) -> None:
+    Reading them is noted as the last use of the tickers named, in the years of `bounds`.
+    """
+
+    def __init__(
+        self, store: Repository, statement: str, parameters: Mapping[str, Any], tz: str, bounds: Bounds
+    ) -> None:
         super().__init__(store, statement, parameters)
         self._tz = tz
+        self._bounds = bounds
+        self._tickers: Sequence[str] = parameters["tickers"] or ()
+
+    @contextmanager
+    def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with super()._asking() as connection:
+            yield connection
+        self._note_use()
+
+    def _note_use(self) -> None:
+        self._store.uses.note(self._tickers, *self._bounds.covering_us())
 
     def to_pandas(self) -> pd.DataFrame:
         """As a pandas DataFrame: instants in the call's time zone, text as categories; errors as in `to_arrow`."""
@@ -80,7 +98,7 @@ class Aligned(Series):
     """Several tickers on one grid: wide for pandas, one row per ticker and bucket for everybody else."""
 
     def __init__(self, store: Repository, call: AlignCall) -> None:
-        super().__init__(store, sqlfiles.load(call.statement), call.parameters(), call.tz)
+        super().__init__(store, sqlfiles.load(call.statement), call.parameters(), call.tz, call.bounds)
         self.call = call
 
     def to_pandas(
@@ -128,7 +146,9 @@ class Aligned(Series):
         limit = default_limit() if memory_limit is None else memory_limit
         making = Making(with_close=with_close, dtype=dtype, max_bytes=limit, rollups=Rollups(self._store))
         with self._store.connection() as connection, mapped_errors():
-            return assemble(connection, self.call, fields, making)
+            wide = assemble(connection, self.call, fields, making)
+        self._note_use()
+        return wide
 
 
 def stored_bars(
@@ -158,7 +178,7 @@ def stored_bars(
         "session": session,
         "tz": zone,
     }
-    return Series(store, sqlfiles.load("queries/stored_bars"), parameters, zone)
+    return Series(store, sqlfiles.load("queries/stored_bars"), parameters, zone, bounds)
 
 
 def resampled(
@@ -173,7 +193,7 @@ def resampled(
     """The macro `resampled`; see `mtstore.Store.resample`."""
     given = {**applied_options(store, _SERIES_SETTINGS), **options}
     call = SeriesCall.parse(tickers, interval, start, end, **given)
-    return Series(store, sqlfiles.load("queries/call_resampled"), call.parameters(), call.tz)
+    return Series(store, sqlfiles.load("queries/call_resampled"), call.parameters(), call.tz, call.bounds)
 
 
 def aligned(

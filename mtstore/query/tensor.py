@@ -97,6 +97,7 @@ def make_tensor(
         by_time=True,
         max_bytes=default_limit() if memory_limit is None else memory_limit,
     )
+    store.uses.note(call.tickers or (), *call.bounds.covering_us())
     if mmap:
         return _map(store, call, tuple(fields), making)
     with store.connection() as connection, mapped_errors():

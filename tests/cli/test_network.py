@@ -33,7 +33,7 @@ def config(vendor, tmp_path):
         "multi_ticker:\n"
         f"  tickers: [{', '.join(TICKERS)}]\n"
         "sources:\n"
-        f"  polygon: {{provider: polygon, base_url: '{vendor.url}', timeout_seconds: 5}}\n"
+        f"  polygon: {{provider: polygon, base_url: '{vendor.url}', timeout_seconds: 20}}\n"
     )
     return path
 
@@ -55,6 +55,19 @@ def test_ingest_with_a_configuration_fetches_once_and_then_nothing(mtstore_cli, 
     assert again.code == 0
     assert "0 bars in 0 requests" in again.err
     assert len(vendor.requests) == asked
+
+
+def test_what_was_fetched_makes_room_for_itself(mtstore_cli, config, tmp_path):
+    store = tmp_path / "store"
+    assert mtstore_cli("ingest", store, "--config", config, *WEEK, "--create").code == 0
+    cache = "  cache: {max_size_gb: 1.0e-9, evict: refetchable}\nsources:\n"
+    config.write_text(config.read_text().replace("sources:\n", cache))
+    updated = mtstore_cli("update", store, "--config", config, "--quiet")
+    assert updated.code == 0, updated.err
+    assert "made room: 0.0 MB of derived results and 2 partitions went" in updated.err
+    assert bars_of(store) == {}
+    again = mtstore_cli("ingest", store, "--config", config, *WEEK)
+    assert "made room: 0.0 MB of derived results and 2 partitions went" in again.err
 
 
 def test_plan_says_what_would_be_asked_and_asks_nothing(mtstore_cli, vendor, config, tmp_path):

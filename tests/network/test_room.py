@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -147,6 +148,44 @@ def test_a_load_that_fetched_makes_room_by_itself(vendor, path):
         assert frame.notna().all(axis=None)
         assert stored(loader.store) == []
         assert loader.load_data(DAY, DAY).equals(frame)
+
+
+@pytest.mark.parametrize("way", ["ingest", "ingest_async"])
+def test_a_fetch_without_a_loader_makes_room_too(vendor, path, way):
+    config = config_for(vendor, TICKERS, cache={**REFETCHABLE, "max_size_gb": 1e-9})
+    with mtstore.open(path, create=True) as store:
+        if way == "ingest":
+            report = store.ingest(config=config, start=DAY, end=DAY)
+        else:
+            report = asyncio.run(store.ingest_async(config, DAY, DAY))
+        assert report.is_complete
+        assert report.rows == 90
+        assert stored(store) == []
+        assert covered(store) == set()
+
+
+READS = {
+    "bars": lambda store: store.bars("AAA", DAY, DAY).to_arrow(),
+    "bars in rows": lambda store: store.bars("AAA", DAY, DAY).fetchall(),
+    "resample": lambda store: store.resample("AAA", "5min", DAY, DAY).to_pandas(),
+    "align": lambda store: store.align(["AAA"], "5min", DAY, DAY).to_pandas(),
+    "align in rows": lambda store: store.align(["AAA"], "5min", DAY, DAY).to_arrow(),
+    "tensor": lambda store: store.tensor(["AAA"], DAY, DAY, "5min"),
+    "mapped tensor": lambda store: store.tensor(["AAA"], DAY, DAY, "5min", mmap=True),
+    "gaps": lambda store: store.gaps(["AAA"], DAY, DAY).to_arrow(),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_reading_through_the_store_is_a_use(vendor, path, read):
+    config = config_for(vendor, TICKERS, cache=REFETCHABLE)
+    with mtstore.open(path, create=True) as store, mtstore.CacheManager(config, store=store) as cache:
+        store.ingest(config=config, start=DAY, end=DAY)
+        read(store)
+        noted = [line for file in (path / uses.FOLDER).iterdir() for line in file.read_text().splitlines()]
+        assert [json.loads(line)[:2] for line in noted] == [["AAA", 2024]]
+        cache.prune(max_size_gb=share_of(store, 1 / 3))
+        assert stored(store) == ["AAA 2024"]
 
 
 def test_evicted_files_stay_for_readers_until_the_grace_period_is_over(loader):

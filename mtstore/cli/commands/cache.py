@@ -29,7 +29,7 @@ def ls(store: Path, format_: str | None, output: Path | None, rows: int, *, deri
     import pyarrow as pa
 
     from mtstore.cli.formats import choose_format, write_result
-    from mtstore.loader.cache_room import derived_rows
+    from mtstore.query.derived import entries
 
     with mtstore.open(store) as found:
         if derived:
@@ -43,7 +43,8 @@ def ls(store: Path, format_: str | None, output: Path | None, rows: int, *, deri
                     ("used_at", instant),
                 ]
             )
-            table = pa.Table.from_pylist(derived_rows(found), schema)
+            facts = ((e.path.name, list(e.tickers), e.byte_size, e.made_at, e.used_at) for e in entries(found))
+            table = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in facts], schema)
         else:
             table = found.sql("FROM cache_index ORDER BY ticker, source, schema").to_arrow()
     table_rows = rows if rows and output is None else None

@@ -124,7 +124,7 @@ class _Fetch:
         return tell_plan(plan_network(store, config, self._start(), self.end, tickers=self.tickers, schema=self.schema))
 
     def run(self, store: mtstore.Store, *, may_cost: bool, is_quiet: bool) -> int:
-        from mtstore.cli.network import may_spend, show_fetching, tell_report
+        from mtstore.cli.network import may_spend, show_fetching, tell_report, tell_room
         from mtstore.config import load_config
         from mtstore.ingest.network import ingest_network
 
@@ -140,6 +140,7 @@ class _Fetch:
                 confirm_cost=may_spend(is_allowed=may_cost),
                 progress=progress,
             )
+        tell_room(store, config)
         return tell_report(report)
 
     def _start(self) -> str:

@@ -26,13 +26,15 @@ def command(store: Path, config_file: Path, tickers: list[str] | None, *, yes: b
     \b
       15 17 * * 1-5  mtstore update ~/market --config ~/polygon.yaml --quiet
     """
-    from mtstore.cli.network import may_spend, show_fetching, tell_report
+    from mtstore.cli.network import may_spend, show_fetching, tell_report, tell_room
     from mtstore.config import load_config
     from mtstore.ingest.network import update_network
 
     config = load_config(config_file)
-    with mtstore.open(store) as found, show_fetching(is_quiet=quiet) as progress:
-        report = update_network(
-            found, config, tickers=tickers, confirm_cost=may_spend(is_allowed=yes), progress=progress
-        )
+    with mtstore.open(store) as found:
+        with show_fetching(is_quiet=quiet) as progress:
+            report = update_network(
+                found, config, tickers=tickers, confirm_cost=may_spend(is_allowed=yes), progress=progress
+            )
+        tell_room(found, config)
     return tell_report(report)

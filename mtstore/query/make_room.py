@@ -1,0 +1,55 @@
+"""Room in the cache: what must go to stay below `cache.max_size_gb`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mtstore.query import derived
+from mtstore.store import evict
+
+if TYPE_CHECKING:
+    from mtstore.config import Config
+    from mtstore.store.repository import Repository
+
+_SECONDS_PER_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What went to make room.
+
+    Attributes
+    ----------
+    derived_bytes
+        Bytes of derived results, which are free at once.
+    partitions
+        Fetched partitions; their files are deleted after the store's grace period.
+    bytes
+        Bytes of both.
+    """
+
+    derived_bytes: int
+    partitions: tuple[evict.Entry, ...]
+
+    @property
+    def bytes(self) -> int:
+        return self.derived_bytes + sum(entry.byte_size for entry in self.partitions)
+
+
+def make_room(store: Repository, config: Config, max_bytes: int | None = None) -> Pruned:
+    """Make room as the configuration's `cache` says: derived results first, then, if they may, fetched bars.
+
+    `max_bytes` None is `cache.max_size_gb`.
+    """
+    cache = config.multi_ticker.cache
+    limit = int(cache.max_size_gb * 1e9) if max_bytes is None else max_bytes
+    ttl_seconds = None if cache.ttl_days is None else cache.ttl_days * _SECONDS_PER_DAY
+    if cache.evict != "refetchable":
+        return Pruned(derived.keep_within(store, limit, ttl_seconds), ())
+    with store.connection() as connection:
+        entries = evict.partitions(connection, config.sources)
+    fetched = sum(entry.byte_size for entry in entries if entry.is_evictable)
+    freed = derived.keep_within(store, max(limit - fetched, 0), ttl_seconds)
+    gone = evict.evict(store, config.sources, limit) if fetched > limit else []
+    return Pruned(freed, tuple(gone))
