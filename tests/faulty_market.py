@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -17,14 +18,16 @@ from mtstore.calendars import session_table
 TICKERS = [f"T{number:02d}" for number in range(20)]
 FIRST, LAST = "2023-10-02", "2023-12-29"
 RANGE = f"start_ts := DATE '{FIRST}', end_ts := DATE '{LAST}'"
+SEEN_AT = datetime(2024, 1, 2, tzinfo=UTC)
 VALUES = ["open", "high", "low", "close", "volume", "vwap", "transactions", "bar_count"]
 
 
 @dataclass(frozen=True)
 class World:
-    """The bars as pandas has them, the sessions, and the same bars in a published database."""
+    """The bars as pandas has them, the rows that were refused, the sessions; the same in a published database."""
 
     bars: pd.DataFrame
+    refused: pd.DataFrame
     sessions: pd.DataFrame
     connection: duckdb.DuckDBPyConnection
 
@@ -42,8 +45,27 @@ def worlds(market: Any) -> Iterator[World]:
         frame = _bars_with_faults(sessions, number)
         market.add_bars(ticker, pa.Table.from_pandas(frame, schema=arrow_schema(), preserve_index=False))
         frames.append(frame.assign(ticker=ticker))
+    bars = pd.concat(frames, ignore_index=True)
+    refused = bars.iloc[::997].assign(ts_event=lambda rows: rows["ts_event"] + pd.Timedelta(seconds=30))
+    market.quarantine.append(_quarantine(refused))
     with market.open() as connection:
-        yield World(pd.concat(frames, ignore_index=True), sessions, connection)
+        yield World(bars, refused, sessions, connection)
+
+
+def _quarantine(refused: pd.DataFrame) -> pa.Table:
+    """Rows as the view `quarantine` has them."""
+    table = pa.Table.from_pandas(refused, schema=arrow_schema(), preserve_index=False)
+    said = {
+        "source": "polygon",
+        "schema": "ohlcv-1m",
+        "reason": "between the minutes",
+        "origin": "file:7",
+        "run_id": "1",
+    }
+    table = table.append_column("ticker", pa.array(refused["ticker"]))
+    for name, value in said.items():
+        table = table.append_column(name, pa.array([value] * len(refused)))
+    return table.append_column("seen_at", pa.array([SEEN_AT] * len(refused)))
 
 
 def _bars_with_faults(sessions: pd.DataFrame, number: int) -> pd.DataFrame:

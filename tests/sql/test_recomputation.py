@@ -141,6 +141,46 @@ def test_outliers(world: World, method: str, trailing: int | None) -> None:
     assert wanted
 
 
+def test_quality(world: World) -> None:
+    everything, regular = placed(world, "all"), placed(world, "regular")
+    sessions = [day.date() for day in pd.to_datetime(world.sessions["session_date"])]
+    index = pd.MultiIndex.from_product([TICKERS, sessions], names=["ticker", "session_date"])
+    keys = ["ticker", "session_date"]
+    for bars in (everything, regular):
+        bars["session_date"] = bars["session_date"].dt.date
+    regular = regular.sort_values(["ticker", "ts_event"])
+    returns = np.log(regular["close"]).groupby([regular["ticker"], regular["session_date"]]).diff()
+    by_ticker = returns.groupby(regular["ticker"])
+    regular["outlier"] = (returns - by_ticker.transform("mean")).abs() > 4 * by_ticker.transform("std")
+    own = regular.groupby(keys)
+    wanted = pd.DataFrame(index=index)
+    length = (world.sessions["close_ts"] - world.sessions["open_ts"]) // pd.Timedelta(minutes=1)
+    wanted["expected_bars"] = np.tile(length.to_numpy(), len(TICKERS))
+    wanted["present_bars"] = own.size()
+    wanted["zero_volume_bars"] = regular[regular["volume"] == 0].groupby(keys).size()
+    wanted["off_session_bars"] = everything.groupby(keys).size().sub(own.size(), fill_value=0)
+    wanted["outlier_count"] = regular[regular["outlier"]].groupby(keys).size()
+    refused = world.refused.assign(session_date=world.refused["ts_event"].dt.tz_convert("America/New_York").dt.date)
+    wanted["quarantined_rows"] = refused.groupby(keys).size()
+    wanted = wanted.fillna(0)
+    wanted["completeness"] = wanted["present_bars"] / wanted["expected_bars"]
+    runs = world.sql(f"FROM gaps(NULL, 0.5, {RANGE})")  # compared with pandas above
+    runs["session_date"] = runs["session_date"].dt.date
+    wanted["gap_count"] = runs[runs["missing_bars"] > 5].groupby(keys).size()
+    wanted["longest_gap_minutes"] = runs.groupby(keys)["missing_bars"].max()
+    wanted = wanted.fillna(0)
+    wanted["first_bar"], wanted["last_bar"] = own["ts_event"].min(), own["ts_event"].max()
+    found = world.sql(f"FROM quality(NULL, 5, std_threshold := 4, {RANGE})")
+    found["session_date"] = found["session_date"].dt.date
+    found = found.set_index(keys)
+    assert found.index.tolist() == wanted.index.tolist()
+    for column in wanted.columns:
+        pd.testing.assert_series_equal(found[column], wanted[column], check_dtype=False)
+    assert (
+        wanted[["zero_volume_bars", "off_session_bars", "outlier_count", "quarantined_rows", "gap_count"]].sum() > 9
+    ).all()
+
+
 def _rectangle(rows: pd.DataFrame) -> pd.DataFrame:
     labels = rows.index.get_level_values("label").unique().sort_values()
     return rows.reindex(pd.MultiIndex.from_product([labels, TICKERS], names=["label", "ticker"]))
