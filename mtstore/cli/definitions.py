@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from mtstore.words import did_you_mean
 
 if TYPE_CHECKING:
-    from mtstore.store.objects import Inputs
+    from mtstore.store.object_texts import Inputs
 
 _CREATED: Final = re.compile(r"^CREATE OR REPLACE (VIEW|MACRO) ((?:core\.)?\S+?)(?:\(| AS)", re.MULTILINE)
 _PARAMETERS: Final = re.compile(r"^CREATE OR REPLACE MACRO [\w.]+\((.*?)^\) AS", re.MULTILINE | re.DOTALL)
@@ -52,7 +52,7 @@ class Definition:
 
 def definitions(inputs: Inputs) -> Iterator[Definition]:
     """Every published object that is made from `inputs`, in the order in which they are made."""
-    from mtstore.store.objects import object_texts
+    from mtstore.store.object_texts import object_texts
 
     for text in object_texts(inputs):
         created = _CREATED.search(text)

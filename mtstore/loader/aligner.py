@@ -16,7 +16,8 @@ from mtstore.query.calls import AlignCall, check_word
 from mtstore.query.frame_scope import FrameBars, frame_scope
 from mtstore.query.frames import wide_frame
 from mtstore.query.result import mapped_errors
-from mtstore.query.wide import DEFAULT_FIELDS, Making, assemble
+from mtstore.query.table import DEFAULT_FIELDS, Making
+from mtstore.query.wide import assemble
 from mtstore.sources.widths import Width
 from mtstore.timeranges import parse_zone
 

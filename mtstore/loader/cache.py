@@ -37,7 +37,7 @@ from mtstore.sources.bar_grid import last_closed_us
 from mtstore.sources.widths import Width
 from mtstore.sqlfiles import identifier
 from mtstore.store.ledger import Freshness
-from mtstore.store.objects import view_name
+from mtstore.store.object_texts import view_name
 from mtstore.timeranges import Bounds, parse_bounds
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mtstore.query.wide import Wide
+    from mtstore.query.table import Wide
     from mtstore.store.repository import Repository
 
 

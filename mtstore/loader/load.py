@@ -25,7 +25,7 @@ from mtstore.loader.validation import (
 from mtstore.query.frames import check_columns, wide_frame
 from mtstore.query.memory import peak_bytes
 from mtstore.query.missing import spell_missing, uncovered
-from mtstore.query.wide import Making, Wide, check_fields
+from mtstore.query.table import Making, Wide, check_fields
 from mtstore.rangesets import subtract
 from mtstore.store import fold
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mtstore.config import Config
     from mtstore.loader.load import Load
-    from mtstore.query.wide import Wide
+    from mtstore.query.table import Wide
     from mtstore.store.repository import Repository
 
 _SECONDS_PER_DAY = 86_400

@@ -27,7 +27,7 @@ from mtstore.query.make_room import make_room
 from mtstore.query.one_ticker import ticker_frame
 from mtstore.query.pieces import parse_chunk
 from mtstore.query.result import mapped_errors
-from mtstore.query.wide import DEFAULT_FIELDS
+from mtstore.query.table import DEFAULT_FIELDS
 
 if TYPE_CHECKING:
     import pandas as pd

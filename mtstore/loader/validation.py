@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mtstore.loader.findings import counts_by_ticker, labels_by_ticker, look, splits_between
+from mtstore.query.table import Blanks
 from mtstore.query.watch import Watch, can_watch
-from mtstore.query.wide import Blanks, plan_for
+from mtstore.query.wide import plan_for
 
 if TYPE_CHECKING:
     import duckdb

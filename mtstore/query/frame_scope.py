@@ -21,7 +21,8 @@ from mtstore.calendars import calendar_tables, canonical_name, infer_calendar
 from mtstore.duck import new_instance
 from mtstore.sqlfiles import identifier, literal
 from mtstore.store import fold
-from mtstore.store.objects import create_objects, view_name
+from mtstore.store.object_texts import view_name
+from mtstore.store.objects import create_objects
 
 if TYPE_CHECKING:
     import duckdb

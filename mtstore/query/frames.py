@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from mtstore.config.vocabulary import LABELS
 from mtstore.query.calls import check_word
-from mtstore.query.wide import Wide
+from mtstore.query.table import Wide
 
 if TYPE_CHECKING:
     import numpy as np

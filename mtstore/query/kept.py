@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mtstore.bars import US_PER_DAY
 from mtstore.query import derived
 from mtstore.query.sheet import map_private
-from mtstore.query.wide import Wide
+from mtstore.query.table import Wide
 from mtstore.store.staging import staging_folder
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import parse_duration
 from mtstore.query.calls import AlignCall
 from mtstore.query.rows import call_tickers
-from mtstore.query.wide import Making, Wide, assemble, carry_for, fills
+from mtstore.query.table import Making, Wide
+from mtstore.query.wide import assemble, carry_for, fills
 from mtstore.store import fold
 from mtstore.timeranges import Bounds
 

@@ -38,7 +38,7 @@ class View:
     tickers
         Rows of `core.ticker_settings`, one per ticker that the configuration speaks of.
     settings
-        Defaults of macros by dotted key, as `mtstore.store.objects.DEFAULTS` has them.
+        Defaults of macros by dotted key, as `mtstore.store.object_texts.DEFAULTS` has them.
     own_calendars
         Calendars of one's own, by name.
     """

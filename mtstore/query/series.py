@@ -16,7 +16,8 @@ from mtstore.query.frames import wide_frame
 from mtstore.query.memory import default_limit
 from mtstore.query.result import Result, mapped_errors
 from mtstore.query.rollups import Rollups
-from mtstore.query.wide import DEFAULT_FIELDS, Making, Wide, assemble, check_fields
+from mtstore.query.table import DEFAULT_FIELDS, Making, Wide, check_fields
+from mtstore.query.wide import assemble
 from mtstore.timeranges import Bounds, parse_bounds
 from mtstore.words import did_you_mean
 

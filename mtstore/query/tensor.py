@@ -17,7 +17,8 @@ from mtstore.query.memory import default_limit
 from mtstore.query.pieces import iter_wide
 from mtstore.query.result import mapped_errors
 from mtstore.query.rows import call_tickers
-from mtstore.query.wide import Making, Wide, assemble, check_fields
+from mtstore.query.table import Making, Wide, check_fields
+from mtstore.query.wide import assemble
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from mtstore import sqlfiles
 from mtstore.errors import InputError
 from mtstore.sqlfiles import Sql, identifier, join, literal
-from mtstore.store import durable, objects
+from mtstore.store import durable, object_texts, objects
 from mtstore.store.database import attached
 from mtstore.store.layout import new_id
-from mtstore.store.objects import Inputs
+from mtstore.store.object_texts import Inputs
 
 if TYPE_CHECKING:
     import duckdb
@@ -93,21 +93,21 @@ def _with_rows(path: Path, root: Path) -> None:
         for schema, paths in stored.data_files.items():
             _keep(
                 connection,
-                f"stored_{objects.view_name(schema)}",
-                objects.source_of_bars(schema, paths, stored),
+                f"stored_{object_texts.view_name(schema)}",
+                object_texts.source_of_bars(schema, paths, stored),
                 sources,
             )
         for name, paths in (("quarantine", stored.quarantine_files), ("revisions", stored.revision_files)):
             if paths:
-                _keep(connection, f"stored_{name}", objects.source_of_rows(paths, stored), sources)
+                _keep(connection, f"stored_{name}", object_texts.source_of_rows(paths, stored), sources)
         # One file stands for all of a schema: their list is gone from the texts before anybody reads it.
         one_each = {schema: paths[:1] for schema, paths in stored.data_files.items()}
         inputs = replace(stored, data_files=one_each)
         for schema, paths in one_each.items():
-            sources[objects.source_of_bars(schema, paths, inputs)] = sources[
-                objects.source_of_bars(schema, stored.data_files[schema], stored)
+            sources[object_texts.source_of_bars(schema, paths, inputs)] = sources[
+                object_texts.source_of_bars(schema, stored.data_files[schema], stored)
             ]
-        objects.make_texts(connection, (_replaced(text, sources) for text in objects.object_texts(inputs)))
+        objects.make_texts(connection, (_replaced(text, sources) for text in object_texts.object_texts(inputs)))
         connection.commit()
 
 
@@ -129,7 +129,7 @@ def _with_prefix(path: Path, root: Path, prefix: str) -> None:
         connection.begin()
         connection.execute(sqlfiles.load("queries/set_root", root=literal(str(root))))
         inputs: Inputs = objects.read_inputs(connection, root)
-        texts = (_placed(text, root, prefix) for text in objects.object_texts(inputs))
+        texts = (_placed(text, root, prefix) for text in object_texts.object_texts(inputs))
         objects.make_texts(connection, texts)
         connection.commit()
 

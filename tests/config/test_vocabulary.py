@@ -7,7 +7,7 @@ import pytest
 import mtstore
 from mtstore.config import load_config, vocabulary
 from mtstore.errors import QueryError
-from mtstore.store.objects import DEFAULTS
+from mtstore.store.object_texts import DEFAULTS
 
 
 @pytest.fixture(scope="module")

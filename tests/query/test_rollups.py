@@ -20,7 +20,8 @@ from mtstore.query import derived, direct
 from mtstore.query.calls import AlignCall
 from mtstore.query.kept import Room
 from mtstore.query.rollups import Rollups, roll_up
-from mtstore.query.wide import Making, assemble, plan_for
+from mtstore.query.table import Making
+from mtstore.query.wide import assemble, plan_for
 
 NEW_YORK = ZoneInfo("America/New_York")
 NAMES = ("AAA", "CUT", "NULLY", "SECONDS", "o'q")

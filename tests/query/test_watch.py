@@ -15,8 +15,9 @@ from mtstore import sqlfiles
 from mtstore.config import load_config
 from mtstore.loader.publish import publish_config
 from mtstore.query.calls import AlignCall
+from mtstore.query.table import Making
 from mtstore.query.watch import Watch, can_watch
-from mtstore.query.wide import Making, assemble, plan_for
+from mtstore.query.wide import assemble, plan_for
 
 CALENDARS = {"XNYS": ("FULL", "HOLEY", "RARE", "UNPRICED", "EMPTY"), "XHKG": ("LUNCH",)}
 

@@ -15,7 +15,8 @@ from mtstore import sqlfiles
 from mtstore.config import load_config
 from mtstore.loader.publish import publish_config
 from mtstore.query.calls import AlignCall
-from mtstore.query.wide import FIELDS, Making, assemble
+from mtstore.query.table import FIELDS, Making
+from mtstore.query.wide import assemble
 
 NEW_YORK = ZoneInfo("America/New_York")
 TICKERS = ("AAA", "BBB", "SPARSE", "LATE", "NULLY", "X:BTC", "OVERNIGHT", "NIGHTWINDOW", "EMPTY", "NULL", "o'q")

@@ -12,7 +12,7 @@ import pytest
 from sql.statements import walk
 
 from mtstore.cli.definitions import definitions
-from mtstore.store.objects import Inputs
+from mtstore.store.object_texts import Inputs
 
 _EXAMPLE = re.compile(r"^-- Example: (.+);$", re.MULTILINE)
 DEFINITIONS = list(definitions(Inputs(Path())))

@@ -10,7 +10,8 @@ import pytest
 from sql.statements import QUERIES, fill_market
 
 from mtstore import sqlfiles
-from mtstore.store.objects import Inputs, comment_statements, create_objects, object_texts
+from mtstore.store.object_texts import Inputs, object_texts
+from mtstore.store.objects import comment_statements, create_objects
 
 TABLE_MACROS = (
     "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'table_macro' AND NOT internal"

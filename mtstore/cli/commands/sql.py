@@ -11,7 +11,7 @@ from mtstore.cli.console import put
 from mtstore.cli.definitions import definitions, find, reference
 
 if TYPE_CHECKING:
-    from mtstore.store.objects import Inputs
+    from mtstore.store.object_texts import Inputs
 
 
 @click.command(short_help="Print the SQL behind views and macros.")
@@ -41,7 +41,8 @@ def command(object_: str | None, store: Path | None, *, with_core: bool, as_refe
 
 
 def _inputs(store: Path | None) -> Inputs:
-    from mtstore.store.objects import Inputs, read_inputs
+    from mtstore.store.object_texts import Inputs
+    from mtstore.store.objects import read_inputs
 
     if store is None:
         return Inputs(Path())
