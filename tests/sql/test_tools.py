@@ -170,7 +170,8 @@ def test_every_tool_sees_new_bars_while_ingest_commits_each_second(tmp_path: Pat
         done = int(end(ingest)[0])
         assert done >= SECONDS / 3, "nobody holds the commits up"
         for name, worker in tools.items():
-            seen = [int(count) for count in json.loads(end(worker)[0])]
+            # On a busy machine a tool may show its progress first.
+            seen = [int(count) for count in json.loads(end(worker)[0].splitlines()[-1])]
             assert seen == sorted(seen), name
             assert seen[-1] <= done, name
             assert len(set(seen)) >= 3, f"{name} sees no new bars: {seen}"

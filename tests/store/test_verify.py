@@ -109,6 +109,7 @@ def test_flipped_bits_in_every_file_at_once_are_all_found(place: StorePlace) -> 
 @pytest.mark.slow
 def test_hundreds_of_flipped_bits_are_all_found(place: StorePlace) -> None:
     assert flip_everywhere(place, 20) >= 250
+    root = place.fresh()
     by_kind = damagekit.files(root)
     partner = pairs(by_kind)
     for number in range(100):
