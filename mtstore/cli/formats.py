@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -95,12 +95,12 @@ def _write_csv(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO[
 
 def _write_json(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO[bytes]) -> int:
     """An array of objects, one a line."""
-    rows = 0
+    rows, names = 0, _distinct(schema.names)
     stream.write(b"[")
     for batch in batches:
         columns = [cells.to_json_values(column) for column in batch.columns]
         for values in zip(*columns, strict=True):
-            text = json.dumps(dict(zip(schema.names, values, strict=True)), ensure_ascii=False, allow_nan=False)
+            text = json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=False, allow_nan=False)
             stream.write((",\n" if rows else "\n").encode() + text.encode("utf-8", "surrogatepass"))
             rows += 1
     stream.write(b"\n]\n")
@@ -108,14 +108,33 @@ def _write_json(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO
 
 
 def _write_parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO[bytes]) -> int:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from mtstore.query.spans import durations_schema, month_columns, with_durations
+
     rows = 0
-    with pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(stream, durations_schema(schema), compression="zstd") as writer:
         for batch in batches:
-            writer.write_batch(batch)
+            table = with_durations(pa.Table.from_batches([batch], schema))
+            for name in month_columns(table):
+                raise InputError(
+                    f"column {name!r} counts months, which parquet has no type for; CAST({name} AS VARCHAR)"
+                )
+            writer.write_table(table)
             rows += batch.num_rows
     return rows
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names of columns as keys of an object: one that stands there before gets a number, as DuckDB's own are."""
+    keys: list[str] = []
+    for name in names:
+        key, number = name, 1
+        while key in keys:
+            key, number = f"{name}_{number}", number + 1
+        keys.append(key)
+    return keys
 
 
 def _write_table(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO[bytes], limit: int | None) -> int:

@@ -197,9 +197,11 @@ def _planned(chunk: Chunk, estimate: Estimate) -> PlannedFetch:
     )
 
 
-def _in_order(config: Config, tickers: Sequence[str] | None) -> list[str]:
+def _in_order(config: Config, tickers: str | Sequence[str] | None) -> list[str]:
     """The tickers by priority, each once."""
     if tickers is None:
         return list(config.fetch_order())
+    if isinstance(tickers, str):
+        return [tickers]
     place = {ticker: number for number, ticker in enumerate(config.fetch_order())}
     return sorted(dict.fromkeys(tickers), key=lambda ticker: place.get(ticker, len(place)))

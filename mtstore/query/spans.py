@@ -26,6 +26,16 @@ def with_durations(table: pa.Table) -> pa.Table:
     return table
 
 
+def durations_schema(schema: pa.Schema) -> pa.Schema:
+    """The schema of `with_durations` of a table that counts no months."""
+    import pyarrow as pa
+
+    for number, field in enumerate(schema):
+        if pa.types.is_interval(field.type):
+            schema = schema.set(number, pa.field(field.name, pa.duration("us"), field.nullable))
+    return schema
+
+
 def month_columns(table: pa.Table) -> list[str]:
     """The columns that count months."""
     import pyarrow as pa

@@ -134,6 +134,11 @@ class Layout:
     def lock(self) -> Path:
         return self.root / "write.lock"
 
+    def make_folders(self) -> None:
+        """Make what is missing of the store's folders: a copy may hold no more than `data/` and `meta/`."""
+        for name in FOLDERS:
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+
     def catalog_file(self, generation: int) -> Path:
         return self.catalog / f"{generation:06d}.duckdb"
 

@@ -16,7 +16,7 @@ from mtstore.store import catalog, log, staging
 from mtstore.store.confined import ConfinedEngine
 from mtstore.store.database import newest_generation
 from mtstore.store.engine import Engine
-from mtstore.store.layout import DEFAULT_GRACE, FOLDERS, Layout, new_id
+from mtstore.store.layout import DEFAULT_GRACE, Layout, new_id
 from mtstore.store.ledger import Freshness
 from mtstore.store.lock import DEFAULT_TIMEOUT_SECONDS, write_lock
 from mtstore.store.uses import Uses
@@ -208,8 +208,7 @@ class Repository:
         root = self.layout.root
         if root.exists() and not (root.is_dir() and self.layout.is_empty_or_half_made()):
             raise StoreError(f"{root} is not an empty folder; a new store needs a path of its own")
-        for name in FOLDERS:
-            (root / name).mkdir(parents=True, exist_ok=True)
+        self.layout.make_folders()
         with staging.staging_folder(self.layout) as folder, self.begin("init", folder) as change:
             change.finish(even_if_empty=change.base == 0)  # somebody may have made it meanwhile
 
@@ -219,6 +218,7 @@ class Repository:
             return
         try:
             with write_lock(self.layout.lock, "recover", 0.0):
+                self.layout.make_folders()
                 catalog.recover(self.layout)
         except StoreLockedError:
             return

@@ -26,7 +26,7 @@ _INTENT = "intent.json"
 @contextmanager
 def staging_folder(layout: Layout) -> Iterator[Path]:
     """A folder for a writer's unfinished files; it goes when the writer does."""
-    layout.tmp.mkdir(exist_ok=True)
+    layout.make_folders()
     folder, descriptor = _locked_name(layout)
     try:
         folder.mkdir()

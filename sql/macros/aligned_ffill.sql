@@ -43,7 +43,7 @@ WITH problems AS (
     SELECT 0, core.fill_problem(fill_volume, fill_prices, max_age, across_sessions, lookback)
 ),
 refusal AS (
-    SELECT first(problem ORDER BY rank, problem) AS problem
+    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
     FROM problems
     WHERE problem IS NOT NULL
     HAVING count(*) > 0

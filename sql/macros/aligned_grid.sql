@@ -46,7 +46,7 @@ WITH problems AS (
     SELECT 0, core.choice_problem('fill', fill, ['none', 'forward'])
 ),
 refusal AS (
-    SELECT first(problem ORDER BY rank, problem) AS problem
+    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
     FROM problems
     WHERE problem IS NOT NULL
     HAVING count(*) > 0

@@ -31,7 +31,7 @@ WITH problems AS (
     ) AS p
 ),
 refusal AS (
-    SELECT first(problem ORDER BY rank, problem) AS problem
+    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
     FROM problems
     WHERE problem IS NOT NULL
     HAVING count(*) > 0
@@ -101,7 +101,7 @@ SELECT
     a.source::VARCHAR AS source,
     a.schema::VARCHAR AS schema
 FROM aligned_rows AS a
-WINDOW past AS (PARTITION BY a.ticker ORDER BY a.ts_event ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+WINDOW past AS (PARTITION BY a.ticker ORDER BY a.ts_event ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 UNION ALL
 SELECT
     core.refuse(problem)::VARCHAR,

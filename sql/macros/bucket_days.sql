@@ -12,7 +12,7 @@
 --   end_us: First microsecond after it
 --   session_date: Session that it belongs to
 --   anchor_us: Where buckets are counted from; the bucket's own label for a day and more
---   limit_us: Where the last bucket ends at the latest
+--   limit_us: Where the last bucket ends at the latest; a day's, week's or month's never before its sessions do
 -- Example: FROM core.bucket_days(['AAPL'], INTERVAL 1 HOUR, start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
 
 CREATE OR REPLACE MACRO core.bucket_days(
@@ -74,7 +74,9 @@ bounded AS (
     SELECT
         *,
         epoch_us(timezone(tz, (local_date + night)::TIMESTAMP)) AS midnight_us,
-        epoch_us(timezone(tz, (local_date + night + 1)::TIMESTAMP)) AS next_midnight_us
+        epoch_us(timezone(tz, (local_date + night + 1)::TIMESTAMP)) AS next_midnight_us,
+        -- In zones east of the exchange a date is over before its session is, and nothing is known before it closes.
+        max(end_us) OVER (PARTITION BY session_slot, label_date) AS last_end_us
     FROM in_range
 ),
 pieces AS (
@@ -92,7 +94,8 @@ pieces AS (
             ELSE open_us
         END AS anchor_us,
         CASE
-            WHEN core.interval_unit(bar_interval) <> 'intraday' THEN epoch_us(timezone(tz, next_label_date::TIMESTAMP))
+            WHEN core.interval_unit(bar_interval) <> 'intraday'
+                THEN greatest(epoch_us(timezone(tz, next_label_date::TIMESTAMP)), last_end_us)
             WHEN anchoring = 'epoch' THEN NULL
             WHEN anchoring = 'midnight' THEN next_midnight_us
             ELSE segment_end_us

@@ -40,7 +40,7 @@ WITH ranked AS (
         f.day_tz,
         f.first_ts,
         f.last_ts,
-        row_number() OVER (PARTITION BY t.ticker ORDER BY f.step_us DESC, f.source) AS preference
+        row_number() OVER (PARTITION BY t.ticker ORDER BY f.step_us DESC, f.source ASC) AS preference
     FROM core.ticker_list AS t
     LEFT JOIN core.fitting_series(
         tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
@@ -50,8 +50,8 @@ WITH ranked AS (
 coarsest AS (
     SELECT
         *,
-        row_number() OVER (ORDER BY ticker) AS ticker_slot,
-        dense_rank() OVER (ORDER BY session_key) AS session_slot,
+        row_number() OVER (ORDER BY ticker ASC) AS ticker_slot,
+        dense_rank() OVER (ORDER BY session_key ASC) AS session_slot,
         min(calendar) OVER () <> max(calendar) OVER () AS is_mixed,
         min(session_key) OVER () <> max(session_key) OVER () AS has_windows
     FROM ranked

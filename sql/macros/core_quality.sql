@@ -76,7 +76,7 @@ closes AS (
         r.ticker,
         r.session_date,
         r.close,
-        lag(r.close) OVER (PARTITION BY r.ticker, r.session_date ORDER BY r.ts_event) AS previous_close
+        lag(r.close) OVER (PARTITION BY r.ticker, r.session_date ORDER BY r.ts_event ASC) AS previous_close
     FROM core.resampled(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := 'regular', tz := tz, adjust := 'splits',
         from_source := from_source, from_schema := from_schema

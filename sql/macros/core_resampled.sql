@@ -76,11 +76,14 @@ dated_bars AS (
         ts_us,
         session_date,
         epoch_us(timezone(tz, label_date::TIMESTAMP)),
-        epoch_us(timezone(tz, CASE core.interval_unit(bar_interval)
-            WHEN 'week' THEN label_date + 7
-            WHEN 'month' THEN (label_date + INTERVAL 1 MONTH)::DATE
-            ELSE label_date + 1
-        END::TIMESTAMP)),
+        greatest(
+            epoch_us(timezone(tz, CASE core.interval_unit(bar_interval)
+                WHEN 'week' THEN label_date + 7
+                WHEN 'month' THEN (label_date + INTERVAL 1 MONTH)::DATE
+                ELSE label_date + 1
+            END::TIMESTAMP)),
+            epoch_us(timezone(day_tz, (session_date + 1)::TIMESTAMP))
+        ),
         open,
         high,
         low,
@@ -143,7 +146,7 @@ buckets AS (
     SELECT
         ticker_slot,
         label_us,
-        any_value(limit_us) AS limit_us,
+        max(limit_us) AS limit_us,
         min(session_date) AS session_date,
         arg_min(open, ts_us) AS open,
         max(high) AS high,

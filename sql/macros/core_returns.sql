@@ -26,7 +26,7 @@ WITH closes AS (
         r.ts_close,
         r.session_date,
         r.close,
-        lag(r.close) OVER (PARTITION BY r.ticker ORDER BY r.ts_event) AS previous_close
+        lag(r.close) OVER (PARTITION BY r.ticker ORDER BY r.ts_event ASC) AS previous_close
     FROM core.resampled(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
         adjust := adjust, from_source := from_source, from_schema := from_schema

@@ -47,7 +47,7 @@ WITH problems AS (
     SELECT 0, core.count_problem('window_bars', window_bars)
 ),
 refusal AS (
-    SELECT first(problem ORDER BY rank, problem) AS problem
+    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
     FROM problems
     WHERE problem IS NOT NULL
     HAVING count(*) > 0
@@ -64,7 +64,7 @@ samples AS (
     FROM pairs
     WHERE log_return IS NOT NULL AND benchmark_return IS NOT NULL
     WINDOW latest AS (
-        PARTITION BY ticker ORDER BY ts_event
+        PARTITION BY ticker ORDER BY ts_event ASC
         ROWS BETWEEN core.row_count(window_bars) - 1 PRECEDING AND CURRENT ROW
     )
 )

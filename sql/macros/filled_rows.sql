@@ -44,7 +44,7 @@ WITH carried AS (
     ) AS r
     WINDOW past AS (
         PARTITION BY r.ticker, CASE WHEN across_sessions THEN NULL ELSE r.bucket_date END
-        ORDER BY r.ts_event
+        ORDER BY r.ts_event ASC
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     )
 ),

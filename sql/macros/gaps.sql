@@ -43,7 +43,7 @@ WITH problems AS (
     SELECT 0, core.positive_problem('max_gap_minutes', max_gap_minutes)
 ),
 refusal AS (
-    SELECT first(problem ORDER BY rank, problem) AS problem
+    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
     FROM problems
     WHERE problem IS NOT NULL
     HAVING count(*) > 0

@@ -63,7 +63,7 @@ neighbours AS (
         lag(reaches_us) OVER span AS previous_reaches_us,
         lag(kind) OVER span AS previous_kind
     FROM marks
-    WINDOW span AS (PARTITION BY ticker_slot, anchor_us ORDER BY mark_us, kind DESC)
+    WINDOW span AS (PARTITION BY ticker_slot, anchor_us ORDER BY mark_us ASC, kind DESC)
 )
 SELECT
     ticker_slot::INTEGER AS ticker_slot,

@@ -52,7 +52,7 @@ WITH problems AS (
     SELECT 0, core.choice_problem('method', method, ['standard', 'robust'])
 ),
 refusal AS (
-    SELECT first(problem ORDER BY rank, problem) AS problem
+    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
     FROM problems
     WHERE problem IS NOT NULL
     HAVING count(*) > 0
@@ -63,7 +63,7 @@ closes AS (
         r.ts_event,
         r.session_date,
         r.close,
-        lag(r.close) OVER (PARTITION BY r.ticker, r.session_date ORDER BY r.ts_event) AS previous_close,
+        lag(r.close) OVER (PARTITION BY r.ticker, r.session_date ORDER BY r.ts_event ASC) AS previous_close,
         r.source,
         r.schema
     FROM core.resampled(
@@ -88,7 +88,7 @@ standard_samples AS (
     WINDOW
         whole AS (PARTITION BY ticker),
         before AS (
-            PARTITION BY ticker ORDER BY ts_event
+            PARTITION BY ticker ORDER BY ts_event ASC
             ROWS BETWEEN core.row_count(trailing_bars) PRECEDING AND 1 PRECEDING
         )
 ),
@@ -103,7 +103,7 @@ robust_returns AS (
     WINDOW
         whole AS (PARTITION BY ticker),
         before AS (
-            PARTITION BY ticker ORDER BY ts_event
+            PARTITION BY ticker ORDER BY ts_event ASC
             ROWS BETWEEN core.row_count(trailing_bars) PRECEDING AND 1 PRECEDING
         )
 ),

@@ -43,7 +43,7 @@ common_bars AS (
     JOIN closes AS b USING (ts_event)
     WHERE b.ticker IS NOT DISTINCT FROM benchmark::VARCHAR
         AND a.ticker IS DISTINCT FROM benchmark::VARCHAR
-    WINDOW bars AS (PARTITION BY a.ticker ORDER BY a.ts_event)
+    WINDOW bars AS (PARTITION BY a.ticker ORDER BY a.ts_event ASC)
 )
 SELECT
     c.ticker::VARCHAR AS ticker,

@@ -81,7 +81,7 @@ steps AS (
     SELECT
         ticker_slot,
         greatest(
-            coalesce(lag(event_date) OVER (PARTITION BY ticker_slot ORDER BY event_date), first_date),
+            coalesce(lag(event_date) OVER (PARTITION BY ticker_slot ORDER BY event_date ASC), first_date),
             first_date,
             timezone('UTC', core.scan_start(start_ts, bar_interval, tz))::DATE - 1
         ) AS from_date,
@@ -89,7 +89,7 @@ steps AS (
         product(price_factor) OVER later AS price_factor,
         product(volume_factor) OVER later AS volume_factor
     FROM event_dates
-    WINDOW later AS (PARTITION BY ticker_slot ORDER BY event_date ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)
+    WINDOW later AS (PARTITION BY ticker_slot ORDER BY event_date ASC ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)
 ),
 days AS (
     SELECT

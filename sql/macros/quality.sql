@@ -33,7 +33,7 @@ WITH problems AS (
     SELECT 0, core.positive_problem('std_threshold', std_threshold)
 ),
 refusal AS (
-    SELECT first(problem ORDER BY rank, problem) AS problem
+    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
     FROM problems
     WHERE problem IS NOT NULL
     HAVING count(*) > 0

@@ -37,7 +37,7 @@ WITH problems AS (
     ) AS p
 ),
 refusal AS (
-    SELECT first(problem ORDER BY rank, problem) AS problem
+    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
     FROM problems
     WHERE problem IS NOT NULL
     HAVING count(*) > 0

@@ -39,7 +39,7 @@ WITH problems AS (
     SELECT 0, core.count_problem('window_bars', window_bars)
 ),
 refusal AS (
-    SELECT first(problem ORDER BY rank, problem) AS problem
+    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
     FROM problems
     WHERE problem IS NOT NULL
     HAVING count(*) > 0
@@ -51,7 +51,7 @@ samples AS (
         adjust := adjust, from_source := from_source, from_schema := from_schema
     ) AS r
     WINDOW latest AS (
-        PARTITION BY r.ticker ORDER BY r.ts_event
+        PARTITION BY r.ticker ORDER BY r.ts_event ASC
         ROWS BETWEEN core.row_count(window_bars) - 1 PRECEDING AND CURRENT ROW
     )
 )

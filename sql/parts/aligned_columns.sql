@@ -1,6 +1,6 @@
 --   ticker: Ticker
 --   ts_event: Left edge of the bucket, UTC
---   ts_close: Right edge of the bucket, UTC
+--   ts_close: Right edge of the bucket, UTC; of a day, week or month never before its last session closes
 --   session_date: Session of the ticker's bars; where it has none, of the bucket
 --   open: First price
 --   high: Highest price

@@ -37,6 +37,22 @@ def test_parquet_keeps_types_and_null(mtstore_cli, market, tmp_path):
     assert str(table.schema.field("ts_event").type) == "timestamp[us, tz=UTC]"
 
 
+def test_parquet_has_spans_as_durations_and_no_months(mtstore_cli, market, tmp_path):
+    path = tmp_path / "aligned.parquet"
+    call = "FROM aligned_outer(NULL, INTERVAL 5 MINUTE)"
+    assert mtstore_cli("query", market, call, "-o", path).code == Exit.OK
+    assert str(pq.read_table(path).schema.field("age").type) == "duration[us]"
+    path.unlink()
+    refused = mtstore_cli("query", market, "SELECT INTERVAL 2 MONTH AS wait", "-o", path)
+    assert (refused.code, path.exists()) == (Exit.USAGE, False)
+    assert "column 'wait' counts months" in refused.err
+
+
+def test_json_keeps_columns_of_one_name_apart(mtstore_cli, market):
+    shown = mtstore_cli("query", market, "SELECT 1 AS a, 2 AS a, 3 AS a_1", "--format", "json")
+    assert json.loads(shown.out) == [{"a": 1, "a_1": 2, "a_1_1": 3}]
+
+
 @pytest.mark.parametrize("kind", ["table", "csv", "json", "parquet"])
 def test_an_empty_result_is_still_a_result_of_its_format(mtstore_cli, market, tmp_path, kind):
     path = tmp_path / "empty"

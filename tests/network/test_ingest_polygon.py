@@ -82,6 +82,12 @@ def test_cold_load_is_one_request_a_ticker_and_stores_every_bar(load, market, st
     assert runs == [("fetch", "complete", 3, 450)]
 
 
+def test_a_text_is_one_ticker(load, market, store):
+    report = load(tickers=TICKERS, options={"tickers": "MSFT"})
+    assert list(report.tickers) == ["MSFT"]
+    assert [ticker for ticker, *_ in asked(market)] == ["MSFT"]
+
+
 def test_repeated_load_makes_no_request_and_no_generation(load, market, store):
     first = load()
     market.forget()

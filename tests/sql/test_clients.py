@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import oldclients
 import pytest
 from sql.statements import BAD_ARGUMENTS, QUERIES, fill_market
@@ -45,6 +46,16 @@ def client_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], s
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
 def test_the_clients_time_zone_changes_nothing(database: Path, newest: list[Any], zone: str) -> None:
     assert _differences(newest, _run("-", database, QUERIES, zone=zone)) == []
+
+
+def test_the_clients_order_changes_no_row(database: Path) -> None:
+    ordered = [query for query in QUERIES if "(" in query and "ORDER BY" not in query]
+    with duckdb.connect(database, read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        expected = [sorted(map(repr, connection.execute(query).fetchall())) for query in ordered]
+        connection.execute("SET default_order = 'desc'")
+        for query, rows in zip(ordered, expected, strict=True):
+            assert sorted(map(repr, connection.execute(query).fetchall())) == rows, query
 
 
 def test_the_number_of_threads_changes_nothing(database: Path, newest: list[Any]) -> None:

@@ -30,6 +30,20 @@ def test_resampling(world: World, minutes: int, session: str) -> None:
     _assert_equal(found, resampled(world, minutes, session).sort_index())
 
 
+@pytest.mark.parametrize("session", ["regular", "all"])
+@pytest.mark.parametrize("tz", ["America/New_York", "UTC", "Asia/Tokyo", "Pacific/Auckland", "America/Los_Angeles"])
+@pytest.mark.parametrize(("interval", "unit"), [("1d", "D"), ("1w", "W-SUN"), ("1mo", "M")])
+def test_a_day_is_over_when_its_last_bar_is(world: World, interval: str, unit: str, tz: str, session: str) -> None:
+    bars = placed(world, session)
+    bars["period"] = bars["session_date"].dt.to_period(unit)
+    known_at = bars.groupby(["period", "ticker"])["ts_event"].max() + pd.Timedelta(minutes=1)
+    found = world.sql(f"FROM resampled(NULL, '{interval}', session := '{session}', tz := '{tz}')")
+    found["period"] = found["session_date"].dt.to_period(unit)
+    closes = found.set_index(["period", "ticker"])["ts_close"]
+    assert len(closes) == len(known_at)
+    assert (closes >= known_at.reindex(closes.index)).all()
+
+
 def test_outer(world: World) -> None:
     wanted = _rectangle(resampled(world, 5, "regular"))
     found = _by_label(world.sql(f"FROM aligned_outer(NULL, '5min', {RANGE})"))

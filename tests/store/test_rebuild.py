@@ -7,12 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from storekit import POLYGON, answer, core_tables, data_files, minute_bars, minutes, write
+from storekit import POLYGON, answer, bars_of, core_tables, data_files, minute_bars, minutes, write
 
 import mtstore
 from mtstore import Store
 from mtstore.bars import Answer
 from mtstore.errors import StoreError, StoreNotFoundError
+from mtstore.store.layout import Layout
+from mtstore.store.repair import repair
 
 NOW = datetime(2024, 1, 31, 12, 0, 0, 123_456, tzinfo=UTC)
 
@@ -160,3 +162,34 @@ def test_there_is_nothing_to_rebuild_without_a_store(tmp_path: Path) -> None:
     with pytest.raises(StoreNotFoundError):
         Store.rebuild_at(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mend", ["rebuild", "repair"])
+def test_data_and_meta_alone_are_enough(store: Store, tmp_path: Path, mend: str) -> None:
+    write(store, answer("A", {0: 1.0, 1: 2.0}, minutes(0, 5)))
+    before = bars_of(store)
+    store.close()
+    for folder in store.path.iterdir():
+        if folder.name not in {"data", "meta"}:
+            shutil.rmtree(folder) if folder.is_dir() and not folder.is_symlink() else folder.unlink()
+    if mend == "rebuild":
+        Store.rebuild_at(store.path)
+    else:
+        repair(Layout(store.path))
+    with mtstore.open(store.path) as opened:
+        assert bars_of(opened) == before
+        write(opened, answer("B", {0: 1.0}, minutes(0, 5)))
+        assert opened.verify().is_sound
+
+
+@pytest.mark.parametrize("lost", ["catalog", "public", "tmp"])
+def test_a_folder_that_was_lost_is_made_anew(store: Store, lost: str) -> None:
+    write(store, answer("A", {0: 1.0, 1: 2.0}, minutes(0, 5)))
+    before = bars_of(store)
+    store.close()
+    shutil.rmtree(store.path / lost)
+    with mtstore.open(store.path) as opened:
+        assert bars_of(opened) == before
+        write(opened, answer("B", {0: 1.0}, minutes(0, 5)))
+        opened.repair()  # an older generation that only one of the two folders has is none
+        assert opened.verify().is_sound
