@@ -72,6 +72,8 @@ def open(path: str | os.PathLike[str], *, create: bool = False, **options: Any) 
 
     Raises
     ------
+    InputError
+        A path or a memory limit that cannot be right.
     StoreNotFoundError
         There is no store, and `create` is false.
     StoreMovedError

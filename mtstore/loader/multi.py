@@ -28,6 +28,7 @@ from mtstore.query.one_ticker import ticker_frame
 from mtstore.query.pieces import parse_chunk
 from mtstore.query.result import mapped_errors
 from mtstore.query.table import DEFAULT_FIELDS
+from mtstore.tickers import ticker_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,6 +253,7 @@ class MultiTickerDataLoader(Managers, Looks):
         MissingDataError, InputError
             As in `load_data`.
         """
+        ticker_name(ticker)
         is_told = start is None and end is None and self._last_load is not None
         fetched = self._last_load.fetched if self._last_load is not None else FetchOutcome()
         if start is None and end is None:

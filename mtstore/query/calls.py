@@ -10,6 +10,7 @@ from typing import Any, Self
 from mtstore.config.vocabulary import ADJUSTMENTS, ANCHORS, FILL_PRICES, FILL_VOLUMES, METHODS, SESSIONS
 from mtstore.errors import InputError
 from mtstore.intervals import BarInterval, parse_duration, parse_interval
+from mtstore.tickers import ticker_names
 from mtstore.timeranges import Bounds, parse_bounds, parse_zone
 from mtstore.words import did_you_mean
 
@@ -74,16 +75,14 @@ class SeriesCall:
         ------
         InputError
             An option that there is not, a word that is not valid (the message lists those that are), an interval,
-            bounds or a time zone that cannot be read, a ticker twice.
+            bounds or a time zone that cannot be read, a ticker twice. TickerError: what is no ticker.
         """
         valid = tuple(one.name for one in fields(cls) if one.name not in _POSITIONAL)
         for name in options:
             if name not in valid:
                 raise InputError(f"unknown option {name!r}{did_you_mean(name, valid)} (valid: {', '.join(valid)})")
         parse_zone(tz)
-        if isinstance(tickers, str):
-            tickers = [tickers]
-        names = None if tickers is None else tuple(tickers)
+        names = ticker_names(tickers)
         if names is not None and len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise InputError(f"tickers: {', '.join(twice)} stand there twice")

@@ -29,7 +29,7 @@ class Reader(Repository):
         params: Parameters = None,
         *,
         timeout: float | None = None,
-        memory_limit: str | None = None,
+        memory_limit: str | int | None = None,
         unsafe: bool = False,
     ) -> Result:
         """One query over the store's views and macros, with `?` or `$name` parameters.
@@ -52,8 +52,8 @@ class Reader(Repository):
         Raises
         ------
         InputError
-            A bound that cannot be right. When the result is read: QueryError if the statement may not run, is refused
-            by DuckDB or takes too long, and MemoryLimitError.
+            A query that is no text, params or a bound that cannot be right. When the result is read: QueryError if the
+            statement may not run, is refused by DuckDB or takes too long, and MemoryLimitError.
 
         Examples
         --------
@@ -162,7 +162,7 @@ class Reader(Repository):
         *,
         dtype: Any = "float64",
         mmap: bool = False,
-        memory_limit: int | None = None,
+        memory_limit: str | int | None = None,
         **options: Unpack[AlignOptions],
     ) -> Tensor:
         """`values [T, N, F], mask [T, N], index, tickers` on the calendar's complete grid: the macro `aligned_grid`.
@@ -177,7 +177,8 @@ class Reader(Repository):
             Map the values read-only from the store's folder `derived/`, where they are made once for all processes;
             they may then be larger than memory. (`torch.from_numpy` warns that such an array cannot be written.)
         memory_limit
-            Most bytes that a tensor in memory may take; None: four fifths of what is free.
+            Most that a tensor in memory may take, such as `2GB`, or a number of bytes; None: four fifths of what is
+            free.
         options
             As in `align`; `fill="forward"` carries values forward.
 
