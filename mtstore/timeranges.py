@@ -121,7 +121,7 @@ def parse_bounds(start: BoundLike = None, end: BoundLike = None, *, tz: str = "U
 def parse_zone(name: str) -> ZoneInfo:
     """The zone of an IANA name (`America/New_York`, `US/Eastern`); InputError with the nearest otherwise."""
     names = zone_names()
-    if name in names:
+    if isinstance(name, str) and name in names:
         return ZoneInfo(name)
     hint = did_you_mean(name, names) or "; names are IANA's, like 'America/New_York'"
     raise InputError(f"unknown time zone {name!r}{hint}")

@@ -258,3 +258,37 @@ def test_metadata_as_of_a_day_or_a_text(tmp_path):
             manager.set_active_range("AAA", "x")
         with pytest.raises(InputError, match="what JSON can hold"):
             manager.update_ticker_metadata("AAA", wrong=np.float32("nan"))
+
+
+FIELDS = {
+    "load_data": lambda world, fields: list(world.loader.load_data(DAY, DAY, fields=fields).columns),
+    "iter_data": lambda world, fields: list(next(world.loader.iter_data(DAY, DAY, fields=fields)).columns),
+    "align": lambda world, fields: list(world.store.align("AAA", "1min").to_pandas(fields=fields).columns),
+    "tensor": lambda world, fields: [
+        f"AAA_{name}" for name in world.store.tensor("AAA", DAY, DAY, fields=fields).fields
+    ],
+}
+
+
+@pytest.mark.parametrize("read", FIELDS.values(), ids=FIELDS)
+def test_a_text_is_one_field_and_none_at_all_are_the_usual_ones(world, read):
+    assert read(world, "close") == ["AAA_close"]
+    assert read(world, np.array(["close", "open"])) == ["AAA_close", "AAA_open"]
+    usual = [f"AAA_{name}" for name in ("open", "high", "low", "close", "volume")]
+    assert read(world, []) == read(world, ()) == read(world, None) == usual
+    for wrong, said in (
+        (5, "fields 5: one of"),
+        ("c", "field 'c' is not one of"),
+        (["open"] * 2, "there twice"),
+    ):
+        with pytest.raises(InputError, match=said):
+            read(world, wrong)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"max_age": 5}, "max_age 5"), ({"lookback": "x"}, "'x' is not"), ({"across_sessions": "no"}, "True or False")],
+)
+def test_options_of_filling_are_checked_when_they_are_given(world, options, said):
+    with pytest.raises(InputError, match=said):
+        world.store.align("AAA", "5min", method="forward_fill", **options)

@@ -158,7 +158,7 @@ class Reader(Repository):
         start: Any = None,
         end: Any = None,
         interval: str | timedelta = "1min",
-        fields: Sequence[str] = ("open", "high", "low", "close", "volume"),
+        fields: str | Sequence[str] | None = None,
         *,
         dtype: Any = "float64",
         mmap: bool = False,
@@ -170,7 +170,7 @@ class Reader(Repository):
         Parameters
         ----------
         fields
-            Of open, high, low, close, volume, vwap, transactions, bar_count.
+            One or several of open, high, low, close, volume (the default), vwap, transactions, bar_count.
         dtype
             `float64` or `float32`.
         mmap

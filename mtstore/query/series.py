@@ -16,7 +16,7 @@ from mtstore.query.frames import wide_frame
 from mtstore.query.memory import default_limit
 from mtstore.query.result import Result, mapped_errors
 from mtstore.query.rollups import Rollups
-from mtstore.query.table import DEFAULT_FIELDS, Making, Wide, check_fields
+from mtstore.query.table import Making, Wide, field_names
 from mtstore.query.wide import assemble
 from mtstore.sizes import size_bytes
 from mtstore.tickers import ticker_names
@@ -107,7 +107,7 @@ class Aligned(Series):
     def to_pandas(
         self,
         *,
-        fields: Sequence[str] = DEFAULT_FIELDS,
+        fields: str | Sequence[str] | None = None,
         columns: str = "flat",
         label: str = "left",
         dtype: str = "float64",
@@ -118,7 +118,7 @@ class Aligned(Series):
         Parameters
         ----------
         fields
-            Of open, high, low, close, volume, vwap, transactions, bar_count.
+            One or several of open, high, low, close, volume (the default), vwap, transactions, bar_count.
         columns
             `flat`: `AAPL_open` …; `multi`: a MultiIndex of ticker and field.
         label
@@ -139,17 +139,17 @@ class Aligned(Series):
     def to_wide(
         self,
         *,
-        fields: Sequence[str] = DEFAULT_FIELDS,
+        fields: str | Sequence[str] | None = None,
         with_close: bool = False,
         dtype: str = "float64",
         memory_limit: str | int | None = None,
     ) -> Wide:
         """The arrays that the wide frame is made of; parameters and errors as in `to_pandas`."""
-        check_fields(fields)
+        names = field_names(fields)
         limit = default_limit() if memory_limit is None else size_bytes(memory_limit)
         making = Making(with_close=with_close, dtype=dtype, max_bytes=limit, rollups=Rollups(self._store))
         with self._store.connection() as connection, mapped_errors():
-            wide = assemble(connection, self.call, fields, making)
+            wide = assemble(connection, self.call, names, making)
         self._note_use()
         return wide
 

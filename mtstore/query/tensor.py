@@ -16,7 +16,7 @@ from mtstore.query.memory import default_limit
 from mtstore.query.pieces import iter_wide
 from mtstore.query.result import mapped_errors
 from mtstore.query.rows import call_tickers
-from mtstore.query.table import Making, Wide, check_fields
+from mtstore.query.table import Making, Wide, field_names
 from mtstore.query.wide import assemble
 from mtstore.sizes import size_bytes
 from mtstore.words import check_count
@@ -84,7 +84,7 @@ class Tensor:
 def make_tensor(
     store: Repository,
     call: AlignCall,
-    fields: Sequence[str],
+    fields: str | Sequence[str] | None,
     *,
     dtype: Any = "float64",
     mmap: bool = False,
@@ -93,7 +93,7 @@ def make_tensor(
     """The tensor of an aligned call; see `mtstore.Store.tensor`."""
     import numpy as np
 
-    check_fields(fields)
+    names = field_names(fields)
     making = Making(
         dtype=dtype if isinstance(dtype, str) else str(np.dtype(dtype)),
         by_time=True,
@@ -101,9 +101,9 @@ def make_tensor(
     )
     store.uses.note(call.tickers or (), *call.bounds.covering_us())
     if mmap:
-        return _map(store, call, tuple(fields), making)
+        return _map(store, call, names, making)
     with store.connection() as connection, mapped_errors():
-        wide = assemble(connection, call, fields, making)
+        wide = assemble(connection, call, names, making)
     values, mask = _by_time(wide)
     return Tensor(values, mask, time_index(wide.ts_us, call.tz), wide.tickers, wide.fields)
 

@@ -339,7 +339,9 @@ def test_a_time_that_is_none_is_refused(market, bounds):
         market.sql("SELECT 1", **bounds)
 
 
-@pytest.mark.parametrize("size", ["", "0MB", "-1GB", "2", "80%", "1 PB", "1GB; SET threads = 1", "'", "1e3MB", None, 0, -5, True])
+@pytest.mark.parametrize(
+    "size", ["", "0MB", "-1GB", "2", "80%", "1 PB", "1GB; SET threads = 1", "'", "1e3MB", None, 0, -5, True]
+)
 def test_a_size_that_is_none_is_refused(size):
     with pytest.raises(InputError):
         size_bytes(size)
