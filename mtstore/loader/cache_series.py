@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from mtstore.config import Config
 
 OWN = "own"
-_CACHE_KEYS = frozenset(
-    ("enabled", "cache_dir", "max_size_gb", "ttl_days", "settle_days", "compression", "serve_stale", "evict")
-)
 
 
 def check_series_words(source: str | None, schema: str | None) -> None:
@@ -103,6 +100,12 @@ def whole_config(config: Any) -> Any:
     """A configuration from what may be only the inside of its section `cache`."""
     if config is None:
         return {}
-    if isinstance(config, Mapping) and config and set(config) <= _CACHE_KEYS and set(config) != {"enabled"}:
-        return {"cache": config}
-    return config
+    if not isinstance(config, Mapping):
+        return config
+    from mtstore.config.models import Cache, MultiTicker
+    from mtstore.config.models import Config as Whole
+
+    # A misspelt key beside one of the cache's own is the section's mistake; `enabled` alone is the loader's.
+    own = Cache.model_fields.keys() - MultiTicker.model_fields.keys()
+    others = (Whole.model_fields.keys() | MultiTicker.model_fields.keys()) - Cache.model_fields.keys()
+    return {"cache": config} if own & config.keys() and not others & config.keys() else config
