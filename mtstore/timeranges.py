@@ -100,7 +100,8 @@ def parse_bounds(start: BoundLike = None, end: BoundLike = None, *, tz: str = "U
         A bare date (a `date`, a day-precise `numpy.datetime64`, or text like '2023-01-31') selects whole
         sessions, the end date included. A time with an offset or a zone is an instant. A naive time (text,
         datetime, Timestamp, datetime64; midnight too) is wall time in `tz`. None leaves that end open.
-        Between instants the range is half-open. Bounds stay two days within the years 1 to 9999.
+        Between instants the range is half-open. A bound in the first or last two days of the years 1 to 9999 is
+        moved inwards.
     tz
         An IANA zone name.
 

@@ -62,7 +62,8 @@ class DataAligner:
         What stands for a missing value; None leaves NaN.
     **options
         `session`, `anchor`, `fill_volume`, `fill_prices`, `max_age`, `across_sessions`, `lookback`: as under
-        `alignment` in a configuration. Only the regular session is kept unless `session='all'`.
+        `alignment` in a configuration; `fill`: whether a `grid` fills, `none` or `forward`. Only
+        the regular session is kept unless `session='all'`.
 
     Raises
     ------

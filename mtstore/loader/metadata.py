@@ -174,7 +174,7 @@ def _moment(as_of: Any) -> datetime:
     try:
         bound = parse_bounds(as_of).start
     except RangeError as error:
-        raise RangeError(str(error).replace("start", "as_of", 1)) from error
+        raise RangeError(f"as_of{str(error).removeprefix('start')}") from error
     if isinstance(bound, datetime):
         return bound
     return datetime.combine(bound or date.max, time.max, UTC)

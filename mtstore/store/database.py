@@ -29,7 +29,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.OutOfMemoryException as error:
-        raise MemoryLimitError(f"{path}: its memory_limit is too little to open the store with: {error}") from error
+        raise MemoryLimitError(f"{path}: the memory_limit is too little to open the store: {error}") from error
     except duckdb.Error as error:
         if not path.exists():
             raise SnapshotExpiredError(
