@@ -68,10 +68,13 @@ def open(path: str | os.PathLike[str], *, create: bool = False, **options: Any) 
         Make an empty store if there is none.
     **options
         `grace` (timedelta; how long retired files are kept for readers, default 7 days), `lock_timeout_seconds` (how
-        long a commit waits for another writer, default 60), `memory_limit` (DuckDB's, such as '2GB').
+        long a commit waits for another writer, default 60), `memory_limit` (DuckDB's, such as '2GB', or a
+        number of bytes).
 
     Raises
     ------
+    InputError
+        A path or a memory limit that cannot be right.
     StoreNotFoundError
         There is no store, and `create` is false.
     StoreMovedError

@@ -32,7 +32,7 @@ Result = Literal["complete", "empty", "partial", "failed", "quarantined"]
 
 def step_us(schema: str) -> int:
     """The width of a schema's bars in microseconds: `ohlcv-1m` gives 60_000_000."""
-    match = _SCHEMA_NAME.match(schema)
+    match = _SCHEMA_NAME.match(schema) if isinstance(schema, str) else None
     if match is None:
         raise UnsupportedSchemaError(
             f"schema {schema!r} is not one that mtstore stores; bars are named like {', '.join(BAR_SCHEMAS)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -12,6 +12,7 @@ from mtstore.query.reader import Reader
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
     import pyarrow as pa
 
     from mtstore.config import Config
@@ -31,7 +32,7 @@ class Store(Reader):
 
     @overload
     def ingest(
-        self, data: str | Path | Iterable[str | Path] | pd.DataFrame | pa.Table, **options: Any
+        self, data: str | Path | Iterable[str | Path] | pd.DataFrame | pl.DataFrame | pa.Table, **options: Any
     ) -> IngestReport: ...
 
     @overload
@@ -41,7 +42,7 @@ class Store(Reader):
 
     def ingest(
         self,
-        data: str | Path | Iterable[str | Path] | pd.DataFrame | pa.Table | None = None,
+        data: str | Path | Iterable[str | Path] | pd.DataFrame | pl.DataFrame | pa.Table | None = None,
         *,
         config: str | os.PathLike[str] | Mapping[str, Any] | Config | None = None,
         **options: Any,
@@ -68,6 +69,8 @@ class Store(Reader):
 
             if data is not None:
                 raise InputError("ingest takes data or a configuration with sources, not both")
+            if options.get("start") is None:
+                raise InputError("ingest with a configuration needs start: where the bars should begin")
             loaded = load_config(config)
             report = ingest_network(self, loaded, **options)
             make_room(self, loaded)
@@ -116,7 +119,7 @@ class Store(Reader):
 
         return ingest_references(self, splits=splits, dividends=dividends, source=source)
 
-    def compact(self, tickers: Collection[str] | None = None) -> Compaction:
+    def compact(self, tickers: str | Iterable[str] | None = None) -> Compaction:
         """Merge each partition's files into one; rows, coverage and answers stay the same."""
         from mtstore.store.compact import compact
 

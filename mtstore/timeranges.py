@@ -32,6 +32,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # A session may open the evening before its date, and its zone may lie half a day from UTC on either side.
 _SESSION_MARGIN = timedelta(days=2)
+# Zones, whole days and sessions around a bound must still be dates; no bar lies out there.
+_FIRST_DAY, _LAST_DAY = date.min + timedelta(days=2), date.max - timedelta(days=2)
+_FIRST_INSTANT, _LAST_INSTANT = (
+    datetime.min.replace(tzinfo=UTC) + timedelta(days=1),
+    datetime.max.replace(tzinfo=UTC) - timedelta(days=1),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,8 @@ def parse_bounds(start: BoundLike = None, end: BoundLike = None, *, tz: str = "U
         A bare date (a `date`, a day-precise `numpy.datetime64`, or text like '2023-01-31') selects whole
         sessions, the end date included. A time with an offset or a zone is an instant. A naive time (text,
         datetime, Timestamp, datetime64; midnight too) is wall time in `tz`. None leaves that end open.
-        Between instants the range is half-open.
+        Between instants the range is half-open. A bound in the first or last two days of the years 1 to 9999 is
+        moved inwards.
     tz
         An IANA zone name.
 
@@ -109,13 +116,13 @@ def parse_bounds(start: BoundLike = None, end: BoundLike = None, *, tz: str = "U
     zone = parse_zone(tz)
     bounds = Bounds(_parse_bound("start", start, zone), _parse_bound("end", end, zone), tz)
     _check_order(bounds)
-    return bounds
+    return Bounds(_clamped(bounds.start), _clamped(bounds.end), tz)
 
 
 def parse_zone(name: str) -> ZoneInfo:
     """The zone of an IANA name (`America/New_York`, `US/Eastern`); InputError with the nearest otherwise."""
     names = zone_names()
-    if name in names:
+    if isinstance(name, str) and name in names:
         return ZoneInfo(name)
     hint = did_you_mean(name, names) or "; names are IANA's, like 'America/New_York'"
     raise InputError(f"unknown time zone {name!r}{hint}")
@@ -216,6 +223,14 @@ def _check_order(bounds: Bounds) -> None:
         is_empty = _local_date(start, bounds.tz) - _local_date(end, bounds.tz) > timedelta(days=1)
     if is_empty:
         raise RangeError(f"start {_spell(start)} is not before end {_spell(end)}")
+
+
+def _clamped(bound: Bound) -> Bound:
+    if bound is None:
+        return None
+    if not isinstance(bound, datetime):
+        return min(max(bound, _FIRST_DAY), _LAST_DAY)
+    return min(max(bound, _FIRST_INSTANT), _LAST_INSTANT)
 
 
 def _local_date(bound: date | datetime, tz: str) -> date:

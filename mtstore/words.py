@@ -1,9 +1,14 @@
-"""What somebody most likely meant: the nearest valid word to one that is not."""
+"""What somebody most likely meant, and values that cannot be: sentences that say what would be right."""
 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+from mtstore.errors import InputError
 
 
 def nearest_word(word: object, valid: Iterable[object]) -> str | None:
@@ -28,3 +33,17 @@ def did_you_mean(word: object, valid: Iterable[object]) -> str:
     """`; did you mean 'forward_fill'?`, or an empty text if nothing is near."""
     nearest = nearest_word(word, valid)
     return f"; did you mean {nearest!r}?" if nearest else ""
+
+
+def check_number(name: str, value: Any, *, least: float | None = 0) -> None:
+    """Refuse what is no finite number, or lies below `least`; numpy's numbers are numbers, booleans are not."""
+    is_number = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    if not is_number or (least is not None and float(value) < least):
+        limit = "" if least is None else f" from {least:g}"
+        raise InputError(f"{name} {value!r}: a number{limit}, got {type(value).__name__}")
+
+
+def check_count(name: str, value: Any, *, least: int = 1) -> None:
+    """Refuse what is no whole number, or lies below `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+        raise InputError(f"{name} {value!r}: a whole number of at least {least}, got {type(value).__name__}")

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import Tag, ValidationError
+from pydantic import ValidationError
 
 from mtstore.config.fields import Section
 from mtstore.config.models import Config
+from mtstore.config.sources import SOURCE_OF_PROVIDER
 from mtstore.config.vocabulary import PROVIDERS
 from mtstore.config.yamltext import Path
 from mtstore.words import did_you_mean, nearest_word
@@ -45,6 +46,7 @@ _SHOWN_IN_SOURCES: Final = frozenset(
         *("requests_per_minute", "max_concurrency", "timeout_seconds", "max_cost_usd"),
     }
 )
+_SOURCE_OF_TAG: Final = {**SOURCE_OF_PROVIDER, "local": SOURCE_OF_PROVIDER["files"]}
 _SIMPLE_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 
 
@@ -54,6 +56,8 @@ def model_findings(error: ValidationError) -> Iterator[tuple[Path, str]]:
         path, value = _own_path(detail["loc"]), detail.get("input")
         if detail["type"] == "unknown_provider":
             yield from _unknown_provider(path, value)
+        elif detail["type"] == "extra_forbidden" and path[:1] == ("sources",):
+            yield path, _unknown_source_key(str(path[-1]), _SOURCE_OF_TAG[str(detail["loc"][2])])
         else:
             yield path, _sentence(detail["type"], path, value, detail.get("ctx", {}), detail["msg"])
 
@@ -127,6 +131,35 @@ def _unknown_provider(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
         yield (*path, "provider"), f"is missing {valid}"
     else:
         yield (*path, "provider"), f"{_short(found)} is not valid{did_you_mean(found, PROVIDERS)} {valid}"
+        yield from _as_if_it_were(nearest_word(found, PROVIDERS), path, value)
+
+
+def _as_if_it_were(provider: str | None, path: Path, value: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """What else is wrong with a source, if its provider is the one that was most likely meant."""
+    if provider is None:
+        return
+    section = SOURCE_OF_PROVIDER[provider]
+    try:
+        section.model_validate({**value, "provider": provider})
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    else:
+        return
+    for detail in details:
+        inner = (*path, *detail["loc"])
+        if detail["type"] == "extra_forbidden":
+            yield inner, _unknown_source_key(str(inner[-1]), section)
+        else:
+            yield inner, _sentence(detail["type"], inner, detail.get("input"), detail.get("ctx", {}), detail["msg"])
+
+
+def _unknown_source_key(key: str, section: type[Section]) -> str:
+    """Of the keys that the source's own provider takes; one that only another provider takes is told so."""
+    valid = list(_fields(section))
+    owners = [name for name, other in SOURCE_OF_PROVIDER.items() if key in _fields(other)]
+    if owners:
+        return f"unknown key here; only {' and '.join(owners)} sources have it (valid: {', '.join(valid)})"
+    return f"unknown key{did_you_mean(key, valid)} (valid: {', '.join(valid)})"
 
 
 def _with_value(path: Path, value: Any, sentence: str, *, joint: str = ": ") -> str:
@@ -148,11 +181,10 @@ def _is_shown(path: Path) -> bool:
 def _unknown_key(path: Path) -> str:
     key = path[-1]
     valid = _keys_at(path[:-1])
-    nearest = nearest_word(key, valid)
-    if nearest is None and (home := _home_of(str(key), path)) is not None:
+    home = _home_of(str(key), path)
+    if home is not None:
         return f"unknown key here; it belongs to {home}"
-    hint = f"; did you mean {nearest!r}?" if nearest else ""
-    return f"unknown key{hint} (valid: {', '.join(valid)})"
+    return f"unknown key{did_you_mean(key, valid)} (valid: {', '.join(valid)})"
 
 
 def _keys_at(path: Path) -> list[str]:
@@ -164,15 +196,7 @@ def _keys_at(path: Path) -> list[str]:
             found = field.annotation if field is not None else None
         elif typing.get_origin(found) is dict:
             found = typing.get_args(found)[1]
-    if path[:1] == ("sources",):
-        return sorted({key for member in _members(found) for key in _fields(member)})
     return list(_fields(found)) if isinstance(found, type) and issubclass(found, Section) else []
-
-
-def _members(union: Any) -> list[type[Section]]:
-    inner = typing.get_args(union)[0]
-    tagged = [typing.get_args(member) for member in typing.get_args(inner) if typing.get_origin(member) is Annotated]
-    return [member for member, tag in tagged if isinstance(tag, Tag)]
 
 
 def _fields(section: type[Section]) -> dict[str, Any]:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainSerializer, Tag, WithJsonSchema
 
-from mtstore.bars import step_us
+from mtstore.bars import BAR_SCHEMAS
 from mtstore.config.fields import Section, refuse
 from mtstore.config.vocabulary import PolygonClient
-from mtstore.errors import SourceAuthError, UnsupportedSchemaError
+from mtstore.errors import SourceAuthError
+from mtstore.words import did_you_mean
 
 _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}\Z")
 
@@ -74,11 +76,10 @@ def _web_address(value: str, schemes: tuple[str, ...]) -> str:
     return value.rstrip("/")
 
 
-def _stored_schema(value: str) -> str:
-    try:
-        step_us(value)
-    except UnsupportedSchemaError as error:
-        raise refuse(str(error)) from None
+def _databento_schema(value: str) -> str:
+    if value not in BAR_SCHEMAS:
+        hint = did_you_mean(value, BAR_SCHEMAS)
+        raise refuse(f"Databento has bars as {', '.join(BAR_SCHEMAS)}{hint}; other widths are made of these")
     return value
 
 
@@ -98,7 +99,7 @@ TlsAddress = Annotated[
 ]
 Word = Annotated[str, BeforeValidator(_from_environment), Field(min_length=1)]
 BarSchema = Annotated[
-    str, BeforeValidator(_from_environment), AfterValidator(_stored_schema), Field(examples=["ohlcv-1m", "ohlcv-1d"])
+    str, BeforeValidator(_from_environment), AfterValidator(_databento_schema), Field(examples=["ohlcv-1m", "ohlcv-1d"])
 ]
 
 
@@ -151,6 +152,14 @@ class LocalSource(Section):
     """A name for bars that only ever come from files, or from the synthetic source."""
 
     provider: Literal["files", "synthetic"]
+
+
+SOURCE_OF_PROVIDER: Final[Mapping[str, type[Section]]] = {
+    "polygon": PolygonSource,
+    "databento": DatabentoSource,
+    "files": LocalSource,
+    "synthetic": LocalSource,
+}
 
 
 def _provider_tag(value: Any) -> str | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.bars import TimeRange
-from mtstore.errors import SourceMismatchError
+from mtstore.errors import InputError, SourceMismatchError
 from mtstore.ingest.answers import LayerAnswers
 from mtstore.ingest.inputs import Input
 from mtstore.ingest.layers import layers
@@ -28,6 +29,7 @@ from mtstore.ingest.runs import Run, start_run
 from mtstore.sources.own_mapping import as_mapping
 from mtstore.store import sources
 from mtstore.store.ledger import request_key
+from mtstore.tickers import ticker_names
 
 if TYPE_CHECKING:
     from mtstore.sources.own import Mapping
@@ -43,7 +45,7 @@ def ingest_files(
     format: str | None = None,
     source: str | None = None,
     schema: str | None = None,
-    tickers: Collection[str] | None = None,
+    tickers: str | Iterable[str] | None = None,
     mapping: Mapping | dict[str, Any] | Path | str | None = None,
     covers: TimeRange | tuple[BoundLike, BoundLike] | None = None,
     progress: ProgressCallback = no_progress,
@@ -81,13 +83,22 @@ def ingest_files(
         Another process wrote for longer than the timeout.
     """
     began = time.monotonic()
-    wanted = [Path(path) for path in paths]
-    run = start_run("ingest", {"paths": [str(path) for path in wanted], "tickers": sorted(tickers or ())})
+    wanted = _paths(paths)
+    names = ticker_names(tickers)
+    run = start_run("ingest", {"paths": [str(path) for path in wanted], "tickers": sorted(names or ())})
     options = InputOptions(format, source, schema, as_mapping(mapping), as_covers(covers))
     opened, outcomes = open_inputs(wanted, options, progress)
-    report = ingest_inputs(store, opened, outcomes, run, tickers=tickers, progress=progress)
+    report = ingest_inputs(store, opened, outcomes, run, tickers=names, progress=progress)
     report.seconds = time.monotonic() - began
     return report
+
+
+def _paths(paths: Any) -> list[Path]:
+    given = list(paths) if isinstance(paths, Iterable) else [paths]
+    for one in given:
+        if not isinstance(one, str | PathLike):
+            raise InputError(f"ingest takes paths of files, a pandas or polars DataFrame, or an Arrow table: {one!r}")
+    return [Path(one) for one in given]
 
 
 def ingest_inputs(

@@ -1,4 +1,4 @@
-"""Ingest of a frame in memory: a pandas DataFrame or a pyarrow Table."""
+"""Ingest of a frame in memory: a pandas or polars DataFrame, or a pyarrow Table."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mtstore.ingest.report import IngestReport
 from mtstore.ingest.runs import start_run
 from mtstore.sources.own import Mapping
 from mtstore.sources.own_mapping import as_mapping
+from mtstore.tickers import ticker_name
 
 if TYPE_CHECKING:
     from mtstore.store.repository import Repository
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 
 
 def is_frame(data: object) -> bool:
-    """Whether `data` is a pandas DataFrame or a pyarrow Table."""
-    module, name = type(data).__module__.partition(".")[0], type(data).__name__
-    return (module, name) in {("pandas", "DataFrame"), ("pyarrow", "Table")}
+    """Whether `data` is a pandas or polars DataFrame, or a pyarrow Table."""
+    return _kind(data) in {("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table")}
+
+
+def _kind(data: object) -> tuple[str, str]:
+    """A type's package and name: nothing is imported to tell it."""
+    return type(data).__module__.partition(".")[0], type(data).__name__
 
 
 def ingest_frame(
@@ -60,11 +65,17 @@ def ingest_frame(
     Raises
     ------
     InputError
-        Neither `schema` nor `mapping` is given, or they disagree.
+        Neither `schema` nor `mapping` is given, or they disagree; a source or `covers` that cannot be right.
+    TickerError
+        No ticker can have the name `ticker`.
     BrokenFileError
         A column is missing, or a value cannot be read.
     """
     began = time.monotonic()
+    if ticker is not None:
+        ticker_name(ticker)
+    if _kind(frame)[0] == "polars":
+        frame = frame.to_arrow()
     mapping = as_mapping(mapping)
     if mapping is None and schema is not None:
         mapping = Mapping(schema, ticker=ticker, tz=tz)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mtstore.ingest.fetching import Chunk, chunks_of
@@ -19,6 +19,7 @@ from mtstore.ingest.wanted import Wants
 from mtstore.sources.network_limits import StopSignal
 from mtstore.sources.vendor import Estimate
 from mtstore.store.ledger import Freshness
+from mtstore.tickers import ticker_names
 from mtstore.timeranges import parse_bounds
 
 if TYPE_CHECKING:
@@ -197,11 +198,10 @@ def _planned(chunk: Chunk, estimate: Estimate) -> PlannedFetch:
     )
 
 
-def _in_order(config: Config, tickers: str | Sequence[str] | None) -> list[str]:
+def _in_order(config: Config, tickers: str | Iterable[str] | None) -> list[str]:
     """The tickers by priority, each once."""
-    if tickers is None:
+    names = ticker_names(tickers)
+    if names is None:
         return list(config.fetch_order())
-    if isinstance(tickers, str):
-        return [tickers]
     place = {ticker: number for number, ticker in enumerate(config.fetch_order())}
-    return sorted(dict.fromkeys(tickers), key=lambda ticker: place.get(ticker, len(place)))
+    return sorted(dict.fromkeys(names), key=lambda ticker: place.get(ticker, len(place)))

@@ -15,6 +15,7 @@ from mtstore.ingest.inputs import Input, sha256_of
 from mtstore.ingest.own_input import OwnInput
 from mtstore.ingest.report import FileOutcome, Progress, ProgressCallback
 from mtstore.sources.recognise import expand_paths, recognise
+from mtstore.store.layout import check_source_name
 
 if TYPE_CHECKING:
     from mtstore.sources.own import Mapping
@@ -35,6 +36,8 @@ class InputOptions:
     def __post_init__(self) -> None:
         if self.format is not None and self.format not in FORMATS:
             raise InputError(f"format {self.format!r} is not one of {', '.join(FORMATS)}")
+        if self.source is not None:
+            check_source_name(self.source)
 
 
 def open_inputs(

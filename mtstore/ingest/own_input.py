@@ -14,6 +14,7 @@ from mtstore.ingest.dbn_input import with_place
 from mtstore.ingest.inputs import Input, Rejected
 from mtstore.sources.own import Mapping as ColumnMapping
 from mtstore.sources.own import OwnFile, OwnFormat, table_batches
+from mtstore.store.layout import check_source_name
 from mtstore.timeranges import parse_bounds
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ def as_covers(covers: TimeRange | tuple[BoundLike, BoundLike] | None) -> TimeRan
     """What is spoken for: a range, or two bounds, of which dates are days of UTC, both included."""
     if covers is None or isinstance(covers, TimeRange):
         return covers
+    if not isinstance(covers, tuple | list) or len(covers) != 2:
+        raise InputError(f"covers {covers!r}: two dates or instants, like ('2023-01-01', '2023-12-31')")
     return TimeRange(*parse_bounds(*covers).as_utc_days_us())
 
 
@@ -164,4 +167,4 @@ def complete_mapping(mapping: ColumnMapping | None, schema: str | None, what: st
 
 
 def _binding(source: str | None) -> SourceBinding:
-    return SourceBinding(source or DEFAULT_SOURCE, _PROVIDER)
+    return SourceBinding(DEFAULT_SOURCE if source is None else check_source_name(source), _PROVIDER)

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import US_PER_DAY, VALUE_COLUMNS
+from mtstore.calendars import canonical_name
+from mtstore.config.layers import COMMON_CALENDARS
 from mtstore.config.vocabulary import LABELS
 from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import BarInterval, parse_interval
@@ -16,10 +18,12 @@ from mtstore.query.calls import AlignCall, check_word
 from mtstore.query.frame_scope import FrameBars, frame_scope
 from mtstore.query.frames import wide_frame
 from mtstore.query.result import mapped_errors
-from mtstore.query.table import DEFAULT_FIELDS, Making
+from mtstore.query.table import DEFAULT_FIELDS, Making, field_names
 from mtstore.query.wide import assemble
 from mtstore.sources.widths import Width
+from mtstore.tickers import ticker_names
 from mtstore.timeranges import parse_zone
+from mtstore.words import check_number, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +31,10 @@ if TYPE_CHECKING:
     from mtstore.timeranges import BoundLike
 
 Interval = str | timedelta | BarInterval
+
+_OPTIONS = ("session", "anchor", "fill_volume", "fill_prices", "max_age", "across_sessions", "lookback", "fill")
+_OTHER_NAMES = {"tz": "timezone", "method": "alignment_method", "interval": "resampling"}
+_FROM_A_STORE = ("adjust", "from_source", "from_schema")
 
 
 class DataAligner:
@@ -54,7 +62,8 @@ class DataAligner:
         What stands for a missing value; None leaves NaN.
     **options
         `session`, `anchor`, `fill_volume`, `fill_prices`, `max_age`, `across_sessions`, `lookback`: as under
-        `alignment` in a configuration. Only the regular session is kept unless `session='all'`.
+        `alignment` in a configuration; `fill`: whether a `grid` fills, `none` or `forward`. Only
+        the regular session is kept unless `session='all'`.
 
     Raises
     ------
@@ -89,9 +98,15 @@ class DataAligner:
         self._calendar = calendar
         self._options = options
         check_word("label", label, LABELS)
-        for name in ("adjust", "from_source", "from_schema"):
-            if name in options:
-                raise InputError(f"{name}: frames come without splits and sources; put them into a store for that")
+        if fill_value is not None:
+            check_number("fill_value", fill_value, least=None)
+        _check_options(options)
+        for name in calendar.values() if isinstance(calendar, Mapping) else (calendar,):
+            if name is not None and name not in COMMON_CALENDARS:
+                canonical_name(name)
+        for width in native_interval.values() if isinstance(native_interval, Mapping) else (native_interval,):
+            if width is not None:
+                parse_interval(width)
         self._call((), self.resampling or parse_interval("1min"), None, None)  # refuses a wrong option at once
 
     def align_data(
@@ -100,7 +115,7 @@ class DataAligner:
         start: BoundLike = None,
         end: BoundLike = None,
         *,
-        fields: Sequence[str] | None = None,
+        fields: str | Sequence[str] | None = None,
         columns: str = "flat",
     ) -> pd.DataFrame:
         """One aligned frame: one row per bucket, one column per ticker and field, tickers in the order given.
@@ -114,8 +129,8 @@ class DataAligner:
         start, end
             As in `MultiTickerDataLoader.load_data`; None takes all there is.
         fields
-            Of open, high, low, close, volume, vwap, transactions, bar_count; None takes the first five, as far as any
-            frame has them.
+            One or several of open, high, low, close, volume, vwap, transactions, bar_count; None takes the first five,
+            as far as any frame has them.
         columns
             `flat`: `AAPL_open` …; `multi`: a MultiIndex of ticker and field.
 
@@ -135,7 +150,7 @@ class DataAligner:
         import numpy as np
 
         rows = {ticker: read_rows(frame, repr(ticker), naive_as=self.naive_as) for ticker, frame in _named(ticker_data)}
-        chosen = tuple(fields) if fields is not None else _fields_of(rows.values())
+        chosen = field_names(fields, _fields_of(rows.values()))
         widths = self._widths(rows)
         interval = self._interval(rows, widths)
         bars = [
@@ -223,12 +238,21 @@ class DataAligner:
         )
 
 
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse options that frames do not have, and those that have another name here."""
+    for name in options:
+        if name in _FROM_A_STORE:
+            raise InputError(f"{name}: frames come without splits and sources; put them into a store for that")
+        if name in _OTHER_NAMES:
+            raise InputError(f"unknown option {name!r}; here it is called {_OTHER_NAMES[name]!r}")
+        if name not in _OPTIONS:
+            raise InputError(f"unknown option {name!r}{did_you_mean(name, _OPTIONS)} (valid: {', '.join(_OPTIONS)})")
+
+
 def _named(ticker_data: Mapping[str, pd.DataFrame]) -> Iterable[tuple[str, pd.DataFrame]]:
     if not isinstance(ticker_data, Mapping):
         raise InputError(f"align_data takes a frame per ticker, {{'AAPL': frame, …}}, got {type(ticker_data).__name__}")
-    for ticker in ticker_data:
-        if not isinstance(ticker, str) or not ticker:
-            raise InputError(f"a ticker is text, got {ticker!r}")
+    ticker_names(ticker_data)
     return ticker_data.items()
 
 

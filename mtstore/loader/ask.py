@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import InputError
 from mtstore.query.calls import AlignCall, SeriesCall
+from mtstore.tickers import ticker_name, ticker_names
 from mtstore.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -20,11 +21,11 @@ def wanted_tickers(config: Config, store: Store, tickers: str | Iterable[str] | 
     Raises
     ------
     InputError
-        One is neither configured nor stored; names the nearest that is.
+        One is neither configured nor stored; names the nearest that is. TickerError: what is no ticker.
     """
-    if tickers is None:
+    asked = ticker_names(tickers)
+    if asked is None:
         return config.universe or tuple(store.tickers())
-    asked = (tickers,) if isinstance(tickers, str) else tuple(tickers)
     configured = config.all_tickers
     if not configured.keys() >= set(asked):
         known = {*configured, *store.tickers()}
@@ -59,7 +60,7 @@ def ticker_call(config: Config, store: Store, ticker: str, start: Any, end: Any)
     """One ticker at its own interval; errors as `align_call`."""
     alignment = config.multi_ticker.alignment
     return SeriesCall.parse(
-        wanted_tickers(config, store, ticker),
+        wanted_tickers(config, store, ticker_name(ticker)),
         config.ticker(ticker).bar_interval,
         start,
         end,

@@ -19,6 +19,7 @@ from mtstore.ingest.runs import start_run
 from mtstore.loader.cache_answers import shape_of, summary, to_answer
 from mtstore.loader.cache_series import (
     binding_of,
+    check_series_words,
     choose_series,
     known_series,
     lag_us,
@@ -38,7 +39,9 @@ from mtstore.sources.widths import Width
 from mtstore.sqlfiles import identifier
 from mtstore.store.ledger import Freshness
 from mtstore.store.object_texts import view_name
+from mtstore.tickers import ticker_name
 from mtstore.timeranges import Bounds, parse_bounds
+from mtstore.words import check_number
 
 if TYPE_CHECKING:
     import duckdb
@@ -114,9 +117,12 @@ class CacheManager:
         Raises
         ------
         InputError
-            Several sources could be meant. RangeError: bounds that cannot be read, or an open end.
+            Several sources could be meant, or a word that names no source or schema. RangeError: bounds that cannot be
+            read, or an open end.
         """
         bounds = self._bounds(start, end)
+        ticker_name(ticker)
+        check_series_words(source, schema)
         if not self.config.multi_ticker.cache.enabled:
             return self._count(None)
         with self._store.connection() as connection, mapped_errors():
@@ -172,6 +178,8 @@ class CacheManager:
             Another process wrote for longer than the timeout.
         """
         bounds = self._bounds(start, end)
+        ticker_name(ticker)
+        check_series_words(source, schema)
         if not self.config.multi_ticker.cache.enabled:
             return
         rows = read_rows(data, repr(ticker), naive_as=self._tz)
@@ -219,6 +227,9 @@ class CacheManager:
         Gives the number of series that were fresh, in part or whole, and are stale now.
         """
         bounds = self._bounds(start, end) if start is not None or end is not None else None
+        if ticker is not None:
+            ticker_name(ticker)
+        check_series_words(source, schema)
         with self._store.connection() as connection:
             rows = list(self._stale_rows(connection, ticker, bounds, source, schema))
         now = datetime.now(UTC)
@@ -231,8 +242,10 @@ class CacheManager:
         """Make room: derived results go first, then, with `cache.evict: refetchable`, what a vendor can be asked for.
 
         What was used longest ago goes first; pinned tickers and what came from files stay. What goes loses its
-        coverage, too. `max_size_gb` None is the configuration's.
+        coverage, too. `max_size_gb` None is the configuration's; what is no number from 0 is an InputError.
         """
+        if max_size_gb is not None:
+            check_number("max_size_gb", max_size_gb)
         return make_room(self._store, self.config, None if max_size_gb is None else int(max_size_gb * 1e9))
 
     def pin(self, *tickers: str) -> list[str]:

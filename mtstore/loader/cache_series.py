@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.bars import SourceBinding
+from mtstore.bars import SourceBinding, step_us
 from mtstore.calendars import infer_calendar
 from mtstore.config.sources import NetworkSource, bound_dataset
 from mtstore.errors import InputError
 from mtstore.loader.cached import Sessions
 from mtstore.store import fold, sources
+from mtstore.store.layout import check_source_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,9 +20,20 @@ if TYPE_CHECKING:
     from mtstore.config import Config
 
 OWN = "own"
-_CACHE_KEYS = frozenset(
-    ("enabled", "cache_dir", "max_size_gb", "ttl_days", "settle_days", "compression", "serve_stale", "evict")
-)
+
+
+def check_series_words(source: str | None, schema: str | None) -> None:
+    """Refuse what cannot name a source (or its vendor) or a schema; None is no question.
+
+    Raises
+    ------
+    InputError
+        Names the word and what is valid. UnsupportedSchemaError: a schema that is not bars.
+    """
+    if source is not None:
+        check_source_name(source)
+    if schema is not None:
+        step_us(schema)
 
 
 def known_series(connection: duckdb.DuckDBPyConnection, ticker: str) -> list[dict[str, Any]]:
@@ -88,6 +100,12 @@ def whole_config(config: Any) -> Any:
     """A configuration from what may be only the inside of its section `cache`."""
     if config is None:
         return {}
-    if isinstance(config, Mapping) and config and set(config) <= _CACHE_KEYS and set(config) != {"enabled"}:
-        return {"cache": config}
-    return config
+    if not isinstance(config, Mapping):
+        return config
+    from mtstore.config.models import Cache, MultiTicker
+    from mtstore.config.models import Config as Whole
+
+    # A misspelt key beside one of the cache's own is the section's mistake; `enabled` alone is the loader's.
+    own = Cache.model_fields.keys() - MultiTicker.model_fields.keys()
+    others = (Whole.model_fields.keys() | MultiTicker.model_fields.keys()) - Cache.model_fields.keys()
+    return {"cache": config} if own & config.keys() and not others & config.keys() else config

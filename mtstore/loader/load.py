@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -259,10 +259,3 @@ def _without_tickers(frame: pd.DataFrame, wide: Wide, columns: str) -> pd.DataFr
 
 def _column(ticker: str, name: str, columns: str) -> str | tuple[str, str]:
     return (ticker, name) if columns == "multi" else f"{ticker}_{name}"
-
-
-def wanted_fields(fields: Sequence[str] | str | None, default: Iterable[str]) -> tuple[str, ...]:
-    """The fields to load; one may be given as its name alone."""
-    if isinstance(fields, str):
-        return (fields,)
-    return tuple(fields or default)

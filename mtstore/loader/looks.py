@@ -41,7 +41,7 @@ class Looks:
         """
         names = wanted_tickers(self.config, self._store, tickers)
         self._tell(self._fetching.fetch(self._store, names, start, end))
-        with self._sight(start, end, tickers) as (connection, call):
+        with self._sight(start, end, names) as (connection, call):
             return warm(connection, self._store.path, call)
 
     def validate(self, start: Any = None, end: Any = None, *, tickers: Iterable[str] | None = None) -> Validation:

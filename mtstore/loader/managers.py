@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import InputError
+from mtstore.query.table import field_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,10 +75,8 @@ class Managers:
 
         single = TickerDataLoader(ticker, self.config, store=self._store, fetching=self._fetching)
         frame = single.load_data(start, end)
-        if fields is None:
-            return frame
-        wanted = [fields] if isinstance(fields, str) else list(fields)
+        wanted = field_names(fields, frame.columns)
         for name in wanted:
             if name not in frame.columns:
                 raise InputError(f"field {name!r} is not one of {', '.join(frame.columns)}")
-        return frame[wanted]
+        return frame[list(wanted)]

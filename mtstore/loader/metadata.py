@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from copy import deepcopy
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from os import PathLike
 from typing import Any, Self
 
-from mtstore.errors import RangeError
+from mtstore.errors import InputError, RangeError, TickerError
 from mtstore.store.repository import Repository
 from mtstore.store.ticker_metadata import (
     MetadataVersion,
@@ -19,6 +19,7 @@ from mtstore.store.ticker_metadata import (
     put_active_range,
     read_metadata,
 )
+from mtstore.tickers import ticker_name
 from mtstore.timeranges import parse_bounds
 
 Day = str | date | None
@@ -57,18 +58,24 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
             self._store = self._resources.enter_context(Repository.open(store))
         self._configured = {name: dict(values) for name, values in (configured or {}).items() if values}
 
-    def get_ticker_metadata(self, ticker: str, *, as_of: datetime | None = None) -> dict[str, Any]:
+    def get_ticker_metadata(self, ticker: str, *, as_of: str | date | None = None) -> dict[str, Any]:
         """What is known of a ticker; empty if nothing is.
 
         Parameters
         ----------
         as_of
-            What the store knew at that moment (aware; a naive one is UTC), instead of now.
+            What the store knew at that moment (a naive one is UTC), instead of now; of a date, at its end.
+
+        Raises
+        ------
+        RangeError
+            A moment that cannot be read.
         """
+        ticker_name(ticker)
         if as_of is None:
             known = read_metadata(self._store, [ticker]).get(ticker, {})
             return merged_mappings(known, deepcopy(self._configured.get(ticker, {})))
-        moment = as_of.replace(tzinfo=UTC) if as_of.tzinfo is None else as_of
+        moment = _moment(as_of)
         versions = [version for version in self.get_history(ticker) if version.known_at <= moment]
         return versions[-1].metadata if versions else {}
 
@@ -94,6 +101,9 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         StoreLockedError
             Another process wrote for longer than the timeout.
         """
+        ticker_name(ticker)
+        if metadata is not None and not isinstance(metadata, Mapping):
+            raise InputError(f"{ticker}: metadata is a mapping with text keys, got {metadata!r}")
         changes = {ticker: {**(metadata or {}), **values}}
         return merge_metadata(self._store, changes, remove=[remove] if isinstance(remove, str) else remove)[ticker]
 
@@ -103,7 +113,7 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
 
     def get_history(self, ticker: str) -> list[MetadataVersion]:
         """Every version of what the store knew of a ticker, with its time, the oldest first."""
-        return metadata_history(self._store, ticker)
+        return metadata_history(self._store, ticker_name(ticker))
 
     def set_active_range(self, ticker: str, active_from: Day = None, active_to: Day = None) -> None:
         """Say between which sessions a ticker is shown, both included; None leaves that end open.
@@ -120,7 +130,10 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         put_active_range(self._store, ticker, first, last)
 
     def __getitem__(self, ticker: str) -> dict[str, Any]:
-        found = self.get_ticker_metadata(ticker)
+        try:
+            found = self.get_ticker_metadata(ticker)
+        except TickerError as error:
+            raise KeyError(ticker) from error
         if not found:
             raise KeyError(ticker)
         return found
@@ -148,7 +161,20 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
 def _day(name: str, value: Day) -> date | None:
     if value is None:
         return None
-    bound = parse_bounds(value).start
+    try:
+        bound = parse_bounds(value).start
+    except RangeError as error:
+        raise RangeError(f"{name} is a date like '2023-01-31', got {value!r}") from error
     if bound is None or isinstance(bound, datetime):
         raise RangeError(f"{name} is a date like '2023-01-31', got {value!r}")
     return bound
+
+
+def _moment(as_of: Any) -> datetime:
+    try:
+        bound = parse_bounds(as_of).start
+    except RangeError as error:
+        raise RangeError(f"as_of{str(error).removeprefix('start')}") from error
+    if isinstance(bound, datetime):
+        return bound
+    return datetime.combine(bound or date.max, time.max, UTC)

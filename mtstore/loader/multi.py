@@ -16,7 +16,7 @@ from mtstore.facade import Store
 from mtstore.loader.ask import align_call, ticker_call, wanted_tickers
 from mtstore.loader.chunks import Chunks
 from mtstore.loader.fetching import Fetching, FetchOutcome, temporary_store
-from mtstore.loader.load import Load, missing_ranges, missing_sentence, wanted_fields
+from mtstore.loader.load import Load, missing_ranges, missing_sentence
 from mtstore.loader.looks import Looks
 from mtstore.loader.made import make_table
 from mtstore.loader.managers import Managers
@@ -27,7 +27,8 @@ from mtstore.query.make_room import make_room
 from mtstore.query.one_ticker import ticker_frame
 from mtstore.query.pieces import parse_chunk
 from mtstore.query.result import mapped_errors
-from mtstore.query.table import DEFAULT_FIELDS
+from mtstore.query.table import field_names
+from mtstore.tickers import ticker_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +139,7 @@ class MultiTickerDataLoader(Managers, Looks):
         tickers
             Some tickers instead of the universe, in this order.
         fields
-            Of open, high, low, close, volume (the default), vwap, transactions, bar_count.
+            One or several of open, high, low, close, volume (the default), vwap, transactions, bar_count.
         columns
             `flat`: `AAPL_open` …; `multi`: a MultiIndex of ticker and field.
         dtype
@@ -252,6 +253,7 @@ class MultiTickerDataLoader(Managers, Looks):
         MissingDataError, InputError
             As in `load_data`.
         """
+        ticker_name(ticker)
         is_told = start is None and end is None and self._last_load is not None
         fetched = self._last_load.fetched if self._last_load is not None else FetchOutcome()
         if start is None and end is None:
@@ -297,7 +299,7 @@ class MultiTickerDataLoader(Managers, Looks):
         dtype: str,
     ) -> Load:
         call = align_call(self.config, self._store, tickers, start, end)
-        return Load(self.config, call, wanted_fields(fields, DEFAULT_FIELDS), columns, dtype)
+        return Load(self.config, call, field_names(fields), columns, dtype)
 
     def _run(self, load: Load, asked: tuple[Any, Any], generation: int | None = None) -> pd.DataFrame:
         """Make the frame of a load; `generation` is the one that another thread holds for it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mtstore import sqlfiles
 from mtstore.errors import InputError
 from mtstore.store.staging import staging_folder
+from mtstore.tickers import ticker_names
 from mtstore.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def pinned(store: Store) -> list[str]:
         return [row[0] for row in connection.execute(sqlfiles.load("queries/pinned_tickers")).fetchall()]
 
 
-def pin(store: Store, tickers: Iterable[str], *, is_pinned: bool = True) -> list[str]:
+def pin(store: Store, tickers: str | Iterable[str], *, is_pinned: bool = True) -> list[str]:
     """Pin tickers, or let them go; gives all that are pinned now.
 
     Raises
@@ -29,7 +30,7 @@ def pin(store: Store, tickers: Iterable[str], *, is_pinned: bool = True) -> list
     InputError
         A ticker to pin of which the store knows nothing, or one to let go that is not pinned.
     """
-    names = list(dict.fromkeys(tickers))
+    names = list(dict.fromkeys(ticker_names(tickers) or ()))
     held = pinned(store)
     known = [*store.tickers(), *_settled(store)] if is_pinned else held
     for name in names:

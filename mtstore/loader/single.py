@@ -21,6 +21,7 @@ from mtstore.loader.sight import sight
 from mtstore.query.calls import SeriesCall
 from mtstore.query.one_ticker import ticker_frame
 from mtstore.query.result import mapped_errors
+from mtstore.tickers import ticker_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -156,7 +157,7 @@ class UnifiedDataLoader:
         if use_cache is False:
             _warn_of_cache("use_cache=False")
         alignment = self.config.multi_ticker.alignment
-        wanted_tickers(self.config, self._store, symbol)
+        wanted_tickers(self.config, self._store, ticker_name(symbol, "symbol"))
         fetched = self._fetching.fetch(self._store, [symbol], start, end)
         with sight(self._store, self.config) as connection, mapped_errors():
             call = SeriesCall.parse(
@@ -194,6 +195,7 @@ class UnifiedDataLoader:
         """
         import pandas as pd
 
+        ticker_name(symbol, "symbol")
         with self._store.connection() as connection, mapped_errors():
             series = known_series(connection, symbol)
             statement = sqlfiles.load("queries/ticker_info")
@@ -284,7 +286,7 @@ class TickerDataLoader(UnifiedDataLoader):
         fetching: Fetching | None = None,
     ) -> None:
         checked = load_config(config)
-        self.ticker = ticker
+        self.ticker = ticker_name(ticker)
         self.ticker_settings: TickerSettings = checked.ticker(ticker)
         super().__init__(
             config=checked, default_timeframe=self.ticker_settings.bar_interval, store=store, fetching=fetching
@@ -300,9 +302,19 @@ class TickerDataLoader(UnifiedDataLoader):
         use_cache: bool | None = None,
     ) -> pd.DataFrame:
         """This ticker's bars; see `UnifiedDataLoader.load_ohlcv`. Another symbol is an error."""
-        if symbol not in {None, self.ticker}:
+        if symbol is not None and symbol != self.ticker:
             raise InputError(f"this loader is of {self.ticker!r}, not of {symbol!r}")
         return super().load_ohlcv(self.ticker, start, end, timeframe=timeframe, use_cache=use_cache)
+
+    def load(
+        self,
+        symbol: str | None = None,
+        start: BoundLike = None,
+        end: BoundLike = None,
+        timeframe: str | None = None,
+    ) -> pd.DataFrame:
+        """The same as `load_ohlcv`."""
+        return self.load_ohlcv(symbol, start, end, timeframe=timeframe)
 
     def get_data_info(self, symbol: str | None = None) -> dict[str, Any]:
         """What is stored of this ticker; see `UnifiedDataLoader.get_data_info`."""

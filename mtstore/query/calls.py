@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any, Self
 
 from mtstore.config.vocabulary import ADJUSTMENTS, ANCHORS, FILL_PRICES, FILL_VOLUMES, METHODS, SESSIONS
-from mtstore.errors import InputError
-from mtstore.intervals import BarInterval, parse_duration, parse_interval
+from mtstore.errors import InputError, IntervalError
+from mtstore.intervals import VALID_DURATIONS, BarInterval, parse_duration, parse_interval
+from mtstore.tickers import ticker_names
 from mtstore.timeranges import Bounds, parse_bounds, parse_zone
 from mtstore.words import did_you_mean
 
@@ -74,16 +75,14 @@ class SeriesCall:
         ------
         InputError
             An option that there is not, a word that is not valid (the message lists those that are), an interval,
-            bounds or a time zone that cannot be read, a ticker twice.
+            bounds or a time zone that cannot be read, a ticker twice. TickerError: what is no ticker.
         """
         valid = tuple(one.name for one in fields(cls) if one.name not in _POSITIONAL)
         for name in options:
             if name not in valid:
                 raise InputError(f"unknown option {name!r}{did_you_mean(name, valid)} (valid: {', '.join(valid)})")
         parse_zone(tz)
-        if isinstance(tickers, str):
-            tickers = [tickers]
-        names = None if tickers is None else tuple(tickers)
+        names = ticker_names(tickers)
         if names is not None and len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise InputError(f"tickers: {', '.join(twice)} stand there twice")
@@ -153,9 +152,9 @@ class AlignCall(SeriesCall):
         check_word("fill_volume", self.fill_volume, FILL_VOLUMES)
         check_word("fill_prices", self.fill_prices, FILL_PRICES)
         for name in ("max_age", "lookback"):
-            value = getattr(self, name)
-            if isinstance(value, str):
-                object.__setattr__(self, name, parse_duration(value))
+            object.__setattr__(self, name, _duration(name, getattr(self, name)))
+        if not isinstance(self.across_sessions, bool):
+            raise InputError(f"across_sessions {self.across_sessions!r}: True or False")
         check_word("fill", self.fill, FILLS)
 
     def common_parameters(self) -> dict[str, Any]:
@@ -181,6 +180,14 @@ class AlignCall(SeriesCall):
             "across_sessions": self.across_sessions,
             "lookback": self.lookback,
         }
+
+
+def _duration(name: str, value: Any) -> timedelta | None:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if value is not None and (not isinstance(value, timedelta) or not value >= timedelta(0)):
+        raise IntervalError(f"{name} {value!r} is not a length of time; valid: {VALID_DURATIONS}, or a timedelta")
+    return value
 
 
 def check_word(parameter: str, value: object, valid: Sequence[str]) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _DAY = timedelta(days=1)
 # No session, with the hours around it, lasts longer.
 _LONGEST_SESSION = timedelta(days=4)
+# No calendar's sessions reach further.
+_FIRST_CUT = datetime(1990, 1, 1, tzinfo=UTC)
+_HORIZON = timedelta(days=3 * 366)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -86,10 +89,11 @@ def _cuts(connection: duckdb.DuckDBPyConnection, call: AlignCall, length: timede
             return []
         first = _instant(min(first_us for first_us, _ in stored)).astimezone(zone).date()
     begin = first.astimezone(zone) if isinstance(first, datetime) else datetime.combine(first, time(), zone)
+    begin = max(begin, _FIRST_CUT.astimezone(zone))
     end = _end(call, max((last_us for _, last_us in stored), default=None), zone)
     cuts = []
     number = 1
-    while end is not None:
+    while end is not None and number * length < end - begin + _DAY:  # beyond it there may be no date
         # Arithmetic on a time with a zone is wall time, on an instant it is not.
         cut = begin + number * length if length % _DAY == timedelta(0) else begin.astimezone(UTC) + number * length
         if cut >= end:
@@ -102,7 +106,7 @@ def _cuts(connection: duckdb.DuckDBPyConnection, call: AlignCall, length: timede
 def _end(call: AlignCall, last_us: int | None, zone: ZoneInfo) -> datetime | None:
     """Where no further cut is of use: the end of the range, or the last stored bar."""
     last = call.bounds.end
-    ends = []
+    ends = [] if last is None else [datetime.now(UTC) + _HORIZON]
     if isinstance(last, datetime):
         ends.append(last)
     elif last is not None:

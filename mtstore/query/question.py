@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from mtstore.errors import InputError, MemoryLimitError, QueryError
 from mtstore.query.gate import check_statement
 from mtstore.query.result import Parameters, Result, mapped_errors, reading_error
 from mtstore.query.spans import with_durations
+from mtstore.sizes import size_bytes
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from mtstore.store.repository import Repository
 
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b\s*\Z", re.I)
 _INTERRUPT_EVERY_SECONDS = 0.05
 _ROWS_OF_A_BATCH = 100_000
 
@@ -42,7 +41,7 @@ class Bounds:
     """
 
     timeout_seconds: float | None = None
-    memory_limit: str | None = None
+    memory_limit: str | int | None = None
     is_unsafe: bool = False
 
     def __post_init__(self) -> None:
@@ -54,28 +53,15 @@ class Bounds:
             size_bytes(self.memory_limit)
 
 
-def size_bytes(text: str) -> int:
-    """`500MB` (powers of ten) or `2GiB` (of two) as a number of bytes.
-
-    Raises
-    ------
-    InputError
-        It is no size above 0.
-    """
-    match = _SIZE.match(text) if isinstance(text, str) else None
-    size = 0
-    if match is not None:
-        power = " kmgt".index(match[2].lower() or " ")
-        size = int(float(match[1]) * (1024 if match[3] else 1000) ** power)
-    if size <= 0:
-        raise InputError(f"memory limit {text!r}: a size such as '500MB' or '2GiB'")
-    return size
-
-
 class Question(Result):
     """A statement of anybody; it is checked, and runs, when one of the `to_…` methods is called."""
 
     def __init__(self, store: Repository, statement: str, parameters: Parameters, bounds: Bounds) -> None:
+        if not isinstance(statement, str):
+            raise InputError(f"a query is SQL text, got {statement!r}")
+        is_values = isinstance(parameters, Mapping | Sequence) and not isinstance(parameters, str | bytes)
+        if parameters is not None and not is_values:
+            raise InputError(f"params {parameters!r}: a list for ? and $1, or a mapping for $name")
         super().__init__(store, statement, parameters)
         self._bounds = bounds
 

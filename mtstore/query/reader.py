@@ -29,7 +29,7 @@ class Reader(Repository):
         params: Parameters = None,
         *,
         timeout: float | None = None,
-        memory_limit: str | None = None,
+        memory_limit: str | int | None = None,
         unsafe: bool = False,
     ) -> Result:
         """One query over the store's views and macros, with `?` or `$name` parameters.
@@ -52,8 +52,8 @@ class Reader(Repository):
         Raises
         ------
         InputError
-            A bound that cannot be right. When the result is read: QueryError if the statement may not run, is refused
-            by DuckDB or takes too long, and MemoryLimitError.
+            A query that is no text, params or a bound that cannot be right. When the result is read: QueryError if the
+            statement may not run, is refused by DuckDB or takes too long, and MemoryLimitError.
 
         Examples
         --------
@@ -158,11 +158,11 @@ class Reader(Repository):
         start: Any = None,
         end: Any = None,
         interval: str | timedelta = "1min",
-        fields: Sequence[str] = ("open", "high", "low", "close", "volume"),
+        fields: str | Sequence[str] | None = None,
         *,
         dtype: Any = "float64",
         mmap: bool = False,
-        memory_limit: int | None = None,
+        memory_limit: str | int | None = None,
         **options: Unpack[AlignOptions],
     ) -> Tensor:
         """`values [T, N, F], mask [T, N], index, tickers` on the calendar's complete grid: the macro `aligned_grid`.
@@ -170,14 +170,15 @@ class Reader(Repository):
         Parameters
         ----------
         fields
-            Of open, high, low, close, volume, vwap, transactions, bar_count.
+            One or several of open, high, low, close, volume (the default), vwap, transactions, bar_count.
         dtype
             `float64` or `float32`.
         mmap
             Map the values read-only from the store's folder `derived/`, where they are made once for all processes;
             they may then be larger than memory. (`torch.from_numpy` warns that such an array cannot be written.)
         memory_limit
-            Most bytes that a tensor in memory may take; None: four fifths of what is free.
+            Most that a tensor in memory may take, such as `2GB`, or a number of bytes; None: four fifths of what is
+            free.
         options
             As in `align`; `fill="forward"` carries values forward.
 

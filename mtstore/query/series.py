@@ -16,8 +16,10 @@ from mtstore.query.frames import wide_frame
 from mtstore.query.memory import default_limit
 from mtstore.query.result import Result, mapped_errors
 from mtstore.query.rollups import Rollups
-from mtstore.query.table import DEFAULT_FIELDS, Making, Wide, check_fields
+from mtstore.query.table import Making, Wide, field_names
 from mtstore.query.wide import assemble
+from mtstore.sizes import size_bytes
+from mtstore.tickers import ticker_names
 from mtstore.timeranges import Bounds, parse_bounds
 from mtstore.words import did_you_mean
 
@@ -105,18 +107,18 @@ class Aligned(Series):
     def to_pandas(
         self,
         *,
-        fields: Sequence[str] = DEFAULT_FIELDS,
+        fields: str | Sequence[str] | None = None,
         columns: str = "flat",
         label: str = "left",
         dtype: str = "float64",
-        memory_limit: int | None = None,
+        memory_limit: str | int | None = None,
     ) -> pd.DataFrame:
         """The wide frame: one row per bucket, one column per ticker and field.
 
         Parameters
         ----------
         fields
-            Of open, high, low, close, volume, vwap, transactions, bar_count.
+            One or several of open, high, low, close, volume (the default), vwap, transactions, bar_count.
         columns
             `flat`: `AAPL_open` …; `multi`: a MultiIndex of ticker and field.
         label
@@ -124,7 +126,7 @@ class Aligned(Series):
         dtype
             `float64`, or `float32` for half the memory.
         memory_limit
-            Most bytes that it may take; None: four fifths of what is free.
+            Most that it may take, such as `2GB`, or a number of bytes; None: four fifths of what is free.
 
         Raises
         ------
@@ -137,17 +139,17 @@ class Aligned(Series):
     def to_wide(
         self,
         *,
-        fields: Sequence[str] = DEFAULT_FIELDS,
+        fields: str | Sequence[str] | None = None,
         with_close: bool = False,
         dtype: str = "float64",
-        memory_limit: int | None = None,
+        memory_limit: str | int | None = None,
     ) -> Wide:
         """The arrays that the wide frame is made of; parameters and errors as in `to_pandas`."""
-        check_fields(fields)
-        limit = default_limit() if memory_limit is None else memory_limit
+        names = field_names(fields)
+        limit = default_limit() if memory_limit is None else size_bytes(memory_limit)
         making = Making(with_close=with_close, dtype=dtype, max_bytes=limit, rollups=Rollups(self._store))
         with self._store.connection() as connection, mapped_errors():
-            wide = assemble(connection, self.call, fields, making)
+            wide = assemble(connection, self.call, names, making)
         self._note_use()
         return wide
 
@@ -167,11 +169,11 @@ def stored_bars(
     check_word("session", session, SESSIONS)
     zone = tz or str(applied_options(store, _SERIES_SETTINGS).get("tz", DEFAULT_TZ))
     bounds = parse_bounds(start, end, tz=zone)
-    names = None if tickers is None else [tickers] if isinstance(tickers, str) else list(tickers)
+    names = ticker_names(tickers)
     if names:
         _check_stored(store, names)
     parameters = {
-        "tickers": names or None,
+        "tickers": list(names) if names else None,
         "start_ts": bounds.start,
         "end_ts": bounds.end,
         "schema": schema,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,6 +117,22 @@ def put_fill_value(values: np.ndarray, fill_value: float | None) -> None:
 
     if fill_value is not None:
         values[np.isnan(values)] = fill_value
+
+
+def field_names(fields: str | Iterable[str] | None, default: Iterable[str] | None = None) -> tuple[str, ...]:
+    """The fields that are asked for: one may be given as its name alone, and none at all means `default`.
+
+    Raises
+    ------
+    InputError
+        A field that bars do not have, or one that stands there twice.
+    """
+    if fields is not None and not isinstance(fields, str | Iterable):
+        raise InputError(f"fields {fields!r}: one of {', '.join(FIELDS)}, or a list of them")
+    names = (fields,) if isinstance(fields, str) else () if fields is None else tuple(fields)
+    chosen = names or tuple(DEFAULT_FIELDS if default is None else default)
+    check_fields(chosen)
+    return chosen
 
 
 def check_fields(fields: Sequence[str]) -> None:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtstore.errors import InputError
 from mtstore.query import derived
 from mtstore.query.calls import AlignCall
 from mtstore.query.frames import time_index
@@ -17,8 +16,10 @@ from mtstore.query.memory import default_limit
 from mtstore.query.pieces import iter_wide
 from mtstore.query.result import mapped_errors
 from mtstore.query.rows import call_tickers
-from mtstore.query.table import Making, Wide, check_fields
+from mtstore.query.table import Making, Wide, field_names
 from mtstore.query.wide import assemble
+from mtstore.sizes import size_bytes
+from mtstore.words import check_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,10 +66,10 @@ class Tensor:
         Raises
         ------
         InputError
-            A length or stride below 1.
+            A length or stride that is no whole number of at least 1.
         """
-        if length < 1 or stride < 1:
-            raise InputError(f"windows: length {length} and stride {stride} must be at least 1")
+        check_count("windows: length", length)
+        check_count("windows: stride", stride)
         starts = range(0, len(self) - length + 1, stride)
         return (self._part(start, start + length) for start in starts)
 
@@ -83,26 +84,26 @@ class Tensor:
 def make_tensor(
     store: Repository,
     call: AlignCall,
-    fields: Sequence[str],
+    fields: str | Sequence[str] | None,
     *,
     dtype: Any = "float64",
     mmap: bool = False,
-    memory_limit: int | None = None,
+    memory_limit: str | int | None = None,
 ) -> Tensor:
     """The tensor of an aligned call; see `mtstore.Store.tensor`."""
     import numpy as np
 
-    check_fields(fields)
+    names = field_names(fields)
     making = Making(
         dtype=dtype if isinstance(dtype, str) else str(np.dtype(dtype)),
         by_time=True,
-        max_bytes=default_limit() if memory_limit is None else memory_limit,
+        max_bytes=default_limit() if memory_limit is None else size_bytes(memory_limit),
     )
     store.uses.note(call.tickers or (), *call.bounds.covering_us())
     if mmap:
-        return _map(store, call, tuple(fields), making)
+        return _map(store, call, names, making)
     with store.connection() as connection, mapped_errors():
-        wide = assemble(connection, call, fields, making)
+        wide = assemble(connection, call, names, making)
     values, mask = _by_time(wide)
     return Tensor(values, mask, time_index(wide.ts_us, call.tz), wide.tickers, wide.fields)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from mtstore.store.datafile import DataFile, Provenance
 from mtstore.store.layout import Partition, new_id
 from mtstore.store.live import all_live_files
 from mtstore.store.staging import staging_folder
+from mtstore.tickers import ticker_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,13 +33,14 @@ class Compaction:
     files_after: int
 
 
-def compact(store: Repository, tickers: Collection[str] | None = None) -> Compaction:
+def compact(store: Repository, tickers: str | Iterable[str] | None = None) -> Compaction:
     """Merge every partition (of some tickers) that holds more than one file into a single one.
 
     Rows do not change, so neither does the coverage; the merged files stay readable for the grace period.
     """
+    names = ticker_names(tickers)
     with store.connection() as connection:
-        found = all_live_files(connection, tickers)
+        found = all_live_files(connection, names)
     scattered = [partition for partition, files in found.items() if len(files) > 1]
     merged = before = 0
     for start in range(0, len(scattered), PARTITIONS_PER_COMMIT):

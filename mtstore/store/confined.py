@@ -23,7 +23,7 @@ class ConfinedEngine(Engine):
     `memory_limit` is DuckDB's for this instance (`2GB`); None takes that of `engine`.
     """
 
-    def __init__(self, engine: Engine, memory_limit: str | None = None) -> None:
+    def __init__(self, engine: Engine, memory_limit: str | int | None = None) -> None:
         super().__init__(engine._layout, memory_limit or engine._memory_limit)
         self._pinned = engine._pinned
 

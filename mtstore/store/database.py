@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
 from mtstore.duck import new_instance
-from mtstore.errors import SnapshotExpiredError, StoreError
+from mtstore.errors import MemoryLimitError, SnapshotExpiredError, StoreError
 from mtstore.sqlfiles import identifier, literal
 from mtstore.store.layout import Layout
 
@@ -28,6 +28,8 @@ def readable(path: Path) -> Iterator[None]:
 
     try:
         yield
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryLimitError(f"{path}: the memory_limit is too little to open the store: {error}") from error
     except duckdb.Error as error:
         if not path.exists():
             raise SnapshotExpiredError(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mtstore import sqlfiles
 from mtstore.duck import new_instance
 from mtstore.errors import StoreError
+from mtstore.sizes import size_bytes
 from mtstore.sqlfiles import identifier, literal
 from mtstore.store import spill
 from mtstore.store.database import newest_generation, readable, reading
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 class Engine:
     """Read connections to a store; safe to share between threads."""
 
-    def __init__(self, layout: Layout, memory_limit: str | None = None) -> None:
+    def __init__(self, layout: Layout, memory_limit: str | int | None = None) -> None:
         self._layout = layout
-        self._memory_limit = memory_limit
+        self._memory_limit = None if memory_limit is None else size_bytes(memory_limit)
         self._guard = threading.Lock()
         self._instance: duckdb.DuckDBPyConnection | None = None
         self._readers: dict[int, int] = {}
@@ -107,7 +108,7 @@ class Engine:
             del self._readers[generation]
 
     def _new_instance(self) -> duckdb.DuckDBPyConnection:
-        limit = {} if self._memory_limit is None else {"memory_limit": self._memory_limit}
+        limit = {} if self._memory_limit is None else {"memory_limit": f"{self._memory_limit}B"}
         return new_instance(temp_directory=str(spill.new_folder(self._layout)), **limit)
 
 

@@ -22,6 +22,7 @@ from urllib.parse import unquote
 
 from mtstore.bars import is_daily
 from mtstore.errors import InputError, TickerError
+from mtstore.tickers import ticker_name
 
 FOLDERS = ("tmp", "catalog", "public", "data", "meta/log")
 
@@ -44,8 +45,7 @@ def encode_ticker(ticker: str) -> str:
     TickerError
         Empty, with control characters or surrounding blanks, or too long for a file name.
     """
-    if not ticker or ticker != ticker.strip() or any(ord(char) < ord(" ") or char == "\x7f" for char in ticker):
-        raise TickerError(f"ticker {ticker!r}: a ticker is not empty and has no control characters or outer blanks")
+    ticker_name(ticker)
     try:
         raw = ticker.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -67,7 +67,7 @@ def decode_ticker(text: str) -> str:
 
 def check_source_name(source: str) -> str:
     """`source` if it can name a folder, else an InputError that says what can."""
-    if not _SOURCE_NAME.match(source):
+    if not isinstance(source, str) or not _SOURCE_NAME.match(source):
         raise InputError(
             f"source {source!r}: a source's name is lower-case letters, digits, '.', '_', '-' "
             "(at most 64, starting with a letter or digit), like 'polygon' or 'databento-xnas.itch'"

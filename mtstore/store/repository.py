@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from mtstore import sqlfiles
-from mtstore.errors import StoreError, StoreFormatError, StoreLockedError, StoreMovedError, StoreNotFoundError
+from mtstore.errors import (
+    InputError,
+    StoreError,
+    StoreFormatError,
+    StoreLockedError,
+    StoreMovedError,
+    StoreNotFoundError,
+)
 from mtstore.store import catalog, log, staging
 from mtstore.store.confined import ConfinedEngine
 from mtstore.store.database import newest_generation
@@ -49,7 +56,7 @@ class Repository:
         *,
         grace: timedelta = DEFAULT_GRACE,
         lock_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
-        memory_limit: str | None = None,
+        memory_limit: str | int | None = None,
     ) -> None:
         self.layout = Layout(root)
         self.grace = grace
@@ -64,6 +71,8 @@ class Repository:
 
         Raises
         ------
+        InputError
+            A path or a memory limit that cannot be right.
         StoreNotFoundError
             There is none, and `create` is false.
         StoreMovedError
@@ -99,6 +108,8 @@ class Repository:
 
     @classmethod
     def _at(cls, path: str | os.PathLike[str], **options: object) -> Self:
+        if not isinstance(path, str | os.PathLike):
+            raise InputError(f"a store's place is the path of a folder, got {path!r}")
         return cls(Path(path).expanduser().resolve(), **options)  # type: ignore[arg-type]
 
     @property
@@ -118,7 +129,7 @@ class Repository:
         return self._engine.connection()
 
     @contextmanager
-    def confined_connection(self, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def confined_connection(self, memory_limit: str | int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """As `connection`, for statements of anybody: no file beyond the store, no extension, no setting.
 
         With a `memory_limit` (`2GB`) of its own it is an instance of its own, for the length of the block.

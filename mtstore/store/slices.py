@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mtstore.bars import TimeRange
+from mtstore.bars import US_PER_DAY, TimeRange
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,9 +21,10 @@ def utc_year(microseconds: int) -> int:
 
 def year_range(year: int) -> TimeRange:
     """A UTC year as a range."""
-    bounds = (datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC))
-    start, end = ((bound - _EPOCH) // timedelta(microseconds=1) for bound in bounds)
-    return TimeRange(start, end)
+    # By its last day: the year after the last one is no date.
+    bounds = (datetime(year, 1, 1, tzinfo=UTC), datetime(year, 12, 31, tzinfo=UTC))
+    start, last = ((bound - _EPOCH) // timedelta(microseconds=1) for bound in bounds)
+    return TimeRange(start, last + US_PER_DAY)
 
 
 def by_year(bars: pa.Table, ranges: Sequence[TimeRange]) -> Iterator[tuple[int, pa.Table, tuple[TimeRange, ...]]]:

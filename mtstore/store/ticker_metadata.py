@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
@@ -64,9 +65,11 @@ def merge_metadata(
     InputError
         A value that JSON cannot hold. TickerError: a name that no ticker can have.
     """
-    for ticker, values in changes.items():
+    if not isinstance(changes, Mapping):
+        raise InputError(f"metadata comes by ticker, {{'AAPL': {{…}}}}, got {type(changes).__name__}")
+    for ticker in changes:
         encode_ticker(ticker)
-        _check_json(ticker, values)
+    changes = {ticker: _as_json(ticker, values) for ticker, values in changes.items()}
 
     def change(row: dict[str, Any]) -> dict[str, Any]:
         known = json.loads(row.get("metadata") or "{}")
@@ -140,10 +143,18 @@ def _says(row: Mapping[str, Any]) -> bool:
     return any(value is not None for name, value in row.items() if name != "ticker")
 
 
-def _check_json(ticker: str, values: Mapping[str, Any]) -> None:
+def _as_json(ticker: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as JSON has them: numpy's numbers are numbers."""
     if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
         raise InputError(f"{ticker}: metadata is a mapping with text keys, got {values!r}")
     try:
-        json.dumps(values, allow_nan=False)
+        plain: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False, default=_plain_number))
     except (TypeError, ValueError) as error:
         raise InputError(f"{ticker}: metadata must be what JSON can hold: {error}") from error
+    return plain
+
+
+def _plain_number(value: Any) -> Any:
+    if isinstance(value, Number) and callable(getattr(value, "item", None)):
+        return value.item()  # type: ignore[attr-defined]
+    raise TypeError(f"{value!r} is a {type(value).__name__}")

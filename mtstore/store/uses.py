@@ -28,6 +28,7 @@ FOLDER = "uses"
 EVERY_YEAR = 0
 _SPACING = timedelta(minutes=1)
 _MOST_LINES = 10_000
+_MOST_YEARS = 100  # who asks for more means all there is
 
 
 class Uses:
@@ -115,5 +116,5 @@ def _read(path: Path) -> list[list[Any]]:
 def _years(start_us: int | None, end_us: int | None) -> Iterable[int]:
     if start_us is None or end_us is None:
         return (EVERY_YEAR,)
-    first, last = (datetime.fromtimestamp(at / 1e6, UTC).year for at in (start_us, max(start_us, end_us - 1)))
-    return range(first, last + 1)
+    first, last = (datetime.fromtimestamp(at // 1_000_000, UTC).year for at in (start_us, max(start_us, end_us - 1)))
+    return range(first, last + 1) if last - first < _MOST_YEARS else (EVERY_YEAR,)

@@ -354,3 +354,29 @@ def test_any_mapping_is_read_or_refused_with_our_error(config):
     else:
         return
     assert problems
+
+
+def test_an_unknown_key_of_a_source_is_told_the_keys_of_its_own_provider():
+    source = {"provider": "polygon", "schema": "ohlcv-1d", "clent": "massive"}
+    schema, client = problems_of({"sources": {"p": source}})
+    assert schema.startswith("sources.p.schema: unknown key here; only databento sources have it (valid: ")
+    assert client.startswith("sources.p.clent: unknown key; did you mean 'client'? (valid: ")
+    assert "client, " in schema
+    for other in ("dataset", "stype_in", "gateway"):
+        assert other not in schema + client
+
+
+def test_a_source_with_a_misspelt_provider_is_told_of_its_other_mistakes():
+    source = {"provider": "polygone", "max_concurrency": 0, "api_key": "very-secret", "clent": "massive"}
+    problems = problems_of({"sources": {"p": source}})
+    places = {problem.partition(":")[0] for problem in problems}
+    assert places == {f"sources.p.{key}" for key in ("provider", "max_concurrency", "api_key", "clent")}
+    assert "very-secret" not in str(problems)
+    assert len(problems_of({"sources": {"p": {"provider": "nobody's", "max_concurrency": 0}}})) == 1
+
+
+@pytest.mark.parametrize("schema", ["ohlcv-5m", "trades", "ohlcv-1M", ""])
+def test_databentos_schemas_are_those_that_databento_has(schema):
+    source = {"provider": "databento", "dataset": "XNAS.ITCH", "schema": schema}
+    (problem,) = problems_of({"sources": {"d": source}})
+    assert "Databento has bars as ohlcv-1s, ohlcv-1m, ohlcv-1h, ohlcv-1d" in problem

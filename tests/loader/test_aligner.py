@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -231,7 +232,7 @@ def test_bars_outside_of_the_session_are_told_of_when_none_is_left():
     ("frames", "sentence"),
     [
         ({"A": [1, 2]}, "'A': bars come as a pandas DataFrame, got list"),
-        ({1: pd.DataFrame()}, "a ticker is text, got 1"),
+        ({1: pd.DataFrame()}, "tickers 1: a ticker is text"),
         ([("A", pd.DataFrame())], "a frame per ticker"),
         ({"A": pd.DataFrame({"close": [1.0]})}, "'A': the index holds RangeIndex, not times"),
         ({"A": pd.DataFrame({"close": ["x"]}, index=pd.DatetimeIndex(["2024-01-03"]))}, "'A': column 'close' holds"),
@@ -254,8 +255,41 @@ def test_what_cannot_be_read_is_refused_by_ticker(frames, sentence):
         ({"fill_volumes": "zero"}, "unknown option 'fill_volumes'; did you mean 'fill_volume'"),
         ({"adjust": "splits"}, "frames come without splits"),
         ({"label": "middle"}, "label 'middle' is not one of left, right"),
+        ({"tz": "UTC"}, "unknown option 'tz'; here it is called 'timezone'"),
+        ({"method": "inner_join"}, "unknown option 'method'; here it is called 'alignment_method'"),
+        ({"max_age": 5}, "max_age 5 is not a length of time"),
+        ({"max_age": timedelta(minutes=-1)}, "max_age .* is not a length of time"),
+        ({"lookback": 3}, "lookback 3 is not a length of time"),
+        ({"across_sessions": "no"}, "across_sessions 'no': True or False"),
+        ({"calendar": 5}, "unknown calendar 5"),
+        ({"calendar": "XNIS"}, "unknown calendar 'XNIS'; did you mean 'XNYS'"),
+        ({"calendar": {"A": ["XNYS"]}}, "unknown calendar"),
+        ({"native_interval": "5T"}, "write 5min"),
+        ({"native_interval": {"A": 5}}, "a bar interval is text like '5min', got 5"),
+        ({"fill_value": "x"}, "fill_value 'x': a number"),
+        ({"timezone": 5}, "unknown time zone 5"),
     ],
 )
 def test_options_that_cannot_be_right_are_refused_when_they_are_given(options, sentence):
     with pytest.raises(InputError, match=sentence):
         DataAligner(**options)
+
+
+def test_the_options_that_are_named_as_valid_are_taken_by_their_names():
+    with pytest.raises(InputError) as caught:
+        DataAligner(fild="x")
+    valid = str(caught.value).partition("(valid: ")[2].rstrip(")").split(", ")
+    assert not {"tz", "method", "adjust", "from_source", "from_schema"} & set(valid)
+    good = {"session": "all", "anchor": "epoch", "fill_volume": "null", "fill_prices": "close", "fill": "none"}
+    good |= {"max_age": "5min", "lookback": timedelta(0), "across_sessions": False}
+    assert set(good) == set(valid)
+    DataAligner(**good)
+
+
+def test_one_field_may_be_given_by_its_name_and_none_means_all():
+    frames = {"A": bars(["2024-01-03 09:30"])}
+    aligner = DataAligner(resampling="1min")
+    assert list(aligner.align_data(frames, fields="close").columns) == ["A_close"]
+    pd.testing.assert_frame_equal(aligner.align_data(frames, fields=[]), aligner.align_data(frames))
+    with pytest.raises(InputError, match="fields 5: one of open"):
+        aligner.align_data(frames, fields=5)

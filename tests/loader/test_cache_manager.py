@@ -10,7 +10,7 @@ import pytest
 
 import mtstore
 from mtstore import CacheManager, MultiTickerDataLoader
-from mtstore.errors import InputError, RangeError
+from mtstore.errors import ConfigError, InputError, RangeError
 
 NEW_YORK = "America/New_York"
 
@@ -203,3 +203,16 @@ def test_processes_and_threads_write_at_once_and_nothing_is_lost(tmp_path):
         for ticker in ("P0", "P1", "T0", "T1", "T2"):
             assert len(cache.get_cached_data(ticker, "2024-01-03", "2024-01-03")) == 30
     assert threading.active_count() == 1
+
+
+def test_a_misspelt_key_of_the_cache_section_is_told_the_nearest():
+    with pytest.raises(ConfigError, match=r"cache\.cache_dirr: unknown key; did you mean 'cache_dir'"):
+        CacheManager({"cache_dirr": "x", "ttl_days": 1})
+    with pytest.raises(ConfigError, match=r"cache_dir: unknown key here; it belongs to (multi_ticker\.)?cache"):
+        CacheManager({"cache_dir": "x", "tickers": ["AAA"]})
+
+
+def test_every_key_of_the_cache_section_may_stand_alone(tmp_path):
+    with CacheManager({"cache_dir": str(tmp_path / "store"), "derived": False, "enabled": True}) as manager:
+        assert manager.store.path == tmp_path / "store"
+        assert not manager.config.multi_ticker.cache.derived

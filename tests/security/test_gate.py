@@ -12,7 +12,7 @@ import pytest
 
 import mtstore
 from mtstore.errors import InputError, MemoryLimitError, MtstoreError, QueryError
-from mtstore.query.question import size_bytes
+from mtstore.sizes import size_bytes
 from mtstore.store.layout import Layout
 
 CANARY = "canary-4711"
@@ -339,7 +339,9 @@ def test_a_time_that_is_none_is_refused(market, bounds):
         market.sql("SELECT 1", **bounds)
 
 
-@pytest.mark.parametrize("size", ["", "0MB", "-1GB", "2", "80%", "1 PB", "1GB; SET threads = 1", "'", "1e3MB", None, 5])
+@pytest.mark.parametrize(
+    "size", ["", "0MB", "-1GB", "2", "80%", "1 PB", "1GB; SET threads = 1", "'", "1e3MB", None, 0, -5, True]
+)
 def test_a_size_that_is_none_is_refused(size):
     with pytest.raises(InputError):
         size_bytes(size)
