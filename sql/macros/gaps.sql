@@ -16,7 +16,7 @@
 --   missing_bars: Number of missing bars
 --   missing_minutes: Length of the run in minutes
 --   position: leading, interior, trailing, or whole for a session (or part of one) without any bar
---   reason: not asked, asked and no trade, partial, failed or quarantined: what the newest answer for the run says
+--   reason: not asked (also where only a part was), asked and no trade, partial, failed or quarantined: what the newest answer for the run says
 --   ledger_reason: What the source or the check said
 --   max_gap_minutes: Limit that was applied
 --   source: Source of the series
@@ -68,12 +68,20 @@ long_runs AS (
     JOIN core.ticker_list AS t USING (ticker)
     WHERE r.end_us - r.start_us > 60000000 * coalesce(TRY_CAST(max_gap_minutes::VARCHAR AS DOUBLE), t.max_gap_minutes, {{max_gap_minutes}})::DOUBLE
 ),
-answers AS (
+asked AS (
     SELECT
         r.ticker,
         r.start_us,
-        arg_max(a.result, (a.generation, a.fetched_at)) AS result,
-        arg_max(coalesce(a.reason, ''), (a.generation, a.fetched_at)) AS ledger_reason
+        r.end_us,
+        a.result,
+        coalesce(a.reason, '') AS ledger_reason,
+        (a.generation, a.fetched_at) AS age,
+        epoch_us(a.start_ts) AS asked_us,
+        epoch_us(a.end_ts) AS answered_us,
+        max(epoch_us(a.end_ts)) OVER (
+            PARTITION BY r.ticker, r.start_us ORDER BY epoch_us(a.start_ts) ASC
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS answered_before_us
     FROM long_runs AS r
     JOIN core.coverage AS a
         ON a.ticker = r.ticker
@@ -81,7 +89,19 @@ answers AS (
         AND a.schema = r.schema
         AND epoch_us(a.start_ts) < r.end_us
         AND epoch_us(a.end_ts) > r.start_us
-    GROUP BY r.ticker, r.start_us
+),
+answers AS (
+    SELECT
+        ticker,
+        start_us,
+        arg_max(result, age) AS result,
+        arg_max(ledger_reason, age) AS ledger_reason,
+        -- Of a run that was asked for in part nobody knows the rest.
+        min(asked_us) <= start_us
+        AND max(answered_us) >= end_us
+        AND count(CASE WHEN asked_us > answered_before_us THEN 1 END) = 0 AS is_whole
+    FROM asked
+    GROUP BY ticker, start_us, end_us
 ),
 refused AS (
     SELECT r.ticker, r.start_us, min(q.reason) AS reason
@@ -105,6 +125,7 @@ SELECT
     CASE
         WHEN q.ticker IS NOT NULL THEN 'quarantined'
         WHEN a.result IS NULL THEN 'not asked'
+        WHEN a.result IN ('complete', 'empty') AND NOT a.is_whole THEN 'not asked'
         WHEN a.result IN ('complete', 'empty') THEN 'asked and no trade'
         ELSE a.result
     END::VARCHAR AS reason,

@@ -65,3 +65,21 @@ def test_rows_that_were_set_aside_are_the_reason_where_they_would_have_been(mark
     reasons = {row[0]: row[2:] for row in _gaps(market)}
     assert reasons["15:01"] == ("quarantined", "high is below open or close")
     assert reasons["14:01"] == ("asked and no trade", None)
+
+
+def test_what_was_asked_for_in_part_counts_as_not_asked(market: Any) -> None:
+    market.configure("AAA", calendar="XNYS")
+    market.add_bars("AAA", [(at, 1.0, 1.0, 1.0, 1.0, 1.0) for at in HOUR])
+    for first, end in (("14:00", "14:30"), ("15:00", "15:20"), ("15:10", "15:30"), ("15:30", "16:00")):
+        market.add_answer("AAA", f"2023-06-01T{first}", f"2023-06-01T{end}", "complete")
+    for first, end in (("16:00", "16:20"), ("16:21", "17:00"), ("17:30", "18:00")):
+        market.add_answer("AAA", f"2023-06-01T{first}", f"2023-06-01T{end}", "complete")
+    assert {row[0]: row[2] for row in _gaps(market)} == {
+        "13:30": "not asked",
+        "14:01": "not asked",
+        "15:01": "asked and no trade",
+        "16:01": "not asked",
+        "17:01": "not asked",
+        "18:01": "not asked",
+        "19:00": "not asked",
+    }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--all", "with_core", is_flag=True, help="List the inner objects (schema core), too.")
 @click.option("--reference", "as_reference", is_flag=True, help="Describe all of them with their columns, as Markdown.")
 def command(object_: str | None, store: Path | None, *, with_core: bool, as_reference: bool) -> None:
-    """Print the definition of OBJECT, a view or macro, to read or to take elsewhere; without OBJECT, list them.
+    """Print the definition of OBJECT, a view or macro, to read; without OBJECT, list them.
 
     Each definition begins with what it does, its columns, options, handling of NULLs, and an example.
     """
