@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,7 +166,22 @@ def fetch_warnings(fetched: FetchOutcome, most: int = 5) -> list[tuple[str, type
         if told:
             more = f"; and {len(part) - most} more tickers" if len(part) > most else ""
             said.append((told + more, FetchWarning))
+    refused = [one for one in fetched.tickers.values() if one.quarantined_rows]
+    if refused:
+        told = ", ".join(f"{one.quarantined_rows:,} of {one.ticker}" for one in refused[:most])
+        more = f" and of {len(refused) - most} more tickers" if len(refused) > most else ""
+        said.append((f"rows were refused: {told}{more}; the view quarantine says why", FetchWarning))
     return said
+
+
+def empty_warning(fetched: FetchOutcome, stored: Collection[str], most: int = 5) -> list[tuple[str, type[Warning]]]:
+    """What there is to say about tickers that were asked for, and of which nobody has ever had a bar."""
+    answered = [one for one in fetched.tickers.values() if one.is_complete and not one.beyond]
+    names = [one.ticker for one in answered if one.ticker not in stored]
+    if not names:
+        return []
+    more = f" and {len(names) - most} more tickers" if len(names) > most else ""
+    return [(f"no source has a bar of {', '.join(names[:most])}{more}: its columns are empty", FetchWarning)]
 
 
 def temporary_store(owner: object) -> tuple[Path, Callable[[], object]]:

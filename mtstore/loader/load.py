@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
 from mtstore.errors import DataQualityError, MissingDataError
-from mtstore.loader.fetching import FetchOutcome, fetch_warnings
+from mtstore.loader.fetching import FetchOutcome, empty_warning, fetch_warnings
 from mtstore.loader.memory import load_limit
 from mtstore.loader.report import LoadReport, TickerReport
 from mtstore.loader.validation import (
@@ -23,6 +23,7 @@ from mtstore.loader.validation import (
     watch_for,
 )
 from mtstore.query.frames import check_columns, wide_frame
+from mtstore.query.known import known
 from mtstore.query.memory import peak_bytes
 from mtstore.query.missing import spell_missing, uncovered
 from mtstore.query.table import Making, Wide, check_fields
@@ -93,6 +94,7 @@ class Load:
     def check_range(self, connection: duckdb.DuckDBPyConnection, store_path: Path) -> None:
         """The first part of `check`: whether the range is covered, and which splits it crosses."""
         self.warnings += fetch_warnings(self.fetched)
+        self.warnings += empty_warning(self.fetched, known(connection).series)
         self.missing = missing_ranges(connection, self.call, self.fetched)
         text = missing_sentence(self.config, store_path, self.call, self.missing)
         if text is not None:

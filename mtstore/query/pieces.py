@@ -43,6 +43,8 @@ def parse_chunk(chunk: str | timedelta) -> timedelta:
         Neither, or not longer than nothing.
     """
     refusal = f"chunk {chunk!r} is no length of time, like '30D' or '12h'"
+    if isinstance(chunk, str) and chunk.strip().endswith("M"):  # minutes to us, months to pandas
+        raise InputError(f"{refusal}; minutes are '1min', and a month has no fixed length")
     try:
         length = parse_duration(chunk.strip().lower()) if isinstance(chunk, str) else chunk
     except IntervalError as error:

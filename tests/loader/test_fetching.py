@@ -138,6 +138,22 @@ def test_changed_configuration_asks_another_source(loader_of, vendor):
     assert asked(vendor) == [("T0", ny("2024-03-04"), ny("2024-03-05"))]
 
 
+@pytest.mark.parametrize("on_missing", ["warn", "raise"])
+def test_a_ticker_that_nobody_has_is_told(loader_of, vendor, on_missing):
+    loader = loader_of(("T0", "ZZZQ"), on_missing=on_missing)
+    for _ in range(2):  # the second time the store knows the answer
+        with pytest.warns(FetchWarning, match="no source has a bar of ZZZQ: its columns are empty"):
+            frame = loader.load_data(*WEEK)
+        assert frame["ZZZQ_close"].isna().all()
+        assert not frame["T0_close"].isna().any()
+
+
+def test_rows_that_were_refused_are_told(loader_of, vendor):
+    vendor.companies["T0"].minutes[33]["l"] = 1e6
+    with pytest.warns(FetchWarning, match="rows were refused: 1 of T0; the view quarantine says why"):
+        loader_of().load_data("2024-03-04", "2024-03-04")
+
+
 def test_one_bad_ticker_of_ten_keeps_its_columns_and_is_told(loader_of, vendor):
     vendor.plan(faults.polygon_error(400, "no such thing"), times=99, when=is_of("T4"))
     loader = loader_of(TICKERS)
