@@ -18,6 +18,8 @@ FIRST_SESSION: Final = date(1990, 1, 1)
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
+_DAY: Final = 1_440  # minutes
+
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\Z")
 
 
@@ -101,6 +103,29 @@ class OwnCalendar:
             last=_parse_date(mapping["to"], f"{where}: 'to'") if "to" in mapping else None,
         )
 
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Keys, and what is wrong with them, of hours that no session can have: it must hold its break, and end."""
+        length = self._since_open(self.close) or _DAY
+        if self.break_start is not None and self.break_end is not None:
+            start, end = self._since_open(self.break_start), self._since_open(self.break_end)
+            if not start < end <= length:
+                pause = f"[{self.break_start:%H:%M}, {self.break_end:%H:%M}]"
+                yield "break", f"{pause} does not lie, in this order, within {self._hours}"
+        for day, clock in (self.half_days or {}).items():
+            # An overnight session ends on its own date, and so does its half day.
+            early = _minutes(clock) - _minutes(self.open) + (_DAY if self.close <= self.open else 0)
+            if not 0 < early <= length:
+                yield "half_days", f"{day}: {clock:%H:%M} is not within {self._hours}"
+        if self.first is not None and self.last is not None and self.first > self.last:
+            yield "to", f"{self.last} is before from {self.first}"
+
+    @property
+    def _hours(self) -> str:
+        return f"[{self.open:%H:%M}, {self.close:%H:%M})"
+
+    def _since_open(self, clock: time) -> float:
+        return (_minutes(clock) - _minutes(self.open)) % _DAY
+
     def sessions(self, last: date) -> Iterator[dict[str, Any]]:
         """The sessions up to `last`, included, as rows of `session_schema()`."""
         zone = ZoneInfo(self.timezone)
@@ -132,6 +157,10 @@ class OwnCalendar:
             "break_end_ts": pause[1],
             "is_half_day": early_close is not None,
         }
+
+
+def _minutes(clock: time) -> float:
+    return clock.hour * 60 + clock.minute + clock.second / 60
 
 
 def parse_clock(value: object, where: str) -> time:

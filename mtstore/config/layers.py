@@ -97,6 +97,12 @@ def _own_calendars(tree: Mapping[str, Any]) -> Iterator[Finding]:
                 OwnCalendar.from_mapping(str(name), sample)
             except InputError as error:
                 yield ("calendars", str(name), "days"), str(error)
+        try:
+            calendar = OwnCalendar.from_mapping(str(name), entry)
+        except (InputError, TypeError, AttributeError):  # of a wrong form, which the models tell
+            continue
+        for key, told in calendar.contradictions():
+            yield ("calendars", str(name), key), told
 
 
 def _session_window(path: Path, merged: Mapping[str, Any], origin: Mapping[str, Path]) -> Iterator[Finding]:

@@ -189,6 +189,43 @@ def test_each_mistake_has_a_sentence_with_its_place_and_what_is_valid(config, pr
     assert problem in found[0]
 
 
+DAY, NIGHT = {"open": "09:00", "close": "17:00"}, {"open": "20:00", "close": "04:00"}
+
+
+@pytest.mark.parametrize(
+    ("hours", "problem"),
+    [
+        (
+            DAY | {"break": ["13:00", "12:00"]},
+            "break: [13:00, 12:00] does not lie, in this order, within [09:00, 17:00)",
+        ),
+        (
+            NIGHT | {"break": ["05:00", "06:00"]},
+            "break: [05:00, 06:00] does not lie, in this order, within [20:00, 04:00)",
+        ),
+        (DAY | {"half_days": {"2023-03-14": "08:00"}}, "half_days: 2023-03-14: 08:00 is not within [09:00, 17:00)"),
+        (DAY | {"half_days": {"2023-03-14": "18:00"}}, "half_days: 2023-03-14: 18:00 is not within [09:00, 17:00)"),
+        (NIGHT | {"half_days": {"2023-03-14": "22:00"}}, "half_days: 2023-03-14: 22:00 is not within [20:00, 04:00)"),
+        (DAY | {"from": "2024-01-01", "to": "2023-01-01"}, "to: 2023-01-01 is before from 2024-01-01"),
+    ],
+)
+def test_hours_that_no_session_can_have_are_refused(hours, problem):
+    (found,) = problems_of({"calendars": {"C": {"timezone": "UTC", **hours}}})
+    assert f"calendars.C.{problem}" in found
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        DAY | {"break": ["12:00", "13:00"], "half_days": {"2023-03-14": "12:30"}},
+        NIGHT | {"break": ["23:00", "01:00"], "half_days": {"2023-03-14": "02:00"}},
+        {"open": "17:00", "close": "17:00", "break": ["02:00", "03:00"], "half_days": {"2023-03-14": "13:00"}},
+    ],
+)
+def test_hours_by_day_by_night_and_around_the_clock_are_right(hours):
+    load_config({"calendars": {"C": {"timezone": "UTC", **hours}}})
+
+
 @pytest.mark.parametrize(
     ("config", "path"),
     [
