@@ -128,13 +128,13 @@ def _write_parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream:
 
 def _distinct(names: Sequence[str]) -> list[str]:
     """Names of columns as keys of an object: one that stands there before gets a number, as DuckDB's own are."""
-    keys: list[str] = []
+    keys: dict[str, None] = {}
     for name in names:
         key, number = name, 1
         while key in keys:
             key, number = f"{name}_{number}", number + 1
-        keys.append(key)
-    return keys
+        keys[key] = None
+    return list(keys)
 
 
 def _write_table(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO[bytes], limit: int | None) -> int:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from mtstore.query.table import Wide
     from mtstore.store.repository import Repository
 
-_SECONDS_PER_DAY = 86_400
-
 
 def make_table(load: Load, store: Repository, connection: duckdb.DuckDBPyConnection) -> Wide:
     """Check a load, and make its table; a table that was made of the same before is mapped, and judged as it was.
@@ -57,8 +55,7 @@ def _room(config: Config) -> kept.Room | None:
     cache = config.multi_ticker.cache
     if not (cache.enabled and cache.derived) or cache.ttl_days == 0:  # nobody could find what is kept for no time
         return None
-    ttl_seconds = None if cache.ttl_days is None else cache.ttl_days * _SECONDS_PER_DAY
-    return kept.Room(int(cache.max_size_gb * 1e9), ttl_seconds)
+    return kept.Room.of(cache)
 
 
 def _parameters(load: Load, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:

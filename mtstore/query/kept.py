@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from mtstore.bars import US_PER_DAY
 from mtstore.query import derived
@@ -22,12 +22,14 @@ from mtstore.store.staging import staging_folder
 if TYPE_CHECKING:
     import numpy as np
 
+    from mtstore.config.models import Cache
     from mtstore.query.calls import AlignCall
     from mtstore.store.repository import Repository
 
 LEAST_BYTES = 16_000_000
 """A smaller table is made again as fast as it is found."""
 
+_SECONDS_PER_DAY = 86_400
 _SHAPE, _VALUES, _PRESENT, _TIMES, _CLOSES = "shape.json", "values.bin", "present.bin", "times.bin", "closes.bin"
 _log = logging.getLogger(__name__)
 
@@ -41,6 +43,11 @@ class Room:
 
     max_bytes: int
     ttl_seconds: float | None
+
+    @classmethod
+    def of(cls, cache: Cache) -> Self:
+        """The room that the section `cache` of a configuration leaves."""
+        return cls(int(cache.max_size_gb * 1e9), None if cache.ttl_days is None else cache.ttl_days * _SECONDS_PER_DAY)
 
 
 def is_worth_keeping(call: AlignCall, fields: int, item_bytes: int) -> bool:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtstore.query import derived
+from mtstore.query.kept import Room
 from mtstore.store import evict
 
 if TYPE_CHECKING:
     from mtstore.config import Config
     from mtstore.store.repository import Repository
-
-_SECONDS_PER_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +42,13 @@ def make_room(store: Repository, config: Config, max_bytes: int | None = None) -
     `max_bytes` None is `cache.max_size_gb`.
     """
     cache = config.multi_ticker.cache
-    limit = int(cache.max_size_gb * 1e9) if max_bytes is None else max_bytes
-    ttl_seconds = None if cache.ttl_days is None else cache.ttl_days * _SECONDS_PER_DAY
+    room = Room.of(cache)
+    limit = room.max_bytes if max_bytes is None else max_bytes
     if cache.evict != "refetchable":
-        return Pruned(derived.keep_within(store, limit, ttl_seconds), ())
+        return Pruned(derived.keep_within(store, limit, room.ttl_seconds), ())
     with store.connection() as connection:
         entries = evict.partitions(connection, config.sources)
     fetched = sum(entry.byte_size for entry in entries if entry.is_evictable)
-    freed = derived.keep_within(store, max(limit - fetched, 0), ttl_seconds)
+    freed = derived.keep_within(store, max(limit - fetched, 0), room.ttl_seconds)
     gone = evict.evict(store, config.sources, limit) if fetched > limit else []
     return Pruned(freed, tuple(gone))

@@ -21,9 +21,11 @@ def data_file_named_in(message: str) -> Path | None:
 
 def why_unreadable(path: Path, error: Exception) -> StoreError:
     """What it means that a store's data file cannot be read, as the error to raise."""
+    reason = str(error).removeprefix("Invalid Input Error: ").partition("\n")[0]
     root = next((folder.parent for folder in path.parents if folder.name == "data"), None)
-    if root is None or path.exists():
-        reason = str(error).removeprefix("Invalid Input Error: ").partition("\n")[0]
+    if root is None:  # beside a store
+        return StoreError(f"{path} cannot be read: {reason}")
+    if path.exists():
         return StoreError(
             f"{path} cannot be read: {reason}; `mtstore verify {root}` says whether it is damaged, "
             f"and `mtstore repair {root}` sets it aside, so that its range can be ingested again"
