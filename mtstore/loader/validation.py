@@ -128,10 +128,19 @@ def watch_for(
     chosen = plan_for(connection, call)
     if chosen is None or not can_watch(chosen, call):
         return None
+    if not call.interval.is_intraday and not _has_outliers_own_prices(connection, call, settings):
+        return None
     return Watch(
         {name: entry.max_gap_minutes for name, entry in settings.items() if entry.check_gaps},
         {name: entry.outlier_std_threshold for name, entry in settings.items() if entry.check_outliers},
     )
+
+
+def _has_outliers_own_prices(
+    connection: duckdb.DuckDBPyConnection, call: AlignCall, settings: Mapping[str, TickerSettings]
+) -> bool:
+    """Whether a call's returns from day to day are those of split-adjusted prices, in which outliers are looked for."""
+    return call.adjust == "splits" or (call.adjust == "none" and not splits_between(connection, call, settings))
 
 
 def judge_watched(watch: Watch, settings: Mapping[str, TickerSettings]) -> Verdict:

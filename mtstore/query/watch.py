@@ -49,7 +49,7 @@ class Watch:
 
         self._buckets, self._ts_us = buckets, ts_us
         self._piece = np.searchsorted(buckets.timeline.start_us, ts_us, side="right") - 1
-        # Nothing is looked for in buckets of a day and more: they have no gaps, and no return within a session.
+        # Buckets of a day and more have no gaps within a session.
         self.gap_counts.update(dict.fromkeys(self.gap_minutes if buckets.step_us else (), 0))
         self.outlier_counts.update(dict.fromkeys(self.thresholds, 0))
 
@@ -57,10 +57,8 @@ class Watch:
         """One stored ticker's buckets, before anything is filled in."""
         import numpy as np
 
-        if not self._buckets.step_us:
-            return
         places = np.flatnonzero(present)
-        if ticker in self.gap_minutes:
+        if ticker in self.gap_minutes and self._buckets.step_us:
             runs_us = self._missing_us(places)
             self.gap_counts[ticker] = int(np.count_nonzero(runs_us / _US_PER_MINUTE > self.gap_minutes[ticker]))
         if ticker in self.thresholds:
@@ -88,8 +86,10 @@ class Watch:
     def _outliers(self, places: np.ndarray, closes: np.ndarray, threshold: float) -> int:
         import numpy as np
 
-        session = self._buckets.timeline.session_date[self._piece[places]]
-        is_return = (session[1:] == session[:-1]) & (closes[1:] > 0) & (closes[:-1] > 0)
+        is_return = (closes[1:] > 0) & (closes[:-1] > 0)
+        if self._buckets.step_us:
+            session = self._buckets.timeline.session_date[self._piece[places]]
+            is_return &= session[1:] == session[:-1]
         returns = np.log(closes[1:][is_return] / closes[:-1][is_return])
         spread = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
         if not spread:

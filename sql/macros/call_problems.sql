@@ -19,7 +19,8 @@ CREATE OR REPLACE MACRO core.call_problems(
     tz := {{tz}},
     adjust := {{adjust}},
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    may_skip := false
 ) AS TABLE
 SELECT 1 AS rank, problem::VARCHAR AS problem
 FROM (
@@ -60,6 +61,7 @@ WHERE problem IS NOT NULL
 UNION ALL
 SELECT 2, p.problem
 FROM core.series_problems(
-    tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+    tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema,
+    may_skip := may_skip
 ) AS p
 ORDER BY rank, problem;

@@ -1,7 +1,7 @@
 -- core.quality(tickers, max_gap_minutes, …): for each ticker and session, what is there and what is not; see quality.
 --
 -- Grain: one row per ticker and session with regular hours in the range.
--- Inputs: core.session_spans, core.session_bars, core.missing_runs, core.resampled, core.quarantine.
+-- Inputs: core.session_spans, core.session_bars, core.missing_runs, core.resampled, core.standing_refusals.
 -- NULLs: first_bar and last_bar in a session without bars.
 -- Columns:
 {{quality_columns}}
@@ -102,16 +102,15 @@ outliers_by_session AS (
 ),
 refused_by_session AS (
     SELECT c.ticker_slot, d.session_date, count(*) AS quarantined_rows
-    FROM core.quarantine AS q
-    JOIN chosen AS c
-        ON c.ticker = q.ticker
-        AND c.source = q.source
-        AND c.schema = q.schema
+    FROM core.standing_refusals(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS q
+    JOIN chosen AS c USING (ticker_slot)
     JOIN core.session_days AS d
         ON d.session_key = c.session_key
-        AND d.utc_day = epoch_us(q.ts_event) // 86400000000
-        AND epoch_us(q.ts_event) >= d.start_us
-        AND epoch_us(q.ts_event) < d.end_us
+        AND d.utc_day = q.ts_us // 86400000000
+        AND q.ts_us >= d.start_us
+        AND q.ts_us < d.end_us
+    WHERE (core.is_date(start_ts) OR q.ts_us >= coalesce(epoch_us(core.instant(start_ts, tz)), q.ts_us))
+        AND (core.is_date(end_ts) OR q.ts_us < coalesce(epoch_us(core.instant(end_ts, tz)), q.ts_us + 1))
     GROUP BY c.ticker_slot, d.session_date
 )
 SELECT

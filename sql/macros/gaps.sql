@@ -6,7 +6,7 @@
 -- Options: max_gap_minutes NULL takes each ticker's configured limit, else the configured default. start_ts, end_ts, tz
 --   as in resampled; an open bound is the ticker's first or last session with bars. bar_interval (1 minute) is the width
 --   of what is missing. from_source, from_schema.
--- Inputs: core.missing_runs, core.coverage, core.quarantine.
+-- Inputs: core.missing_runs, core.coverage, core.standing_refusals.
 -- NULLs: ledger_reason where the source said nothing.
 -- Columns:
 --   ticker: Ticker
@@ -37,8 +37,10 @@ WITH problems AS (
     SELECT p.rank, p.problem
     FROM core.call_problems(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
-        from_schema := from_schema
+        from_schema := from_schema, may_skip := true
     ) AS p
+    UNION ALL
+    SELECT 0, core.intraday_problem('bar_interval', bar_interval)
     UNION ALL
     SELECT 0, core.positive_problem('max_gap_minutes', max_gap_minutes)
 ),
@@ -50,6 +52,7 @@ refusal AS (
 ),
 long_runs AS (
     SELECT
+        r.ticker_slot,
         c.ticker,
         c.source,
         c.schema,
@@ -104,15 +107,13 @@ answers AS (
     GROUP BY ticker, start_us, end_us
 ),
 refused AS (
-    SELECT r.ticker, r.start_us, min(q.reason) AS reason
+    SELECT r.ticker_slot, r.start_us, min(q.reason) AS reason
     FROM long_runs AS r
-    JOIN core.quarantine AS q
-        ON q.ticker = r.ticker
-        AND q.source = r.source
-        AND q.schema = r.schema
-        AND epoch_us(q.ts_event) >= r.start_us
-        AND epoch_us(q.ts_event) < r.end_us
-    GROUP BY r.ticker, r.start_us
+    JOIN core.standing_refusals(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS q
+        ON q.ticker_slot = r.ticker_slot
+        AND q.ts_us >= r.start_us
+        AND q.ts_us < r.end_us
+    GROUP BY r.ticker_slot, r.start_us
 )
 SELECT
     r.ticker::VARCHAR AS ticker,
@@ -123,7 +124,7 @@ SELECT
     ((r.end_us - r.start_us) / 60000000)::DOUBLE AS missing_minutes,
     r.position::VARCHAR AS position,
     CASE
-        WHEN q.ticker IS NOT NULL THEN 'quarantined'
+        WHEN q.ticker_slot IS NOT NULL THEN 'quarantined'
         WHEN a.result IS NULL THEN 'not asked'
         WHEN a.result IN ('complete', 'empty') AND NOT a.is_whole THEN 'not asked'
         WHEN a.result IN ('complete', 'empty') THEN 'asked and no trade'
@@ -138,7 +139,7 @@ LEFT JOIN answers AS a
     ON a.ticker = r.ticker
     AND a.start_us = r.start_us
 LEFT JOIN refused AS q
-    ON q.ticker = r.ticker
+    ON q.ticker_slot = r.ticker_slot
     AND q.start_us = r.start_us
 UNION ALL
 SELECT

@@ -1,6 +1,6 @@
 -- outliers(tickers, std_threshold, …): bars whose return stands out from the ticker's other returns.
 --
--- Log returns from one bar to the next within a session, of split-adjusted closes. method 'standard' measures the distance
+-- Log returns from one bar to the next within a session (bars of a day and more: to the next bar), of split-adjusted closes. method 'standard' measures the distance
 -- from the mean in sample standard deviations, 'robust' from the median in median absolute deviations (times 1.4826). The
 -- sample is the whole range, or with trailing_bars := n the n returns before the bar: nothing later is looked at.
 -- Grain: one row per bar beyond the threshold, ordered by ticker and time.
@@ -42,7 +42,7 @@ WITH problems AS (
     SELECT p.rank, p.problem
     FROM core.call_problems(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, tz := tz,
-        from_source := from_source, from_schema := from_schema
+        from_source := from_source, from_schema := from_schema, may_skip := true
     ) AS p
     UNION ALL
     SELECT 0, core.positive_problem('std_threshold', std_threshold)
@@ -63,7 +63,10 @@ closes AS (
         r.ts_event,
         r.session_date,
         r.close,
-        lag(r.close) OVER (PARTITION BY r.ticker, r.session_date ORDER BY r.ts_event ASC) AS previous_close,
+        lag(r.close) OVER (
+            PARTITION BY r.ticker, CASE core.interval_unit(bar_interval) WHEN 'intraday' THEN r.session_date END
+            ORDER BY r.ts_event ASC
+        ) AS previous_close,
         r.source,
         r.schema
     FROM core.resampled(

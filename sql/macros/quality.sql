@@ -25,8 +25,10 @@ WITH problems AS (
     SELECT p.rank, p.problem
     FROM core.call_problems(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
-        from_schema := from_schema
+        from_schema := from_schema, may_skip := true
     ) AS p
+    UNION ALL
+    SELECT 0, core.intraday_problem('bar_interval', bar_interval)
     UNION ALL
     SELECT 0, core.positive_problem('max_gap_minutes', max_gap_minutes)
     UNION ALL

@@ -1,5 +1,7 @@
 -- core.series_problems(tickers, bar_interval, …): the tickers of a call that cannot be read, and why.
 --
+-- may_skip: what looks for faults in everything that is stored passes over tickers of which nothing fits the interval;
+-- tickers that a call or the configuration names are never passed over.
 -- Grain: one row per ticker that is unknown, that nothing stored can serve, or that several sources could.
 -- Inputs: core.ticker_list, core.series, core.fitting_series.
 -- NULLs: none.
@@ -13,7 +15,8 @@ CREATE OR REPLACE MACRO core.series_problems(
     session := {{session}},
     anchor := 'session',
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    may_skip := false
 ) AS TABLE
 WITH asked AS (
     SELECT DISTINCT unnest(core.wanted_tickers(tickers)) AS ticker
@@ -62,4 +65,5 @@ SELECT
     END
 FROM stored AS s
 LEFT JOIN fitting AS f USING (ticker)
-WHERE f.ticker IS NULL OR f.source_count > 1;
+WHERE f.source_count > 1
+    OR (f.ticker IS NULL AND NOT (may_skip AND len(core.wanted_tickers(tickers)) = 0));

@@ -1,5 +1,6 @@
 -- core.session_bars(tickers, bar_interval, …): for each stored bar of a call, where in the sessions it lies.
 --
+-- A bar is in the range if its bucket of bar_interval is, counted from the start of its segment.
 -- Grain: one row per stored bar in the range, those outside of regular hours with the others.
 -- Inputs: core.chosen_intraday_bars, core.session_days, core.chosen_series.
 -- NULLs: volume as stored.
@@ -54,5 +55,13 @@ JOIN day_pieces AS d
     ON d.day_key = b.day_key
     AND b.ts_us >= d.start_us
     AND b.ts_us < d.end_us
-WHERE (core.is_date(start_ts) OR b.ts_us >= coalesce(epoch_us(core.instant(start_ts, tz)), b.ts_us))
-    AND (core.is_date(end_ts) OR b.ts_us < coalesce(epoch_us(core.instant(end_ts, tz)), b.ts_us + 1));
+WHERE (
+        core.is_date(start_ts)
+        OR b.ts_us - (b.ts_us - d.anchor_us) % core.step_us(bar_interval)
+            >= coalesce(epoch_us(core.instant(start_ts, tz)), b.ts_us - core.step_us(bar_interval))
+    )
+    AND (
+        core.is_date(end_ts)
+        OR b.ts_us - (b.ts_us - d.anchor_us) % core.step_us(bar_interval)
+            < coalesce(epoch_us(core.instant(end_ts, tz)), b.ts_us + 1)
+    );

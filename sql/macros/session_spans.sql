@@ -62,10 +62,21 @@ cut AS (
         session_date,
         anchor_us,
         CASE WHEN core.is_date(start_ts) THEN start_us
-            ELSE greatest(start_us, epoch_us(core.instant(start_ts, tz))) END AS start_us,
+            ELSE greatest(start_us, first_label_us) END AS start_us,
         CASE WHEN core.is_date(end_ts) THEN end_us
-            ELSE least(end_us, epoch_us(core.instant(end_ts, tz))) END AS end_us
-    FROM sessions_in_range
+            ELSE least(end_us, next_label_us) END AS end_us
+    FROM (
+        -- A bucket belongs to the range by its left edge, whole: bounds are moved to the next edge.
+        SELECT
+            *,
+            anchor_us + core.step_us(bar_interval)
+                * ((epoch_us(core.instant(start_ts, tz)) - anchor_us + core.step_us(bar_interval) - 1) // core.step_us(bar_interval))
+                AS first_label_us,
+            anchor_us + core.step_us(bar_interval)
+                * ((epoch_us(core.instant(end_ts, tz)) - anchor_us + core.step_us(bar_interval) - 1) // core.step_us(bar_interval))
+                AS next_label_us
+        FROM sessions_in_range
+    ) AS labelled
     WHERE (start_ts::VARCHAR IS NOT NULL OR session_end_us > first_us)
         AND (end_ts::VARCHAR IS NOT NULL OR session_start_us <= last_us)
 )

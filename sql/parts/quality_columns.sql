@@ -7,7 +7,7 @@
 --   longest_gap_minutes: Longest run of missing bars, in minutes
 --   outlier_count: Bars whose return within the session is an outlier among those of the whole range
 --   zero_volume_bars: Bars of regular hours without volume
---   quarantined_rows: Rows that were refused
+--   quarantined_rows: Rows that were refused, as far as no later complete answer has replaced them
 --   off_session_bars: Stored bars of this date outside of regular hours
 --   first_bar: Open of the first bar of regular hours, UTC
 --   last_bar: Open of the last bar of regular hours, UTC

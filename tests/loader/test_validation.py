@@ -11,6 +11,7 @@ import mtstore
 from mtstore.errors import DataQualityError, InputError
 from mtstore.loader.findings import TRAILING_BARS
 from mtstore.loader.validation import DataQualityWarning
+from mtstore.store.staging import staging_folder
 
 DAY = "2023-11-22"
 JUMP = 200
@@ -190,14 +191,16 @@ def test_a_ticker_far_from_its_peers_is_told_why(tmp_path):
     )
 
 
-def test_a_load_over_an_unadjusted_split_warns_whatever_else_is_off(tmp_path):
-    from mtstore.store.staging import staging_folder
+def _add_split(store, day):
+    split = {"ticker": "A", "execution_date": day, "split_from": 1.0, "split_to": 4.0, "source": "polygon"}
+    with staging_folder(store.layout) as folder, store.begin("test", folder) as commit:
+        commit.put("splits", [split | {"seen_at": commit.at}])
+        commit.finish()
 
+
+def test_a_load_over_an_unadjusted_split_warns_whatever_else_is_off(tmp_path):
     with make_store(tmp_path / "store", {"A": _prices(minutes(DAY))}) as store:
-        split = {"ticker": "A", "execution_date": DAY, "split_from": 1.0, "split_to": 4.0, "source": "polygon"}
-        with staging_folder(store.layout) as folder, store.begin("test", folder) as commit:
-            commit.put("splits", [split | {"seen_at": commit.at}])
-            commit.finish()
+        _add_split(store, DAY)
         with loader(store.path, ["A"], enabled=False) as loads:
             with pytest.warns(DataQualityWarning, match=r"A 4 for 1 on 2023-11-22.*adjust: splits"):
                 loads.load_data(DAY, DAY)
@@ -208,3 +211,20 @@ def test_a_load_over_an_unadjusted_split_warns_whatever_else_is_off(tmp_path):
         ):
             warnings.simplefilter("error")
             loads.load_data(DAY, DAY)
+
+
+@pytest.mark.parametrize("resampling", ["1d", "1w"])
+def test_a_split_is_no_outlier_of_days_or_weeks(tmp_path, resampling):
+    wednesdays = pd.date_range("2023-01-04", "2023-11-22", freq="7D").strftime("%Y-%m-%d")
+    closes = [(25 if day > "2023-06" else 100) * (1 + place**2 % 7 / 100) for place, day in enumerate(wednesdays)]
+    closes[30] *= 3  # there and back again
+    rows = bars([(f"{day}T14:30", *[close] * 4, 1.0, close, 1) for day, close in zip(wednesdays, closes, strict=True)])
+    with make_store(tmp_path / "store", {"A": rows}, covers=("2023-01-01", "2023-12-01")) as store:
+        _add_split(store, "2023-06-05")
+        for adjust in ("none", "splits"):
+            options = {"resampling": resampling, "adjust": adjust}
+            with loader(store.path, ["A"], alignment=options, outlier_std_threshold=3) as loads:
+                with pytest.warns(DataQualityWarning, match="A has 2 outliers"):
+                    loads.load_data("2023-01-01", "2023-11-30")
+                assert loads.report["A"].outliers == 2
+                assert len(loads.validate().outliers) == 2

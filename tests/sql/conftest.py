@@ -133,7 +133,15 @@ class Market:
         )
 
     def add_answer(
-        self, ticker: str, start: str, end: str, result: str, *, reason: str | None = None, schema: str = "ohlcv-1m"
+        self,
+        ticker: str,
+        start: str,
+        end: str,
+        result: str,
+        *,
+        reason: str | None = None,
+        schema: str = "ohlcv-1m",
+        at: datetime = SEEN_AT,
     ) -> None:
         """A row of the coverage ledger for [start, end), text in UTC."""
         bounds = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (start, end)]
@@ -145,7 +153,7 @@ class Market:
                 "ranges": [{"start_ts": bounds[0], "end_ts": bounds[1]}],
                 "result": result,
                 "reason": reason,
-                "fetched_at": SEEN_AT,
+                "fetched_at": at,
                 "generation": len(self.ledger) + 1,
             }
         )

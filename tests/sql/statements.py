@@ -83,6 +83,8 @@ BAD_ARGUMENTS = [
     ("FROM outliers(['AAA'], -3)", "std_threshold: -3 is no number above 0"),
     ("FROM outliers(['AAA'], 3, method := 'iqr')", "method: 'iqr' is not a choice (valid: 'standard', 'robust')"),
     ("FROM outliers(['AAA'], 3, trailing_bars := 0)", "trailing_bars: 0 is no whole number of 2 or more"),
+    ("FROM gaps(['AAA'], 5, bar_interval := '1d')", "bar_interval: '1d' is no part of a session"),
+    ("FROM quality(['AAA'], 5, bar_interval := INTERVAL 1 MONTH)", "is no part of a session"),
     ("FROM quality(['AAA'], 5, std_threshold := 0)", "std_threshold: 0 is no number above 0"),
     ("FROM rolling_volatility(['AAA'], '1d', window_bars := 1)", "window_bars: 1 is no whole number of 2 or more"),
     ("FROM beta(['AAA'], 'BBB', window_bars := 2.5)", "window_bars: 2.5 is no whole number of 2 or more"),

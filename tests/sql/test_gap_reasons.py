@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -51,20 +51,44 @@ def test_a_later_answer_takes_the_place_of_an_earlier_one(market: Any) -> None:
     assert {row[2:] for row in _gaps(market)} == {("asked and no trade", None)}
 
 
+def _refuse(market: Any, ts_event: str, **labels: Any) -> None:
+    bad = market.table([(ts_event, 1.0, 0.5, 1.0, 1.0, 1.0)])
+    assert bad.schema == arrow_schema()
+    named = {"ticker": "AAA", "source": "polygon", "schema": "ohlcv-1m", "reason": "high is below open or close"}
+    named |= {"origin": "file:7", "run_id": "1", "seen_at": SEEN_AT} | labels
+    for name, value in named.items():
+        bad = bad.append_column(name, pa.array([value]))
+    market.quarantine.append(bad)
+
+
 def test_rows_that_were_set_aside_are_the_reason_where_they_would_have_been(market: Any) -> None:
     market.configure("AAA", calendar="XNYS")
     market.add_bars("AAA", [(at, 1.0, 1.0, 1.0, 1.0, 1.0) for at in HOUR])
     market.add_answer("AAA", "2023-06-01T13:00", "2023-06-01T21:00", "complete")
-    bad = market.table([("2023-06-01T15:30", 1.0, 0.5, 1.0, 1.0, 1.0)])
-    assert bad.schema == arrow_schema()
-    named = {"ticker": "AAA", "source": "polygon", "schema": "ohlcv-1m", "reason": "high is below open or close"}
-    named |= {"origin": "file:7", "run_id": "1", "seen_at": SEEN_AT}
-    for name, value in named.items():
-        bad = bad.append_column(name, pa.array([value]))
-    market.quarantine.append(bad)
+    _refuse(market, "2023-06-01T15:30")
     reasons = {row[0]: row[2:] for row in _gaps(market)}
     assert reasons["15:01"] == ("quarantined", "high is below open or close")
     assert reasons["14:01"] == ("asked and no trade", None)
+
+
+def test_a_complete_answer_ends_what_was_set_aside_before_it(market: Any) -> None:
+    market.configure("AAA", calendar="XNYS")
+    market.add_bars("AAA", [(at, 1.0, 1.0, 1.0, 1.0, 1.0) for at in HOUR])
+    _refuse(market, "2023-06-01T14:30")
+    _refuse(market, "2023-06-01T15:30")
+    _refuse(market, "2023-06-01T15:30", seen_at=SEEN_AT + timedelta(hours=1), run_id="2")
+    _refuse(market, "2023-06-01T16:30")
+    _refuse(market, "2023-06-01T16:30", source="other")
+    later = SEEN_AT + timedelta(days=1)
+    market.add_answer("AAA", "2023-06-01T13:00", "2023-06-01T15:00", "complete", at=later)
+    market.add_answer("AAA", "2023-06-01T15:00", "2023-06-01T16:00", "partial", at=later)
+    market.add_answer("AAA", "2023-06-01T16:00", "2023-06-01T17:00", "complete", at=SEEN_AT - timedelta(days=1))
+    reasons = {row[0]: row[2] for row in _gaps(market)}
+    assert reasons["14:01"] == "asked and no trade"
+    assert reasons["15:01"] == reasons["16:01"] == "quarantined"
+    with market.open() as connection:
+        counts = connection.execute("SELECT quarantined_rows FROM quality(['AAA'], 5)").fetchall()
+    assert counts == [(2,)]  # the row of 15:30 came twice, and is one
 
 
 def test_what_was_asked_for_in_part_counts_as_not_asked(market: Any) -> None:
