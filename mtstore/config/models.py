@@ -55,7 +55,8 @@ class TickerEntry(Section):
     timezone: Zone | None = Field(default=None, description="Zone of session_start and session_end.")
     session_start: Clock | None = Field(default=None, description="Narrows or replaces the calendar's open.")
     session_end: Clock | None = Field(
-        default=None, description="Narrows or replaces the calendar's close; before the start: overnight."
+        default=None,
+        description="Narrows or replaces the calendar's close; before the start: overnight. No session reaches into the next.",
     )
     resampling: Interval | None = Field(default=None, description="The interval of get_ticker_data.")
     calendar: str | None = Field(

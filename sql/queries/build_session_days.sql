@@ -26,27 +26,57 @@ windows AS (
         s.break_end_ts,
         s.is_half_day,
         s.close_ts,
-        k.start_clock IS NULL AS opens_with_calendar,
         CASE WHEN k.start_clock IS NULL THEN s.open_ts
             ELSE timezone(k.timezone, s.session_date + k.start_clock::TIME) END AS asked_open_ts,
         CASE WHEN k.start_clock IS NULL THEN s.open_ts
             ELSE timezone(k.timezone, (s.session_date - 1) + k.start_clock::TIME) END AS eve_open_ts,
         CASE WHEN k.end_clock IS NULL THEN s.close_ts
-            ELSE timezone(k.timezone, s.session_date + k.end_clock::TIME) END AS asked_close_ts
+            ELSE timezone(k.timezone, s.session_date + k.end_clock::TIME) END AS asked_close_ts,
+        CASE WHEN k.start_clock IS NULL AND k.end_clock IS NOT NULL
+            THEN timezone(k.timezone, (s.session_date + 1) + k.end_clock::TIME) END AS late_close_ts
     FROM keys AS k
     JOIN core.sessions AS s USING (calendar)
 ),
 hours AS (
-    -- A window that ends at or before it starts began the evening before; a half day ends when the first of the two does.
+    -- A window that ends at or before it starts began the evening before, or, where the calendar says when it opens, ends
+    -- on the morning after; a half day ends when the first of the two does.
     SELECT
         session_key,
         timezone,
         session_date,
-        epoch_us(CASE WHEN asked_open_ts >= asked_close_ts THEN eve_open_ts ELSE asked_open_ts END) AS open_us,
-        epoch_us(CASE WHEN is_half_day THEN least(asked_close_ts, close_ts) ELSE asked_close_ts END) AS close_us,
+        CASE WHEN is_overnight THEN eve_open_ts ELSE asked_open_ts END AS open_ts,
+        CASE WHEN is_overnight THEN coalesce(late_close_ts, asked_close_ts) ELSE asked_close_ts END AS own_close_ts,
+        CASE WHEN is_half_day THEN close_ts END AS early_close_ts,
+        break_start_ts,
+        break_end_ts
+    FROM (
+        -- An early close does not make a window overnight that begins after it: it is as on the day before.
+        SELECT
+            *,
+            coalesce(
+                last_value(CASE WHEN NOT is_half_day THEN asked_open_ts >= asked_close_ts END IGNORE NULLS) OVER (
+                    PARTITION BY session_key ORDER BY session_date ASC ROWS UNBOUNDED PRECEDING
+                ),
+                asked_open_ts >= asked_close_ts
+            ) AS is_overnight
+        FROM windows
+    ) AS told
+),
+disjoint_hours AS (
+    -- No instant belongs to two sessions: a window ends at the latest when the next one begins.
+    SELECT
+        session_key,
+        timezone,
+        session_date,
+        epoch_us(open_ts) AS open_us,
+        epoch_us(least(
+            own_close_ts,
+            early_close_ts,
+            lead(open_ts) OVER (PARTITION BY session_key ORDER BY session_date ASC)
+        )) AS close_us,
         epoch_us(break_start_ts) AS break_start_us,
         epoch_us(break_end_ts) AS break_end_us
-    FROM windows
+    FROM hours
 ),
 open_hours AS (
     SELECT
@@ -59,7 +89,7 @@ open_hours AS (
             THEN greatest(break_start_us, open_us) END AS pause_us,
         CASE WHEN break_start_us < close_us AND break_end_us > open_us
             THEN least(break_end_us, close_us) END AS resume_us
-    FROM hours
+    FROM disjoint_hours
     WHERE open_us < close_us
 ),
 gaps_between AS (

@@ -19,7 +19,20 @@ from mtstore.query.table import FIELDS, Making
 from mtstore.query.wide import assemble
 
 NEW_YORK = ZoneInfo("America/New_York")
-TICKERS = ("AAA", "BBB", "SPARSE", "LATE", "NULLY", "X:BTC", "OVERNIGHT", "NIGHTWINDOW", "EMPTY", "NULL", "o'q")
+TICKERS = (
+    "AAA",
+    "BBB",
+    "SPARSE",
+    "LATE",
+    "NULLY",
+    "X:BTC",
+    "OVERNIGHT",
+    "NIGHTWINDOW",
+    "LONGWINDOW",
+    "EMPTY",
+    "NULL",
+    "o'q",
+)
 
 
 def _holes(times, keep):
@@ -52,6 +65,7 @@ def store(tmp_path_factory):
             "X:BTC": walk(around_the_clock, base=40_000.0, seed=4),
             "OVERNIGHT": walk(around_the_clock[::3], base=4_000.0, seed=5),
             "NIGHTWINDOW": walk(around_the_clock[1::2], base=5.0, seed=6),
+            "LONGWINDOW": walk(around_the_clock[2::2], base=6.0, seed=9),
             "NULL": walk(days[0][200:400], base=1.0, seed=7),
             "o'q": walk(days[1][::2], base=2.0, seed=8),
         },
@@ -63,6 +77,7 @@ def store(tmp_path_factory):
                 **{name: {} for name in TICKERS},
                 "OVERNIGHT": {"calendar": "CMES"},
                 "NIGHTWINDOW": {"session_start": "20:00", "session_end": "04:00", "timezone": "America/New_York"},
+                "LONGWINDOW": {"calendar": "CMES", "session_end": "20:00"},  # its next session opens at 17:00
                 "EMPTY": {"calendar": "XNYS"},
             }
         }
