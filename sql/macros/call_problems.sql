@@ -22,7 +22,8 @@ CREATE OR REPLACE MACRO core.call_problems(
     from_schema := NULL,
     may_skip := false
 ) AS TABLE
-SELECT 1 AS rank, problem::VARCHAR AS problem
+-- Without a zone no bound can be read.
+SELECT CASE WHEN starts_with(problem, 'tz:') THEN 0 ELSE 1 END AS rank, problem::VARCHAR AS problem
 FROM (
     SELECT CASE WHEN NOT core.is_bar_interval(bar_interval) THEN
         'bar_interval: ' || coalesce('''' || bar_interval::VARCHAR || '''', 'NULL') || ' makes no bars (valid: an INTERVAL or'

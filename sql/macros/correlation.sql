@@ -44,7 +44,7 @@ WITH problems AS (
         from_schema := from_schema
     ) AS b
     UNION ALL
-    SELECT 0, core.count_problem('window_bars', window_bars)
+    SELECT 0, core.count_problem('window_bars', coalesce(window_bars::VARCHAR, 'NULL'))
 ),
 refusal AS (
     SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem

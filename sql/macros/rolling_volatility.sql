@@ -36,7 +36,7 @@ WITH problems AS (
         tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
     ) AS p
     UNION ALL
-    SELECT 0, core.count_problem('window_bars', window_bars)
+    SELECT 0, core.count_problem('window_bars', coalesce(window_bars::VARCHAR, 'NULL'))
 ),
 refusal AS (
     SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem

@@ -36,6 +36,8 @@ WITH problems AS (
         session := session, anchor := anchor, tz := tz, adjust := adjust, from_source := from_source,
         from_schema := from_schema
     ) AS p
+    UNION ALL
+    SELECT 0, core.number_problem('hedge_ratio', hedge_ratio)
 ),
 refusal AS (
     SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
@@ -57,7 +59,7 @@ SELECT
     a.ts_close::TIMESTAMPTZ AS ts_close,
     a.close::DOUBLE AS close_a,
     b.close::DOUBLE AS close_b,
-    (a.close - hedge_ratio::DOUBLE * b.close)::DOUBLE AS spread
+    (a.close - TRY_CAST(hedge_ratio::VARCHAR AS DOUBLE) * b.close)::DOUBLE AS spread
 FROM closes AS a
 JOIN closes AS b USING (ts_event)
 WHERE a.ticker IS NOT DISTINCT FROM ticker_a::VARCHAR

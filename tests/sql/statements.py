@@ -85,6 +85,16 @@ BAD_ARGUMENTS = [
     ("FROM outliers(['AAA'], 3, trailing_bars := 0)", "trailing_bars: 0 is no whole number of 2 or more"),
     ("FROM gaps(['AAA'], 5, bar_interval := '1d')", "bar_interval: '1d' is no part of a session"),
     ("FROM quality(['AAA'], 5, bar_interval := INTERVAL 1 MONTH)", "is no part of a session"),
+    (
+        "FROM rolling_volatility(['AAA'], '1min', window_bars := NULL)",
+        "window_bars: NULL is no whole number of 2 or more",
+    ),
+    ("FROM spread('AAA', 'BBB', hedge_ratio := NULL)", "hedge_ratio: NULL is no number"),
+    ("FROM spread('AAA', 'BBB', hedge_ratio := 'two')", "hedge_ratio: two is no number"),
+    (
+        "FROM resampled(['AAA'], '1min', start_ts := DATE '2023-06-01', end_ts := DATE '2023-06-01', tz := NULL)",
+        "tz: NULL is no time zone",
+    ),
     ("FROM quality(['AAA'], 5, std_threshold := 0)", "std_threshold: 0 is no number above 0"),
     ("FROM rolling_volatility(['AAA'], '1d', window_bars := 1)", "window_bars: 1 is no whole number of 2 or more"),
     ("FROM beta(['AAA'], 'BBB', window_bars := 2.5)", "window_bars: 2.5 is no whole number of 2 or more"),
