@@ -158,6 +158,11 @@ def infer_calendar(ticker: str, provider: str, dataset: str | None = None) -> st
     return "24/7" if provider != "databento" and _CRYPTO_PAIR.match(ticker) else "XNYS"
 
 
+def listed_years() -> tuple[date, date]:
+    """The first and the last date between which calendars list sessions; some of the library begin later."""
+    return FIRST_SESSION, _default_last()
+
+
 def _default_last() -> date:
     return date(datetime.now(UTC).year + 1, 12, 31)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.bars import TimeRange
+from mtstore.bars import Answer, TimeRange, is_daily
+from mtstore.calendars import listed_years
 from mtstore.errors import InputError, SourceMismatchError
 from mtstore.ingest.answers import LayerAnswers
 from mtstore.ingest.inputs import Input
@@ -189,6 +190,9 @@ def _ingest_layer(
             if answer is not None:
                 writer.add(answer)
                 rows += answer.bars.num_rows
+                sessionless = _count_sessionless(answer)
+                if sessionless:
+                    report.sessionless[ticker] = report.sessionless.get(ticker, 0) + sessionless
             progress(Progress("write", number, len(names), rows, number))
         for answer in quarantine.answers():
             writer.add(answer)
@@ -202,6 +206,23 @@ def _ingest_layer(
         else:
             report.files.append(FileOutcome(str(one.path), "ingested", rows=found.rows[place]))
             writer.note("inputs", _input_row(one, tickers, writer.run_id))
+
+
+def _count_sessionless(answer: Answer) -> int:
+    """How many bars lie beyond the dates for which calendars list sessions; a daily bar has its own date."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if is_daily(answer.schema) or answer.bars.num_rows == 0:
+        return 0
+    first, last = listed_years()
+    stamps = answer.bars["ts_event"]
+    start, end = (
+        pa.scalar(datetime.combine(day, datetime.min.time(), UTC), stamps.type)
+        for day in (first, last + timedelta(days=1))
+    )
+    outside = pc.or_(pc.less(stamps, start), pc.greater_equal(stamps, end))
+    return int(pc.sum(outside).as_py())
 
 
 def _input_row(one: Input, tickers: Collection[str] | None, run_id: str) -> dict[str, Any]:

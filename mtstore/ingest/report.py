@@ -29,6 +29,9 @@ class IngestReport:
         Bars handed to the store (after repeated rows collapsed), whether or not they changed anything.
     quarantined_rows
         Rows that violate the rules for bars; they stand in the view `quarantine` with reason and origin.
+    sessionless
+        By ticker: how many intraday bars lie before the first or after the last date for which calendars list
+        sessions. They are stored, but belong to no session: aligned answers leave them out.
     generation
         The store's generation after the run.
     """
@@ -39,6 +42,7 @@ class IngestReport:
     rows: int = 0
     collapsed_rows: int = 0
     quarantined_rows: int = 0
+    sessionless: dict[str, int] = field(default_factory=dict)
     commits: int = 0
     seconds: float = 0.0
     generation: int | None = None

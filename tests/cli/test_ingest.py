@@ -111,6 +111,15 @@ def test_files_of_one_s_own_cover_what_they_are_said_to(mtstore_cli, tmp_path):
         assert mtstore_cli("ingest", tmp_path / "s", *arguments, "--covers", wrong).code == Exit.USAGE
 
 
+def test_bars_beyond_all_sessions_are_told(mtstore_cli, tmp_path):
+    (tmp_path / "old.csv").write_text(
+        "ticker,ts_event,open,high,low,close,volume\nAAA,1985-01-03T14:30:00Z,1,2,0.5,1.5,100\n", encoding="utf-8"
+    )
+    shown = mtstore_cli("ingest", tmp_path / "s", tmp_path / "old.csv", "--schema", "ohlcv-1m", "--create", "--quiet")
+    assert shown.code == Exit.OK
+    assert "1 bar of AAA before 1990-01-01 or after" in shown.err
+
+
 def test_progress_is_plain_lines_where_nobody_looks(mtstore_cli, tmp_path, flat_files):
     shown = mtstore_cli("ingest", tmp_path / "s", *flat_files, "--create")
     assert (shown.code, shown.out) == (Exit.OK, "")

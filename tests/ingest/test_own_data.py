@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -95,6 +96,18 @@ def test_a_value_that_cannot_be_read_refuses_the_file_and_leaves_nothing(store: 
     report = store.ingest(path, mapping=Mapping("ohlcv-1m", time_unit="s"))
     assert "row 300,000" in str(report.refused[0].error)
     assert bars_of(store) == []
+
+
+def test_bars_that_no_calendar_has_a_session_for_are_told(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    next_year = datetime.now(UTC).year + 1
+    times = ["1989-12-29T15:00Z", "1990-01-02T15:00Z", f"{next_year}-12-31T15:00Z", f"{next_year + 1}-01-03T15:00Z"]
+    rows = [f"{ticker},{at},1,1,1,1,1" for ticker, few in (("A", times), ("B", times[1:3])) for at in few]
+    path.write_text("\n".join(["ticker,ts_event,open,high,low,close,volume", *rows]))
+    report = store.ingest(path, schema="ohlcv-1m")
+    assert report.sessionless == {"A": 2}
+    assert report.is_complete  # they are stored, and read as bars
+    assert len(bars_of(store)) == 6
 
 
 def test_a_frame_goes_in_and_comes_out(store: Store) -> None:

@@ -201,6 +201,8 @@ def _read_covers(text: str) -> TimeRange:
 
 
 def _tell(report: IngestReport, what: str = "bar") -> int:
+    from mtstore.calendars import listed_years
+
     for outcome in report.refused:
         say_error(f"{outcome.path}: refused: {outcome.error}")
     unchanged = sum(outcome.status == "unchanged" for outcome in report.files)
@@ -211,6 +213,13 @@ def _tell(report: IngestReport, what: str = "bar") -> int:
         say(f"{count(report.rows, what)} of {count(report.tickers, 'ticker')}: {rate}")
     if report.quarantined_rows:
         say(f"{count(report.quarantined_rows, 'row')} quarantined; see: mtstore query STORE 'FROM quarantine'")
+    if report.sessionless:
+        first, last = listed_years()
+        named = ", ".join(sorted(report.sessionless)[:5]) + (", …" if len(report.sessionless) > 5 else "")
+        say(
+            f"{count(sum(report.sessionless.values()), 'bar')} of {named} before {first} or after {last}, for which no"
+            " calendar lists sessions: aligned answers leave them out"
+        )
     if report.refused and not ingested and not unchanged:
         return Exit.REFUSED
     return Exit.OK if report.is_complete else Exit.INCOMPLETE
