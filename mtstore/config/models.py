@@ -56,7 +56,7 @@ class TickerEntry(Section):
     session_start: Clock | None = Field(default=None, description="Narrows or replaces the calendar's open.")
     session_end: Clock | None = Field(
         default=None,
-        description="Narrows or replaces the calendar's close; before the start: overnight; ends where the next begins.",
+        description="Narrows or replaces the calendar's close; overnight before the start; ends where the next begins.",
     )
     resampling: Interval | None = Field(default=None, description="The interval of get_ticker_data.")
     calendar: str | None = Field(

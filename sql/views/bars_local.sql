@@ -27,7 +27,10 @@ SELECT
     b.vwap::DOUBLE AS vwap,
     b.transactions::BIGINT AS transactions,
     timezone(
-        CASE WHEN s.step_us >= 86400000000 THEN s.day_tz ELSE coalesce(t.timezone, c.timezone, 'UTC') END,
+        CASE
+            WHEN s.step_us >= 86400000000 THEN s.day_tz
+            ELSE coalesce(CASE WHEN t.session_key <> t.calendar THEN t.timezone END, c.timezone, 'UTC')
+        END,
         b.ts_event
     )::TIMESTAMP AS ts_local,
     CASE WHEN s.step_us >= 86400000000 THEN timezone(s.day_tz, b.ts_event)::DATE ELSE d.session_date END::DATE AS session_date,
