@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from mtstore.calendars import canonical_name
+from mtstore.calendars import calendar_names, canonical_name
 from mtstore.config.fields import KEYS_ARE_TEXT, is_null
 from mtstore.config.yamltext import Path
 from mtstore.errors import InputError
@@ -87,7 +87,11 @@ def _calendar(path: Path, entry: Mapping[str, Any], own: Mapping[str, Any]) -> I
 
 
 def _own_calendars(tree: Mapping[str, Any]) -> Iterator[Finding]:
-    for name, entry in _mapping_at(tree, ("calendars",)).items():
+    own = _mapping_at(tree, ("calendars",))
+    taken = calendar_names() if own else ()
+    for name, entry in own.items():
+        if name in taken:
+            yield ("calendars", str(name)), f"{str(name)!r} is an exchange's calendar; give yours another name"
         if not isinstance(entry, Mapping):
             continue
         days = entry.get("days")

@@ -174,6 +174,10 @@ sources.polygon (line 16): the key stands twice, on lines 16 and 17""".splitline
         ({"sources": {"d": {"provider": "polygon", "dataset": "X"}}}, "sources.d.dataset: unknown key"),
         ({"calendars": {"C": {"timezone": "UTC", "open": "09:00"}}}, "calendars.C.close: is missing"),
         (
+            {"calendars": {"NYSE": {"timezone": "UTC", "open": "09:00", "close": "10:00"}}},
+            "calendars.NYSE: 'NYSE' is an exchange's calendar; give yours another name",
+        ),
+        (
             {"calendars": {"C": {"timezone": "UTC", "open": "09:00", "close": "10:00", "days": ["foo"]}}},
             "calendars.C.days: calendar 'C': 'days' are some of mon",
         ),
