@@ -123,11 +123,21 @@ def _number(value: Decimal) -> int | float:
 
 
 def _pair_or_interval(value: tuple[Any, ...]) -> Any:
-    """An entry of a map as a pair; an interval, which Arrow gives as a named tuple, as its parts."""
-    if hasattr(value, "nanoseconds"):
-        months, days, nanoseconds = value
-        return f"{months} months {days} days {nanoseconds // 1_000} microseconds"
-    return [_json_value(item) for item in value]
+    """An entry of a map as a pair; an interval, which Arrow gives as a named tuple, as text."""
+    return _interval(*value) if hasattr(value, "nanoseconds") else [_json_value(item) for item in value]
+
+
+def _interval(months: int, days: int, nanoseconds: int) -> str:
+    """An interval as DuckDB writes it: `00:10:00`, `1 year 2 months 3 days 04:05:06.5`."""
+    years, months = (abs(months) // 12 * (1 if months > 0 else -1), abs(months) % 12 * (1 if months > 0 else -1))
+    named = [(years, "year"), (months, "month"), (days, "day")]
+    parts = [f"{number} {unit}{'' if number in (1, -1) else 's'}" for number, unit in named if number]
+    seconds, microseconds = divmod(abs(nanoseconds) // 1_000, 1_000_000)
+    if seconds or microseconds or not parts:
+        fraction = f".{microseconds:06}".rstrip("0").rstrip(".")
+        clock = f"{seconds // 3_600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{fraction}"
+        parts.append(f"-{clock}" if nanoseconds < 0 else clock)
+    return " ".join(parts)
 
 
 def _cell(value: Any) -> str:

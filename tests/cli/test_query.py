@@ -4,6 +4,7 @@ import io
 import json
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 
@@ -136,3 +137,20 @@ def test_a_statement_that_duckdb_refuses_has_its_own_code(mtstore_cli, market, s
     shown = mtstore_cli("query", market, sql)
     assert (shown.code, shown.out) == (Exit.QUERY, "")
     assert sentence in shown.err
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        "10 minutes",
+        "0",
+        "-3 days -1 hour",
+        "14 months",
+        "-25 months 1 day 36 hours 6.5 seconds",
+        "1 microsecond",
+        "-90s",
+    ],
+)
+def test_spans_are_written_as_duckdb_writes_them(mtstore_cli, market, span):
+    shown = mtstore_cli("query", market, f"SELECT INTERVAL '{span}' AS span", "--format", "json")
+    assert json.loads(shown.out) == [{"span": duckdb.sql(f"SELECT (INTERVAL '{span}')::VARCHAR").fetchall()[0][0]}]
