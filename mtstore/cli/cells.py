@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_INT32_MAX: Final = 2**31 - 1
 _INT64_MAX: Final = 2**63 - 1
 
 
@@ -25,6 +26,8 @@ def to_csv_column(column: pa.Array) -> pa.Array:
 
     if pa.types.is_timestamp(column.type):
         return instants_as_text(column)
+    if pa.types.is_date32(column.type) and _has_infinities(column):
+        return dates_as_text(column)
     if pa.types.is_time(column.type):
         return _without_zeros(column.cast(pa.string()))
     if pa.types.is_dictionary(column.type):
@@ -39,8 +42,9 @@ def to_json_values(column: pa.Array) -> list[Any]:
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type):
-        values: list[Any] = instants_as_text(column).to_pylist()
-        return values
+        column = instants_as_text(column)
+    elif pa.types.is_date32(column.type):
+        column = dates_as_text(column)
     return [_json_value(value) for value in column.to_pylist()]
 
 
@@ -50,6 +54,8 @@ def to_table_cells(column: pa.Array) -> list[str]:
 
     if pa.types.is_timestamp(column.type):
         column = instants_as_text(column)
+    elif pa.types.is_date32(column.type):
+        column = dates_as_text(column)
     return [_cell(value) for value in column.to_pylist()]
 
 
@@ -73,6 +79,23 @@ def instants_as_text(column: pa.Array) -> pa.Array:
     raw = column.cast(pa.int64())
     text = pc.if_else(pc.equal(raw, _INT64_MAX), "infinity", text)
     return pc.if_else(pc.equal(raw, -_INT64_MAX), "-infinity", text)
+
+
+def dates_as_text(column: pa.Array) -> pa.Array:
+    """Dates as ISO 8601 text, also those of years that Python lacks; infinities as DuckDB spells them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    raw, text = column.cast(pa.int32()), column.cast(pa.string())
+    text = pc.if_else(pc.equal(raw, _INT32_MAX), "infinity", text)
+    return pc.if_else(pc.equal(raw, -_INT32_MAX), "-infinity", text)
+
+
+def _has_infinities(column: pa.Array) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return bool(pc.any(pc.equal(pc.abs(column.cast(pa.int32())), _INT32_MAX)).as_py())
 
 
 def _without_zeros(text: pa.Array) -> pa.Array:

@@ -154,3 +154,11 @@ def test_a_statement_that_duckdb_refuses_has_its_own_code(mtstore_cli, market, s
 def test_spans_are_written_as_duckdb_writes_them(mtstore_cli, market, span):
     shown = mtstore_cli("query", market, f"SELECT INTERVAL '{span}' AS span", "--format", "json")
     assert json.loads(shown.out) == [{"span": duckdb.sql(f"SELECT (INTERVAL '{span}')::VARCHAR").fetchall()[0][0]}]
+
+
+@pytest.mark.parametrize("kind", ["table", "csv", "json"])
+def test_dates_that_python_lacks_are_written(mtstore_cli, market, kind):
+    days = ["infinity", "-infinity", "10000-01-01", "2023-01-03"]
+    shown = mtstore_cli("query", market, f"SELECT unnest({days})::DATE AS day", "--format", kind)
+    assert shown.code == Exit.OK
+    assert all(day in shown.out for day in days)
