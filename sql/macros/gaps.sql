@@ -1,6 +1,7 @@
 -- gaps(tickers, max_gap_minutes, …): runs of missing minutes within regular hours that last longer than the limit.
 --
 -- Thin tickers have minutes without a trade; the reason tells those from what was never asked for, failed, or refused.
+-- tickers NULL without a configured universe: every ticker that has bars of this width, or of one that divides it.
 -- Grain: one row per ticker and run, ordered by ticker and time; a run ends where its session (or the time before or
 --   after a break) ends.
 -- Options: max_gap_minutes NULL takes each ticker's configured limit, else the configured default. start_ts, end_ts, tz

@@ -1,5 +1,6 @@
 -- quality(tickers, max_gap_minutes, …): for each ticker and session, what is there and what is not.
 --
+-- tickers NULL without a configured universe: every ticker that has bars of this width, or of one that divides it.
 -- Grain: one row per ticker and session with regular hours in the range, ordered by ticker and date.
 -- Options: max_gap_minutes and std_threshold NULL take each ticker's configured limits, else the configured defaults.
 --   start_ts, end_ts, tz, from_source, from_schema as in resampled; an open bound is the ticker's first or last session
