@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from mtstore.bars import SourceBinding, TimeRange
+from mtstore.errors import InputError
 from mtstore.ingest.inputs import Input, Rejected
 from mtstore.sources.dbn import DbnFile
 
@@ -27,9 +28,16 @@ class DbnInput(Input):
 
     @classmethod
     def open(cls, path: Path, sha256: str, source: str | None, schema: str | None) -> Self:
-        """Look at a file's metadata and verify that it is whole; see `DbnFile` for errors."""
-        del schema
+        """Look at a file's metadata and verify that it is whole; see `DbnFile` for errors.
+
+        Raises
+        ------
+        InputError
+            Its bars are not those of `schema`.
+        """
         file = DbnFile(path)
+        if schema is not None and schema != file.schema:
+            raise InputError(f"{path}: its bars are {file.schema}, not {schema} as is asked for")
         binding = SourceBinding(source or f"databento-{file.dataset.lower()}", "databento", file.dataset)
         is_equity = file.dataset.split(".")[0] in _EQUITY_DATASETS
         return cls(

@@ -87,7 +87,7 @@ def ingest_files(
     wanted = _paths(paths)
     names = ticker_names(tickers)
     run = start_run("ingest", {"paths": [str(path) for path in wanted], "tickers": sorted(names or ())})
-    options = InputOptions(format, source, schema, as_mapping(mapping), as_covers(covers))
+    options = InputOptions(format, source, schema, as_mapping(mapping, schema), as_covers(covers))
     opened, outcomes = open_inputs(wanted, options, progress)
     report = ingest_inputs(store, opened, outcomes, run, tickers=names, progress=progress)
     report.seconds = time.monotonic() - began

@@ -76,7 +76,7 @@ def ingest_frame(
         ticker_name(ticker)
     if _kind(frame)[0] == "polars":
         frame = frame.to_arrow()
-    mapping = as_mapping(mapping)
+    mapping = as_mapping(mapping, schema)
     if mapping is None and schema is not None:
         mapping = Mapping(schema, ticker=ticker, tz=tz)
     elif ticker is not None and mapping is not None and mapping.ticker != ticker:

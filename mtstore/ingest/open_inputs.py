@@ -59,6 +59,8 @@ def open_inputs(
 def _open(path: Path, options: InputOptions) -> Input:
     kind = options.format or recognise(path)
     digest = sha256_of(path)
+    if kind in ("polygon-flatfile", "dbn"):
+        _check_vendor_options(path, kind, options)
     if kind == "polygon-flatfile":
         return FlatInput.open(path, digest, options.source, options.schema)
     if kind == "dbn":
@@ -72,3 +74,12 @@ def _open(path: Path, options: InputOptions) -> Input:
         source=options.source,
         covers=options.covers,
     )
+
+
+def _check_vendor_options(path: Path, kind: str, options: InputOptions) -> None:
+    for name, given in (("a mapping", options.mapping), ("covers", options.covers)):
+        if given is not None:
+            raise InputError(
+                f"{path}: a file of the format {kind} says itself how it is read and what it covers; {name} is for "
+                "parquet and CSV of one's own (format 'parquet' or 'csv')"
+            )

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from mtstore import sqlfiles
 from mtstore.bars import SourceBinding, TimeRange
 from mtstore.duck import new_instance
-from mtstore.errors import BrokenFileError
+from mtstore.errors import BrokenFileError, InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +38,7 @@ COLUMNS = {
 BINDING = SourceBinding("polygon", "polygon")
 _NEW_YORK = "America/New_York"
 _UTC_MARKETS = ("global_crypto", "global_forex")
+_FOLDERS = {"minute_aggs": "ohlcv-1m", "day_aggs": "ohlcv-1d"}
 _DAY_IN_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})\.csv(?:\.gz)?\Z")
 _PEEK_ROWS = 200
 
@@ -78,6 +79,8 @@ def open_flat_file(path: Path, schema: str | None = None) -> FlatFile:
     ------
     BrokenFileError
         It cannot be decompressed, lacks a column, has no rows and no date in its name, or spans several days.
+    InputError
+        Its bars are not those of `schema`.
     """
     header, rows = _peek(path)
     missing = sorted(COLUMNS.keys() - set(header))
@@ -87,7 +90,7 @@ def open_flat_file(path: Path, schema: str | None = None) -> FlatFile:
         )
     day_tz = "UTC" if any(market in path.parts for market in _UTC_MARKETS) else _NEW_YORK
     stamps = _stamps(path, header, rows)
-    return FlatFile(path, header, schema or _schema_of(path, stamps, day_tz), _day_of(path, stamps, day_tz), day_tz)
+    return FlatFile(path, header, _schema_of(path, stamps, day_tz, schema), _day_of(path, stamps, day_tz), day_tz)
 
 
 def _peek(path: Path) -> tuple[tuple[str, ...], list[list[str]]]:
@@ -119,15 +122,19 @@ def _stamps(path: Path, header: Sequence[str], rows: list[list[str]]) -> list[da
         raise BrokenFileError(f"{path}: window_start holds no nanoseconds since the epoch: {error}") from error
 
 
-def _schema_of(path: Path, stamps: list[datetime], day_tz: str) -> str:
-    for part in reversed(path.parts):
-        if part.startswith("minute_aggs"):
-            return "ohlcv-1m"
-        if part.startswith("day_aggs"):
-            return "ohlcv-1d"
+def _schema_of(path: Path, stamps: list[datetime], day_tz: str, asked: str | None) -> str:
+    """What the file's bars are: by its folder, else by its first rows; rows at midnight alone may be minutes, too."""
     local = [stamp.astimezone(ZoneInfo(day_tz)) for stamp in stamps]
-    is_daily = bool(local) and all(stamp.hour == stamp.minute == 0 for stamp in local)
-    return "ohlcv-1d" if is_daily else "ohlcv-1m"
+    named = [schema for part in path.parts for name, schema in _FOLDERS.items() if part.startswith(name)]
+    if named:
+        possible = named[-1:]
+    elif any(stamp.hour or stamp.minute for stamp in local):
+        possible = ["ohlcv-1m"]
+    else:
+        possible = ["ohlcv-1d", "ohlcv-1m"] if local else ["ohlcv-1m", "ohlcv-1d"]
+    if asked is not None and asked not in possible:
+        raise InputError(f"{path}: its bars are {' or '.join(possible)}, not {asked} as is asked for")
+    return asked or possible[0]
 
 
 def _day_of(path: Path, stamps: list[datetime], day_tz: str) -> date:

@@ -153,8 +153,8 @@ def table_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Batches of `batch_schema()` from a pyarrow Table or a pandas DataFrame in memory.
 
-    An index of a DataFrame that has a name counts as a column; one without a name stands for `ts_event`, unless a
-    column does.
+    The times that a DataFrame has as its index stand for `ts_event`, unless a column does; any other index counts as a
+    column if it has a name.
     """
     import pyarrow as pa
 
@@ -173,10 +173,20 @@ def _frame_to_table(frame: Any, mapping: Mapping) -> pa.Table:
     if not isinstance(frame, pd.DataFrame):
         raise InputError(f"bars come as a pyarrow Table or a pandas DataFrame, got {type(frame).__name__}")
     time = mapping.theirs("ts_event")
-    if frame.index.name is None and frame.index.nlevels == 1 and time not in frame.columns:
+    if time not in frame.columns and _is_time(frame.index, mapping):
         frame = frame.rename_axis(index=time)
     has_names = any(one is not None for one in frame.index.names)
     return pa.Table.from_pandas(frame.reset_index() if has_names else frame, preserve_index=False)
+
+
+def _is_time(index: Any, mapping: Mapping) -> bool:
+    """Whether an index is the bars' time: instants, dates, text, and numbers if the mapping says of what."""
+    import pandas as pd
+
+    if isinstance(index, pd.DatetimeIndex):
+        return True
+    is_number = pd.api.types.is_numeric_dtype(index.dtype)
+    return index.nlevels == 1 and index.name is None and (mapping.time_unit is not None or not is_number)
 
 
 def _present_columns(names: Sequence[str], mapping: Mapping, origin: str) -> dict[str, str]:
@@ -196,6 +206,7 @@ def _present_columns(names: Sequence[str], mapping: Mapping, origin: str) -> dic
             hint = did_you_mean(theirs, names)
             raise BrokenFileError(
                 f"{origin}: there is no column {theirs!r}{role}{hint}; its columns are {', '.join(map(repr, names))}"
+                f" (a mapping says which is which: columns: {{{ours}: …}})"
             )
     return present
 

@@ -134,8 +134,8 @@ class Mapping:
         return found
 
 
-def read_mapping(path: Path | str) -> Mapping:
-    """Read a mapping file (YAML).
+def read_mapping(path: Path | str, schema: str | None = None) -> Mapping:
+    """Read a mapping file (YAML); `schema` is for one that does not name its own.
 
     Raises
     ------
@@ -154,23 +154,28 @@ def read_mapping(path: Path | str) -> Mapping:
     problems = [f"{'.'.join(map(str, place))}: {sentence}" for place, sentence in document.problems]
     try:
         if not problems:
-            return parse_mapping(document.tree)
+            return parse_mapping(document.tree, schema)
     except ConfigError as error:
         problems = list(error.problems)
     raise ConfigError(f"{path}: {'; '.join(problems)}", tuple(problems))
 
 
-def as_mapping(given: Mapping | MappingType[str, Any] | Path | str | None) -> Mapping | None:
-    """A mapping as it is given in Python: itself, its keys and values, or the file that has them."""
+def as_mapping(given: Mapping | MappingType[str, Any] | Path | str | None, schema: str | None = None) -> Mapping | None:
+    """A mapping as it is given in Python: itself, its keys and values, or the file that has them.
+
+    `schema` is for keys and values that do not name one.
+    """
     if given is None or isinstance(given, Mapping):
         return given
-    return read_mapping(given) if isinstance(given, (Path, str)) else parse_mapping(given)
+    return read_mapping(given, schema) if isinstance(given, (Path, str)) else parse_mapping(given, schema)
 
 
-def parse_mapping(tree: Any) -> Mapping:
-    """A mapping from the keys and values of its file; see `Mapping` for errors."""
+def parse_mapping(tree: Any, schema: str | None = None) -> Mapping:
+    """A mapping from the keys and values of its file, and `schema` if they name none; see `Mapping` for errors."""
     if not isinstance(tree, MappingType):
         raise _refusal([f"a mapping is keys and values, like 'schema: ohlcv-1m', got {tree!r}"])
+    if schema is not None:
+        tree = {"schema": schema} | dict(tree)
     valid = [one.name for one in fields(Mapping)]
     problems = [f"{key}: unknown key{did_you_mean(key, valid)}" for key in tree if key not in valid]
     if "schema" not in tree:

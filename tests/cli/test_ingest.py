@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from mtstore.cli.exits import Exit
 
 
@@ -109,6 +111,32 @@ def test_files_of_one_s_own_cover_what_they_are_said_to(mtstore_cli, tmp_path):
     )
     for wrong in ("2023-01-03", "/2023-01-03", "2023-01-03/"):
         assert mtstore_cli("ingest", tmp_path / "s", *arguments, "--covers", wrong).code == Exit.USAGE
+
+
+def test_a_schema_may_stand_beside_a_mapping(mtstore_cli, tmp_path):
+    (tmp_path / "mine.csv").write_text(
+        "ticker,time,open,high,low,close,volume\nAAA,2023-01-03T14:30:00Z,1,2,0.5,1.5,100\n", encoding="utf-8"
+    )
+    (tmp_path / "mine.yaml").write_text("columns: {ts_event: time}\n", encoding="utf-8")
+    given = ("ingest", tmp_path / "s", tmp_path / "mine.csv", "--map", tmp_path / "mine.yaml", "--create", "--quiet")
+    assert mtstore_cli(*given, "--schema", "ohlcv-1m").code == Exit.OK
+    shown = mtstore_cli(*given)
+    assert shown.code == Exit.USAGE
+    assert "schema: it is missing" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--schema", "ohlcv-1d"), "its bars are ohlcv-1m, not ohlcv-1d as is asked for"),
+        (("--schema", "ohlcv-1h"), "its bars are ohlcv-1m, not ohlcv-1h as is asked for"),
+        (("--covers", "2023-01-03/2023-01-03"), "says itself how it is read and what it covers; covers is for"),
+    ],
+)
+def test_a_vendor_s_file_is_what_it_is(mtstore_cli, tmp_path, flat_files, options, message):
+    shown = mtstore_cli("ingest", tmp_path / "s", *flat_files, *options, "--create", "--quiet")
+    assert shown.code == Exit.REFUSED
+    assert message in shown.err
 
 
 def test_bars_beyond_all_sessions_are_told(mtstore_cli, tmp_path):

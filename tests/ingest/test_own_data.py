@@ -121,6 +121,29 @@ def test_a_frame_goes_in_and_comes_out(store: Store) -> None:
     assert store.tickers() == ["A", "B"]
 
 
+@pytest.mark.parametrize("name", [None, "timestamp", "ts_event", "Date"])
+def test_times_in_the_index_are_the_bars_times_whatever_they_are_called(store: Store, name: str | None) -> None:
+    frame = minute_bars({0: 1.0, 1: 2.0}).to_pandas().set_index("ts_event").rename_axis(name)
+    store.ingest(frame, ticker="A", schema="ohlcv-1m")
+    assert closes_of(store, "A") == {0: 1.0, 1: 2.0}
+
+
+def test_the_number_of_a_row_is_no_time(store: Store) -> None:
+    frame = minute_bars({0: 1.0, 1: 2.0}).to_pandas().rename(columns={"ts_event": "timestamp"})
+    with pytest.raises(BrokenFileError, match=r"no column 'ts_event'; its columns are 'timestamp'.*a mapping says"):
+        store.ingest(frame, ticker="A", schema="ohlcv-1m")
+    columns = {"ts_event": "timestamp"}
+    store.ingest(frame, schema="ohlcv-1m", mapping={"ticker": "A", "columns": columns})
+    assert closes_of(store, "A") == {0: 1.0, 1: 2.0}
+
+
+def test_numbers_in_the_index_are_times_where_the_mapping_says_what_they_count(store: Store) -> None:
+    frame = minute_bars({0: 1.0, 1: 2.0}).to_pandas().set_index("ts_event")
+    frame.index = frame.index.as_unit("s").asi8
+    store.ingest(frame, mapping={"schema": "ohlcv-1m", "ticker": "A", "time_unit": "s"})
+    assert closes_of(store, "A") == {0: 1.0, 1: 2.0}
+
+
 def test_an_arrow_table_of_several_tickers_goes_in(store: Store) -> None:
     both = pa.concat_tables([table({0: 1.0}, "A"), table({0: 2.0}, "B")])
     store.ingest(both, schema="ohlcv-1m", source="mine")
