@@ -27,7 +27,15 @@ _BY_SUFFIX: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".pq
 
 
 def choose_format(asked: str | None, output: Path | None) -> str:
-    """The format that was asked for, else the one the file's name says, else a table."""
+    """The format that was asked for, else the one the file's name says, else a table.
+
+    Raises
+    ------
+    InputError
+        The name does not say, or the file would lie within a store, whose files are its own.
+    """
+    if output is not None:
+        _check_place(output)
     if asked is not None:
         return asked
     if output is None:
@@ -36,6 +44,14 @@ def choose_format(asked: str | None, output: Path | None) -> str:
     if found is None:
         raise InputError(f"-o {output}: the name does not say which format; give --format {'|'.join(FORMATS)}")
     return found
+
+
+def _check_place(output: Path) -> None:
+    from mtstore.store.layout import Layout
+
+    for folder in output.resolve().parents:
+        if Layout(folder).is_store():
+            raise InputError(f"-o {output}: it would lie within the store {folder}; give a place outside of it")
 
 
 def write_result(

@@ -162,3 +162,10 @@ def test_dates_that_python_lacks_are_written(mtstore_cli, market, kind):
     shown = mtstore_cli("query", market, f"SELECT unnest({days})::DATE AS day", "--format", kind)
     assert shown.code == Exit.OK
     assert all(day in shown.out for day in days)
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "market.duckdb", "data/schema=ohlcv-1m/x.parquet", "meta/../x.csv"])
+def test_nothing_is_written_into_a_store(mtstore_cli, market, name):
+    shown = mtstore_cli("query", market, "SELECT 1 AS one", "-o", market / name, "--format", "parquet")
+    assert shown.code == Exit.USAGE
+    assert f"would lie within the store {market}; give a place outside of it" in shown.err
