@@ -38,3 +38,10 @@ def test_an_unknown_object_names_the_nearest(mtstore_cli):
     shown = mtstore_cli("sql", "aligned_oute")
     assert shown.code == Exit.USAGE
     assert "did you mean 'aligned_outer'?" in shown.err
+
+
+@pytest.mark.parametrize("flag", ["--reference", "--all"])
+def test_what_is_about_all_objects_takes_none(mtstore_cli, flag):
+    shown = mtstore_cli("sql", "gaps", flag)
+    assert shown.code == Exit.USAGE
+    assert f"{flag} is about all objects; leave 'gaps' out, or the option" in shown.err

@@ -9,6 +9,7 @@ import click
 
 from mtstore.cli.console import put
 from mtstore.cli.definitions import definitions, find, reference
+from mtstore.errors import InputError
 
 if TYPE_CHECKING:
     from mtstore.store.object_texts import Inputs
@@ -28,6 +29,9 @@ def command(object_: str | None, store: Path | None, *, with_core: bool, as_refe
 
     Each definition begins with what it does, its columns, options, handling of NULLs, and an example.
     """
+    if object_ is not None and (as_reference or with_core):
+        flag = "--reference" if as_reference else "--all"
+        raise InputError(f"{flag} is about all objects; leave {object_!r} out, or the option")
     known = list(definitions(_inputs(store)))
     if as_reference:
         put(reference(known))
