@@ -35,6 +35,9 @@ _CALENDAR_OF_DATASET: Final = {
     "IFUS.IMPACT": "IEPA",
     "NDEX.IMPACT": "IEPA",
 }
+FUTURES_CALENDARS: Final = frozenset(_CALENDAR_OF_DATASET.values())
+"""Calendars of venues where futures trade, whose prices may be zero or negative."""
+
 _CALENDAR_OF_PREFIX: Final = {"X:": "24/7", "C:": "24/5"}
 _CRYPTO_PAIR: Final = re.compile(r"[A-Z0-9]{2,10}[/-](USD|USDT|USDC|EUR|GBP|BTC|ETH)\Z")
 

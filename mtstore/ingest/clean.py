@@ -52,7 +52,8 @@ def clean(
     Parameters
     ----------
     rows
-        Columns ts_us (int64), open … transactions, file_index (int32); optionally ts_remainder, publisher_id.
+        Columns ts_us (int64), open … transactions, file_index (int32); optionally ts_remainder, publisher_id. A column
+        that all of them lack is no fault of a row: it stays NULL, and what the others say is judged without it.
     step_us
         The width of a bar; intraday bars must begin on a whole multiple of it.
     may_be_negative
@@ -122,21 +123,29 @@ def _mark_violations(reasons: _Reasons, rows: pa.Table, *, may_be_negative: bool
     import numpy as np
 
     o, h, l, c = (_floats(rows, name) for name in PRICE_COLUMNS)  # noqa: E741 - the field's own letters
-    volume = _floats(rows, "volume")
-    missing = np.isnan(o) | np.isnan(h) | np.isnan(l) | np.isnan(c)
     with np.errstate(invalid="ignore"):
-        reasons.mark(np.isnan(volume) | (volume < 0) | np.isinf(volume), "volume is missing, negative or not finite")
+        if "volume" in rows.column_names:
+            volume = _floats(rows, "volume")
+            is_wrong = np.isnan(volume) | (volume < 0) | np.isinf(volume)
+            reasons.mark(is_wrong, "volume is missing, negative or not finite")
+        # fmin and fmax pass over a price that is missing: the others must fit all the same.
         if not may_be_negative:
-            reasons.mark((np.minimum(np.minimum(o, l), np.minimum(h, c)) <= 0), "a price is zero or negative")
-        reasons.mark(l > np.minimum(o, c), "low is above open or close")
-        reasons.mark(h < np.maximum(o, c), "high is below open or close")
+            reasons.mark((np.fmin(np.fmin(o, l), np.fmin(h, c)) <= 0), "a price is zero or negative")
+        reasons.mark(l > np.fmin(o, c), "low is above open or close")
+        reasons.mark(h < np.fmax(o, c), "high is below open or close")
         reasons.mark(np.isinf(o) | np.isinf(h) | np.isinf(l) | np.isinf(c), "a price is not finite")
     if not may_be_undefined:
-        reasons.mark(missing, "a price is missing")
+        for name, values in zip(PRICE_COLUMNS, (o, h, l, c), strict=True):
+            if name in rows.column_names:
+                reasons.mark(np.isnan(values), "a price is missing")
 
 
 def _floats(rows: pa.Table, name: str) -> np.ndarray:
-    """A column as float64, NULL as NaN."""
+    """A column as float64, NULL as NaN; all NaN where there is no such column."""
+    import numpy as np
+
+    if name not in rows.column_names:
+        return np.full(rows.num_rows, np.nan)
     column = rows[name]
     column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     values: np.ndarray = column.to_numpy(zero_copy_only=False)

@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import US_PER_DAY, VALUE_COLUMNS
-from mtstore.calendars import canonical_name
+from mtstore.calendars import FUTURES_CALENDARS, canonical_name
 from mtstore.config.layers import COMMON_CALENDARS
 from mtstore.config.vocabulary import LABELS
 from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import BarInterval, parse_interval
 from mtstore.loader.frame_bars import Rows, read_rows
+from mtstore.loader.refused import refusal, refused_rows
 from mtstore.query.calls import AlignCall, check_word
 from mtstore.query.frame_scope import FrameBars, frame_scope
 from mtstore.query.frames import wide_frame
@@ -28,6 +29,7 @@ from mtstore.words import check_number, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mtstore.ingest.clean import Cleaned
     from mtstore.timeranges import BoundLike
 
 Interval = str | timedelta | BarInterval
@@ -65,6 +67,14 @@ class DataAligner:
         `alignment` in a configuration; `fill`: whether a `grid` fills, `none` or `forward`. Only
         the regular session is kept unless `session='all'`.
 
+    Attributes
+    ----------
+    quarantine
+        The rows that `align_data` left out last because they cannot be bars, as in the view `quarantine` of a store:
+        ticker, row (counted from 0 in its frame), ts_event (UTC), open … transactions, and the reason: high < low, a
+        negative volume, a price of zero or below (legal on the calendars of futures venues, such as CMES), infinity, a
+        missing price, a time that is on no whole bar, another row of the same time that came later.
+
     Raises
     ------
     InputError
@@ -97,6 +107,7 @@ class DataAligner:
         self._native = native_interval
         self._calendar = calendar
         self._options = options
+        self.quarantine = refused_rows({})
         check_word("label", label, LABELS)
         if fill_value is not None:
             check_number("fill_value", fill_value, least=None)
@@ -137,8 +148,9 @@ class DataAligner:
         Returns
         -------
         pandas.DataFrame
-            float64, index `timestamp` (tz-aware, in `timezone`). The same values as a store with these bars gives.
-            The frames are left as they are.
+            float64, index `timestamp` (tz-aware, in `timezone`). The same values as a store with these bars gives:
+            what a store would refuse is left out here, too, with a warning, and stands in `quarantine`. The frames are
+            left as they are.
 
         Raises
         ------
@@ -153,18 +165,24 @@ class DataAligner:
         chosen = field_names(fields, _fields_of(rows.values()))
         widths = self._widths(rows)
         interval = self._interval(rows, widths)
-        bars = [
-            FrameBars(ticker, widths[ticker].schema, widths[ticker].day_tz, rows[ticker].to_bars()) for ticker in widths
-        ]
         call = self._call(tuple(rows), interval, start, end)
         calendars = self._calendars(rows)
+        found = {ticker: _cleaned(rows[ticker], width, calendars.get(ticker)) for ticker, width in widths.items()}
+        self.quarantine = refused_rows({ticker: one.bad for ticker, one in found.items()})
+        for ticker, one in found.items():
+            if one.bad.num_rows:
+                warnings.warn(refusal(ticker, one.bad, len(rows[ticker].us)), stacklevel=2)
+        bars = [
+            FrameBars(ticker, widths[ticker].schema, widths[ticker].day_tz, one.bars) for ticker, one in found.items()
+        ]
         with (
             frame_scope(bars, tickers=tuple(rows), calendars=calendars) as connection,
             mapped_errors(),
         ):
             wide = assemble(connection, call, chosen, Making(with_close=self.label == "right"))
-        if bars and not len(wide.ts_us):
-            self._warn_of_nothing(rows, call)
+        count = sum(one.bars.num_rows for one in bars)
+        if count and not len(wide.ts_us):
+            self._warn_of_nothing(count, call)
         if self.fill_value is not None:
             wide.values[np.isnan(wide.values)] = self.fill_value
         return wide_frame(wide, self.timezone, label=self.label, columns=columns)
@@ -225,8 +243,7 @@ class DataAligner:
             return dict.fromkeys(tickers, self._calendar)
         return {ticker: self._calendar[ticker] for ticker in tickers if ticker in self._calendar}
 
-    def _warn_of_nothing(self, rows: Mapping[str, Rows], call: AlignCall) -> None:
-        count = sum(len(one.us) for one in rows.values())
+    def _warn_of_nothing(self, count: int, call: AlignCall) -> None:
         why = "" if call.session == "all" else "; only the regular session counts, session='all' keeps every bar"
         warnings.warn(
             f"none of the {count} bars is left after {self.alignment_method} of {call.bounds}{why}", stacklevel=3
@@ -247,6 +264,11 @@ def _check_options(options: Mapping[str, Any]) -> None:
             raise InputError(f"unknown option {name!r}; here it is called {_OTHER_NAMES[name]!r}")
         if name not in _OPTIONS:
             raise InputError(f"unknown option {name!r}{did_you_mean(name, _OPTIONS)} (valid: {', '.join(_OPTIONS)})")
+
+
+def _cleaned(rows: Rows, width: Width, calendar: str | None) -> Cleaned:
+    is_of_futures = calendar is not None and canonical_name(calendar) in FUTURES_CALENDARS
+    return rows.cleaned(width.schema, width.day_tz, may_be_negative=is_of_futures)
 
 
 def _named(ticker_data: Mapping[str, pd.DataFrame]) -> Iterable[tuple[str, pd.DataFrame]]:

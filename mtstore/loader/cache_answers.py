@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import VALUE_COLUMNS, Answer, SourceBinding, TimeRange, is_daily, step_us
 from mtstore.errors import InputError
-from mtstore.ingest.clean import clean
 from mtstore.loader.frame_bars import Rows
 from mtstore.rangesets import intersect, subtract
 from mtstore.sources.databento_answers import may_be_negative
@@ -68,13 +67,11 @@ def to_answer(
             f"{ticker!r}: bars that are cached need {', '.join(_NEEDED)}; there is no {', '.join(missing)}"
         )
     step = step_us(width.schema)
-    cleaned = clean(
-        _raw(rows),
-        step_us=step,
-        is_daily=is_daily(width.schema),
+    cleaned = rows.cleaned(
+        width.schema,
+        width.day_tz,
         may_be_negative=binding.dataset is not None and may_be_negative(binding.dataset),
         may_be_undefined=binding.provider == "databento",
-        ranges=None,
     )
     covered = [TimeRange(asked.start_us, closed_us)] if closed_us > asked.start_us else []
     stamps = cleaned.bad["ts_event"].cast("int64").to_pylist()
@@ -93,15 +90,6 @@ def to_answer(
         request={},
         quarantined=_quarantined(cleaned.bad),
     )
-
-
-def _raw(rows: Rows) -> pa.Table:
-    import numpy as np
-    import pyarrow as pa
-
-    bars = rows.to_bars()
-    columns = {"ts_us": pa.array(rows.us)} | {name: bars[name] for name in VALUE_COLUMNS}
-    return pa.table(columns | {"file_index": pa.array(np.zeros(len(rows.us), dtype=np.int32))})
 
 
 def _quarantined(bad: pa.Table) -> pa.Table | None:

@@ -1,4 +1,4 @@
-"""Frames in memory as bars: times as instants, columns by name, rows sorted and unique, the width found or given."""
+"""Frames in memory as rows of bars: times as instants, columns by name, sorted; the width found or given."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mtstore.bars import VALUE_COLUMNS, arrow_schema
+from mtstore.bars import VALUE_COLUMNS, is_daily, step_us
 from mtstore.errors import InputError
+from mtstore.ingest.clean import Cleaned, clean
 from mtstore.intervals import BarInterval
 from mtstore.loader.frame_times import TIME_COLUMNS, read_times
+from mtstore.sources.bar_grid import midnights_us
 from mtstore.sources.widths import Width, check_width, infer_width
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-    import pyarrow as pa
+
+_WHOLE: Final = frozenset({"transactions"})
+_LARGEST: Final = 2.0**63
 
 # Columns that say what the rows are, not what was traded.
 _LABELS: Final = frozenset(
@@ -26,58 +30,75 @@ _LABELS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A frame's rows as bars.
+    """A frame's rows that have any value, whether they can be bars or not.
 
     Attributes
     ----------
     us
-        µs since the epoch, UTC; sorted and unique.
+        µs since the epoch, UTC; sorted, in the frame's order where it repeats itself.
     values
         float64 by column name, NaN where nothing is; only the columns that the frame has.
     tz
         The zone of the frame's own times.
+    places
+        Which rows of the frame they are, counted from 0.
     """
 
     us: np.ndarray
     values: Mapping[str, np.ndarray]
     tz: str
+    places: np.ndarray
 
     def width(
         self, where: str, *, tz: str, native: BarInterval | None, resampling: BarInterval | None = None
     ) -> Width | None:
         """How wide the bars are: as given, else as the rows tell; see `infer_width`."""
-        if native is not None:
-            return check_width(self.us, native, where, self.tz)
-        return infer_width(self.us, (self.tz, tz, "UTC"), resampling, where)
+        import numpy as np
 
-    def to_bars(self) -> pa.Table:
-        """As bars with the columns of `mtstore.bars.arrow_schema`."""
+        us = np.unique(self.us)
+        if native is not None:
+            return check_width(us, native, where, self.tz)
+        return infer_width(us, (self.tz, tz, "UTC"), resampling, where)
+
+    def cleaned(self, schema: str, day_tz: str, *, may_be_negative: bool, may_be_undefined: bool = False) -> Cleaned:
+        """As bars of a schema, by the rules of every ingest; `file_index` of what is no bar is the row's place.
+
+        Parameters
+        ----------
+        day_tz
+            The zone whose days daily bars are.
+        may_be_negative, may_be_undefined
+            As in `mtstore.ingest.clean.clean`.
+        """
+        import numpy as np
         import pyarrow as pa
 
-        schema = arrow_schema()
-        columns = [pa.array(self.us.view("datetime64[us]"), pa.timestamp("us", tz="UTC"))]
-        for name in VALUE_COLUMNS:
-            kind = schema.field(name).type
-            if name not in self.values:
-                columns.append(pa.nulls(len(self.us), kind))
-                continue
-            # NaN is "no value" in a frame; a whole number of trades may have become a float by that.
-            column = pa.array(self.values[name], pa.float64(), from_pandas=True)
-            columns.append(column if kind == pa.float64() else column.cast(kind))
-        return pa.table(columns, schema=schema)
+        daily = is_daily(schema)
+        columns = {"ts_us": pa.array(midnights_us(self.us, day_tz) if daily else self.us)}
+        # NaN is "no value" in a frame; a whole number of trades may have become a float by that.
+        columns |= {name: pa.array(values, pa.float64(), from_pandas=True) for name, values in self.values.items()}
+        columns["file_index"] = pa.array(self.places.astype(np.int32))
+        return clean(
+            pa.table(columns),
+            step_us=step_us(schema),
+            is_daily=daily,
+            may_be_negative=may_be_negative,
+            may_be_undefined=may_be_undefined,
+            ranges=None,
+        )
 
 
 def read_rows(frame: pd.DataFrame, where: str, *, naive_as: str) -> Rows:
     """Read a frame of bars.
 
-    Columns are found by name, in any case (`Open`, `open`). Rows without any value are no bars. Rows of one instant
-    count once, the last one; a warning says so where they differ. Columns that bars lack are left out, with a warning.
+    Columns are found by name, in any case (`Open`, `open`). Rows without any value are left out. Columns that bars lack
+    are left out, with a warning.
 
     Raises
     ------
     InputError
         No times, or wrong ones (see `read_times`); no column of bars; a column that is there twice, or holds no
-        numbers.
+        numbers; a number of trades that is not whole.
     """
     import numpy as np
     import pandas as pd
@@ -86,14 +107,16 @@ def read_rows(frame: pd.DataFrame, where: str, *, naive_as: str) -> Rows:
         raise InputError(f"{where}: bars come as a pandas DataFrame, got {type(frame).__name__}")
     times = read_times(frame, where, naive_as)
     values = {ours: _numbers(frame, theirs, where) for ours, theirs in _columns(frame, where).items()}
-    us = times.us
+    us, places = times.us, np.arange(len(times.us))
     if values and len(us):
-        has_values = ~np.logical_and.reduce([np.isnan(column) for column in values.values()])
-        us, values = _taken(us, values, np.flatnonzero(has_values))
-    if len(us) > 1 and not bool(np.all(us[1:] > us[:-1])):
-        us, values = _taken(us, values, np.argsort(us, kind="stable"))
-        us, values = _last_of_each(us, values, where)
-    return Rows(us, values, times.tz)
+        places = np.flatnonzero(~np.logical_and.reduce([np.isnan(column) for column in values.values()]))
+        us = us[places]
+    if len(us) > 1 and not bool(np.all(us[1:] >= us[:-1])):
+        order = np.argsort(us, kind="stable")
+        us, places = us[order], places[order]
+    if len(places) < len(times.us) or not bool(np.all(places[1:] > places[:-1])):
+        values = {name: column[places] for name, column in values.items()}
+    return Rows(us, values, times.tz, places)
 
 
 def _columns(frame: pd.DataFrame, where: str) -> dict[str, Hashable]:
@@ -127,32 +150,8 @@ def _numbers(frame: pd.DataFrame, name: Hashable, where: str) -> np.ndarray:
     ):
         raise InputError(f"{where}: column {name!r} holds {column.dtype}, not numbers")
     values: np.ndarray = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if str(name).lower() in _WHOLE:
+        broken = np.flatnonzero(~np.isnan(values) & ((np.trunc(values) != values) | (np.abs(values) >= _LARGEST)))
+        if len(broken):
+            raise InputError(f"{where}, row {broken[0]}: {name} is {values[broken[0]]:g}, which is no whole number")
     return values
-
-
-def _taken(
-    us: np.ndarray, values: Mapping[str, np.ndarray], places: np.ndarray
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    return us[places], {name: column[places] for name, column in values.items()}
-
-
-def _last_of_each(
-    us: np.ndarray, values: Mapping[str, np.ndarray], where: str
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Of the rows of one instant the one that came last."""
-    import numpy as np
-
-    is_last = np.append(us[1:] != us[:-1], True)
-    repeated = np.flatnonzero(~is_last)
-    differs = np.zeros(len(repeated), dtype=bool)
-    for column in values.values():
-        one, next_one = column[repeated], column[repeated + 1]
-        differs |= (one != next_one) & ~(np.isnan(one) & np.isnan(next_one))
-    if differs.any():
-        first = np.datetime64(int(us[repeated[differs][0]]), "us")
-        warnings.warn(
-            f"{where}: {int(differs.sum())} rows have the time of a later row and differ from it, the first at {first} "
-            "UTC; the later ones count",
-            stacklevel=5,
-        )
-    return _taken(us, values, np.flatnonzero(is_last))

@@ -6,14 +6,28 @@ Bars shorter than a day open at multiples of their width in UTC; daily bars at m
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from mtstore.bars import US_PER_SECOND, TimeRange, is_daily, step_us
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def midnight_us(day: date, tz: str) -> int:
     """The instant at which `day` begins in `tz`, µs."""
     return int(datetime.combine(day, time(), ZoneInfo(tz)).timestamp()) * US_PER_SECOND
+
+
+def midnights_us(stamps: np.ndarray, tz: str) -> np.ndarray:
+    """For each instant (µs) the one at which its day begins in `tz`."""
+    import pandas as pd
+
+    zone: Any = ZoneInfo(tz)
+    local = pd.DatetimeIndex(stamps.view("datetime64[us]"), tz="UTC").tz_convert(zone)
+    midnights = local.tz_localize(None).normalize().tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
+    return midnights.as_unit("us").asi8.copy()
 
 
 def day_of(instant_us: int, tz: str) -> date:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mtstore.bars import US_PER_DAY
 from mtstore.errors import BrokenFileError
+from mtstore.sources.bar_grid import midnights_us
 from mtstore.timeranges import parse_zone
 
 if TYPE_CHECKING:
@@ -200,14 +201,8 @@ def _localize_or_nat(index: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:
 def _to_opens(stamps: np.ndarray, mapping: Mapping) -> np.ndarray:
     if not mapping.is_daily:
         return stamps - mapping.width_us if mapping.stamp == "close" else stamps
-    import pandas as pd
-
     # A day's close may be its last moment or the midnight after it: both belong to the day before the next moment.
-    inside = stamps - 1 if mapping.stamp == "close" else stamps
-    zone: Any = parse_zone(mapping.tz)
-    local = pd.DatetimeIndex(inside.view("datetime64[us]"), tz="UTC").tz_convert(zone)
-    midnights = local.tz_localize(None).normalize().tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
-    return midnights.as_unit("us").asi8.copy()
+    return midnights_us(stamps - 1 if mapping.stamp == "close" else stamps, mapping.tz)
 
 
 def _first_that_fails(column: pa.Array, kind: pa.DataType) -> int:

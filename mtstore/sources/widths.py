@@ -46,19 +46,19 @@ def schema_of(interval: BarInterval) -> str:
 
 
 def check_width(us: np.ndarray, interval: BarInterval, where: str, tz: str) -> Width:
-    """The width that somebody gave, which every row must fit.
+    """The width that somebody gave; single rows may be off its bars, and are none.
 
     Raises
     ------
     InputError
-        A row that is not on a whole bar; it is named by its time.
+        Half of the rows are not on a whole bar: the width must be wrong. The first of them is named by its time.
     """
     import numpy as np
 
     schema = schema_of(interval)
     if interval.is_intraday:
         off = np.flatnonzero(us % interval.microseconds)
-        if len(off):
+        if len(off) and 2 * len(off) >= len(us):
             raise InputError(f"{where}: {_spell(us[off[0]])} is not on a whole bar of {interval}")
     return Width(schema, interval, tz)
 
@@ -66,8 +66,9 @@ def check_width(us: np.ndarray, interval: BarInterval, where: str, tz: str) -> W
 def infer_width(us: np.ndarray, zones: tuple[str, ...], resampling: BarInterval | None, where: str) -> Width | None:
     """The width of bars that open at `us` (sorted, unique); None where a single row could be anything.
 
-    Rows at midnight (of one of `zones`) are days. Else the raster that holds every time tells, as far as `resampling`
-    wants it that wide; and where most steps are equal, that step is their interval.
+    Rows at midnight (of one of `zones`) are days. Else the raster that holds the times tells, as far as `resampling`
+    wants it that wide; and where most steps are equal, that step is their interval. Single rows beside a raster that
+    such steps and nine tenths of the rows keep to are none of its bars, and do not make it finer.
 
     Raises
     ------
@@ -82,6 +83,7 @@ def infer_width(us: np.ndarray, zones: tuple[str, ...], resampling: BarInterval 
             return Width("ohlcv-1d", parse_interval("1d"), zone)
     if not len(us) or (len(us) == 1 and resampling is None):
         return None
+    us = _without_strays(us)
     raster = int(np.gcd.reduce(us))
     if raster % US_PER_SECOND:
         off = us[np.flatnonzero(us % US_PER_SECOND)[0]]
@@ -95,6 +97,23 @@ def infer_width(us: np.ndarray, zones: tuple[str, ...], resampling: BarInterval 
         raster = int(np.gcd(raster, resampling.microseconds))
     width = next(width for width in _WIDTHS if raster % width == 0)
     return Width(schema_of(_as_interval(width) or parse_interval("1s")), interval, zones[0])
+
+
+def _without_strays(us: np.ndarray) -> np.ndarray:
+    """The times that lie on the widest raster that their usual step and nine tenths of them keep to."""
+    import numpy as np
+
+    steps, counts = np.unique(np.diff(us), return_counts=True)
+    # Steps of more than the widest bar are breaks in trading, and tell nothing of the bars.
+    if not len(steps) or 2 * counts.max() < counts.sum() or steps[counts.argmax()] > _WIDTHS[0]:
+        return us
+    usual = int(steps[counts.argmax()])
+    for width in _WIDTHS:
+        on_raster = us % width == 0
+        if usual % width == 0 and 10 * np.count_nonzero(on_raster) >= 9 * len(us):
+            kept: np.ndarray = us[on_raster]
+            return kept
+    return us
 
 
 def _are_midnights(us: np.ndarray, zone: str) -> bool:

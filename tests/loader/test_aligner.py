@@ -114,9 +114,94 @@ def test_of_rows_with_one_time_the_last_counts_and_a_warning_says_so_where_they_
     wanted = DataAligner().align_data({"A": frame})
     pd.testing.assert_frame_equal(DataAligner().align_data({"A": same}), wanted)
     other = pd.concat([frame, frame.iloc[[1]] * 2])
-    with pytest.warns(UserWarning, match="'A': 1 rows have the time of a later row and differ.*2024-01-03T14:31"):
-        given = DataAligner().align_data({"A": other})
+    aligner = DataAligner()
+    with pytest.warns(
+        UserWarning, match="'A': 1 of 4 rows .*row 1 at 2024-01-03 14:31:00 UTC: another row of the same"
+    ):
+        given = aligner.align_data({"A": other})
     assert given["A_open"].tolist() == [1.0, 4.0, 3.0]
+    assert aligner.quarantine[["ticker", "row", "open"]].values.tolist() == [["A", 1, 2.0]]
+
+
+FAULTS = {
+    "high is below open or close": {"high": 1.0},
+    "low is above open or close": {"low": 1000.0, "high": 1001.0},
+    "a price is zero or negative": {"low": 0.0},
+    "a price is not finite": {"high": np.inf},
+    "a price is missing": {"close": np.nan},
+    "volume is missing, negative or not finite": {"volume": -1.0},
+}
+
+
+def with_every_fault(count=60):
+    """Minutes: six have one fault each, one is there twice, one differs from its double, one lies between minutes."""
+    frame = minutes("2024-01-03 14:30", count, tz="UTC")
+    for number, fault in enumerate(FAULTS.values()):
+        for name, value in fault.items():
+            frame.loc[frame.index[6 * number + 3], name] = value
+    other = (frame.iloc[[50]] * 2).assign(volume=7.0)
+    between = frame.iloc[[20]].set_axis(frame.index[[20]] + pd.Timedelta("17s"))
+    return pd.concat([frame.iloc[::-1], frame.iloc[[40]], other, between])
+
+
+@pytest.mark.parametrize("native", ["1min", None])
+def test_what_a_store_refuses_is_left_out_and_told_of_with_the_same_reason(tmp_path, native):
+    frame = with_every_fault()
+    good = minutes("2024-01-03 14:30", 60, tz="UTC")
+    with mtstore.open(tmp_path / "store", create=True) as store:
+        store.ingest(frame, ticker="BAD", schema="ohlcv-1m")
+        store.ingest(good, ticker="GOOD", schema="ohlcv-1m")
+        wanted = store.align(["BAD", "GOOD"], "5min").to_pandas()
+        refused = store.sql("SELECT ticker, ts_event, reason, volume FROM quarantine ORDER BY ALL").to_pandas()
+    aligner = DataAligner(resampling="5min", native_interval=native)
+    with pytest.warns(
+        UserWarning, match=r"'BAD': 8 of 63 rows cannot be bars and are left out, the first, row 56 at .* high"
+    ):
+        given = aligner.align_data({"BAD": frame, "GOOD": good})
+    pd.testing.assert_frame_equal(given, wanted)
+    found = aligner.quarantine
+    assert set(found["reason"]) == {*FAULTS, "ts_event is not on a whole bar",
+                                    "another row of the same ts_event differs and came later"}  # fmt: skip
+    ours = found[["ticker", "ts_event", "reason", "volume"]].sort_values(["ticker", "ts_event", "reason"])
+    theirs = refused.assign(ts_event=refused["ts_event"].dt.tz_convert("UTC"))
+    assert ours.astype(str).values.tolist() == theirs.astype(str).values.tolist()
+    for entry in found.itertuples():
+        assert frame.index[entry.row] == entry.ts_event
+        assert np.array_equal(frame["open"].iloc[entry.row], entry.open)
+
+
+def test_without_a_bad_row_the_quarantine_is_empty():
+    aligner = DataAligner(native_interval="1min")
+    with pytest.warns(UserWarning, match="cannot be bars"):
+        aligner.align_data({"A": with_every_fault()})
+    assert len(aligner.quarantine) == 8
+    aligner.align_data({"A": minutes("2024-01-03 09:30", 3)})
+    assert aligner.quarantine.empty
+    assert list(aligner.quarantine.columns[:3]) == ["ticker", "row", "ts_event"]
+
+
+def test_a_column_that_a_frame_lacks_is_no_fault_and_the_others_are_judged():
+    frame = minutes("2024-01-03 09:30", 4)[["low", "close"]]
+    frame.iloc[2, 0] = 100.0
+    aligner = DataAligner()
+    with pytest.warns(UserWarning, match="'A': 1 of 4 rows .*low is above open or close"):
+        given = aligner.align_data({"A": frame})
+    assert given["A_close"].tolist() == [1.5, 2.5, 4.5]
+
+
+def test_prices_below_zero_are_legal_where_futures_trade():
+    oil = minutes("2020-04-20 13:00", 5, tz=NEW_YORK)
+    oil[["open", "high", "low", "close"]] -= 40.0
+    assert len(DataAligner(calendar={"CLK0": "CME"}).align_data({"CLK0": oil})) == 5
+    with pytest.warns(UserWarning, match="'USO': 5 of 5 rows .*a price is zero or negative"):
+        assert DataAligner().align_data({"USO": oil}).empty
+
+
+def test_of_two_rows_of_one_day_the_last_counts():
+    days = bars(pd.to_datetime(["2024-03-04 16:00", "2024-03-05 09:30", "2024-03-05 16:00"]), NEW_YORK)
+    with pytest.warns(UserWarning, match="'A': 1 of 3 rows .*row 1 .*another row of the same"):
+        given = DataAligner(native_interval="1d").align_data({"A": days})
+    assert given["A_open"].tolist() == [1.0, 3.0]
 
 
 def test_frames_are_left_as_they_were():
@@ -204,7 +289,7 @@ def test_an_interval_finer_than_the_bars_or_no_multiple_of_them_is_refused():
     assert len(thin) == 12
 
 
-def test_a_given_width_must_hold_every_row():
+def test_a_given_width_that_half_of_the_rows_do_not_fit_is_refused():
     frame = minutes("2024-01-03 09:30", 3)
     with pytest.raises(InputError, match=r"'A': 2024-01-03T14:31.*is not on a whole bar of 5min"):
         DataAligner(native_interval={"A": "5min"}).align_data({"A": frame})
@@ -239,6 +324,11 @@ def test_bars_outside_of_the_session_are_told_of_when_none_is_left():
         ({"A": pd.DataFrame({"rsi": [1.0]}, index=pd.DatetimeIndex(["2024-01-03"]))}, "'A': no column of bars"),
         ({"A": pd.DataFrame({"close": [1.0]}, index=pd.DatetimeIndex([pd.NaT]))}, "'A', row 0: there is no time"),
         ({"A": bars(["2024-01-03 09:30"]).rename(columns={"open": "Close"})}, "'Close' and 'close' are both close"),
+        (
+            {"A": bars(["2024-01-03 09:30"], transactions=1.5)},
+            "'A', row 0: transactions is 1.5, which is no whole number",
+        ),
+        ({"A": bars(["2024-01-03 09:30"], transactions=np.inf)}, "'A', row 0: transactions is inf, which is no whole"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_ticker(frames, sentence):

@@ -1,0 +1,35 @@
+"""Rows of frames that cannot be bars: as a frame like the view `quarantine`, and as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mtstore.bars import arrow_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def refused_rows(bad: Mapping[str, pa.Table]) -> pd.DataFrame:
+    """What cleaning refused, ticker by ticker (see `Cleaned.bad`), as one frame: ticker, row, bars, reason."""
+    import pandas as pd
+
+    columns = ["ticker", "row", *arrow_schema().names, "reason"]
+    frames = [
+        table.to_pandas().rename(columns={"file_index": "row"}).assign(ticker=ticker)
+        for ticker, table in bad.items()
+        if table.num_rows
+    ]
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+
+
+def refusal(ticker: str, bad: pa.Table, count: int) -> str:
+    """The sentence that warns of one ticker's refused rows, of `count` in all."""
+    first = bad.slice(0, 1).to_pylist()[0]
+    return (
+        f"{ticker!r}: {bad.num_rows} of {count} rows cannot be bars and are left out, the first, row "
+        f"{first['file_index']} at {first['ts_event']:%Y-%m-%d %H:%M:%S} UTC: {first['reason']}; the aligner's "
+        "quarantine has all of them"
+    )
