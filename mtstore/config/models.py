@@ -116,7 +116,11 @@ class Cache(Section):
     settle_days: float | None = Field(
         default=3.0, ge=0, description="A range fetched this long after its end is final; null: off."
     )
-    compression: bool = True
+    compression: bool = Field(
+        default=True,
+        description="Whether bars that are fetched or cached are written as zstd; both kinds are read, and merging "
+        "(compact) writes zstd.",
+    )
     serve_stale: bool = Field(default=True, description="Serve stale data with a warning while the vendor is down.")
     derived: bool = Field(default=True, description="Keep large results of loads and rollups, for whoever comes next.")
     evict: Evict = Field(

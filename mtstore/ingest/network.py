@@ -175,6 +175,7 @@ def _options(  # noqa: PLR0917 - passes on what it is given
     cache = config.multi_ticker.cache
     return RunOptions(
         freshness=Freshness(cache.ttl_days, cache.settle_days),
+        is_compressed=cache.compression,
         on_error=on_error or config.multi_ticker.on_error,
         confirm_cost=confirm_cost,
         with_references=with_references,

@@ -38,6 +38,7 @@ class RunOptions:
     """How a run behaves; see `ingest_network`."""
 
     freshness: Freshness
+    is_compressed: bool
     on_error: str
     confirm_cost: Confirm
     with_references: bool
@@ -85,7 +86,10 @@ class NetworkRun:
             run = start_run("fetch", arguments)
             report.run_id = run.run_id
             affordable, spending = self._allowed(todo)
-            with self._store.writer("fetch", run_id=run.run_id, freshness=self._freshness) as writer:
+            writing = self._store.writer(
+                "fetch", run_id=run.run_id, freshness=self._freshness, is_compressed=self._options.is_compressed
+            )
+            with writing as writer:
                 try:
                     self._renew(renewals, writer)
                     self._fetch(affordable, spending, writer)

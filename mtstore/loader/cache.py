@@ -54,7 +54,7 @@ class CacheManager:
     """Caches bars in a store: `cache_data` says what a range holds, `get_cached_data` gives it back while it is fresh.
 
     What is cached is what every loader and every SQL client sees. Any number of processes and threads may read and
-    write at once. Bars are kept as zstd parquet, whatever `compression` says; `ttl_days` and `settle_days` decide how
+    write at once. Bars are kept as parquet, zstd unless `compression` is false; `ttl_days` and `settle_days` decide how
     long a range stays fresh. Going beyond `max_size_gb` warns; `prune` makes room.
 
     Parameters
@@ -199,7 +199,10 @@ class CacheManager:
         settings = self.config.multi_ticker.cache
         freshness = Freshness(settings.ttl_days, settings.settle_days)
         run = start_run("cache", {"ticker": ticker, "range": str(bounds)})
-        with self._store.writer("cache", freshness=freshness, run_id=run.run_id) as writer:
+        writing = self._store.writer(
+            "cache", freshness=freshness, run_id=run.run_id, is_compressed=settings.compression
+        )
+        with writing as writer:
             writer.add(answer)
             writer.note("ingest_runs", run.row(**summary(writer.totals)))
         self._warn_of_size()

@@ -91,11 +91,12 @@ def write(
     written_at_us: int,
     provenance: Provenance,
     is_durable: bool = True,
+    is_compressed: bool = True,
 ) -> DataFile:
     """Write sorted, unique bars of one partition as a new file in `folder` (a staging folder), read-only and durable.
 
     The file's name is its id; `DataFile.path` is where it belongs, relative to the store's root. Where `is_durable` is
-    false, the caller forces it to disk.
+    false, the caller forces it to disk; where `is_compressed` is false, columns lie in it plain, and larger.
     """
     import pyarrow.parquet as pq
 
@@ -122,8 +123,8 @@ def write(
     with pq.ParquetWriter(
         path,
         arrow_schema(),
-        compression="zstd",
-        compression_level=2,
+        compression="zstd" if is_compressed else "none",
+        compression_level=2 if is_compressed else None,
         use_dictionary=repeating,
         column_encoding={"ts_event": "DELTA_BINARY_PACKED", "transactions": "DELTA_BINARY_PACKED"},
         write_page_checksum=True,

@@ -165,7 +165,12 @@ class Repository:
 
     @contextmanager
     def writer(
-        self, purpose: str, *, freshness: Freshness | None = None, run_id: str | None = None
+        self,
+        purpose: str,
+        *,
+        freshness: Freshness | None = None,
+        run_id: str | None = None,
+        is_compressed: bool = True,
     ) -> Iterator[Writer]:
         """A writer of answers; leaving the block commits what is left, an error drops what was not committed."""
         with staging.staging_folder(self.layout) as folder:
@@ -179,6 +184,7 @@ class Repository:
                 run_id or new_id(),
                 freshness=freshness or Freshness(),
                 purpose=purpose,
+                is_compressed=is_compressed,
             )
             try:
                 yield writer

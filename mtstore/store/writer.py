@@ -76,6 +76,7 @@ class Writer:
         *,
         freshness: Freshness,
         purpose: str,
+        is_compressed: bool,
     ) -> None:
         self.totals = WriteTotals()
         self.run_id = run_id
@@ -85,6 +86,7 @@ class Writer:
         self._reader = reader
         self._freshness = freshness
         self._purpose = purpose
+        self._is_compressed = is_compressed
         self._changes: dict[Partition, _Change] = {}
         self._answers: list[Answer] = []
         self._rows: list[tuple[str, dict[str, Any]]] = []
@@ -208,6 +210,7 @@ class Writer:
             written_at_us=time.time_ns() // 1_000,
             provenance=provenance,
             is_durable=False,
+            is_compressed=self._is_compressed,
         )
         staged = self.staging / Path(file.path).name
         change.staged = (staged, file)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 import mtstore
@@ -35,6 +37,31 @@ def test_what_was_cached_comes_back_as_it_was(cache):
     assert given.index.name == "timestamp"
     assert str(given.index.tz) == NEW_YORK
     pd.testing.assert_frame_equal(given[list(frame.columns)], frame, check_freq=False, check_names=False)
+
+
+def test_bars_lie_compressed_or_not_as_configured_and_are_read_together(tmp_path):
+    place = str(tmp_path / "s")
+    for day, compression in (("2024-01-03", True), ("2024-01-04", False)):
+        with CacheManager({"cache_dir": place, "compression": compression}) as manager:
+            manager.cache_data("AAPL", minutes(f"{day} 09:30", 390), day, day)
+    assert kinds(place) == ["UNCOMPRESSED", "ZSTD"]
+    with CacheManager({"cache_dir": place}) as manager:
+        given = manager.get_cached_data("AAPL", "2024-01-03", "2024-01-04")
+        assert len(given) == 780
+        with MultiTickerDataLoader({"store": place, "tickers": ["AAPL"]}) as loader:
+            assert loader.load_data("2024-01-03", "2024-01-04")["AAPL_close"].tolist() == given["close"].tolist()
+        manager.store.compact()
+        assert kinds(place, manager.store) == ["ZSTD"]
+        pd.testing.assert_frame_equal(manager.get_cached_data("AAPL", "2024-01-03", "2024-01-04"), given)
+        manager.store.verify()
+
+
+def kinds(place, store=None):
+    """How the live files' columns are compressed."""
+    with mtstore.open(place) if store is None else contextlib.nullcontext(store) as opened:
+        paths = opened.sql("SELECT path FROM files").to_arrow()["path"].to_pylist()
+    groups = [pq.read_metadata(f"{place}/{path}").row_group(0) for path in paths]
+    return sorted({group.column(number).compression for group in groups for number in range(group.num_columns)})
 
 
 def test_nothing_comes_back_unless_the_whole_range_is_covered(cache):

@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
+import pyarrow.parquet as pq
 import pytest
 from bar_stores import add_bars, walk
 from bar_stores import minutes as minute_starts
@@ -248,3 +249,12 @@ def test_bars_fetched_without_a_loader_can_go_too(vendor, path):
         with mtstore.CacheManager(config, store=store) as cache:
             assert len(cache.prune(max_size_gb=0).partitions) == 3
         assert store.sql("SELECT count(*) FROM splits").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize(("compression", "kind"), [(True, "ZSTD"), (False, "UNCOMPRESSED")])
+def test_what_is_fetched_lies_compressed_as_configured(vendor, path, compression, kind):
+    with loads(vendor, path, compression=compression) as loader:
+        loader.load_data(DAY, DAY)
+    files = list(path.glob("data/**/*.parquet"))
+    assert len(files) == len(TICKERS)
+    assert {pq.read_metadata(file).row_group(0).column(1).compression for file in files} == {kind}

@@ -30,10 +30,10 @@ PROVENANCE = Provenance(
 )
 
 
-def write(bars: pa.Table, root: Path) -> DataFile:
+def write(bars: pa.Table, root: Path, **options: bool) -> DataFile:
     (root / PARTITION.folder).mkdir(parents=True, exist_ok=True)
     folder = root / PARTITION.folder
-    return datafile.write(bars, PARTITION, folder, day_tz="UTC", written_at_us=17, provenance=PROVENANCE)
+    return datafile.write(bars, PARTITION, folder, day_tz="UTC", written_at_us=17, provenance=PROVENANCE, **options)
 
 
 def test_a_file_carries_all_that_its_metadata_row_needs(tmp_path: Path) -> None:
@@ -65,6 +65,17 @@ def test_a_file_is_compressed_sorted_has_statistics_and_checksums_and_is_read_on
         stamps = [round(moment.timestamp() * 1e6) for moment in (column.statistics.min, column.statistics.max)]
         assert last < stamps[0] <= stamps[1]
         last = stamps[1]
+
+
+@pytest.mark.parametrize(("is_compressed", "kind"), [(True, "ZSTD"), (False, "UNCOMPRESSED")])
+def test_a_file_that_is_not_to_be_compressed_lies_plain_and_reads_the_same(
+    tmp_path: Path, is_compressed: bool, kind: str
+) -> None:
+    bars = minute_bars({number: float(number + 1) for number in range(1_000)})
+    file = write(bars, tmp_path, is_compressed=is_compressed)
+    group = pq.read_metadata(tmp_path / file.path).row_group(0)
+    assert {group.column(number).compression for number in range(group.num_columns)} == {kind}
+    assert datafile.read_bars(tmp_path, [file.path]).equals(bars)
 
 
 def test_who_may_read_a_file_stays_as_the_umask_has_it(tmp_path: Path) -> None:
