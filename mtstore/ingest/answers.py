@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mtstore.bars import Answer, TimeRange, arrow_schema, is_daily, step_us
 from mtstore.errors import TickerError
 from mtstore.ingest.clean import OUTSIDE, Cleaned, clean
+from mtstore.ingest.extents import Extents
 from mtstore.ingest.inputs import Input, Rejected
 from mtstore.ingest.quarantine import Quarantine
 from mtstore.ingest.reading import LayerRows
@@ -29,6 +30,8 @@ class LayerAnswers:
         The tickers that the caller asked for; None: all there are.
     collapsed
         How many rows were mere repetitions of others.
+    extents
+        What each input brought, when all answers were taken.
     """
 
     layer: Sequence[Input]
@@ -36,6 +39,10 @@ class LayerAnswers:
     named: Collection[str] | None
     quarantine: Quarantine
     collapsed: int = 0
+    extents: Extents = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.extents = Extents(self.layer, self.named)
 
     def tickers(self) -> list[str]:
         """Everybody the layer speaks of: those with rows, and those who were asked for."""
@@ -57,6 +64,7 @@ class LayerAnswers:
         bars = arrow_schema().empty_table()
         suspect = self._suspect(ticker)
         if table is not None:
+            self.extents.take(ticker, table)
             table, strays = self._apart(table)
             if strays.num_rows:
                 suspect += self._doubts(self._clean(ticker, strays, ()).bad)

@@ -13,7 +13,6 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtstore import sqlfiles
 from mtstore.bars import Answer, TimeRange, is_daily
 from mtstore.calendars import listed_years
 from mtstore.errors import InputError, SourceMismatchError
@@ -27,6 +26,7 @@ from mtstore.ingest.reading import read_layer
 from mtstore.ingest.regroup import Regrouper
 from mtstore.ingest.report import FileOutcome, IngestReport, Progress, ProgressCallback, no_progress
 from mtstore.ingest.runs import Run, start_run
+from mtstore.ingest.standing import pasts_of, standing
 from mtstore.sources.own_mapping import as_mapping
 from mtstore.store import sources
 from mtstore.store.ledger import request_key
@@ -151,17 +151,15 @@ def _input_key(one: Input, tickers: Collection[str] | None) -> str:
 def _not_known(
     store: Repository, opened: Sequence[Input], tickers: Collection[str] | None, report: IngestReport
 ) -> list[Input]:
-    """The inputs that did not go in before, each once."""
-    with store.connection() as connection:
-        rows = connection.execute(sqlfiles.load("queries/known_inputs")).fetchall()
-    known = {row[0] for row in rows}
+    """The inputs that did not go in before, or were replaced since, each once."""
+    keys = [_input_key(one, tickers) for one in opened]
+    passed = standing(list(dict.fromkeys(keys)), pasts_of(store, keys))
     fresh: list[Input] = []
-    for one in opened:
-        key = _input_key(one, tickers)
-        if key in known:
+    for key, one in zip(keys, opened, strict=True):
+        if key in passed:
             report.files.append(FileOutcome(str(one.path), "unchanged"))
         else:
-            known.add(key)
+            passed.add(key)
             fresh.append(one)
     return fresh
 
@@ -205,7 +203,7 @@ def _ingest_layer(
             report.files.append(FileOutcome(str(one.path), "refused", error=str(broken)))
         else:
             report.files.append(FileOutcome(str(one.path), "ingested", rows=found.rows[place]))
-            writer.note("inputs", _input_row(one, tickers, writer.run_id))
+            writer.note("inputs", _input_row(one, tickers, writer.run_id) | answers.extents.row(place))
 
 
 def _count_sessionless(answer: Answer) -> int:

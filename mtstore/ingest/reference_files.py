@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
-from mtstore import sqlfiles
+from mtstore.bars import US_PER_DAY, TimeRange
 from mtstore.errors import BrokenFileError
+from mtstore.ingest.extents import extent_row
 from mtstore.ingest.report import FileOutcome, IngestReport
 from mtstore.ingest.runs import start_run
+from mtstore.ingest.standing import pasts_of, standing
+from mtstore.sources.bar_grid import midnight_us
 from mtstore.sources.reference_files import Kind, read_reference_file
 from mtstore.store.ledger import request_key
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from mtstore.store.repository import Repository
 
 DEFAULT_SOURCE = "polygon"
+_DAY: Final[Mapping[Kind, str]] = {"splits": "execution_date", "dividends": "ex_dividend_date"}
 
 
 def ingest_references(
@@ -53,29 +57,24 @@ def ingest_references(
     }
     run = start_run("references", {kind: [str(path) for path in paths] for kind, paths in given.items()})
     report = IngestReport(run_id=run.run_id)
-    with store.connection() as connection:
-        known = {row[0] for row in connection.execute(sqlfiles.load("queries/known_inputs")).fetchall()}
+    opened, refused = _open(given, source, run.run_id)
+    report.files += refused
+    keys = list(dict.fromkeys(note["input_key"] for *_, note in opened))
+    passed = standing(keys, pasts_of(store, keys))
     tickers: set[str] = set()
     with store.writer("references", run_id=run.run_id) as writer:
         seen_at = datetime.now(UTC)
-        for kind in get_args(Kind):
-            for path in given[kind]:
-                try:
-                    rows = read_reference_file(path, kind)
-                except BrokenFileError as error:
-                    report.files.append(FileOutcome(str(path), "refused", error=str(error)))
-                    continue
-                note = _input_row(path, kind, source, run.run_id, seen_at)
-                if note["input_key"] in known:
-                    report.files.append(FileOutcome(str(path), "unchanged"))
-                    continue
-                known.add(note["input_key"])
-                for row in rows:
-                    writer.note(kind, {**row, "source": source, "seen_at": seen_at})
-                    tickers.add(row["ticker"])
-                writer.note("inputs", note)
-                report.files.append(FileOutcome(str(path), "ingested", rows=len(rows)))
-                report.rows += len(rows)
+        for kind, path, rows, note in opened:
+            if note["input_key"] in passed:
+                report.files.append(FileOutcome(str(path), "unchanged"))
+                continue
+            passed.add(note["input_key"])
+            for row in rows:
+                writer.note(kind, {**row, "source": source, "seen_at": seen_at})
+                tickers.add(row["ticker"])
+            writer.note("inputs", note | {"ingested_at": seen_at})
+            report.files.append(FileOutcome(str(path), "ingested", rows=len(rows)))
+            report.rows += len(rows)
         report.tickers = len(tickers)
         went_in = sum(outcome.status == "ingested" for outcome in report.files)
         if went_in or report.refused:
@@ -96,9 +95,27 @@ def ingest_references(
     return report
 
 
-def _input_row(path: Path, kind: Kind, source: str, run_id: str, at: datetime) -> dict[str, Any]:
+def _open(
+    given: Mapping[Kind, Sequence[Path]], source: str, run_id: str
+) -> tuple[list[tuple[Kind, Path, list[dict[str, Any]], dict[str, Any]]], list[FileOutcome]]:
+    """Each file with its rows and its row in `inputs`; and those that cannot be read."""
+    opened, refused = [], []
+    for kind in get_args(Kind):
+        for path in given[kind]:
+            try:
+                rows = read_reference_file(path, kind)
+            except BrokenFileError as error:
+                refused.append(FileOutcome(str(path), "refused", error=str(error)))
+            else:
+                opened.append((kind, path, rows, _input_row(path, kind, rows, source, run_id)))
+    return opened, refused
+
+
+def _input_row(path: Path, kind: Kind, rows: Sequence[Mapping[str, Any]], source: str, run_id: str) -> dict[str, Any]:
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
+    days = [midnight_us(row[_DAY[kind]], "UTC") for row in rows]
+    span = TimeRange(min(days), max(days) + US_PER_DAY) if days else None
     return {
         "input_key": request_key({"reference file": kind, "sha256": digest, "source": source}),
         "sha256": digest,
@@ -107,5 +124,5 @@ def _input_row(path: Path, kind: Kind, source: str, run_id: str, at: datetime) -
         "source": source,
         "schema": kind,
         "run_id": run_id,
-        "ingested_at": at,
+        **extent_row({row["ticker"] for row in rows}, span),
     }

@@ -61,7 +61,7 @@ def build_generation(
         if base is None:
             fold.create_tables(connection)
         else:
-            fold.create_cache_tables(connection)
+            fold.add_later_tables(connection)
         for entry in entries:
             fold.fold(connection, entry, describe)
         changed = None if base is None else {record.table for entry in entries for record in entry.records}

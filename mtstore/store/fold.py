@@ -40,7 +40,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "uses": ("ticker", "year"),
 }
 # Rows of these tables say which commit wrote them.
-_STAMPED = frozenset({"files", "retired_files", "coverage_ledger"})
+_STAMPED = frozenset({"files", "retired_files", "coverage_ledger", "inputs"})
 
 # What the table `session_days` is made from; a ticker without settings has its calendar's own key.
 _SESSION_INPUTS = frozenset({"calendars", "sessions", "ticker_settings"})
@@ -118,12 +118,13 @@ def _incoming(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, An
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the empty metadata tables in the connection's current database."""
     connection.execute(sqlfiles.load("schema/tables"))
-    create_cache_tables(connection)
+    add_later_tables(connection)
 
 
-def create_cache_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables of pins and uses, which the first stores did not have."""
+def add_later_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables and columns that the first stores did not have."""
     connection.execute(sqlfiles.load("schema/cache_tables"))
+    connection.execute(sqlfiles.load("schema/input_columns"))
 
 
 def derive(

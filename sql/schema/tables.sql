@@ -172,7 +172,7 @@ CREATE TABLE core.ingest_runs (
     arguments VARCHAR                    -- a JSON object
 );
 
--- One row per input file that went in, so that the same file again is a no-op.
+-- One row per input file that went in, so that the same file again is a no-op while what it brought still stands.
 CREATE TABLE core.inputs (
     input_key VARCHAR NOT NULL,          -- digest of the file's sha256 and what was taken from it
     sha256 VARCHAR NOT NULL,
@@ -181,7 +181,11 @@ CREATE TABLE core.inputs (
     source VARCHAR NOT NULL,
     schema VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
-    ingested_at TIMESTAMPTZ NOT NULL
+    ingested_at TIMESTAMPTZ NOT NULL,
+    tickers VARCHAR[],                   -- of which it brought bars; NULL: of all that there are
+    start_ts TIMESTAMPTZ,                -- hull of its bars and of what it covers; NULL where it has none
+    end_ts TIMESTAMPTZ,
+    generation BIGINT                    -- the commit that recorded it
 );
 
 -- One row per default that `mtstore config apply` published.

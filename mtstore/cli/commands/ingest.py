@@ -68,9 +68,9 @@ def command(
       --splits          ticker, execution_date, split_from, split_to: CSV, or Polygon's JSON
       --dividends       ticker, ex_dividend_date, cash_amount, and if there are any currency, dividend_type
 
-    A file that went in before is passed over. A broken file is refused, with its name and place, and the others go in;
-    rows that no market can have made (high below low, a negative volume) are kept aside in the view `quarantine`. Both
-    show in the exit code 3.
+    A file that went in before is passed over, unless something has replaced what it brought. A broken file is refused,
+    with its name and place, and the others go in; rows that no market can have made (high below low, a negative volume)
+    are kept aside in the view `quarantine`. Both show in the exit code 3.
 
     \b
     Examples:
