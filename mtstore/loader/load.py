@@ -6,12 +6,11 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mtstore import sqlfiles
-from mtstore.errors import DataQualityError, MissingDataError
+from mtstore.errors import DataQualityError
 from mtstore.loader.fetching import FetchOutcome, empty_warning, fetch_warnings
+from mtstore.loader.lacks import missing_ranges, missing_sentence, other_sources
 from mtstore.loader.memory import load_limit
 from mtstore.loader.report import LoadReport, TickerReport
 from mtstore.loader.validation import (
@@ -25,10 +24,8 @@ from mtstore.loader.validation import (
 from mtstore.query.frames import check_columns, wide_frame
 from mtstore.query.known import known
 from mtstore.query.memory import peak_bytes
-from mtstore.query.missing import spell_missing, uncovered
+from mtstore.query.missing import spell_missing
 from mtstore.query.table import Making, Wide, check_fields
-from mtstore.rangesets import subtract
-from mtstore.store import fold
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +36,7 @@ if TYPE_CHECKING:
 
     from mtstore.bars import TimeRange
     from mtstore.config import Config, TickerSettings
-    from mtstore.query.calls import AlignCall, SeriesCall
+    from mtstore.query.calls import AlignCall
 
 IS_OUTLIER = "is_outlier"
 
@@ -96,9 +93,9 @@ class Load:
         self.warnings += fetch_warnings(self.fetched)
         self.warnings += empty_warning(self.fetched, known(connection).series)
         self.missing = missing_ranges(connection, self.call, self.fetched)
-        text = missing_sentence(self.config, store_path, self.call, self.missing)
-        if text is not None:
-            self.warnings.append((text, UserWarning))
+        text = missing_sentence(connection, self.config, store_path, self.call, self.missing)
+        told = [text, *other_sources(connection, self.config, self.call.tickers or ())]
+        self.warnings += [(one, UserWarning) for one in told if one is not None]
         splits = splits_warning(connection, self.call, self.call.tickers or ())
         if splits is not None:
             self.warnings.append((f"{self.call.bounds}: {splits}", DataQualityWarning))
@@ -199,44 +196,6 @@ class Load:
             self.verdict.outlier_counts.get(ticker),
             *(() if told is None else (told.fetched, told.cached, told.requests, told.retries, bool(told.stale))),
         )
-
-
-def missing_ranges(
-    connection: duckdb.DuckDBPyConnection, call: SeriesCall, fetched: FetchOutcome
-) -> dict[str, tuple[TimeRange, ...]]:
-    """What the store does not cover of a call, less what fetching has told of already and what nobody has yet."""
-    found = uncovered(connection, call, call.tickers or (), datetime.now(UTC))
-    if not found or not fetched.tickers:
-        return found
-    series = fold.fetch_rows(connection, sqlfiles.load("queries/call_series"), call.series_parameters())
-    stored = {row["ticker"] for row in series if row["source"] is not None}
-    left = {
-        ticker: subtract(ranges, fetched.excused(ticker, is_stored=ticker in stored))
-        for ticker, ranges in found.items()
-        if not fetched.is_skipped(ticker)
-    }
-    return {ticker: ranges for ticker, ranges in left.items() if ranges}
-
-
-def missing_sentence(
-    config: Config, store_path: Path, call: SeriesCall, missing: Mapping[str, tuple[TimeRange, ...]]
-) -> str | None:
-    """What the store does not cover of a call, to be warned of; None if it covers everything.
-
-    Raises
-    ------
-    MissingDataError
-        It does not, and `on_missing` is `raise`.
-    """
-    if not missing:
-        return None
-    text = (
-        f"{store_path} does not cover {call.bounds} for {len(missing)} of {len(call.tickers or ())} tickers: "
-        f"{spell_missing(missing, call.tz)}"
-    )
-    if config.multi_ticker.on_missing == "raise":
-        raise MissingDataError(f"{text}; ingest them, or set on_missing: warn")
-    return text
 
 
 def _with_flags(frame: pd.DataFrame, wide: Wide, flags: Mapping[str, np.ndarray], columns: str) -> pd.DataFrame:

@@ -16,7 +16,8 @@ from mtstore.facade import Store
 from mtstore.loader.ask import align_call, ticker_call, wanted_tickers
 from mtstore.loader.chunks import Chunks
 from mtstore.loader.fetching import Fetching, FetchOutcome, temporary_store
-from mtstore.loader.load import Load, missing_ranges, missing_sentence
+from mtstore.loader.lacks import missing_ranges, missing_sentence
+from mtstore.loader.load import Load
 from mtstore.loader.looks import Looks
 from mtstore.loader.made import make_table
 from mtstore.loader.managers import Managers
@@ -264,7 +265,7 @@ class MultiTickerDataLoader(Managers, Looks):
         call = ticker_call(self.config, self._store, ticker, start, end)
         with sight(self._store, self.config) as connection, mapped_errors():
             missing = missing_ranges(connection, call, fetched)
-            text = missing_sentence(self.config, self._store.path, call, missing)
+            text = missing_sentence(connection, self.config, self._store.path, call, missing)
             frame = ticker_frame(connection, call)
         self._store.uses.note([ticker], *call.bounds.covering_us())
         if not is_told:

@@ -15,7 +15,7 @@ from mtstore.facade import Store
 from mtstore.loader.ask import wanted_tickers
 from mtstore.loader.cache_series import known_series
 from mtstore.loader.fetching import Fetching, fetch_warnings, temporary_store
-from mtstore.loader.load import missing_ranges, missing_sentence
+from mtstore.loader.lacks import missing_ranges, missing_sentence
 from mtstore.loader.old_arguments import as_config, range_arguments, read_timeframe
 from mtstore.loader.sight import sight
 from mtstore.query.calls import SeriesCall
@@ -172,7 +172,7 @@ class UnifiedDataLoader:
                 from_source=self._from_source(connection, symbol),
             )
             missing = missing_ranges(connection, call, fetched)
-            text = missing_sentence(self.config, self._store.path, call, missing)
+            text = missing_sentence(connection, self.config, self._store.path, call, missing)
             frame = ticker_frame(connection, call)
         self._store.uses.note([symbol], *call.bounds.covering_us())
         for told, category in fetch_warnings(fetched):

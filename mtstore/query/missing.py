@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
-from mtstore.bars import TimeRange
+from mtstore.bars import TimeRange, is_daily, step_us
 from mtstore.query.calls import SeriesCall
-from mtstore.query.known import Known, known
+from mtstore.query.known import Known, SeriesKey, known
 from mtstore.rangesets import Ranges, normalise, subtract
 from mtstore.store import fold
 from mtstore.timeranges import Bounds
@@ -27,7 +27,8 @@ def uncovered(
     """For each ticker, the parts of its sessions within the call's bounds, up to `now`, that are not covered.
 
     A call with an open end asks for nothing in particular: what is stored is what there is. Tickers that are
-    covered are left out; one of which nothing is stored misses everything.
+    covered are left out; one of which nothing is stored misses what nobody has answered with nothing. One of which
+    nothing that is stored fits the call is left out, too: the macros say what does.
     """
     if call.bounds.start is None or call.bounds.end is None or not tickers:
         return {}
@@ -36,9 +37,12 @@ def uncovered(
     sessions: dict[str, Ranges] = {}
     missing = {}
     for ticker, (calendar, source, schema) in _series(connection, facts, call, tickers).items():
+        if source is None and ticker in facts.series:
+            continue
         if calendar not in sessions:
             sessions[calendar] = _sessions(facts.sessions(connection, calendar), call.bounds, now)
-        left = _less(sessions[calendar], asked.get((ticker, source, schema), ()))
+        covered = asked.get((ticker, source, schema), ()) if source is not None else _answered(asked, call, ticker)
+        left = _less(sessions[calendar], covered)
         if left:
             missing[ticker] = left
     return missing
@@ -61,6 +65,28 @@ def _series(
             rows = fold.fetch_rows(connection, sqlfiles.load("queries/call_series"), call.series_parameters())
             return {row["ticker"]: (row["calendar"], row["source"], row["schema"]) for row in rows}
     return found
+
+
+def unclaimed(connection: duckdb.DuckDBPyConnection, tickers: Collection[str]) -> list[str]:
+    """Those of which bars are stored, and of which nobody said for any range that they are all there is."""
+    facts = known(connection)
+    claimed = {ticker for ticker, _, _ in facts.asked(connection)}
+    return [ticker for ticker in tickers if ticker in facts.series and ticker not in claimed]
+
+
+def _answered(asked: Mapping[SeriesKey, Collection[TimeRange]], call: SeriesCall, ticker: str) -> list[TimeRange]:
+    """What was answered, with nothing, for bars that would fit a call."""
+    return [
+        answered
+        for (name, source, schema), ranges in asked.items()
+        if name == ticker
+        and schema is not None
+        and call.from_source in (None, source)
+        and call.from_schema in (None, schema)
+        and (is_daily(schema) or call.interval.is_multiple_of(step_us(schema)))
+        and not (is_daily(schema) and call.interval.is_intraday)
+        for answered in ranges
+    ]
 
 
 def _less(wanted: Ranges, covered: Collection[TimeRange]) -> Ranges:

@@ -2,7 +2,7 @@
 --
 -- Grain: one row per ticker and session with regular hours in the range.
 -- Inputs: core.session_spans, core.session_bars, core.missing_runs, core.resampled, core.standing_refusals.
--- NULLs: first_bar and last_bar in a session without bars.
+-- NULLs: first_bar and last_bar in a session without bars; source and schema, too, of a ticker of which nothing is stored.
 -- Columns:
 {{quality_columns}}
 -- Example: FROM core.quality(['AAPL'], 5, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');

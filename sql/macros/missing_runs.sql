@@ -27,6 +27,7 @@ WITH spans AS MATERIALIZED (
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
         from_schema := from_schema
     ) AS s
+    WHERE s.is_stored
 ),
 present_buckets AS (
     SELECT DISTINCT

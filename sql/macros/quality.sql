@@ -6,7 +6,7 @@
 --   start_ts, end_ts, tz, from_source, from_schema as in resampled; an open bound is the ticker's first or last session
 --   with bars. bar_interval (1 minute) is the width of an expected bar.
 -- Inputs: one stored series per ticker (core.chosen_series), the calendar, the quarantine.
--- NULLs: first_bar and last_bar in a session without bars.
+-- NULLs: first_bar and last_bar in a session without bars; source and schema, too, of a ticker of which nothing is stored.
 -- Columns:
 {{quality_columns}}
 -- Example: FROM quality(['AAPL'], 5, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31') WHERE completeness < 1;

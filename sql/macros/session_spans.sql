@@ -1,7 +1,8 @@
 -- core.session_spans(tickers, bar_interval, …): the regular hours of each ticker of a call, one span between breaks.
 --
 -- Spans are cut to the range, to the dates on which the ticker is traded, and, where a bound is open, to the first or
--- last session that has a bar.
+-- last session that has a bar. A ticker of which nothing is stored has spans where neither is open; one of which nothing
+-- fits the interval has none.
 -- Grain: one row per ticker and uninterrupted span of regular hours.
 -- Inputs: core.session_days, core.ticker_list, core.chosen_series.
 -- NULLs: none.
@@ -9,6 +10,7 @@
 --   ticker_slot: Number of the ticker in the call
 --   session_slot: Number of the session key in the call
 --   session_date: Session
+--   is_stored: Whether the ticker has bars at all
 --   anchor_us: Start of the span before it was cut, which names it
 --   start_us: First microsecond of the span, since the epoch
 --   end_us: First microsecond after it
@@ -23,7 +25,12 @@ CREATE OR REPLACE MACRO core.session_spans(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH spans AS (
+WITH stored_tickers AS (
+    SELECT coalesce(list(DISTINCT ticker), []) AS stored
+    FROM core.series
+    WHERE core.is_wanted(tickers, ticker)
+),
+spans AS (
     SELECT
         c.ticker_slot,
         c.session_slot,
@@ -31,6 +38,7 @@ WITH spans AS (
         d.anchor_us,
         min(d.start_us) AS start_us,
         max(d.end_us) AS end_us,
+        bool_or(c.source IS NOT NULL) AS is_stored,
         min(epoch_us(c.first_ts)) AS first_us,
         min(epoch_us(c.last_ts)) AS last_us,
         min(t.active_from) AS active_from,
@@ -38,8 +46,9 @@ WITH spans AS (
     FROM core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
     JOIN core.ticker_list AS t USING (ticker)
     JOIN core.session_days AS d ON d.session_key = c.session_key
+    CROSS JOIN stored_tickers AS s
     WHERE d.segment = 'regular'
-        AND c.step_us < 86400000000
+        AND (c.step_us < 86400000000 OR (c.source IS NULL AND NOT list_contains(s.stored, c.ticker)))
         AND d.utc_day >= epoch_us(core.scan_start(start_ts, bar_interval, tz)) // 86400000000
         AND d.utc_day <= epoch_us(core.scan_end(start_ts, end_ts, bar_interval, tz)) // 86400000000
     GROUP BY c.ticker_slot, c.session_slot, d.session_date, d.anchor_us
@@ -60,6 +69,7 @@ cut AS (
         ticker_slot,
         session_slot,
         session_date,
+        is_stored,
         anchor_us,
         CASE WHEN core.is_date(start_ts) THEN start_us
             ELSE greatest(start_us, first_label_us) END AS start_us,
@@ -84,6 +94,7 @@ SELECT
     ticker_slot::INTEGER AS ticker_slot,
     session_slot::INTEGER AS session_slot,
     session_date::DATE AS session_date,
+    is_stored::BOOLEAN AS is_stored,
     anchor_us::BIGINT AS anchor_us,
     start_us::BIGINT AS start_us,
     end_us::BIGINT AS end_us

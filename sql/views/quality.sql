@@ -4,7 +4,7 @@
 -- same name.
 -- Grain: one row per ticker and session, from the ticker's first session with bars to its last.
 -- Inputs: core.quality.
--- NULLs: first_bar and last_bar in a session without bars.
+-- NULLs: first_bar and last_bar in a session without bars; source and schema, too, of a ticker of which nothing is stored.
 -- Columns:
 {{quality_columns}}
 -- Example: SELECT session_date, avg(completeness) FROM quality GROUP BY session_date ORDER BY session_date;
