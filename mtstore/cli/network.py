@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from mtstore.cli.exits import Exit
 if TYPE_CHECKING:
     from mtstore.config import Config
     from mtstore.facade import Store
-    from mtstore.ingest.network_report import FetchProgress, NetworkPlan, NetworkReport
+    from mtstore.ingest.network_report import FetchProgress, NetworkPlan, NetworkReport, TickerOutcome
 
 
 def may_spend(*, is_allowed: bool) -> Callable[[float], bool] | bool:
@@ -53,10 +53,13 @@ def tell_plan(plan: NetworkPlan) -> int:
         cost = "" if fetch.cost_usd is None else f"  {fetch.cost_usd:.4f} USD"
         tickers = ",".join(fetch.tickers)
         put(f"{fetch.source}  {fetch.schema}  {spell_range(fetch.range)}  {tickers}  {fetch.requests}{size}{cost}\n")
+    for one in plan.references:
+        put(f"{one.source}  reference  splits, dividends and details  {','.join(one.tickers)}  {one.requests}\n")
     for ticker, error in plan.errors.items():
         say_error(f"{ticker}: {error}")
+    size = "bytes that the vendor does not tell beforehand" if plan.bytes is None else f"{plan.bytes:,} bytes"
     say(
-        f"{count(plan.requests, 'request')} at most, {plan.bytes:,} bytes, {plan.cost_usd:.2f} USD; "
+        f"{count(plan.requests, 'request')} at most, {size}, {plan.cost_usd:.2f} USD; "
         f"{count(len(plan.cached), 'ticker')} covered already"
     )
     return Exit.INCOMPLETE if plan.errors else Exit.OK
@@ -64,12 +67,10 @@ def tell_plan(plan: NetworkPlan) -> int:
 
 def tell_report(report: NetworkReport) -> int:
     """How a run ended, ticker by ticker where something was amiss; gives the exit code."""
-    for outcome in report.tickers.values():
-        for note in outcome.notes:
-            say(f"{outcome.ticker}: {note}")
-        if not outcome.is_complete:
-            served = "; what is stored is older than the cache allows" if outcome.stale else ""
-            say_error(f"{outcome.ticker}: not fetched: {outcome.error}{served}")
+    for note, tickers in _by_text((note, outcome) for outcome in report.tickers.values() for note in outcome.notes):
+        say(f"{tickers}: {note}")
+    for error, tickers in _by_text((_failure(outcome), outcome) for outcome in report.failed):
+        say_error(f"{tickers}: {error}")
     whole = len(report.tickers) - len(report.failed)
     say(
         f"{whole:,} of {count(len(report.tickers), 'ticker')} complete: {count(report.rows, 'bar')} in "
@@ -79,6 +80,21 @@ def tell_report(report: NetworkReport) -> int:
     if report.is_complete:
         return Exit.OK
     return Exit.INCOMPLETE if whole else Exit.SOURCE
+
+
+def _failure(outcome: TickerOutcome) -> str:
+    served = "; what is stored is older than the cache allows" if outcome.stale else ""
+    return f"not fetched: {outcome.error}{served}"
+
+
+def _by_text(told: Iterable[tuple[str, TickerOutcome]], most: int = 5) -> Iterator[tuple[str, str]]:
+    """Each text once, with the tickers that it is about."""
+    tickers: dict[str, list[str]] = {}
+    for text, outcome in told:
+        tickers.setdefault(text, []).append(outcome.ticker)
+    for text, names in tickers.items():
+        more = f" and {count(len(names) - most, 'more ticker')}" if len(names) > most else ""
+        yield text, ", ".join(names[:most]) + more
 
 
 def tell_room(store: Store, config: Config) -> None:

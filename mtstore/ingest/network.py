@@ -10,12 +10,20 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mtstore.ingest import references
 from mtstore.ingest.fetching import Chunk, chunks_of
-from mtstore.ingest.network_report import FetchCallback, NetworkPlan, NetworkReport, PlannedFetch, no_progress
+from mtstore.ingest.network_report import (
+    FetchCallback,
+    NetworkPlan,
+    NetworkReport,
+    PlannedFetch,
+    PlannedReferences,
+    no_progress,
+)
 from mtstore.ingest.network_run import NetworkRun, RunOptions
 from mtstore.ingest.spending import Confirm
 from mtstore.ingest.vendors import Vendors
-from mtstore.ingest.wanted import Wants
+from mtstore.ingest.wanted import Wanted, Wants
 from mtstore.sources.network_limits import StopSignal
 from mtstore.sources.vendor import Estimate
 from mtstore.store.ledger import Freshness
@@ -39,6 +47,7 @@ def plan_network(
     tickers: Sequence[str] | None = None,
     schema: str | None = None,
     refresh_all: bool = False,
+    with_references: bool = True,
     vendors: Vendors | None = None,
     cancel: threading.Event | None = None,
 ) -> NetworkPlan:
@@ -58,6 +67,7 @@ def plan_network(
         fetches=tuple(fetches),
         cached=tuple(one.ticker for one in wanted if not one.plan.needs),
         errors={ticker: str(error) for ticker, error in errors.items()},
+        references=_planned_references(store, config, wanted) if with_references else (),
     )
 
 
@@ -196,6 +206,16 @@ def _planned(chunk: Chunk, estimate: Estimate) -> PlannedFetch:
         records=estimate.records,
         bytes=estimate.bytes,
         cost_usd=estimate.cost_usd,
+    )
+
+
+def _planned_references(store: Repository, config: Config, wanted: Sequence[Wanted]) -> tuple[PlannedReferences, ...]:
+    found: dict[str, list[str]] = {}
+    for one in references.due(store, wanted, ttl_days=config.multi_ticker.cache.ttl_days):
+        found.setdefault(one.source.settings.source, []).append(one.ticker)
+    return tuple(
+        PlannedReferences(source, tuple(tickers), references.REQUESTS_A_TICKER * len(tickers))
+        for source, tickers in found.items()
     )
 
 

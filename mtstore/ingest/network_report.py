@@ -112,23 +112,36 @@ class PlannedFetch:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedReferences:
+    """Tickers of a source whose splits, dividends and details would be fetched; `requests` if each is one page."""
+
+    source: str
+    tickers: tuple[str, ...]
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkPlan:
     """What a run would do, without doing it.
 
-    `requests` are at most as many; records, bytes and dollars are the vendor's own figures where it gives them.
+    Requests for bars are at most as many; records, bytes and dollars are the vendor's own figures where it gives them.
     """
 
     fetches: tuple[PlannedFetch, ...]
     cached: tuple[str, ...]
     errors: dict[str, str]
+    references: tuple[PlannedReferences, ...] = ()
 
     @property
     def requests(self) -> int:
-        return sum(fetch.requests for fetch in self.fetches)
+        """Those for bars, and those for splits, dividends and details."""
+        return sum(fetch.requests for fetch in self.fetches) + sum(one.requests for one in self.references)
 
     @property
-    def bytes(self) -> int:
-        return sum(fetch.bytes or 0 for fetch in self.fetches)
+    def bytes(self) -> int | None:
+        """None where a vendor does not tell the size of some answer beforehand."""
+        sizes = [fetch.bytes for fetch in self.fetches]
+        return None if None in sizes else sum(size or 0 for size in sizes)
 
     @property
     def cost_usd(self) -> float:

@@ -76,12 +76,12 @@ class NetworkRun:
         for ticker, error in errors.items():
             report.tickers[ticker] = TickerOutcome(ticker, error=str(error), exception=error)
             self._raise_if_asked(error)
-        wanted, renewals = self._without_unchanged(wanted)
-        self._stale = {one.ticker: one for one in wanted}
-        todo = chunks_of(wanted)
         due = []
         if self._options.with_references:
             due = references.due(self._store, wanted, ttl_days=self._freshness.ttl_days)
+        wanted, renewals = self._without_unchanged(self._with_keys(wanted))
+        self._stale = {one.ticker: one for one in wanted}
+        todo = chunks_of(wanted)
         if todo or renewals or due:
             run = start_run("fetch", arguments)
             report.run_id = run.run_id
@@ -105,6 +105,26 @@ class NetworkRun:
         report.generation = self._store.generation()
         report.seconds = time.monotonic() - began
         return report
+
+    def _with_keys(self, wanted: Sequence[Wanted]) -> list[Wanted]:
+        """The load without what sources would be asked for that have no key: one sentence each, and no request."""
+        missing: dict[str, SourceError] = {}
+        for settings in {one.source.settings.source: one.source.settings for one in wanted if one.plan.needs}.values():
+            try:
+                if settings.api_key is not None:
+                    settings.api_key.reveal()
+            except SourceError as error:
+                missing[settings.source] = error
+                logger.warning("%s: %s", settings.source, error, extra={"source": settings.source})
+        left = []
+        for one in wanted:
+            locked = missing.get(one.source.settings.source)
+            if locked is None:
+                left.append(one)
+            elif one.plan.needs:
+                self._report.tickers[one.ticker].fail(locked, one.plan.needs, one.plan.stale)
+                self._raise_if_asked(locked)
+        return left
 
     def _allowed(self, todo: Sequence[Chunk]) -> tuple[list[Chunk], Spending]:
         """What may be fetched, and what may be spent for it."""

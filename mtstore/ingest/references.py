@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mtstore import sqlfiles
 from mtstore.bars import US_PER_DAY
@@ -58,6 +58,10 @@ class References:
                 "ingested_at": at,
             },
         )
+
+
+REQUESTS_A_TICKER: Final = 3
+"""One each for splits, dividends and details; more only where splits or dividends fill a page."""
 
 
 def reference_key(source: str, ticker: str) -> str:

@@ -73,11 +73,17 @@ def test_what_was_fetched_makes_room_for_itself(mtstore_cli, config, tmp_path):
 def test_plan_says_what_would_be_asked_and_asks_nothing(mtstore_cli, vendor, config, tmp_path):
     planned = mtstore_cli("ingest", tmp_path / "store", "--config", config, *WEEK, "--create", "--plan")
     assert planned.code == 0
-    lines = planned.out.splitlines()
+    *lines, last = planned.out.splitlines()
     assert sorted(line.split("  ")[3] for line in lines) == ["AAPL", "MSFT"]
     assert all(line.startswith("polygon  ohlcv-1m  [2024-03-04T") for line in lines)
+    assert last == "polygon  reference  splits, dividends and details  AAPL,MSFT  6"
+    assert "8 requests at most, bytes that the vendor does not tell beforehand, 0.00 USD" in planned.err
     assert vendor.requests == []
     assert bars_of(tmp_path / "store") == {}
+    assert mtstore_cli("ingest", tmp_path / "store", "--config", config, *WEEK).code == 0
+    assert len(vendor.requests) == 8
+    again = mtstore_cli("ingest", tmp_path / "store", "--config", config, *WEEK, "--plan")
+    assert (again.out, "0 requests at most, 0 bytes" in again.err) == ("", True)
 
 
 def test_update_goes_on_from_the_last_coverage(mtstore_cli, config, tmp_path):
@@ -101,6 +107,30 @@ def test_a_refused_key_is_one_line_a_ticker_without_the_key(mtstore_cli, vendor,
     assert refused.code == 7
     assert refused.err.count("not fetched") == 2
     assert "wrong-key-123" not in refused.err
+
+
+def test_a_key_that_is_not_set_is_one_line_and_no_request(mtstore_cli, vendor, config, tmp_path, monkeypatch):
+    store = tmp_path / "store"
+    monkeypatch.delenv("POLYGON_API_KEY")
+    refused = mtstore_cli("ingest", store, "--config", config, *WEEK, "--create")
+    assert refused.code == 7
+    told = "the environment variable POLYGON_API_KEY is not set; it must hold the vendor's key"
+    assert refused.err.count(told) == 2
+    assert f"AAPL, MSFT: not fetched: {told}" in refused.err
+    assert f"AAPL, MSFT: splits, dividends and details did not come: {told}" in refused.err
+    assert vendor.requests == []
+
+
+def test_what_is_covered_needs_no_key(mtstore_cli, vendor, config, tmp_path, monkeypatch):
+    store = tmp_path / "store"
+    assert mtstore_cli("ingest", store, "--config", config, *WEEK, "--create").code == 0
+    vendor.forget()
+    monkeypatch.delenv("POLYGON_API_KEY")
+    again = mtstore_cli("ingest", store, "--config", config, *WEEK)
+    assert (again.code, vendor.requests) == (0, [])
+    wider = mtstore_cli("ingest", store, "--config", config, "--start", "2024-03-01", "--end", "2024-03-08")
+    assert (wider.code, vendor.requests) == (7, [])
+    assert "AAPL, MSFT: not fetched: the environment variable POLYGON_API_KEY is not set" in wider.err
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_the_quality_of_a_ticker_without_bars_says_how_many_there_should_be(stor
 def test_another_source_than_the_configured_one_is_told(store):
     settings = {"AAA": {"data_source": "databento"}, "NEVER": {"data_source": "databento"}}
     config = {"store": str(store.path), "tickers": settings, "on_missing": "warn", "validation": {"enabled": False}}
-    with mtstore.MultiTickerDataLoader(config) as loads, pytest.warns(UserWarning) as caught:
+    with mtstore.MultiTickerDataLoader(config) as loads, pytest.warns(UserWarning, match="data_source") as caught:
         frame = loads.load_data(DAY, DAY)
     assert frame["AAA_close"].notna().all()
     told = [str(one.message) for one in caught if "data_source" in str(one.message)]

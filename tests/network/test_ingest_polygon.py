@@ -196,7 +196,23 @@ def test_plan_makes_no_request_and_says_what_a_load_would_ask(load, market, stor
     assert market.requests == []
     assert plan.cached == ("AAPL",)
     assert [fetch.tickers for fetch in plan.fetches] == [("MSFT",), ("GOOG",)]
-    assert (plan.requests, plan.cost_usd) == (2, 0.0)
+    assert [(one.source, one.tickers) for one in plan.references] == [("polygon", ("AAPL", "MSFT", "GOOG"))]
+    assert (plan.requests, plan.bytes, plan.cost_usd) == (2 + 9, None, 0.0)
+    load("2024-03-04", "2024-03-05", options={"with_references": True})
+    assert len(market.requests) == plan.requests
+
+
+def test_a_key_that_is_not_set_fails_its_source_once_and_what_is_stored_is_served(load, market, store, monkeypatch):
+    load("2024-03-04", "2024-03-05", ["AAPL"])
+    market.forget()
+    monkeypatch.delenv("POLYGON_API_KEY")
+    report = load("2024-03-04", "2024-03-08", ["AAPL", "MSFT"])
+    assert market.requests == []
+    assert [type(one.exception) for one in report.failed] == [SourceAuthError, SourceAuthError]
+    assert report.tickers["AAPL"].cached
+    with pytest.raises(SourceAuthError, match="POLYGON_API_KEY is not set"):
+        load("2024-03-04", "2024-03-08", ["AAPL", "MSFT"], options={"on_error": "raise"})
+    assert load("2024-03-04", "2024-03-05", ["AAPL"]).is_complete
 
 
 def test_long_ranges_are_cut_at_the_year(load, market):
