@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
@@ -177,13 +178,16 @@ def _library_calendar(name: str, last: date) -> xc.ExchangeCalendar:
     import pandas as pd
 
     start, end = pd.Timestamp(FIRST_SESSION), pd.Timestamp(last)
-    try:
-        return xc.get_calendar(name, start=start, end=end)
-    except ValueError:
-        # Only a constructed calendar tells its bounds; the ones that have bounds are few.
-        bounds = xc.get_calendar(name)
-        first, final = bounds.bound_min(), bounds.bound_max()
-        return xc.get_calendar(name, start=max(first or start, start), end=min(final or end, end))
+    with warnings.catch_warnings():
+        # What the library does that pandas deprecates is nothing to whoever asks for a calendar.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            return xc.get_calendar(name, start=start, end=end)
+        except ValueError:
+            # Only a constructed calendar tells its bounds; the ones that have bounds are few.
+            bounds = xc.get_calendar(name)
+            first, final = bounds.bound_min(), bounds.bound_max()
+            return xc.get_calendar(name, start=max(first or start, start), end=min(final or end, end))
 
 
 @functools.lru_cache(maxsize=64)

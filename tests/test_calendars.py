@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -165,3 +167,9 @@ def test_the_calendar_is_inferred_from_what_is_known_of_a_ticker(
 ) -> None:
     assert infer_calendar(ticker, provider, dataset) == calendar
     assert canonical_name(calendar) == calendar
+
+
+def test_the_library_s_own_deprecations_reach_nobody() -> None:
+    program = "from mtstore.calendars import session_table\nfor name in ('CMES', '24/7', 'XHKG'): session_table(name)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -171,7 +171,7 @@ class DataAligner:
         self.quarantine = refused_rows({ticker: one.bad for ticker, one in found.items()})
         for ticker, one in found.items():
             if one.bad.num_rows:
-                warnings.warn(refusal(ticker, one.bad, len(rows[ticker].us)), stacklevel=2)
+                warnings.warn(refusal(ticker, one.bad, len(rows[ticker].us), "the aligner's quarantine"), stacklevel=2)
         bars = [
             FrameBars(ticker, widths[ticker].schema, widths[ticker].day_tz, one.bars) for ticker, one in found.items()
         ]

@@ -29,7 +29,8 @@ from mtstore.loader.cache_series import (
 )
 from mtstore.loader.cached import Sessions, fresh_ranges, ledger_segments, stale_rows
 from mtstore.loader.frame_bars import read_rows
-from mtstore.loader.pins import pin
+from mtstore.loader.pins import check_settled, pin
+from mtstore.loader.refused import refusal
 from mtstore.query.frames import long_frame
 from mtstore.query.make_room import Pruned, make_room
 from mtstore.query.result import mapped_errors
@@ -160,7 +161,8 @@ class CacheManager:
         data
             Bars: a DatetimeIndex (naive: wall time in `alignment.timezone`) and columns open, high, low, close, volume;
             vwap and transactions if there are any. A frame without rows says that there is nothing. Rows that no market
-            can have made are kept aside in the view `quarantine`, and their part of the range is not covered.
+            can have made are kept aside in the view `quarantine`, with a warning, and their part of the range is not
+            covered.
         start, end
             The range, as in `get_cached_data`.
         source
@@ -205,6 +207,9 @@ class CacheManager:
         with writing as writer:
             writer.add(answer)
             writer.note("ingest_runs", run.row(**summary(writer.totals)))
+        if answer.quarantined is not None:
+            told = refusal(ticker, answer.quarantined, len(rows.us), "the view quarantine")
+            warnings.warn(told, stacklevel=2)
         self._warn_of_size()
 
     def invalidate(
@@ -227,11 +232,12 @@ class CacheManager:
         source, schema
             Only these; None: all.
 
-        Gives the number of series that were fresh, in part or whole, and are stale now.
+        Gives the number of series that were fresh, in part or whole, and are stale now. TickerError: nothing of
+        `ticker` was ever stored or asked for.
         """
         bounds = self._bounds(start, end) if start is not None or end is not None else None
         if ticker is not None:
-            ticker_name(ticker)
+            check_settled(self._store, ticker_name(ticker))
         check_series_words(source, schema)
         with self._store.connection() as connection:
             rows = list(self._stale_rows(connection, ticker, bounds, source, schema))

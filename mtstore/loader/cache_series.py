@@ -13,6 +13,7 @@ from mtstore.errors import InputError
 from mtstore.loader.cached import Sessions
 from mtstore.store import fold, sources
 from mtstore.store.layout import check_source_name
+from mtstore.words import nearest_word
 
 if TYPE_CHECKING:
     import duckdb
@@ -105,7 +106,8 @@ def whole_config(config: Any) -> Any:
     from mtstore.config.models import Cache, MultiTicker
     from mtstore.config.models import Config as Whole
 
-    # A misspelt key beside one of the cache's own is the section's mistake; `enabled` alone is the loader's.
+    # A key that is one of the cache's own, or nearest to one, is the section's; `enabled` alone is the loader's.
     own = Cache.model_fields.keys() - MultiTicker.model_fields.keys()
     others = (Whole.model_fields.keys() | MultiTicker.model_fields.keys()) - Cache.model_fields.keys()
-    return {"cache": config} if own & config.keys() and not others & config.keys() else config
+    is_section = any(nearest_word(key, own | others) in own for key in config) and not others & config.keys()
+    return {"cache": config} if is_section else config

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
-from mtstore.errors import InputError
+from mtstore.errors import InputError, TickerError
 from mtstore.store.staging import staging_folder
 from mtstore.tickers import ticker_names
 from mtstore.words import did_you_mean
@@ -45,6 +45,13 @@ def pin(store: Store, tickers: str | Iterable[str], *, is_pinned: bool = True) -
             commit.delete("pins", [{"ticker": name} for name in names])
         commit.finish()
     return pinned(store)
+
+
+def check_settled(store: Store, ticker: str) -> None:
+    """Refuse a ticker of which the store has neither bars nor an answer; TickerError names the nearest that it has."""
+    known = _settled(store)
+    if ticker not in known:
+        raise TickerError(f"nothing of ticker {ticker!r} was ever stored or asked for{did_you_mean(ticker, known)}")
 
 
 def _settled(store: Store) -> list[str]:

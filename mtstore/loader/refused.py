@@ -25,11 +25,11 @@ def refused_rows(bad: Mapping[str, pa.Table]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
-def refusal(ticker: str, bad: pa.Table, count: int) -> str:
-    """The sentence that warns of one ticker's refused rows, of `count` in all."""
+def refusal(ticker: str, bad: pa.Table, count: int, place: str) -> str:
+    """The sentence that warns of one ticker's refused rows, of `count` in all, which `place` has."""
     first = bad.slice(0, 1).to_pylist()[0]
+    row = f", row {first['file_index']}" if "file_index" in first else ""
     return (
-        f"{ticker!r}: {bad.num_rows} of {count} rows cannot be bars and are left out, the first, row "
-        f"{first['file_index']} at {first['ts_event']:%Y-%m-%d %H:%M:%S} UTC: {first['reason']}; the aligner's "
-        "quarantine has all of them"
+        f"{ticker!r}: {bad.num_rows} of {count} rows cannot be bars and are left out, the first{row} at "
+        f"{first['ts_event']:%Y-%m-%d %H:%M:%S} UTC: {first['reason']}; {place} has all of them"
     )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from mtstore import sqlfiles
 from mtstore.config.vocabulary import SESSIONS
-from mtstore.errors import TickerError
 from mtstore.query.calls import DEFAULT_TZ, AlignCall, SeriesCall, check_word
 from mtstore.query.frames import wide_frame
 from mtstore.query.memory import default_limit
@@ -19,9 +18,9 @@ from mtstore.query.rollups import Rollups
 from mtstore.query.table import Making, Wide, field_names
 from mtstore.query.wide import assemble
 from mtstore.sizes import size_bytes
+from mtstore.store.live import check_stored
 from mtstore.tickers import ticker_names
 from mtstore.timeranges import Bounds, parse_bounds
-from mtstore.words import did_you_mean
 
 if TYPE_CHECKING:
     import duckdb
@@ -171,7 +170,8 @@ def stored_bars(
     bounds = parse_bounds(start, end, tz=zone)
     names = ticker_names(tickers)
     if names:
-        _check_stored(store, names)
+        with store.connection() as connection:
+            check_stored(connection, names)
     parameters = {
         "tickers": list(names) if names else None,
         "start_ts": bounds.start,
@@ -236,15 +236,6 @@ def applied_options(store: Repository, names: Mapping[str, str]) -> dict[str, An
         rows = connection.execute(sqlfiles.load("queries/applied_settings")).fetchall()
     applied = {key.removeprefix("alignment."): json.loads(value) for key, value in rows if key.startswith("alignment.")}
     return {option: applied[key] for key, option in names.items() if applied.get(key) is not None}
-
-
-def _check_stored(store: Repository, names: Sequence[str]) -> None:
-    with store.connection() as connection:
-        rows = connection.execute(sqlfiles.load("queries/stored_tickers")).fetchall()
-    known = [row[0] for row in rows]
-    for name in names:
-        if name not in known:
-            raise TickerError(f"nothing is stored of ticker {name!r}{did_you_mean(name, known)}")
 
 
 def _spell(parameters: Any) -> str:

@@ -11,7 +11,7 @@ from mtstore.rangesets import normalise
 from mtstore.store import datafile
 from mtstore.store.datafile import DataFile, Provenance
 from mtstore.store.layout import Partition, new_id
-from mtstore.store.live import all_live_files
+from mtstore.store.live import all_live_files, check_stored
 from mtstore.store.staging import staging_folder
 from mtstore.tickers import ticker_names
 
@@ -36,10 +36,12 @@ class Compaction:
 def compact(store: Repository, tickers: str | Iterable[str] | None = None) -> Compaction:
     """Merge every partition (of some tickers) that holds more than one file into a single one.
 
-    Rows do not change, so neither does the coverage; the merged files stay readable for the grace period.
+    Rows do not change, so neither does the coverage; the merged files stay readable for the grace period. TickerError:
+    nothing is stored of one of `tickers`.
     """
     names = ticker_names(tickers)
     with store.connection() as connection:
+        check_stored(connection, names or ())
         found = all_live_files(connection, names)
     scattered = [partition for partition, files in found.items() if len(files) > 1]
     merged = before = 0

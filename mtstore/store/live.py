@@ -8,9 +8,11 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
+from mtstore.errors import TickerError
 from mtstore.store import fold
 from mtstore.store.datafile import DataFile
 from mtstore.store.layout import Partition
+from mtstore.words import did_you_mean
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,6 +30,20 @@ def all_live_files(
         file = DataFile(**row)
         found[file.partition].append(file)
     return dict(found)
+
+
+def check_stored(connection: duckdb.DuckDBPyConnection, tickers: Iterable[str]) -> None:
+    """Refuse names of which nothing is stored.
+
+    Raises
+    ------
+    TickerError
+        Names the first, and the nearest of which something is.
+    """
+    known = [row[0] for row in connection.execute(sqlfiles.load("queries/stored_tickers")).fetchall()]
+    for name in tickers:
+        if name not in known:
+            raise TickerError(f"nothing is stored of ticker {name!r}{did_you_mean(name, known)}")
 
 
 def live_files(

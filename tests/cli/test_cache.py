@@ -81,6 +81,13 @@ def test_invalidate_by_ticker_source_schema_range_and_all(mtstore_cli, store, op
         assert opened.sql("SELECT count(*) FROM bars").fetchall() == [(780,)]
 
 
+@pytest.mark.parametrize("verb", [("cache", "invalidate"), ("compact",)])
+def test_a_ticker_that_nobody_knows_is_an_error(mtstore_cli, store, verb):
+    refused = mtstore_cli(*verb, store, "--tickers", "AAAA")
+    assert refused.code == 2
+    assert "did you mean 'AAA'?" in refused.err
+
+
 def test_invalidate_wants_to_know_what(mtstore_cli, store):
     refused = mtstore_cli("cache", "invalidate", store)
     assert refused.code != 0

@@ -12,7 +12,7 @@ import pytest
 
 import mtstore
 from mtstore import CacheManager, MultiTickerDataLoader
-from mtstore.errors import ConfigError, InputError, RangeError
+from mtstore.errors import ConfigError, InputError, RangeError, TickerError
 
 NEW_YORK = "America/New_York"
 
@@ -119,10 +119,20 @@ def test_invalidated_ranges_are_asked_for_again_and_others_are_not(cache):
     assert cache.get_cached_data("AAPL", "2024-01-03", "2024-01-05") is None
     assert len(cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03")) == 390
     assert len(cache.get_cached_data("MSFT", "2024-01-03", "2024-01-05")) == 390
+    with pytest.raises(
+        TickerError, match=r"nothing of ticker 'APPL' was ever stored or asked for; did you mean 'AAPL'"
+    ):
+        cache.invalidate("APPL")
     assert cache.invalidate() == 2
     assert cache.invalidate() == 0
     assert cache.get_cached_data("MSFT", "2024-01-03", "2024-01-05") is None
     assert cache.store.sql("SELECT count(*) FROM bars").fetchall() == [(780,)]
+
+
+@pytest.mark.parametrize("key", ["cache_dirr", "ttl_day", "max_size"])
+def test_a_misspelt_key_of_the_section_names_the_nearest_of_it(tmp_path, key):
+    with pytest.raises(ConfigError, match=rf"cache\.{key}: unknown key; did you mean"):
+        CacheManager({key: str(tmp_path)})
 
 
 def test_a_range_that_reaches_into_the_future_is_not_covered(cache):
@@ -134,7 +144,10 @@ def test_a_range_that_reaches_into_the_future_is_not_covered(cache):
 def test_rows_that_no_market_can_have_made_are_set_aside_and_their_part_is_not_covered(cache):
     frame = minutes("2024-01-03 09:30", 10)
     frame.loc[frame.index[4], "low"] = 1e6
-    cache.cache_data("AAPL", frame, "2024-01-03", "2024-01-03")
+    told = r"'AAPL': 1 of 10 rows cannot be bars .* at 2024-01-03 14:34:00 UTC: low is above open or close"
+    with pytest.warns(UserWarning, match=told) as caught:
+        cache.cache_data("AAPL", frame, "2024-01-03", "2024-01-03")
+    assert caught[0].filename == __file__
     assert cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03") is None
     assert len(cache.get_cached_data("AAPL", "2024-01-03 09:30", "2024-01-03 09:34")) == 4
     sql = "SELECT ticker, reason, origin FROM quarantine"
