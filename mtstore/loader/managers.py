@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import InputError
+from mtstore.loader.report import LoadReport, report_on_one
 from mtstore.query.table import field_names
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ class Managers:
     ticker_configs: dict[str, TickerSettings]
     _store: Store
     _fetching: Fetching
+    _single_report: LoadReport | None = None
 
     @cached_property
     def cache_manager(self) -> CacheManager:
@@ -73,10 +76,13 @@ class Managers:
         """What `load_data` gives where `enabled` is false: a ticker as it is, its columns without a prefix."""
         from mtstore.loader.single import TickerDataLoader
 
+        began = time.monotonic()
         single = TickerDataLoader(ticker, self.config, store=self._store, fetching=self._fetching)
         frame = single.load_data(start, end)
         wanted = field_names(fields, frame.columns)
         for name in wanted:
             if name not in frame.columns:
                 raise InputError(f"field {name!r} is not one of {', '.join(frame.columns)}")
-        return frame[list(wanted)]
+        frame = frame[list(wanted)]
+        self._single_report = report_on_one(ticker, frame, time.monotonic() - began)
+        return frame

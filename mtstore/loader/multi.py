@@ -113,7 +113,7 @@ class MultiTickerDataLoader(Managers, Looks):
     @property
     def report(self) -> LoadReport | None:
         """What the last load was like, ticker by ticker; None before the first."""
-        return None if self._last_load is None else self._last_load.report()
+        return self._single_report if self._last_load is None else self._last_load.report()
 
     def load_data(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from mtstore.query.memory import spell_bytes
+from mtstore.query.memory import peak_bytes, spell_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,3 +99,15 @@ class LoadReport:
             f"peak memory {spell_bytes(self.peak_memory_bytes)}"
         )
         return f"{text}; not whole: {', '.join(lacking)}" if lacking else text
+
+
+def report_on_one(ticker: str, frame: pd.DataFrame, seconds: float) -> LoadReport:
+    """The report on one ticker's bars as they are: there are no buckets of others that it could lack."""
+    return LoadReport(
+        (TickerReport(ticker, len(frame), seconds, None, 1.0 if len(frame) else 0.0, None, None),),
+        rows=len(frame),
+        columns=len(frame.columns),
+        seconds=seconds,
+        output_bytes=int(frame.memory_usage(index=False).sum()),
+        peak_memory_bytes=peak_bytes(),
+    )

@@ -171,6 +171,8 @@ def test_without_multi_ticker_the_first_ticker_is_loaded_as_it_is(path):
             frame = loader.load_data(*DAY)
         pd.testing.assert_frame_equal(frame, loader.data_loaders["AAPL"].load_data(*DAY))
         assert loader.aligned_data is frame
+        assert (loader.report.rows, loader.report.columns) == frame.shape
+        assert (loader.report["AAPL"].rows, loader.report["AAPL"].error) == (len(frame), None)
         closes = loader.load_data(*DAY, tickers=["MSFT"], fields=["close"])
         assert list(closes.columns) == ["close"]
         assert len(closes) == 2
