@@ -6,6 +6,7 @@ Every message says what is valid and leaves the value out: `problems` adds it wh
 from __future__ import annotations
 
 import json
+import os
 import re
 import types
 import typing
@@ -24,6 +25,7 @@ from mtstore.timeranges import parse_zone
 _CLOCK: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?\Z")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _MEMORY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(%|[KMGT]i?B)\Z", re.IGNORECASE)
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _MEMORY_UNITS: Final = {"K": 1, "M": 2, "G": 3, "T": 4}
 
@@ -100,6 +102,23 @@ def refuse(sentence: str) -> PydanticCustomError:
     """An error for one value; the sentence says what is valid, and holds no value."""
     # The sentence goes in as a value, so that braces in it are not taken for a template's.
     return PydanticCustomError("refused", "{sentence}", {"sentence": sentence})
+
+
+def with_variables(value: Any) -> Any:
+    """A text with the environment's values in place of each `${NAME}` in it; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+
+    def given(matched: re.Match[str]) -> str:
+        if matched[1] not in os.environ:
+            raise refuse(f"the environment variable {matched[1]} is not set")
+        return os.environ[matched[1]]
+
+    return _VARIABLE.sub(given, value)
+
+
+PlacePath = Annotated[str, Field(min_length=1), BeforeValidator(with_variables)]
+"""A path, in which `${NAME}` stands for a variable of the environment."""
 
 
 def _clock(value: Any) -> Any:

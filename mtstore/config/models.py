@@ -22,6 +22,7 @@ from mtstore.config.fields import (
     Interval,
     JsonObject,
     MemoryLimit,
+    PlacePath,
     Section,
     SourceName,
     TickerName,
@@ -108,9 +109,7 @@ class Cache(Section):
     """What is kept of fetched data, and for how long."""
 
     enabled: bool = True
-    cache_dir: str = Field(
-        default="./cache", min_length=1, description="The store, where multi_ticker.store names none."
-    )
+    cache_dir: PlacePath = Field(default="./cache", description="The store, where multi_ticker.store names none.")
     max_size_gb: float = Field(default=10.0, gt=0)
     ttl_days: float | None = Field(default=7.0, ge=0, description="0: always stale; null: never.")
     settle_days: float | None = Field(
@@ -143,7 +142,9 @@ class MultiTicker(Section):
     """The universe, and how it is loaded."""
 
     enabled: bool = Field(default=True, description="false falls back to single-ticker behaviour.")
-    store: str | None = Field(default=None, min_length=1, description="Path of the store; else cache.cache_dir.")
+    store: PlacePath | None = Field(
+        default=None, description="Path of the store, ${NAME} for variables; else cache.cache_dir."
+    )
     tickers: dict[TickerName, TickerEntry] = Field(default_factory=dict, description="The universe, in column order.")
     alignment: Alignment = Alignment()
     cache: Cache = Cache()

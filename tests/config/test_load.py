@@ -329,7 +329,7 @@ def test_a_key_that_the_environment_lacks_is_an_error_only_when_it_is_needed(mon
         config.sources["d"].api_key.reveal()
 
 
-def test_variables_are_filled_in_under_sources_and_nowhere_else(monkeypatch):
+def test_variables_are_filled_in_under_sources_and_in_the_store_s_path(monkeypatch):
     monkeypatch.setenv("MY_URL", "http://127.0.0.1:8000/")
     monkeypatch.delenv("NO_URL", raising=False)
     source = {"provider": "polygon", "base_url": "${MY_URL}"}
@@ -337,7 +337,13 @@ def test_variables_are_filled_in_under_sources_and_nowhere_else(monkeypatch):
     assert problems_of({"sources": {"p": {**source, "base_url": "${NO_URL}"}}}) == (
         "sources.p.base_url: the environment variable NO_URL is not set",
     )
-    assert load_config({"store": "${MY_URL}"}).store_path == Path("${MY_URL}")
+    monkeypatch.setenv("MY_DATA", "/data")
+    assert load_config({"store": "${MY_DATA}/market"}).store_path == Path("/data/market")
+    assert load_config({"cache": {"cache_dir": "${MY_DATA}/cache"}}).store_path == Path("/data/cache")
+    assert load_config({"cache": {"cache_dir": "a$b{c}"}}).store_path == Path("a$b{c}")
+    assert problems_of({"store": "${NO_URL}/market"}) == (
+        "store: '${NO_URL}/market': the environment variable NO_URL is not set",
+    )
 
 
 @pytest.mark.parametrize("name", ["quickstart", "polygon", "databento"])
