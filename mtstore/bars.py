@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mtstore.errors import InputError, UnsupportedSchemaError
 
@@ -87,6 +88,14 @@ class SourceBinding:
     dataset: str | None = None
 
 
+class SymbolSpan(NamedTuple):
+    """On the days from `start` up to, not including, `end` (UTC), the vendor's instrument of that number is meant."""
+
+    start: date
+    end: date
+    instrument_id: int
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a vendor or a file says about one ticker of one schema.
@@ -97,6 +106,7 @@ class Answer:
     an otherwise complete answer that it does not speak for, because rows there were quarantined; the ledger calls them
     partial. `day_tz` is the zone whose days daily bars are, `final` that the answer never goes stale (files).
     `quarantined` has `arrow_schema()`'s columns plus `reason`, and `origin` (a file and line, or a request).
+    `symbology` says which instruments the ticker stood for, if the vendor does.
     """
 
     binding: SourceBinding
@@ -111,3 +121,4 @@ class Answer:
     final: bool = False
     request: Mapping[str, Any] = field(default_factory=dict)
     quarantined: pa.Table | None = None
+    symbology: tuple[SymbolSpan, ...] = ()

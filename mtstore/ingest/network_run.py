@@ -20,10 +20,11 @@ from mtstore.ingest.renewal import Renewal, renewals_of
 from mtstore.ingest.runs import Run, start_run
 from mtstore.ingest.settling import split_answer
 from mtstore.ingest.spending import Confirm, Spending, allow
+from mtstore.ingest.symbology import Symbology
 from mtstore.rangesets import intersect, subtract, union
 from mtstore.sources.vendor import Tally
 from mtstore.store.ledger import Freshness
-from mtstore.store.ticker_metadata import merge_metadata
+from mtstore.store.ticker_metadata import merge_metadata, merged_mappings
 
 if TYPE_CHECKING:
     from mtstore.ingest.wanted import Wanted
@@ -59,6 +60,7 @@ class NetworkRun:
         self._stale: dict[str, Wanted] = {}
         self._tails: list[Answer] = []
         self._details: dict[str, dict[str, Any]] = {}
+        self._symbology = Symbology()
 
     def run(
         self,
@@ -89,22 +91,34 @@ class NetworkRun:
             writing = self._store.writer(
                 "fetch", run_id=run.run_id, freshness=self._freshness, is_compressed=self._options.is_compressed
             )
-            with writing as writer:
-                try:
-                    self._renew(renewals, writer)
-                    self._fetch(affordable, spending, writer)
-                    self._fetch_references(due, writer)
-                except MtstoreError as error:
-                    # What came before the error stays.
-                    self._finish(run, writer, error)
-                    raise
-                self._finish(run, writer, None)
-            if self._details:
-                merge_metadata(self._store, self._details)
+            try:
+                with writing as writer:
+                    self._write(run, writer, renewals, affordable, spending, due)
+            finally:
+                # What came before an error stays, and so does what it says of its tickers.
+                self._keep_metadata()
             report.cost_usd = spending.spent_usd
         report.generation = self._store.generation()
         report.seconds = time.monotonic() - began
         return report
+
+    def _write(  # noqa: PLR0917 - the steps of `run`, in its words
+        self,
+        run: Run,
+        writer: Writer,
+        renewals: Sequence[Renewal],
+        affordable: Sequence[Chunk],
+        spending: Spending,
+        due: Sequence[Wanted],
+    ) -> None:
+        try:
+            self._renew(renewals, writer)
+            self._fetch(affordable, spending, writer)
+            self._fetch_references(due, writer)
+        except MtstoreError as error:
+            self._finish(run, writer, error)
+            raise
+        self._finish(run, writer, None)
 
     def _with_keys(self, wanted: Sequence[Wanted]) -> list[Wanted]:
         """The load without what sources would be asked for that have no key: one sentence each, and no request."""
@@ -187,6 +201,13 @@ class NetworkRun:
         writer.commit()
         self._report.commits = writer.totals.commits
 
+    def _keep_metadata(self) -> None:
+        found = self._symbology.metadata(self._store)
+        for ticker, details in self._details.items():
+            found[ticker] = merged_mappings(found.get(ticker, {}), details)
+        if found:
+            merge_metadata(self._store, found)
+
     def _take(self, fetched: Fetched, writer: Writer) -> None:
         chunk = fetched.chunk
         self._count(fetched.tally)
@@ -231,6 +252,7 @@ class NetworkRun:
 
     def _note(self, answer: Answer) -> None:
         outcome = self._report.tickers[answer.ticker]
+        self._symbology.take(answer)
         outcome.rows += answer.bars.num_rows
         self._report.rows += answer.bars.num_rows
         if answer.quarantined is not None:

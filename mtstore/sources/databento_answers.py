@@ -103,6 +103,7 @@ def answers(
             reason="; ".join(notes) or None,
             request=request,
             quarantined=checked.quarantined,
+            symbology=file.symbology(symbol),
         )
 
 

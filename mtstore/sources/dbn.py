@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtstore.bars import BAR_SCHEMAS, TimeRange, step_us
+from mtstore.bars import BAR_SCHEMAS, SymbolSpan, TimeRange, step_us
 from mtstore.errors import BrokenFileError, UnsupportedSchemaError
 from mtstore.sources.dbn_stream import count_records, read_header
 from mtstore.sources.dbn_symbols import SymbolTable, read_intervals
@@ -131,6 +131,10 @@ class DbnFile:
         # A bar opens on a whole microsecond: rounding both ends up leaves every bar on its side.
         start_us, end_us = -(-self._start_ns // _NS_PER_US), -(-end_ns // _NS_PER_US)
         return TimeRange(start_us, end_us) if start_us < end_us else None
+
+    def symbology(self, ticker: str) -> tuple[SymbolSpan, ...]:
+        """Which instrument a ticker is, by date, as the metadata have it."""
+        return self._table.spans_of(ticker)
 
     def ranges_by_ticker(self) -> dict[str, tuple[TimeRange, ...]]:
         """What the file speaks for, by ticker: `range`, but for a partial symbol only the days on which it resolved.

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mtstore.bars import US_PER_DAY, TimeRange
+from mtstore.bars import US_PER_DAY, SymbolSpan, TimeRange
 from mtstore.errors import BrokenFileError, IngestError
 
 _EPOCH = date(1970, 1, 1)
@@ -80,6 +80,14 @@ class SymbolTable:
             else:
                 merged.append([start, end])
         return [TimeRange(start * US_PER_DAY, end * US_PER_DAY) for start, end in merged]
+
+    def spans_of(self, symbol: str) -> tuple[SymbolSpan, ...]:
+        """Which instrument `symbol` is, by date."""
+        return tuple(
+            SymbolSpan(_EPOCH + timedelta(days=one.start_day), _EPOCH + timedelta(days=one.end_day), one.instrument_id)
+            for one in sorted(self.intervals, key=lambda one: one.start_day)
+            if one.symbol == symbol
+        )
 
     def _refuse_mixed_symbols(self) -> None:
         by_symbol: dict[str, list[SymbolInterval]] = defaultdict(list)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from servers import faults
 from servers.configs import config_for, vendors_for
 from servers.databento import KEY, bars
 from servers.leaks import assert_in_no_table_or_file, watched
 from servers.words import us
 
+from mtstore.bars import SymbolSpan
 from mtstore.errors import CostLimitError
 from mtstore.ingest.network import ingest_network, plan_network
+from mtstore.ingest.symbology import overlaid
+from mtstore.store.ticker_metadata import read_metadata
 
 STALE = {"cache": {"ttl_days": 0, "settle_days": None}}
 
@@ -175,3 +182,53 @@ def test_the_key_is_in_no_table_file_log_or_output_of_a_load(load, store, caplog
     printed = capfd.readouterr()
     assert KEY not in f"{caplog.text}{printed.out}{printed.err}{report!r}"
     assert_in_no_table_or_file(KEY, store)
+
+
+def test_the_instruments_that_a_ticker_stood_for_are_kept_with_their_dates(load, market, store):
+    market.list("AAPL").renumbered[date(2024, 3, 5)] = 2_000
+    market.instruments["MSFT"] = replace(market.list("MSFT"), listed=date(2024, 3, 5))
+    load("2024-03-04", "2024-03-05")
+    load("2024-03-06", "2024-03-06")
+    expected = {  # the last day ends at midnight in New York, in the next day of UTC
+        "AAPL": [("2024-03-04", "2024-03-05", 1_000), ("2024-03-05", "2024-03-08", 2_000)],
+        "MSFT": [("2024-03-05", "2024-03-08", 1_001)],
+    }
+
+    def kept():
+        return {
+            ticker: [(one["start"], one["end"], one["instrument_id"]) for one in known["db"]["symbology"]]
+            for ticker, known in read_metadata(store).items()
+        }
+
+    assert kept() == expected
+    in_sql = "SELECT metadata->'$.db.symbology[1].instrument_id' FROM tickers WHERE ticker = 'AAPL'"
+    assert store.sql(in_sql).fetchall() == [("2000",)]
+    market.list("AAPL").renumbered[date(2024, 3, 6)] = 3_000
+    load("2024-03-06", "2024-03-06", ["AAPL"], options={"refresh_all": True})
+    expected["AAPL"] = [*expected["AAPL"][:1], ("2024-03-05", "2024-03-06", 2_000), ("2024-03-06", "2024-03-08", 3_000)]
+    assert kept() == expected
+    store.rebuild()
+    assert kept() == expected
+    generation = store.generation()
+    load("2024-03-04", "2024-03-06")
+    assert store.generation() == generation
+
+
+days = st.integers(0, 12).map(lambda number: date(2024, 3, 1) + timedelta(days=number))
+spans = st.lists(st.tuples(days, days, st.integers(1, 3)).filter(lambda one: one[0] < one[1]), max_size=4)
+
+
+@given(known=spans, newer=spans)
+def test_newer_symbology_lies_over_older_day_by_day(known, newer):
+    def by_day(spans):
+        return {
+            start + timedelta(days=number): name for start, end, name in spans for number in range((end - start).days)
+        }
+
+    base = overlaid([], [SymbolSpan(*one) for one in known])
+    found = overlaid(base, [SymbolSpan(*one) for one in newer])
+    assert by_day(found) == by_day(known) | by_day(newer)
+    assert all(before.end <= after.start for before, after in pairwise(found))
+    assert all(
+        before.end < after.start or before.instrument_id != after.instrument_id for before, after in pairwise(found)
+    )

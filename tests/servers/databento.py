@@ -36,11 +36,26 @@ class Mapping:
 
 @dataclass
 class Instrument:
-    """One symbol: bars by schema, (open in seconds, price, volume, publisher), and since when it is listed."""
+    """One symbol: bars by schema, (open in seconds, price, volume, publisher), and since when it is listed.
+
+    `renumbered` are later instrument ids, by the day from which on they hold.
+    """
 
     number: int
     bars: dict[str, list[tuple]] = field(default_factory=lambda: defaultdict(list))
     listed: date = date(1990, 1, 1)
+    renumbered: dict[date, int] = field(default_factory=dict)
+
+    def number_on(self, day: date) -> int:
+        """The instrument id of a day."""
+        known = {date.min: self.number, **self.renumbered}
+        return known[max(since for since in known if since <= day)]
+
+    def intervals(self, first: date, last: date) -> list[Interval]:
+        """The ids of the days [first, last), as the metadata of an answer have them."""
+        begin = max(first, self.listed)
+        bounds = [begin, *sorted(day for day in self.renumbered if begin < day < last), last]
+        return [Interval(start, end, str(self.number_on(start))) for start, end in pairwise(bounds)]
 
 
 class DatabentoServer(VendorServer):
@@ -137,10 +152,7 @@ class DatabentoServer(VendorServer):
         first, last = _day(int(given["start"])), _day(int(given["end"]) - 1) + timedelta(days=1)
         found = self._found(given)
         mappings = [
-            Mapping(
-                name, [Interval(max(first, self.instruments[name].listed), last, str(self.instruments[name].number))]
-            )
-            for name in [*found, *self.extra_symbols]
+            Mapping(name, self.instruments[name].intervals(first, last)) for name in [*found, *self.extra_symbols]
         ]
         asked = given["symbols"].split(",")
         metadata = databento_dbn.Metadata(
@@ -163,7 +175,7 @@ class DatabentoServer(VendorServer):
         start, end = int(given["start"]), int(given["end"])
         dtype = np.dtype(databento_dbn.OHLCVMsg._dtypes)
         rows = [
-            (at * NS, self.instruments[name].number, price, volume, publisher)
+            (at * NS, self.instruments[name].number_on(_day(at * NS)), price, volume, publisher)
             for name in [*self._found(given), *self.extra_symbols]
             for at, price, volume, publisher in self.instruments[name].bars[given["schema"]]
             if start <= at * NS < end and _day(at * NS) >= self.instruments[name].listed
