@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from mtstore.bars import US_PER_DAY, VALUE_COLUMNS
+from mtstore.bars import VALUE_COLUMNS
 from mtstore.calendars import FUTURES_CALENDARS, canonical_name
 from mtstore.config.layers import COMMON_CALENDARS
 from mtstore.config.vocabulary import LABELS
-from mtstore.errors import InputError, IntervalError
+from mtstore.errors import InputError
 from mtstore.intervals import BarInterval, parse_interval
 from mtstore.loader.frame_bars import Rows, read_rows
+from mtstore.loader.frame_widths import common_interval, widths_of
 from mtstore.loader.refused import refusal, refused_rows
 from mtstore.query.calls import AlignCall, check_word
 from mtstore.query.frame_scope import FrameBars, frame_scope
@@ -157,14 +158,15 @@ class DataAligner:
         InputError
             A frame that cannot be read; it names the ticker and the row.
         IntervalError
-            The interval is finer than the bars, or no multiple of them.
+            The interval is finer than the bars of a ticker, or no multiple of them, as where some bars are days and
+            others minutes; it says whose bars are how wide.
         """
         import numpy as np
 
         rows = {ticker: read_rows(frame, repr(ticker), naive_as=self.naive_as) for ticker, frame in _named(ticker_data)}
         chosen = field_names(fields, _fields_of(rows.values()))
-        widths = self._widths(rows)
-        interval = self._interval(rows, widths)
+        widths = widths_of(rows, tz=self.timezone, resampling=self.resampling, native_of=self._native_of)
+        interval = common_interval(rows, widths, self.resampling)
         call = self._call(tuple(rows), interval, start, end)
         calendars = self._calendars(rows)
         found = {ticker: _cleaned(rows[ticker], width, calendars.get(ticker)) for ticker, width in widths.items()}
@@ -191,46 +193,6 @@ class DataAligner:
         return AlignCall.parse(
             tickers, interval, start, end, tz=self.timezone, method=self.alignment_method, **self._options
         )
-
-    def _widths(self, rows: Mapping[str, Rows]) -> dict[str, Width]:
-        """The width of each frame's bars that has any; a lone row is as wide as the other tickers' bars."""
-        widths: dict[str, Width] = {}
-        alone = []
-        for ticker, one in rows.items():
-            if not len(one.us):
-                continue
-            width = one.width(
-                repr(ticker), tz=self.timezone, native=self._native_of(ticker), resampling=self.resampling
-            )
-            if width is None:
-                alone.append(ticker)
-            else:
-                widths[ticker] = width
-        known = next((width.interval for width in widths.values() if width.interval is not None), None)
-        for ticker in alone:
-            if known is None:
-                raise InputError(
-                    f"{ticker!r}: one row does not tell how wide its bar is; say resampling or native_interval"
-                )
-            width = rows[ticker].width(repr(ticker), tz=self.timezone, native=None, resampling=known)
-            if width is not None:
-                widths[ticker] = width
-        return widths
-
-    def _interval(self, rows: Mapping[str, Rows], widths: Mapping[str, Width]) -> BarInterval:
-        """The interval of the result, which the finest frame decides where nobody said; rarer rows are thin trading."""
-        steps = {ticker: width.interval for ticker, width in widths.items() if width.interval is not None}
-        finest = min(steps, key=lambda ticker: _length_us(steps[ticker]), default=None)
-        if self.resampling is None:
-            if finest is None and any(len(one.us) for one in rows.values()):
-                raise InputError("the rows do not tell how wide their bars are; say resampling or native_interval")
-            return parse_interval("1min") if finest is None else steps[finest]
-        if finest is not None and not self.resampling.is_multiple_of(_length_us(steps[finest])):
-            raise IntervalError(
-                f"resampling {self.resampling} is finer than, or no multiple of, the bars of {finest!r}, which are "
-                f"{steps[finest]} apart; say native_interval if they are thin bars of a finer interval"
-            )
-        return self.resampling
 
     def _native_of(self, ticker: str) -> BarInterval | None:
         native = self._native.get(ticker) if isinstance(self._native, Mapping) else self._native
@@ -276,10 +238,6 @@ def _named(ticker_data: Mapping[str, pd.DataFrame]) -> Iterable[tuple[str, pd.Da
         raise InputError(f"align_data takes a frame per ticker, {{'AAPL': frame, …}}, got {type(ticker_data).__name__}")
     ticker_names(ticker_data)
     return ticker_data.items()
-
-
-def _length_us(interval: BarInterval) -> int:
-    return interval.microseconds or interval.days * US_PER_DAY
 
 
 def _fields_of(rows: Iterable[Rows]) -> tuple[str, ...]:

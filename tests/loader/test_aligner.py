@@ -289,6 +289,27 @@ def test_an_interval_finer_than_the_bars_or_no_multiple_of_them_is_refused():
     assert len(thin) == 12
 
 
+@pytest.mark.parametrize("resampling", [None, "5min", "1h"])
+def test_days_beside_minutes_need_an_interval_that_both_give_and_the_error_says_whose_bars_are_what(resampling):
+    frames = {"DAY": bars(pd.bdate_range("2024-01-02", periods=5)), "MIN": minutes("2024-01-03 09:30", 390)}
+    frames |= {"ALSO": frames["DAY"]}
+    with pytest.raises(
+        IntervalError,
+        match=rf"widths \('MIN': 1min; 'DAY', 'ALSO': 1d\).*none of {resampling or '1min'}.*resampling='1d' or",
+    ):
+        DataAligner(resampling=resampling).align_data(frames)
+    given = DataAligner(resampling="1d").align_data(frames)
+    assert (given["DAY_close"].count(), given["MIN_close"].count()) == (5, 1)
+
+
+def test_hours_beside_minutes_are_told_from_thin_trading_by_who_knows():
+    frames = {"H": minutes("2024-01-03 09:30", 7, step=60), "MIN": minutes("2024-01-03 09:30", 390)}
+    with pytest.raises(IntervalError, match=r"'MIN': 1min; 'H': 1h\).*resampling='1h' or wider.*native_interval"):
+        DataAligner().align_data(frames)
+    assert DataAligner(resampling="1h").align_data(frames)["MIN_close"].count() == 7
+    assert DataAligner(native_interval="1min").align_data(frames)["H_close"].count() == 7
+
+
 def test_a_given_width_that_half_of_the_rows_do_not_fit_is_refused():
     frame = minutes("2024-01-03 09:30", 3)
     with pytest.raises(InputError, match=r"'A': 2024-01-03T14:31.*is not on a whole bar of 5min"):
