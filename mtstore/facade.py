@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from mtstore.errors import InputError
 from mtstore.query.reader import Reader
+from mtstore.words import check_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,9 +51,53 @@ class Store(Reader):
     ) -> IngestReport | NetworkReport:
         """Put vendor files, a frame in memory, or what the vendors of a configuration have, into the store.
 
-        Options and errors are those of `mtstore.ingest.files.ingest_files`, of `mtstore.ingest.frames.ingest_frame`,
-        and, for a configuration, of `mtstore.ingest.network.ingest_network`: `start`, `end`, `tickers` … What was
-        fetched makes room for itself as the configuration's `cache` says.
+        Parameters
+        ----------
+        data
+            Paths of files, folders or globs (one or several); or a pandas or polars DataFrame or an Arrow table with
+            columns ts_event (or a DatetimeIndex), open, high, low, close in quote currency, volume in units traded, and
+            vwap, transactions and ticker, if there are any. Times are the bars' opens.
+        config
+            A configuration with `sources`, whose vendors are asked for what the store lacks.
+        **options
+            Of files: `format` (`polygon-flatfile`, `dbn`, `parquet`, `csv`; recognised by content), `source` (a name),
+            `schema` (`ohlcv-1m` …, where the format does not say), `tickers` (only these), `mapping` (how columns of
+            one's own are called and read: a YAML file, or what it says), `covers` (two dates of UTC, both included, or
+            a half-open range of instants that files of one's own speak for, so that stored bars there that they lack
+            are withdrawn; without it they only add and overwrite), `progress`.
+
+            Of a frame: `ticker` (whose bars they are, if no column says it), `schema`, `tz` (IANA zone of naive times
+            and of daily bars' days, UTC by default), `mapping`, `covers`, `source` (`own` by default).
+
+            With `config`: `start` (needed), `end` (now by default): dates take whole sessions, the end date included,
+            instants are half-open, naive times are wall time in `alignment.timezone`; `tickers` (the universe),
+            `schema`, `refresh_all` (ask again, however fresh), `confirm_cost` (whether it may cost more than
+            `max_cost_usd`, or a function that is asked with the dollars), `on_error` (`skip` or `raise`),
+            `with_references` (splits, dividends and details, too), `progress`, `cancel` (a threading.Event). What was
+            fetched makes room for itself as the configuration's `cache` says.
+
+        Returns
+        -------
+        IngestReport or NetworkReport
+            File by file, or ticker by ticker; rows that cannot be bars are in the view `quarantine`.
+
+        Raises
+        ------
+        InputError
+            Neither data nor a configuration, or both; an option that is unknown or cannot be right; no path matches.
+        BrokenFileError
+            A frame lacks a column, or holds a value or a time that cannot be read. (Files are refused one by one, in
+            the report.)
+        TickerError
+            A name that no ticker can have.
+        SourceMismatchError
+            The source's name is bound to another vendor or dataset.
+        StoreLockedError
+            Another process wrote for longer than the timeout.
+        CostLimitError
+            With `config`: it would cost more than allowed; nothing was fetched.
+        SourceError, ConfigError
+            With `config` and `on_error` 'raise'.
 
         Examples
         --------
@@ -71,6 +117,7 @@ class Store(Reader):
                 raise InputError("ingest takes data or a configuration with sources, not both")
             if options.get("start") is None:
                 raise InputError("ingest with a configuration needs start: where the bars should begin")
+            _check_options(ingest_network, options)
             loaded = load_config(config)
             report = ingest_network(self, loaded, **options)
             make_room(self, loaded)
@@ -78,7 +125,9 @@ class Store(Reader):
         if data is None:
             raise InputError("ingest needs files, a frame, or config= with sources")
         if is_frame(data):
+            _check_options(ingest_frame, options)
             return ingest_frame(self, data, **options)
+        _check_options(ingest_files, options)
         if isinstance(data, (str, os.PathLike)):
             return ingest_files(self, [Path(data)], **options)
         return ingest_files(self, cast("Iterable[str | Path]", data), **options)
@@ -187,3 +236,8 @@ class Store(Reader):
 def open_store(path: str | os.PathLike[str], *, create: bool = False, **options: Any) -> Store:
     """Open the store at `path`; see `mtstore.open`."""
     return Store.open(path, create=create, **options)
+
+
+def _check_options(function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Refuse what the function that does the work does not take, beside the store, the data, and what is ours."""
+    check_options(options, [name for name in [*inspect.signature(function).parameters][2:] if name != "vendors"])

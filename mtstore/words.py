@@ -35,6 +35,14 @@ def did_you_mean(word: object, valid: Iterable[object]) -> str:
     return f"; did you mean {nearest!r}?" if nearest else ""
 
 
+def check_options(options: Iterable[str], valid: Iterable[str]) -> None:
+    """Refuse an option that is not valid; InputError names it, and those that are."""
+    names = tuple(valid)
+    for name in options:
+        if name not in names:
+            raise InputError(f"unknown option {name!r}{did_you_mean(name, names)} (valid: {', '.join(names)})")
+
+
 def check_number(name: str, value: Any, *, least: float | None = 0) -> None:
     """Refuse what is no finite number, or lies below `least`; numpy's numbers are numbers, booleans are not."""
     is_number = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)

@@ -28,6 +28,16 @@ def test_an_option_that_there_is_not_is_refused_with_the_nearest_one(store):
         store.tensor("AAA", DAY, DAY, dtype="short")
 
 
+def test_an_option_of_ingest_that_there_is_not_is_refused_too_and_all_that_there_are_are_documented(store, tmp_path):
+    frame = store.sql("FROM bars").to_pandas()
+    for given, options in (((frame,), {}), (("x.csv",), {}), ((), {"config": {"store": "x"}, "start": DAY})):
+        with pytest.raises(InputError, match=r"unknown option 'tickr'; did you mean 'ticker") as caught:
+            store.ingest(*given, **options, tickr="AAA")
+        valid = str(caught.value).partition("(valid: ")[2].rstrip(")").split(", ")
+        assert len(valid) > 5
+        assert [name for name in valid if f"`{name}`" not in mtstore.Store.ingest.__doc__] == []
+
+
 def test_what_a_macro_refuses_is_said_in_its_own_words(store):
     with pytest.raises(QueryError) as caught:
         store.resample("AAB", "5min").to_arrow()

@@ -25,7 +25,7 @@ from mtstore.query.wide import assemble
 from mtstore.sources.widths import Width
 from mtstore.tickers import ticker_names
 from mtstore.timeranges import parse_zone
-from mtstore.words import check_number, did_you_mean
+from mtstore.words import check_number, check_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,8 +224,7 @@ def _check_options(options: Mapping[str, Any]) -> None:
             raise InputError(f"{name}: frames come without splits and sources; put them into a store for that")
         if name in _OTHER_NAMES:
             raise InputError(f"unknown option {name!r}; here it is called {_OTHER_NAMES[name]!r}")
-        if name not in _OPTIONS:
-            raise InputError(f"unknown option {name!r}{did_you_mean(name, _OPTIONS)} (valid: {', '.join(_OPTIONS)})")
+    check_options(options, _OPTIONS)
 
 
 def _cleaned(rows: Rows, width: Width, calendar: str | None) -> Cleaned:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from os import PathLike
 from typing import Any, Self
 
+from mtstore import sqlfiles
 from mtstore.errors import InputError, RangeError, TickerError
 from mtstore.store.repository import Repository
 from mtstore.store.ticker_metadata import (
@@ -21,6 +22,7 @@ from mtstore.store.ticker_metadata import (
 )
 from mtstore.tickers import ticker_name
 from mtstore.timeranges import parse_bounds
+from mtstore.words import did_you_mean
 
 Day = str | date | None
 
@@ -56,6 +58,7 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
             self._store = store
         else:
             self._store = self._resources.enter_context(Repository.open(store))
+        self._known = frozenset(configured or {})
         self._configured = {name: dict(values) for name, values in (configured or {}).items() if values}
 
     def get_ticker_metadata(self, ticker: str, *, as_of: str | date | None = None) -> dict[str, Any]:
@@ -125,9 +128,22 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         ------
         RangeError
             A bound that is no date, or a first after the last.
+        TickerError
+            A ticker that is neither configured nor known to the store; the nearest that is is named.
         """
+        self._check_known(ticker_name(ticker))
         first, last = (_day(name, value) for name, value in (("active_from", active_from), ("active_to", active_to)))
         put_active_range(self._store, ticker, first, last)
+
+    def _check_known(self, ticker: str) -> None:
+        if ticker in self._known:
+            return
+        with self._store.connection() as connection:
+            rows = connection.execute(sqlfiles.load("queries/named_tickers")).fetchall()
+        known = {*self._known, *(row[0] for row in rows)}
+        if ticker not in known:
+            hint = did_you_mean(ticker, known)
+            raise TickerError(f"ticker {ticker!r} is neither configured nor known to the store{hint}")
 
     def __getitem__(self, ticker: str) -> dict[str, Any]:
         try:

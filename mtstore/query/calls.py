@@ -12,7 +12,7 @@ from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import VALID_DURATIONS, BarInterval, parse_duration, parse_interval
 from mtstore.tickers import ticker_names
 from mtstore.timeranges import Bounds, parse_bounds, parse_zone
-from mtstore.words import did_you_mean
+from mtstore.words import check_options, did_you_mean
 
 METHOD_ALIASES = {"outer": "outer_join", "inner": "inner_join", "ffill": "forward_fill"}
 GRID = "grid"
@@ -77,10 +77,7 @@ class SeriesCall:
             An option that there is not, a word that is not valid (the message lists those that are), an interval,
             bounds or a time zone that cannot be read, a ticker twice. TickerError: what is no ticker.
         """
-        valid = tuple(one.name for one in fields(cls) if one.name not in _POSITIONAL)
-        for name in options:
-            if name not in valid:
-                raise InputError(f"unknown option {name!r}{did_you_mean(name, valid)} (valid: {', '.join(valid)})")
+        check_options(options, (one.name for one in fields(cls) if one.name not in _POSITIONAL))
         parse_zone(tz)
         names = ticker_names(tickers)
         if names is not None and len(set(names)) < len(names):

@@ -185,7 +185,20 @@ def test_what_was_said_to_the_manager_holds_in_python_and_in_sql(market, method)
 
 def test_an_active_range_that_cannot_be_right_is_refused(store):
     manager = MetadataManager(store)
+    manager.update_ticker_metadata("A", sector="Tech")
     with pytest.raises(RangeError, match="A: active_from 2024-01-04 lies after active_to 2024-01-03"):
         manager.set_active_range("A", "2024-01-04", "2024-01-03")
     with pytest.raises(RangeError, match="active_to is a date like"):
         manager.set_active_range("A", active_to="2024-01-03 10:00")
+
+
+def test_the_active_range_of_a_ticker_that_nobody_knows_is_refused(market):
+    with MetadataManager(market, configured={"NEWCO": {}}) as manager:
+        with pytest.raises(TickerError, match=r"ticker 'NEWC' is neither configured nor known.*did you mean 'NEWCO'"):
+            manager.set_active_range("NEWC", "2024-01-03")
+        assert manager.get_history("NEWC") == []
+        manager.set_active_range("NEWCO", "2024-01-03")
+        assert [version.active_from.isoformat() for version in manager.get_history("NEWCO")] == ["2024-01-03"]
+    manager = MetadataManager(market)
+    manager.update_ticker_metadata("DESCRIBED", sector="Tech")
+    manager.set_active_range("DESCRIBED", "2024-01-03")
