@@ -18,6 +18,9 @@ from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from mtstore.calendars import canonical_name
+from mtstore.config.layers import COMMON_CALENDARS
+
 if TYPE_CHECKING:
     from mtstore.config.models import Config, TickerEntry
     from mtstore.config.vocabulary import OnFailure
@@ -36,6 +39,8 @@ class TickerSettings:
         Its place in the configured universe, from 0; None outside of it.
     session_start, session_end
         `HH:MM[:SS]`, wall time in `timezone`; an end before the start is an overnight session.
+    calendar
+        By its one name: `NYSE` is XNYS.
     bar_interval
         What `get_ticker_data` gives (the key `resampling`).
     active_from, active_to
@@ -81,6 +86,9 @@ def resolve_ticker(config: Config, ticker: str) -> TickerSettings:
         metadata.update(entry.metadata)
     settings = _globals(config) | {key: value for key, value in stated.items() if value is not None}
     settings["bar_interval"] = settings.pop("resampling")
+    calendar = settings.get("calendar")
+    if calendar is not None and calendar not in COMMON_CALENDARS:
+        settings["calendar"] = canonical_name(calendar, config.calendars)
     position = list(universe).index(ticker) if ticker in universe else None
     return TickerSettings(ticker=ticker, universe_position=position, metadata=metadata, **settings)
 

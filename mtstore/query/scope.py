@@ -8,10 +8,10 @@ what it answers is what the published file would answer after `mtstore config ap
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
@@ -71,7 +71,7 @@ def _lay_out(connection: duckdb.DuckDBPyConnection, generation: Sql, store: Repo
     if rows:
         fold.put_rows(connection, "ticker_settings", rows)
     fold.derive(connection, infer_calendar)
-    _add_calendars(connection, (row["calendar"] for row in view.tickers if row.get("calendar")), view.own_calendars)
+    _add_calendars(connection, view.own_calendars)
     universe = sorted(
         (row for row in view.tickers if row.get("universe_position") is not None),
         key=lambda row: row["universe_position"],
@@ -79,12 +79,10 @@ def _lay_out(connection: duckdb.DuckDBPyConnection, generation: Sql, store: Repo
     create_objects(connection, store.path, settings=view.settings, universe=[row["ticker"] for row in universe])
 
 
-def _add_calendars(
-    connection: duckdb.DuckDBPyConnection, wanted: Iterable[str], own: Mapping[str, OwnCalendar]
-) -> None:
-    """Sessions of calendars that the store has not met yet."""
-    known = {row[0] for row in connection.execute(sqlfiles.load("queries/known_calendars")).fetchall()}
-    missing = sorted({canonical_name(name, own) for name in wanted} - known)
+def _add_calendars(connection: duckdb.DuckDBPyConnection, own: Mapping[str, OwnCalendar]) -> None:
+    """Sessions of calendars that the store has not met yet, of tickers without any bar, too."""
+    rows = connection.execute(sqlfiles.load("queries/calendars_wanted"), {"horizon": date.min}).fetchall()
+    missing = sorted({canonical_name(name, own) for name, _ in rows})
     if missing:
         zones, sessions = calendar_tables(missing, own=own)
         fold.put_rows(connection, "calendars", zones.to_pylist())

@@ -202,3 +202,8 @@ def test_every_network_source_gives_the_settings_of_its_client(monkeypatch):
         made = NetworkSettings(source=name, api_key=Secret(source.api_key.reveal), **given)
         assert made.api_key.reveal() == "value"
         assert {key: getattr(made, key) for key in given} == given
+
+
+def test_a_calendar_has_one_name():
+    config = load_config({"tickers": {"A": {"calendar": "NYSE"}, "B": {"calendar": "CME"}}})
+    assert [config.ticker(name).calendar for name in "AB"] == ["XNYS", "CMES"]

@@ -80,11 +80,27 @@ def test_the_quality_of_a_ticker_without_bars_says_how_many_there_should_be(stor
 
 
 def test_another_source_than_the_configured_one_is_told(store):
-    settings = {"AAA": {"data_source": "databento"}, "NEVER": {"data_source": "databento"}}
-    config = {"store": str(store.path), "tickers": settings, "on_missing": "warn", "validation": {"enabled": False}}
+    settings = {"AAA": {"data_source": "databento"}}
+    config = {"store": str(store.path), "tickers": settings, "validation": {"enabled": False}}
     with mtstore.MultiTickerDataLoader(config) as loads, pytest.warns(UserWarning, match="data_source") as caught:
         frame = loads.load_data(DAY, DAY)
     assert frame["AAA_close"].notna().all()
-    told = [str(one.message) for one in caught if "data_source" in str(one.message)]
+    told = [str(one.message) for one in caught]
     assert told == ["nothing of data_source 'databento' is stored of AAA: bars of polygon are read"]
     assert {one.filename for one in caught} == {__file__}
+
+
+@pytest.mark.parametrize("calendar", ["NYSE", "CME"])
+def test_another_name_of_a_calendar_has_its_sessions(store, calendar):
+    with mtstore.MultiTickerDataLoader({"store": str(store.path), "tickers": {"NEW": {"calendar": calendar}}}) as loads:
+        assert loads.ticker_configs["NEW"].calendar == {"NYSE": "XNYS", "CME": "CMES"}[calendar]
+        with pytest.raises(MissingDataError, match="for 1 of 1 tickers: NEW"):
+            loads.load_data(DAY, DAY)
+        assert loads.quality(DAY, DAY).loc["NEW", "expected_bars"] == {"NYSE": 390, "CME": 1_380}[calendar]
+
+
+def test_an_inferred_calendar_that_is_new_to_the_store_has_its_sessions(store):
+    with mtstore.MultiTickerDataLoader({"store": str(store.path), "tickers": ["X:NEWUSD"]}) as loads:
+        with pytest.raises(MissingDataError, match="for 1 of 1 tickers: X:NEWUSD"):
+            loads.load_data(DAY, DAY)
+        assert loads.quality(DAY, DAY).loc["X:NEWUSD", "expected_bars"] == 1_440

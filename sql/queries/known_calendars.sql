@@ -1,3 +1,0 @@
--- The calendars that have sessions.
-SELECT DISTINCT calendar
-FROM core.sessions
