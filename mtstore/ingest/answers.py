@@ -99,7 +99,7 @@ class LayerAnswers:
             rows,
             step_us=step_us(first.schema),
             is_daily=is_daily(first.schema),
-            may_be_negative=first.may_be_negative,
+            may_be_negative=first.allows_negative(ticker),
             may_be_undefined=first.may_be_undefined,
             ranges=ranges,
         )

@@ -13,14 +13,15 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtstore import sqlfiles
 from mtstore.bars import Answer, TimeRange, is_daily
-from mtstore.calendars import listed_years
+from mtstore.calendars import FUTURES_CALENDARS, listed_years
 from mtstore.errors import InputError, SourceMismatchError
 from mtstore.ingest.answers import LayerAnswers
 from mtstore.ingest.inputs import Input
 from mtstore.ingest.layers import layers
 from mtstore.ingest.open_inputs import InputOptions, open_inputs
-from mtstore.ingest.own_input import as_covers
+from mtstore.ingest.own_input import OwnInput, as_covers
 from mtstore.ingest.quarantine import Quarantine
 from mtstore.ingest.reading import read_layer
 from mtstore.ingest.regroup import Regrouper
@@ -113,6 +114,7 @@ def ingest_inputs(
 ) -> IngestReport:
     """Put inputs that are open into a store; `outcomes` are those that could not be opened."""
     report = IngestReport(run_id=run.run_id, files=outcomes)
+    _tell_of_futures(store, [one for one in opened if isinstance(one, OwnInput)])
     fresh = _not_known(store, _well_bound(store, opened, report), tickers, report)
     with store.writer("ingest", run_id=run.run_id) as writer:
         for layer in layers(fresh):
@@ -123,6 +125,17 @@ def ingest_inputs(
     report.commits = writer.totals.commits
     report.generation = store.generation()
     return report
+
+
+def _tell_of_futures(store: Repository, own: Sequence[OwnInput]) -> None:
+    """Say to files of one's own, which cannot know it, whose prices may be zero or negative."""
+    if not own:
+        return
+    with store.connection() as connection:
+        parameters = {"calendars": sorted(FUTURES_CALENDARS)}
+        rows = connection.execute(sqlfiles.load("queries/tickers_of_calendars"), parameters).fetchall()
+    for one in own:
+        one.futures = frozenset(row[0] for row in rows)
 
 
 def _well_bound(store: Repository, opened: Sequence[Input], report: IngestReport) -> list[Input]:
@@ -145,6 +158,10 @@ def _input_key(one: Input, tickers: Collection[str] | None) -> str:
     """What makes an ingest of a file the same as an earlier one."""
     named = sorted(tickers) if tickers is not None else None
     taken = {"sha256": one.sha256, "source": one.binding.source, "schema": one.schema, "tickers": named}
+    if isinstance(one, OwnInput) and one.futures:
+        # Once its ticker is known to be a future, a file has bars that it did not have before.
+        futures = sorted(one.futures & set(one.speaks_of()) if one.speaks_of() else one.futures)
+        taken |= {"futures": futures} if futures else {}
     return request_key(taken | {"request": dict(one.request())})
 
 

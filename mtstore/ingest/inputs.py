@@ -71,6 +71,11 @@ class Input(ABC):
     def covers(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
         """What the file says about a ticker, of which it may have rows, and which the caller may have asked for."""
 
+    def allows_negative(self, ticker: str) -> bool:
+        """Whether a ticker's prices may be zero or negative."""
+        del ticker
+        return self.may_be_negative
+
     def speaks_of(self) -> Collection[str]:
         """The tickers that the file itself names, whether or not it has rows of them."""
         return ()

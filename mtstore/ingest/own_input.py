@@ -38,11 +38,14 @@ class OwnInput(Input):
         The file; None for a frame.
     table
         The frame (a pyarrow Table or a pandas DataFrame); None for a file.
+    futures
+        The tickers on calendars of futures venues, as the store knows them: their prices may be zero or negative.
     """
 
     mapping: ColumnMapping | None = None
     file: OwnFile | None = None
     table: Any = None
+    futures: frozenset[str] = frozenset()
 
     @classmethod
     def open(
@@ -102,6 +105,9 @@ class OwnInput(Input):
     def covers(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
         speaks = has_rows or is_named or ticker in self.speaks_of()
         return (self.span,) if self.span is not None and speaks else ()
+
+    def allows_negative(self, ticker: str) -> bool:
+        return ticker in self.futures
 
     def speaks_of(self) -> Collection[str]:
         return () if self.mapping is None or self.mapping.ticker is None else (self.mapping.ticker,)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mtstore import sqlfiles
 from mtstore.bars import TimeRange, is_daily
+from mtstore.calendars import FUTURES_CALENDARS
 from mtstore.config import Config, load_config
 from mtstore.facade import Store
 from mtstore.ingest.runs import start_run
@@ -197,7 +198,10 @@ class CacheManager:
             _, asked = self._asked(connection, ticker, series, bounds)
         lag = lag_us(binding.source, self.config)
         closed_us = min(asked.end_us, last_closed_us(_now_us(), width.schema, width.day_tz, lag_us=lag))
-        answer = to_answer(rows, ticker, width, binding, asked=asked, closed_us=closed_us, bounds=bounds)
+        is_future = self.config.ticker(ticker).calendar in FUTURES_CALENDARS
+        answer = to_answer(
+            rows, ticker, width, binding, asked=asked, closed_us=closed_us, bounds=bounds, is_future=is_future
+        )
         settings = self.config.multi_ticker.cache
         freshness = Freshness(settings.ttl_days, settings.settle_days)
         run = start_run("cache", {"ticker": ticker, "range": str(bounds)})

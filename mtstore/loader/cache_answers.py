@@ -46,9 +46,19 @@ def shape_of(rows: Rows, ticker: str, tz: str, schema: str | None, stored: list[
 
 
 def to_answer(
-    rows: Rows, ticker: str, width: Width, binding: SourceBinding, *, asked: TimeRange, closed_us: int, bounds: Bounds
+    rows: Rows,
+    ticker: str,
+    width: Width,
+    binding: SourceBinding,
+    *,
+    asked: TimeRange,
+    closed_us: int,
+    bounds: Bounds,
+    is_future: bool = False,
 ) -> Answer:
     """The frame as the complete answer about `asked` (`bounds` as people wrote them), up to `closed_us`.
+
+    Prices of what `is_future` may be zero or negative.
 
     Raises
     ------
@@ -70,7 +80,7 @@ def to_answer(
     cleaned = rows.cleaned(
         width.schema,
         width.day_tz,
-        may_be_negative=binding.dataset is not None and may_be_negative(binding.dataset),
+        may_be_negative=is_future or (binding.dataset is not None and may_be_negative(binding.dataset)),
         may_be_undefined=binding.provider == "databento",
     )
     covered = [TimeRange(asked.start_us, closed_us)] if closed_us > asked.start_us else []

@@ -12,7 +12,9 @@ import pytest
 from storekit import START, bars_of, closes_of, minute_bars, minutes
 
 from mtstore import Store
+from mtstore.config import load_config
 from mtstore.errors import BrokenFileError, InputError
+from mtstore.loader.publish import publish_config
 from mtstore.sources.own import Mapping
 
 
@@ -87,6 +89,19 @@ def test_impossible_rows_are_quarantined_with_their_line(store: Store, tmp_path:
     assert report.quarantined_rows == 1
     assert store.sql("SELECT origin FROM quarantine").fetchall() == [(f"{path}:3",)]
     assert set(closes_of(store, "A")) == {0, 2}
+
+
+def test_prices_of_futures_may_be_zero_or_negative_once_the_store_knows_what_they_are(store: Store) -> None:
+    frame = minute_bars({0: 1.0, 1: -37.63, 2: 0.0}).to_pandas().set_index("ts_event").assign(volume=1.0)
+    assert store.ingest(frame, ticker="CLK0", schema="ohlcv-1m").quarantined_rows == 2
+    assert store.ingest(frame, ticker="CLK0", schema="ohlcv-1m").files[0].status == "unchanged"
+    publish_config(store, load_config({"tickers": {"CLK0": {"calendar": "CMES"}, "AAPL": {"calendar": "XNYS"}}}))
+    assert store.ingest(frame, ticker="CLK0", schema="ohlcv-1m").is_complete
+    assert closes_of(store, "CLK0") == {0: 1.0, 1: -37.63, 2: 0.0}
+    assert store.ingest(frame, ticker="CLK0", schema="ohlcv-1m").files[0].status == "unchanged"
+    assert store.ingest(frame, ticker="AAPL", schema="ohlcv-1m").quarantined_rows == 2
+    both = pd.concat([frame.assign(ticker=name) for name in ("CLK0", "AAPL")])
+    assert store.ingest(both, schema="ohlcv-1m").quarantined_rows == 2
 
 
 def test_a_value_that_cannot_be_read_refuses_the_file_and_leaves_nothing(store: Store, tmp_path: Path) -> None:

@@ -256,3 +256,14 @@ def test_every_key_of_the_cache_section_may_stand_alone(tmp_path):
     with CacheManager({"cache_dir": str(tmp_path / "store"), "derived": False, "enabled": True}) as manager:
         assert manager.store.path == tmp_path / "store"
         assert not manager.config.multi_ticker.cache.derived
+
+
+def test_cached_prices_of_futures_may_be_negative(tmp_path):
+    config = {"store": str(tmp_path / "store"), "tickers": {"CLK0": {"calendar": "CMES"}, "AAPL": {}}}
+    frame = minutes("2020-04-20 14:00", 3) * [-1, -1, -1, -1, 1]
+    frame[["high", "low"]] = frame[["low", "high"]].to_numpy()
+    with CacheManager(config) as cache:
+        cache.cache_data("CLK0", frame, "2020-04-20 14:00", "2020-04-20 14:03")
+        assert len(cache.get_cached_data("CLK0", "2020-04-20 14:00", "2020-04-20 14:03")) == 3
+        with pytest.warns(UserWarning, match="3 of 3 rows cannot be bars"):
+            cache.cache_data("AAPL", frame, "2020-04-20 14:00", "2020-04-20 14:03")
