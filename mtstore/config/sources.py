@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainSerializer, Tag, WithJsonSchema
 
 from mtstore.bars import BAR_SCHEMAS
-from mtstore.config.fields import Section, refuse
+from mtstore.config.fields import Section, refuse, with_variables
 from mtstore.config.vocabulary import PolygonClient
 from mtstore.errors import SourceAuthError
 from mtstore.words import did_you_mean
@@ -53,16 +53,6 @@ def _read_key(value: Any) -> SecretKey:
     return SecretKey(matched[1])
 
 
-def _from_environment(value: Any) -> Any:
-    """The value of the variable that `${NAME}` names; anything else as it is."""
-    matched = _REFERENCE.match(value) if isinstance(value, str) else None
-    if matched is None:
-        return value
-    if matched[1] not in os.environ:
-        raise refuse(f"the environment variable {matched[1]} is not set")
-    return os.environ[matched[1]]
-
-
 def _web_address(value: str, schemes: tuple[str, ...]) -> str:
     try:
         parts = urlsplit(value)
@@ -92,14 +82,14 @@ Key = Annotated[
     ),
 ]
 PlainOrTlsAddress = Annotated[
-    str, BeforeValidator(_from_environment), AfterValidator(lambda value: _web_address(value, ("http", "https")))
+    str, BeforeValidator(with_variables), AfterValidator(lambda value: _web_address(value, ("http", "https")))
 ]
 TlsAddress = Annotated[
-    str, BeforeValidator(_from_environment), AfterValidator(lambda value: _web_address(value, ("https",)))
+    str, BeforeValidator(with_variables), AfterValidator(lambda value: _web_address(value, ("https",)))
 ]
-Word = Annotated[str, BeforeValidator(_from_environment), Field(min_length=1)]
+Word = Annotated[str, BeforeValidator(with_variables), Field(min_length=1)]
 BarSchema = Annotated[
-    str, BeforeValidator(_from_environment), AfterValidator(_databento_schema), Field(examples=["ohlcv-1m", "ohlcv-1d"])
+    str, BeforeValidator(with_variables), AfterValidator(_databento_schema), Field(examples=["ohlcv-1m", "ohlcv-1d"])
 ]
 
 
