@@ -1,8 +1,9 @@
 -- outliers(tickers, std_threshold, …): bars whose return stands out from the ticker's other returns.
 --
--- Log returns from one bar to the next within a session (bars of a day and more: to the next bar), of split-adjusted closes. method 'standard' measures the distance
--- from the mean in sample standard deviations, 'robust' from the median in median absolute deviations (times 1.4826). The
--- sample is the whole range, or with trailing_bars := n the n returns before the bar: nothing later is looked at.
+-- Log returns from one bar to the next within a session (bars of a day and more: to the next bar), of split-adjusted
+-- closes. method 'standard' measures the distance from the mean in sample standard deviations, 'robust' from the median in
+-- median absolute deviations (times 1.4826). The sample is the whole range, or with trailing_bars := n the n returns
+-- before the bar: nothing later is looked at.
 -- tickers NULL without a configured universe: every ticker that has bars of this width, or of one that divides it.
 -- Grain: one row per bar beyond the threshold, ordered by ticker and time.
 -- Options: std_threshold NULL takes each ticker's configured threshold, else the configured default. bar_interval

@@ -25,20 +25,14 @@ WITH refused AS (
         c.schema,
         q.ts_event,
         q.reason,
+        (q.open, q.high, q.low, q.close, q.volume, q.vwap, q.transactions) AS refused_values,
         max(q.seen_at) AS seen_at
     FROM core.quarantine AS q
     JOIN core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
         USING (ticker, source, schema)
     WHERE core.is_wanted(tickers, q.ticker)
         AND q.ts_event IS NOT NULL
-    GROUP BY
-        c.ticker_slot,
-        c.ticker,
-        c.source,
-        c.schema,
-        q.ts_event,
-        q.reason,
-        (q.open, q.high, q.low, q.close, q.volume, q.vwap, q.transactions)
+    GROUP BY ALL
 ),
 whole_answers AS (
     SELECT a.ticker, a.source, a.schema, a.start_ts, a.end_ts, a.fetched_at
