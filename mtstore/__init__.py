@@ -17,27 +17,27 @@ from mtstore import errors
 from mtstore.errors import MtstoreError
 
 if TYPE_CHECKING:
-    from mtstore.facade import Store
     from mtstore.loader.aligner import DataAligner
-    from mtstore.loader.cache import CacheManager
-    from mtstore.loader.metadata import MetadataManager
-    from mtstore.loader.multi import MultiTickerDataLoader
-    from mtstore.loader.single import TickerDataLoader, UnifiedDataLoader
-    from mtstore.loader.validation import DataQualityWarning
-    from mtstore.query.tensor import Tensor
+    from mtstore.loader.cache_manager import CacheManager
+    from mtstore.loader.legacy.single_ticker import TickerDataLoader, UnifiedDataLoader
+    from mtstore.loader.metadata_manager import MetadataManager
+    from mtstore.loader.multi_ticker import MultiTickerDataLoader
+    from mtstore.loader.validation.outcome import DataQualityWarning
+    from mtstore.query.align.tensor import Tensor
+    from mtstore.store import Store
 
 __version__ = "0.1.0"
 
 _LAZY = {
-    "CacheManager": "mtstore.loader.cache",
+    "CacheManager": "mtstore.loader.cache_manager",
     "DataAligner": "mtstore.loader.aligner",
-    "DataQualityWarning": "mtstore.loader.validation",
-    "MetadataManager": "mtstore.loader.metadata",
-    "MultiTickerDataLoader": "mtstore.loader.multi",
-    "Store": "mtstore.facade",
-    "Tensor": "mtstore.query.tensor",
-    "TickerDataLoader": "mtstore.loader.single",
-    "UnifiedDataLoader": "mtstore.loader.single",
+    "DataQualityWarning": "mtstore.loader.validation.outcome",
+    "MetadataManager": "mtstore.loader.metadata_manager",
+    "MultiTickerDataLoader": "mtstore.loader.multi_ticker",
+    "Store": "mtstore.store",
+    "Tensor": "mtstore.query.align.tensor",
+    "TickerDataLoader": "mtstore.loader.legacy.single_ticker",
+    "UnifiedDataLoader": "mtstore.loader.legacy.single_ticker",
 }
 
 __all__ = [
@@ -82,7 +82,7 @@ def open(path: str | os.PathLike[str], *, create: bool = False, **options: Any) 
     StoreFormatError
         It was made by a version with another format.
     """
-    from mtstore.facade import open_store
+    from mtstore.store import open_store
 
     return open_store(path, create=create, **options)
 

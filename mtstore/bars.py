@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from mtstore.errors import InputError, UnsupportedSchemaError
+from mtstore.errors import UnsupportedSchemaError
+from mtstore.ranges import US_PER_DAY, US_PER_SECOND, TimeRange
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-US_PER_SECOND = 1_000_000
-US_PER_DAY = 86_400 * US_PER_SECOND
 
 BAR_SCHEMAS = ("ohlcv-1s", "ohlcv-1m", "ohlcv-1h", "ohlcv-1d")
 """The schemas whose views exist even in an empty store; any `ohlcv-<n><s|m|h|d>` may be stored."""
@@ -62,21 +61,6 @@ def arrow_schema() -> pa.Schema:
             pa.field("transactions", pa.int64()),
         ]
     )
-
-
-@dataclass(frozen=True, order=True, slots=True)
-class TimeRange:
-    """A half-open range `[start_us, end_us)` of instants, in microseconds since the epoch, UTC."""
-
-    start_us: int
-    end_us: int
-
-    def __post_init__(self) -> None:
-        if self.start_us >= self.end_us:
-            raise InputError(f"a range must start before it ends, got [{self.start_us}, {self.end_us}) µs")
-
-    def overlaps(self, other: TimeRange) -> bool:
-        return self.start_us < other.end_us and other.start_us < self.end_us
 
 
 @dataclass(frozen=True, slots=True)

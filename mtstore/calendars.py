@@ -14,9 +14,9 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from mtstore.arguments import did_you_mean
+from mtstore.custom_calendars import FIRST_SESSION, OwnCalendar
 from mtstore.errors import InputError
-from mtstore.own_calendars import FIRST_SESSION, OwnCalendar
-from mtstore.words import did_you_mean
 
 if TYPE_CHECKING:
     import exchange_calendars as xc

@@ -8,8 +8,8 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Final
 
-from mtstore.bars import US_PER_DAY, US_PER_SECOND
 from mtstore.errors import IntervalError
+from mtstore.ranges import US_PER_DAY, US_PER_SECOND
 
 VALID_INTERVALS: Final = (
     "30s, 1min (= 1m), 5min, 1h and other whole seconds, minutes and hours below a day, 1d, 1w, 1mo"

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 import mtstore
-from mtstore.bars import Answer, SourceBinding, TimeRange, arrow_schema, step_us
+from mtstore.bars import Answer, SourceBinding, arrow_schema, step_us
+from mtstore.ranges import TimeRange
 
 POLYGON = SourceBinding("polygon", "polygon")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from storekit import answer, minute_bars, minutes, write
 
 import mtstore
 from mtstore import Store
-from mtstore.store import seal
+from mtstore.storage import checksum as seal
 
 NOW = datetime(2024, 1, 31, tzinfo=UTC)
 DATA, RETIRED, QUARANTINE, REVISIONS, LOG = "data", "retired", "quarantine", "revisions", "log"

@@ -34,9 +34,10 @@ import mtstore
 from mtstore import Store
 from mtstore.bars import Answer
 from mtstore.errors import MtstoreError
-from mtstore.store import steps, writer
-from mtstore.store.evict import evict as evict_partitions
-from mtstore.store.layout import Layout
+from mtstore.storage.commit import failpoints as steps
+from mtstore.storage.commit import writer
+from mtstore.storage.layout import Layout
+from mtstore.storage.maintenance.evict import evict as evict_partitions
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["killwarm"])

@@ -8,9 +8,6 @@ import pandas as pd  # noqa: F401
 import pyarrow.compute
 import pyarrow.parquet  # noqa: F401
 
-import mtstore.facade
-import mtstore.ingest.files
-import mtstore.store.objects  # noqa: F401
 from mtstore.calendars import session_table
 
 session_table("XNYS")

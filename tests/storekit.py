@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from mtstore import Store
-from mtstore.bars import VALUE_COLUMNS, Answer, SourceBinding, TimeRange, arrow_schema
+from mtstore.bars import VALUE_COLUMNS, Answer, SourceBinding, arrow_schema
+from mtstore.ranges import TimeRange
 
 MINUTE = 60_000_000
 START = 1_704_205_800_000_000  # 2024-01-02 14:30 UTC, the open of a session of XNYS

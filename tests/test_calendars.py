@@ -17,8 +17,8 @@ from mtstore.calendars import (
     session_schema,
     session_table,
 )
+from mtstore.custom_calendars import OwnCalendar
 from mtstore.errors import InputError
-from mtstore.own_calendars import OwnCalendar
 
 NIGHT_DESK = {
     "timezone": "Europe/Berlin",

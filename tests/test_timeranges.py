@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtstore.bounds import Bounds, parse_bounds, parse_zone, zone_names
 from mtstore.errors import InputError, MtstoreError, RangeError
-from mtstore.timeranges import Bounds, parse_bounds, parse_zone, zone_names
 
 NEW_YORK = "America/New_York"
 

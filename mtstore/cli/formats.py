@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from mtstore.cli import cells
+from mtstore.cli import format_cells as cells
 from mtstore.cli.console import count, is_terminal, say
 from mtstore.errors import InputError
 
@@ -47,7 +47,7 @@ def choose_format(asked: str | None, output: Path | None) -> str:
 
 
 def _check_place(output: Path) -> None:
-    from mtstore.store.layout import Layout
+    from mtstore.storage.layout import Layout
 
     for folder in output.resolve().parents:
         if Layout(folder).is_store():
@@ -127,7 +127,7 @@ def _write_parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from mtstore.query.spans import durations_schema, month_columns, with_durations
+    from mtstore.query.request.durations import durations_schema, month_columns, with_durations
 
     rows = 0
     with pq.ParquetWriter(stream, durations_schema(schema), compression="zstd") as writer:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from mtstore.cli.console import say, say_error, show_warnings_as_lines
-from mtstore.cli.exits import Exit, describe_exits, exit_for
+from mtstore.cli.exit_codes import Exit, describe_exits, exit_for
 from mtstore.errors import MtstoreError
 
 VERBS: Final = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from mtstore.cli.console import count, is_terminal, say
 
 if TYPE_CHECKING:
-    from mtstore.ingest.report import Progress
+    from mtstore.ingest.files.report import Progress
 
 LINE_EVERY_SECONDS: Final = 5.0
 
@@ -38,7 +38,7 @@ def show_progress(*, is_quiet: bool = False) -> Iterator[Callable[[Progress], No
 @contextmanager
 def show_file_progress(*, is_quiet: bool = False) -> Iterator[Callable[[int, int, int], None]]:
     """A callback that shows how many files of how many, and how many of their rows, were checked."""
-    from mtstore.ingest.report import Progress
+    from mtstore.ingest.files.report import Progress
 
     with show_progress(is_quiet=is_quiet) as show:
         yield lambda done, total, rows: show(Progress("check", done, total, rows))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mtstore.bars import TimeRange
+    from mtstore.ranges import TimeRange
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from mtstore.config.load import load_config
 
 if TYPE_CHECKING:
     from mtstore.config.models import Config
-    from mtstore.config.resolve import TickerSettings
+    from mtstore.config.ticker_settings import TickerSettings
 
 __all__ = ["Config", "TickerSettings", "load_config"]
 
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> Any:
 
         return Config
     if name == "TickerSettings":
-        from mtstore.config.resolve import TickerSettings
+        from mtstore.config.ticker_settings import TickerSettings
 
         return TickerSettings
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

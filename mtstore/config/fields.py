@@ -17,10 +17,10 @@ from typing import Annotated, Any, Final, Literal, Union
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from mtstore.config.yamltext import Plain, resolve_plain, to_json
+from mtstore.bounds import parse_zone
+from mtstore.config.yaml_reader import Plain, resolve_plain, to_json
 from mtstore.errors import InputError
 from mtstore.intervals import parse_duration, parse_interval
-from mtstore.timeranges import parse_zone
 
 _CLOCK: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?\Z")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mtstore.config.yamltext import Document, YamlTextError, read_yaml
-from mtstore.config.yamltext import Path as YamlPath
+from mtstore.config.yaml_reader import Document, YamlTextError, read_yaml
+from mtstore.config.yaml_reader import Path as YamlPath
 from mtstore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def _load_file(path: Path) -> Config:
 def _check(document: Document, name: str) -> Config:
     from pydantic import ValidationError
 
-    from mtstore.config.layers import check_layers
+    from mtstore.config.cross_checks import check_layers
+    from mtstore.config.error_messages import model_findings, spell_problems
     from mtstore.config.models import Config, MultiTicker
-    from mtstore.config.problems import model_findings, spell_problems
 
     tree = {} if document.tree is None or document.tree == "" else document.tree
     if not isinstance(tree, dict):

@@ -15,22 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mtstore.config.fields import (
-    Clock,
-    Day,
-    Duration,
-    Interval,
-    JsonObject,
-    MemoryLimit,
-    PlacePath,
-    Section,
-    SourceName,
-    TickerName,
-    Zone,
-)
-from mtstore.config.resolve import TickerSettings, resolve_ticker
-from mtstore.config.sources import Source
-from mtstore.config.vocabulary import (
+from mtstore.config.choices import (
     Adjust,
     Anchor,
     Evict,
@@ -44,7 +29,22 @@ from mtstore.config.vocabulary import (
     Session,
     SkipColumns,
 )
-from mtstore.own_calendars import OwnCalendar
+from mtstore.config.fields import (
+    Clock,
+    Day,
+    Duration,
+    Interval,
+    JsonObject,
+    MemoryLimit,
+    PlacePath,
+    Section,
+    SourceName,
+    TickerName,
+    Zone,
+)
+from mtstore.config.sources import Source
+from mtstore.config.ticker_settings import TickerSettings, resolve_ticker
+from mtstore.custom_calendars import OwnCalendar
 
 _NullWord = BeforeValidator(lambda value: "null" if value is None else value)
 

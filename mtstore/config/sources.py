@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainSerializer, Tag, WithJsonSchema
 
+from mtstore.arguments import did_you_mean
 from mtstore.bars import BAR_SCHEMAS
+from mtstore.config.choices import PolygonClient
 from mtstore.config.fields import Section, refuse, with_variables
-from mtstore.config.vocabulary import PolygonClient
 from mtstore.errors import SourceAuthError
-from mtstore.words import did_you_mean
 
 _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}\Z")
 

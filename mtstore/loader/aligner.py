@@ -7,31 +7,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from mtstore.arguments import check_number, check_options, ticker_names
 from mtstore.bars import VALUE_COLUMNS
+from mtstore.bounds import parse_zone
 from mtstore.calendars import FUTURES_CALENDARS, canonical_name
-from mtstore.config.layers import COMMON_CALENDARS
-from mtstore.config.vocabulary import LABELS
+from mtstore.config.choices import LABELS
+from mtstore.config.cross_checks import COMMON_CALENDARS
 from mtstore.errors import InputError
 from mtstore.intervals import BarInterval, parse_interval
-from mtstore.loader.frame_bars import Rows, read_rows
-from mtstore.loader.frame_widths import common_interval, widths_of
-from mtstore.loader.refused import refusal, refused_rows
-from mtstore.query.calls import AlignCall, check_word
-from mtstore.query.frame_scope import FrameBars, frame_scope
-from mtstore.query.frames import wide_frame
-from mtstore.query.result import mapped_errors
-from mtstore.query.table import DEFAULT_FIELDS, Making, field_names
-from mtstore.query.wide import assemble
-from mtstore.sources.widths import Width
-from mtstore.tickers import ticker_names
-from mtstore.timeranges import parse_zone
-from mtstore.words import check_number, check_options
+from mtstore.loader.frames.bar_widths import common_interval, widths_of
+from mtstore.loader.frames.read_bars import Rows, read_rows
+from mtstore.loader.frames.rejected_rows import refusal, refused_rows
+from mtstore.query.align.assemble import assemble
+from mtstore.query.overlay.frame_overlay import FrameBars, frame_scope
+from mtstore.query.request.request import AlignCall, check_word
+from mtstore.query.request.result import mapped_errors
+from mtstore.query.table.pandas_frames import wide_frame
+from mtstore.query.table.wide_table import DEFAULT_FIELDS, Making, field_names
+from mtstore.sources.infer_bar_width import Width
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mtstore.ingest.clean import Cleaned
-    from mtstore.timeranges import BoundLike
+    from mtstore.bounds import BoundLike
+    from mtstore.sources.clean import Cleaned
 
 Interval = str | timedelta | BarInterval
 

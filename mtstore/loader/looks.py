@@ -7,22 +7,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mtstore.loader.ask import align_call, wanted_tickers
-from mtstore.loader.fetching import Fetching, FetchOutcome, fetch_warnings
-from mtstore.loader.quality import quality_frame
-from mtstore.loader.sight import sight
-from mtstore.loader.validation import Validation, validate
-from mtstore.loader.warm import warm
-from mtstore.query import derived
-from mtstore.query.result import mapped_errors
+from mtstore.loader.load.configured_view import sight
+from mtstore.loader.load.fetch_missing import Fetching, FetchOutcome, fetch_warnings
+from mtstore.loader.load.prefetch import warm
+from mtstore.loader.load.requests import align_call, wanted_tickers
+from mtstore.loader.validation.outcome import Validation, validate
+from mtstore.loader.validation.summary import quality_frame
+from mtstore.query.cache import result_cache as derived
+from mtstore.query.request.result import mapped_errors
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
     from mtstore.config import Config
-    from mtstore.facade import Store
-    from mtstore.query.calls import AlignCall
+    from mtstore.query.request.request import AlignCall
+    from mtstore.store import Store
 
 
 class Looks:

@@ -8,18 +8,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import InputError
-from mtstore.loader.report import LoadReport, report_on_one
-from mtstore.query.table import field_names
+from mtstore.loader.load.report import LoadReport, report_on_one
+from mtstore.query.table.wide_table import field_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mtstore.config import Config, TickerSettings
-    from mtstore.facade import Store
-    from mtstore.loader.cache import CacheManager
-    from mtstore.loader.fetching import Fetching
-    from mtstore.loader.metadata import MetadataManager
-    from mtstore.loader.single import TickerDataLoader
+    from mtstore.loader.cache_manager import CacheManager
+    from mtstore.loader.legacy.single_ticker import TickerDataLoader
+    from mtstore.loader.load.fetch_missing import Fetching
+    from mtstore.loader.metadata_manager import MetadataManager
+    from mtstore.store import Store
 
 
 class Managers:
@@ -34,14 +34,14 @@ class Managers:
     @cached_property
     def cache_manager(self) -> CacheManager:
         """Bars of single tickers in and out of the store."""
-        from mtstore.loader.cache import CacheManager
+        from mtstore.loader.cache_manager import CacheManager
 
         return CacheManager(self.config, store=self._store)
 
     @cached_property
     def metadata(self) -> MetadataManager:
         """What is known of tickers; the configuration's own metadata goes over what the store has."""
-        from mtstore.loader.metadata import MetadataManager
+        from mtstore.loader.metadata_manager import MetadataManager
 
         configured = {name: settings.metadata for name, settings in self.ticker_configs.items()}
         return MetadataManager(self._store, configured=configured)
@@ -49,7 +49,7 @@ class Managers:
     @cached_property
     def data_loaders(self) -> dict[str, TickerDataLoader]:
         """A loader for each ticker of the universe, at its own interval and session."""
-        from mtstore.loader.single import TickerDataLoader
+        from mtstore.loader.legacy.single_ticker import TickerDataLoader
 
         return {
             name: TickerDataLoader(name, self.config, store=self._store, fetching=self._fetching)
@@ -60,7 +60,7 @@ class Managers:
         self, tickers: str | Iterable[str] | None, *, columns: str, dtype: str
     ) -> tuple[str, tuple[str, ...]]:
         """The one ticker that is loaded where `enabled` is false, and what there is to say of the others."""
-        from mtstore.loader.ask import wanted_tickers
+        from mtstore.loader.load.requests import wanted_tickers
 
         if columns != "flat" or dtype != "float64":
             raise InputError("multi_ticker.enabled is false: one ticker comes as it is, without columns and dtype")
@@ -74,7 +74,7 @@ class Managers:
 
     def _load_single(self, ticker: str, start: Any, end: Any, fields: Sequence[str] | str | None) -> pd.DataFrame:
         """What `load_data` gives where `enabled` is false: a ticker as it is, its columns without a prefix."""
-        from mtstore.loader.single import TickerDataLoader
+        from mtstore.loader.legacy.single_ticker import TickerDataLoader
 
         began = time.monotonic()
         single = TickerDataLoader(ticker, self.config, store=self._store, fetching=self._fetching)

@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Unpack
 
 from mtstore import sqlfiles
-from mtstore.query.question import Bounds, Question
-from mtstore.query.result import Parameters, Result
-from mtstore.store.repository import Repository
+from mtstore.query.request.result import Parameters, Result
+from mtstore.query.sandbox.user_query import Bounds, Question
+from mtstore.storage.repository import Repository
 
 if TYPE_CHECKING:
-    from mtstore.query.findings import FindingOptions
+    from mtstore.query.align.tensor import Tensor
+    from mtstore.query.quality import FindingOptions
     from mtstore.query.series import Aligned, AlignOptions, Series, SeriesOptions
-    from mtstore.query.tensor import Tensor
 
 
 class Reader(Repository):
@@ -34,7 +34,7 @@ class Reader(Repository):
     ) -> Result:
         """One query over the store's views and macros, with `?` or `$name` parameters.
 
-        It can read the store and nothing else: see `mtstore.query.gate` for the statements that may run.
+        It can read the store and nothing else; `mtstore.query.sandbox.statement_check` lists the allowed statements.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class Reader(Repository):
         """Bars in buckets of another width, one row per ticker and bucket: the macro `resampled`.
 
         `start` and `end` as in `bars`; `options` are session, anchor, tz, adjust, from_source and from_schema (see
-        `mtstore.query.calls.SeriesCall`). What is left out is as `mtstore config apply` published it.
+        `mtstore.query.request.request.SeriesCall`). What is left out is as `mtstore config apply` published it.
 
         Raises
         ------
@@ -142,7 +142,8 @@ class Reader(Repository):
 
         `method` is `outer_join`, `inner_join`, `forward_fill` or `grid` (the calendar's complete grid); None takes the
         applied configuration's, or `outer_join`. `options` are those of `resample`, and fill_volume, fill_prices,
-        max_age, across_sessions, lookback and fill (see `mtstore.query.calls.AlignCall`). Errors as in `resample`.
+        max_age, across_sessions, lookback and fill (see `mtstore.query.request.request.AlignCall`). Errors as in
+        `resample`.
 
         Examples
         --------
@@ -191,8 +192,8 @@ class Reader(Repository):
         --------
         >>> values, mask, index, names = store.tensor(["AAPL", "MSFT"], "2023-01-03", "2023-01-31")  # doctest: +SKIP
         """
+        from mtstore.query.align.tensor import make_tensor
         from mtstore.query.series import align_call
-        from mtstore.query.tensor import make_tensor
 
         call = align_call(self, tickers, interval, start, end, method="grid", options=options)
         return make_tensor(self, call, fields, dtype=dtype, mmap=mmap, memory_limit=memory_limit)
@@ -215,7 +216,7 @@ class Reader(Repository):
         --------
         >>> store.gaps(["AAPL"], "2023-01-03", "2023-01-31", max_gap_minutes=5).to_pandas()  # doctest: +SKIP
         """
-        from mtstore.query.findings import gaps
+        from mtstore.query.quality import gaps
 
         return gaps(self, tickers, start, end, max_gap_minutes=max_gap_minutes, options=options)
 
@@ -240,7 +241,7 @@ class Reader(Repository):
         --------
         >>> store.outliers(["AAPL"], "2023-01-03", "2023-01-31", trailing_bars=390).to_pandas()  # doctest: +SKIP
         """
-        from mtstore.query.findings import outliers
+        from mtstore.query.quality import outliers
 
         return outliers(
             self,
@@ -272,7 +273,7 @@ class Reader(Repository):
         --------
         >>> store.quality(["AAPL"], "2023-01-03", "2023-01-31").to_pandas()  # doctest: +SKIP
         """
-        from mtstore.query.findings import quality
+        from mtstore.query.quality import quality
 
         return quality(
             self, tickers, start, end, max_gap_minutes=max_gap_minutes, std_threshold=std_threshold, options=options

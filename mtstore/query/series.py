@@ -9,24 +9,23 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from mtstore import sqlfiles
-from mtstore.config.vocabulary import SESSIONS
-from mtstore.query.calls import DEFAULT_TZ, AlignCall, SeriesCall, check_word
-from mtstore.query.frames import wide_frame
-from mtstore.query.memory import default_limit
-from mtstore.query.result import Result, mapped_errors
-from mtstore.query.rollups import Rollups
-from mtstore.query.table import Making, Wide, field_names
-from mtstore.query.wide import assemble
-from mtstore.sizes import size_bytes
-from mtstore.store.live import check_stored
-from mtstore.tickers import ticker_names
-from mtstore.timeranges import Bounds, parse_bounds
+from mtstore.arguments import size_bytes, ticker_names
+from mtstore.bounds import Bounds, parse_bounds
+from mtstore.config.choices import SESSIONS
+from mtstore.query.align.assemble import assemble
+from mtstore.query.fast.rollups import Rollups
+from mtstore.query.request.request import DEFAULT_TZ, AlignCall, SeriesCall, check_word
+from mtstore.query.request.result import Result, mapped_errors
+from mtstore.query.table.memory_budget import default_limit
+from mtstore.query.table.pandas_frames import wide_frame
+from mtstore.query.table.wide_table import Making, Wide, field_names
+from mtstore.storage.files.active_files import check_stored
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-    from mtstore.store.repository import Repository
+    from mtstore.storage.repository import Repository
 
 _SERIES_SETTINGS = {"timezone": "tz", "session": "session", "adjust": "adjust"}
 _FILL_SETTINGS = {name: name for name in ("fill_volume", "fill_prices", "max_age", "across_sessions")}
@@ -34,7 +33,7 @@ _ALIGN_SETTINGS = _SERIES_SETTINGS | _FILL_SETTINGS | {"method": "method"}
 
 
 class SeriesOptions(TypedDict, total=False):
-    """What else a call over series can say; see `mtstore.query.calls.SeriesCall`."""
+    """What else a call over series can say; see `mtstore.query.request.request.SeriesCall`."""
 
     session: str
     anchor: str
@@ -45,7 +44,7 @@ class SeriesOptions(TypedDict, total=False):
 
 
 class AlignOptions(SeriesOptions, total=False):
-    """What else an aligned call can say; see `mtstore.query.calls.AlignCall`."""
+    """What else an aligned call can say; see `mtstore.query.request.request.AlignCall`."""
 
     fill_volume: str
     fill_prices: str

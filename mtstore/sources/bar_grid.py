@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from mtstore.bars import US_PER_SECOND, TimeRange, is_daily, step_us
+from mtstore.bars import is_daily, step_us
+from mtstore.ranges import US_PER_SECOND, TimeRange
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,20 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mtstore.bars import Answer, SourceBinding, TimeRange
+from mtstore.bars import Answer, SourceBinding
 from mtstore.errors import CostLimitError
-from mtstore.rangesets import Ranges
-from mtstore.sources.network_settings import NetworkSettings
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was spent on a piece of work: requests in all, those that were repeats, and bytes received."""
-
-    requests: int = 0
-    retries: int = 0
-    bytes_received: int = 0
-    waited_seconds: float = 0.0
+from mtstore.ranges import Ranges, TimeRange
+from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.settings import NetworkSettings
 
 
 class CostBudget:
@@ -91,7 +82,7 @@ class VendorSource(Protocol):
         since_us: int,
         *,
         cancel: threading.Event | None = None,
-        tally: Tally | None = None,
+        tally: RequestStats | None = None,
     ) -> Ranges:
         """The parts of a range whose data may have changed since an instant; all of it where nobody tells."""
         ...
@@ -119,7 +110,7 @@ class VendorSource(Protocol):
         asked: TimeRange,
         *,
         cancel: threading.Event | None = None,
-        tally: Tally | None = None,
+        tally: RequestStats | None = None,
     ) -> Estimate:
         """What `fetch` with the same arguments would take."""
         ...
@@ -133,7 +124,7 @@ class VendorSource(Protocol):
         folder: Path | None = None,
         budget: CostBudget | None = None,
         cancel: threading.Event | None = None,
-        tally: Tally | None = None,
+        tally: RequestStats | None = None,
     ) -> Iterator[Answer]:
         """One chunk: complete answers, or an error, never a shorter answer."""
         ...

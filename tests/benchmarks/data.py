@@ -118,7 +118,7 @@ def make_market(parameters: dict[str, Any]) -> None:
     import pyarrow as pa
 
     import mtstore
-    from mtstore.sources.synthetic import SyntheticMarket
+    from mtstore.synthetic import SyntheticMarket
 
     market = SyntheticMarket(parameters["tickers"], extended_hours=False)
     start, end = parameters["start"], parameters["end"]
@@ -148,8 +148,9 @@ def make_arctic(parameters: dict[str, Any]) -> None:
 def make_partitions(parameters: dict[str, Any]) -> None:
     """A store of many small partitions: five years a ticker, a day of bars in each, January 2023 whole for a few."""
     import mtstore
-    from mtstore.bars import Answer, SourceBinding, TimeRange
-    from mtstore.sources.synthetic import SyntheticMarket
+    from mtstore.bars import Answer, SourceBinding
+    from mtstore.ranges import TimeRange
+    from mtstore.synthetic import SyntheticMarket
 
     market = SyntheticMarket(1, extended_hours=False)
     name = market.tickers[0]
@@ -169,7 +170,7 @@ def partition_tickers(partitions: int) -> Iterator[str]:
 
 def make_flat_files(parameters: dict[str, Any]) -> None:
     """Polygon flat files of so many sessions from 2023-01-03 on, regular hours."""
-    from mtstore.sources.synthetic import SyntheticMarket
+    from mtstore.synthetic import SyntheticMarket
 
     market = SyntheticMarket(parameters["tickers"], extended_hours=False)
     days: list[date] = []

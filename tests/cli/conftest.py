@@ -34,7 +34,7 @@ def mtstore_cli(capsysbinary, monkeypatch) -> Callable[..., Outcome]:
 
 @pytest.fixture(scope="session")
 def flat_files(tmp_path_factory) -> list[Path]:
-    from mtstore.sources.synthetic import Faults, SyntheticMarket
+    from mtstore.synthetic import Faults, SyntheticMarket
 
     market = SyntheticMarket(TICKERS, seed=3, faults=Faults.none())
     return market.write_flat_files(tmp_path_factory.mktemp("flat"), "2023-11-22", "2023-11-24")

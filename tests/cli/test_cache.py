@@ -8,7 +8,7 @@ from bar_stores import make_store, minutes, walk
 from storeplace import StorePlace
 
 import mtstore
-from mtstore.query import kept
+from mtstore.query.cache import table_cache as kept
 
 DAY = "2023-11-22"
 

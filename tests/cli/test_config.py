@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mtstore.cli.exits import Exit
+from mtstore.cli.exit_codes import Exit
 from mtstore.config import load_config
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"

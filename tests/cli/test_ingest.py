@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from mtstore.cli.exits import Exit
+from mtstore.cli.exit_codes import Exit
 
 
 def test_a_store_is_made_filled_looked_at_compacted_and_rebuilt(mtstore_cli, tmp_path, flat_files):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import mtstore
-from mtstore.cli.exits import Exit
+from mtstore.cli.exit_codes import Exit
 from mtstore.config.models import Alignment
 
 RANGE = ("--start", "2023-11-22", "--end", "2023-11-24")

@@ -12,7 +12,7 @@ import pytest
 
 from mtstore import errors
 from mtstore.cli import main as entry
-from mtstore.cli.exits import Exit, exit_for
+from mtstore.cli.exit_codes import Exit, exit_for
 from mtstore.cli.main import VERBS, cli
 
 MTSTORE = [sys.executable, "-c", "from mtstore.cli.main import main; main()"]

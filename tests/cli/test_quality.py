@@ -7,7 +7,7 @@ import json
 import pytest
 
 import mtstore
-from mtstore.cli.exits import Exit
+from mtstore.cli.exit_codes import Exit
 
 DAY = ("--start", "2023-11-24", "--end", "2023-11-24")
 

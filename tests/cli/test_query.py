@@ -8,7 +8,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from mtstore.cli.exits import Exit
+from mtstore.cli.exit_codes import Exit
 
 GOLDEN = Path(__file__).parent / "golden"
 HARD_TYPES = (GOLDEN / "hard_types.sql").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mtstore.cli.exits import Exit
+from mtstore.cli.exit_codes import Exit
 
 
 def test_without_an_object_it_lists_what_people_use_with_a_purpose(mtstore_cli):

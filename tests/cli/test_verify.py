@@ -8,7 +8,7 @@ import damagekit
 import duckdb
 import pytest
 
-from mtstore.cli.exits import Exit
+from mtstore.cli.exit_codes import Exit
 
 
 @pytest.fixture

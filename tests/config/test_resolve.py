@@ -5,9 +5,9 @@ import json
 import pytest
 
 from mtstore.config import load_config
+from mtstore.config.cross_checks import COMMON_CALENDARS
 from mtstore.config.fields import memory_bytes
-from mtstore.config.layers import COMMON_CALENDARS
-from mtstore.config.show import resolved_tree, resolved_yaml, unset_keys
+from mtstore.config.resolved_yaml import resolved_tree, resolved_yaml, unset_keys
 
 UNSAID = object()
 
@@ -190,7 +190,7 @@ def test_the_calendars_that_are_taken_unseen_exist():
 
 
 def test_every_network_source_gives_the_settings_of_its_client(monkeypatch):
-    from mtstore.sources.network_settings import NetworkSettings, Secret
+    from mtstore.sources.http.settings import NetworkSettings, Secret
 
     monkeypatch.setenv("SOME_KEY", "value")
     sources = {

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mtstore.config.json_schema import json_schema, schema_text
 from mtstore.config.models import Config
-from mtstore.config.schema import json_schema, schema_text
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
 def test_the_shipped_schema_is_up_to_date():
     shipped = (CONFIGS / "mtstore.schema.json").read_text(encoding="utf-8")
-    assert shipped == schema_text(), "run: python -m mtstore.config.schema configs/mtstore.schema.json"
+    assert shipped == schema_text(), "run: python -m mtstore.config.json_schema configs/mtstore.schema.json"
 
 
 def test_the_examples_name_the_shipped_schema():

@@ -5,9 +5,10 @@ import re
 import pytest
 
 import mtstore
-from mtstore.config import load_config, vocabulary
+from mtstore.config import choices as vocabulary
+from mtstore.config import load_config
 from mtstore.errors import QueryError
-from mtstore.store.object_texts import DEFAULTS
+from mtstore.storage.views.view_texts import DEFAULTS
 
 
 @pytest.fixture(scope="module")

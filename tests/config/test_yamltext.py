@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtstore.config.yamltext import Plain, YamlTextError, read_yaml, resolve_plain, to_json
+from mtstore.config.yaml_reader import Plain, YamlTextError, read_yaml, resolve_plain, to_json
 
 
 def tree(text: str):

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtstore.bars import TimeRange
-from mtstore.ingest.clean import Cleaned, clean
+from mtstore.ranges import TimeRange
+from mtstore.sources.clean import Cleaned, clean
 
 STEP = 60_000_000
 Row = tuple[int, float | None, float | None, float | None, float | None, float | None]

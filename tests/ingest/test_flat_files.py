@@ -13,7 +13,7 @@ from storekit import bars_of, core_tables, data_files, known_files
 
 from mtstore import Store
 from mtstore.errors import InputError
-from mtstore.sources.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket
 
 ODD = ["NA", "NAN", "TRUE", "001", "1E5", "NULL", "BRK.B", "X:BTCUSD", "inf"]
 NEXT_DAY = DAY + timedelta(days=1)
@@ -207,7 +207,7 @@ def test_a_file_that_may_not_be_read_is_refused(store: Store, tmp_path: Path, mo
             raise PermissionError(13, "Permission denied", str(path))
         return str(found)
 
-    monkeypatch.setattr("mtstore.ingest.open_inputs.sha256_of", vanished)
+    monkeypatch.setattr("mtstore.ingest.files.open_inputs.sha256_of", vanished)
     assert "Permission denied" in whole_and_broken(store, tmp_path, path)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from storekit import run
 
-from mtstore.sources.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket
 
 INGEST = """
 import resource, mtstore

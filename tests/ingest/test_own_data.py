@@ -14,8 +14,8 @@ from storekit import START, bars_of, closes_of, minute_bars, minutes
 from mtstore import Store
 from mtstore.config import load_config
 from mtstore.errors import BrokenFileError, InputError
-from mtstore.loader.publish import publish_config
-from mtstore.sources.own import Mapping
+from mtstore.sources.custom.read_file import Mapping
+from mtstore.storage.settings.apply_config import publish_config
 
 
 def table(closes: dict[int, float | None], ticker: str | None = "A") -> pa.Table:

@@ -10,7 +10,7 @@ import pytest
 from storekit import answer, minutes, write
 
 from mtstore.errors import BrokenFileError
-from mtstore.sources.reference_files import read_reference_file
+from mtstore.sources.custom.splits_and_dividends import read_reference_file
 
 GENUINE = Path(__file__).resolve().parents[3] / "shared/data/polygon_json"
 HEADER = "ticker,execution_date,split_from,split_to,declared\n"

@@ -12,10 +12,10 @@ from flatkit import row, write_flat
 from storekit import answer, closes_of, minute_bars, minutes, write
 
 from mtstore import CacheManager, Store
-from mtstore.ingest.report import IngestReport
-from mtstore.ingest.standing import Past, standing
-from mtstore.sources.own_mapping import Mapping
-from mtstore.sources.synthetic import Faults, SyntheticMarket
+from mtstore.ingest.files.already_ingested import Past, standing
+from mtstore.ingest.files.report import IngestReport
+from mtstore.sources.custom.column_mapping import Mapping
+from mtstore.synthetic import Faults, SyntheticMarket
 
 Ingest = Callable[[Store, Path, str], IngestReport]
 

@@ -10,7 +10,7 @@ import pytest
 import mtstore
 from mtstore import DataAligner, MultiTickerDataLoader
 from mtstore.errors import InputError, IntervalError
-from mtstore.sources.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket
 
 NEW_YORK = "America/New_York"
 DAYS = ("2023-11-22", "2023-11-24")

@@ -13,7 +13,7 @@ from pairwise import all_pairs, spelled
 
 import mtstore
 from mtstore.config import load_config
-from mtstore.loader.publish import publish_config
+from mtstore.storage.settings.apply_config import publish_config
 
 RANGE = ("2023-11-21", "2023-11-27")
 TICKERS = ["THIN", "FULL", "NIGHT", "NEVER"]

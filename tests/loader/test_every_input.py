@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mtstore
-from mtstore.sources.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket
 
 TICKERS = ["AAA", "BRK.B", "NA", "TRUE"]
 FIELDS = ["open", "high", "low", "close", "volume"]

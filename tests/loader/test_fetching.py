@@ -19,12 +19,12 @@ from servers.words import us
 
 import mtstore
 from mtstore.errors import CostLimitError, SourceError, SourceRequestError
-from mtstore.loader.fetching import FetchWarning
+from mtstore.loader.load.fetch_missing import FetchWarning
 
 TICKERS = tuple(f"T{number}" for number in range(10))
 WEEK = ("2024-03-04", "2024-03-08")
 STALE = {"ttl_days": 0, "settle_days": None}
-pytestmark = pytest.mark.filterwarnings("ignore::mtstore.loader.validation.DataQualityWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::mtstore.loader.validation.outcome.DataQualityWarning")
 
 
 @pytest.fixture

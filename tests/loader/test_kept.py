@@ -15,8 +15,10 @@ from storeplace import StorePlace
 
 import mtstore
 from mtstore.errors import DataQualityError
-from mtstore.loader.validation import DataQualityWarning
-from mtstore.query import derived, kept, wide
+from mtstore.loader.validation.outcome import DataQualityWarning
+from mtstore.query.align import assemble as wide
+from mtstore.query.cache import result_cache as derived
+from mtstore.query.cache import table_cache as kept
 
 DAY, NEXT = "2023-11-22", "2023-11-24"
 COVERS = (DAY, "2023-11-25")
@@ -70,7 +72,7 @@ def assembled(monkeypatch):
         calls.append(arguments)
         return real(*arguments, **options)
 
-    monkeypatch.setattr("mtstore.loader.made.assemble", count)
+    monkeypatch.setattr("mtstore.loader.load.load_table.assemble", count)
     return calls
 
 
@@ -277,7 +279,9 @@ def test_a_disk_that_fails_costs_the_copy_and_not_the_load(store, monkeypatch, c
     def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.posix_fallocate" if broken == "posix_fallocate" else "mtstore.query.derived.put", fail)
+    monkeypatch.setattr(
+        "os.posix_fallocate" if broken == "posix_fallocate" else "mtstore.query.cache.result_cache.put", fail
+    )
     with caplog.at_level(logging.WARNING):
         frame = load(store)
     pd.testing.assert_frame_equal(frame, load(store, cache={"derived": False}))

@@ -11,8 +11,8 @@ from bar_stores import add_bars, make_store, minutes, walk
 
 import mtstore
 from mtstore.errors import InputError, MemoryLimitError
-from mtstore.loader.memory import duckdb_limit, load_limit
-from mtstore.query import derived
+from mtstore.query.cache import result_cache as derived
+from mtstore.query.table.memory import duckdb_limit, load_limit
 
 DAY = "2023-11-22"
 

@@ -73,7 +73,7 @@ def test_sql_sees_the_metadata_in_the_view_of_tickers(store):
 
 def test_an_update_keeps_the_other_settings_of_a_ticker(store):
     from mtstore.config import load_config
-    from mtstore.loader.publish import publish_config
+    from mtstore.storage.settings.apply_config import publish_config
 
     publish_config(store, load_config({"tickers": {"A": {"weight": 1.0, "priority": 3, "metadata": {"x": 1}}}}))
     MetadataManager(store).update_ticker_metadata("A", y=2)

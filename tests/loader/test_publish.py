@@ -6,7 +6,7 @@ import pytest
 
 import mtstore
 from mtstore.config import load_config
-from mtstore.loader.publish import publish_config
+from mtstore.storage.settings.apply_config import publish_config
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from bar_stores import bars, make_store, minutes, us
 
 import mtstore
 from mtstore.errors import DataQualityError, InputError
-from mtstore.loader.findings import TRAILING_BARS
-from mtstore.loader.validation import DataQualityWarning
-from mtstore.store.staging import staging_folder
+from mtstore.loader.validation.checks import TRAILING_BARS
+from mtstore.loader.validation.outcome import DataQualityWarning
+from mtstore.storage.commit.staging import staging_folder
 
 DAY = "2023-11-22"
 JUMP = 200

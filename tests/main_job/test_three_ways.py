@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mtstore
-from mtstore.sources.synthetic import SyntheticMarket
+from mtstore.synthetic import SyntheticMarket
 
 TICKERS = ["AAA", "BRK.B", "NA", "O'X", "TRUE"]
 FIELDS = ["open", "high", "low", "close", "volume"]

@@ -10,7 +10,7 @@ import pytest
 
 from mtstore import MetadataManager, MultiTickerDataLoader
 from mtstore.errors import InputError
-from mtstore.ingest.migrate import migrate
+from mtstore.ingest.legacy.migrate import migrate
 
 NEW_YORK = "America/New_York"
 

@@ -13,9 +13,9 @@ from servers.polygon import PolygonServer
 from servers.tls import has_openssl, make_certificates
 from storeplace import empty_store, store
 
-from mtstore.sources.databento import DatabentoSource
-from mtstore.sources.network_settings import NetworkSettings, Secret
-from mtstore.sources.polygon import PolygonSource
+from mtstore.sources.databento.source import DatabentoSource
+from mtstore.sources.http.settings import NetworkSettings, Secret
+from mtstore.sources.polygon.source import PolygonSource
 
 __all__ = ["empty_store", "store"]
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtstore import rangesets
-from mtstore.bars import US_PER_DAY, TimeRange
-from mtstore.ingest import coverage
-from mtstore.ingest.coverage import LedgerRow
+from mtstore import ranges as rangesets
+from mtstore.ingest.network import fetch_plan as coverage
+from mtstore.ingest.network.fetch_plan import LedgerRow
+from mtstore.ranges import US_PER_DAY, TimeRange
 
 WORLD = 40
 

@@ -16,7 +16,6 @@ from servers import faults
 from servers.databento import KEY, bars
 from servers.words import span, us
 
-from mtstore.bars import TimeRange
 from mtstore.errors import (
     CostLimitError,
     SourceAnswerError,
@@ -25,7 +24,9 @@ from mtstore.errors import (
     SourceRequestError,
     SourceUnavailableError,
 )
-from mtstore.sources.vendor import CostBudget, Tally
+from mtstore.ranges import TimeRange
+from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.vendor import CostBudget
 
 DAY = span("2024-03-04", "2024-03-05")
 
@@ -100,7 +101,7 @@ def load(source, tickers=("AAPL",), **more):
 @pytest.mark.parametrize("name", STREAM)
 def test_fault_of_the_stream_that_passes_costs_a_retry_and_no_bar(market, databento_source, tmp_path, name):
     market.plan(STREAM[name], when=is_range)
-    tally = Tally()
+    tally = RequestStats()
     answers = load(databento_source(), ["AAPL", "MSFT"], tally=tally, folder=tmp_path)
     assert [(answer.result, answer.bars.num_rows) for answer in answers] == [("complete", 390), ("complete", 100)]
     assert (tally.requests, tally.retries) == (5, 1)
@@ -283,7 +284,7 @@ def test_hanging_answer_is_given_up_after_the_timeout_and_asked_for_again(market
 
 def test_slow_answer_is_waited_for(market, databento_source):
     market.plan(faults.slow(0.015), when=is_range)
-    tally = Tally()
+    tally = RequestStats()
     [answer] = load(databento_source(timeout_seconds=1), tally=tally)
     assert (answer.bars.num_rows, tally.retries) == (390, 0)
 

@@ -11,7 +11,8 @@ from servers.words import span, times, us
 
 from mtstore.bars import arrow_schema
 from mtstore.errors import ConfigError, CostLimitError, SourceRequestError, TickerError, UnsupportedSchemaError
-from mtstore.sources.vendor import CostBudget, Estimate, Tally
+from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.vendor import CostBudget, Estimate
 
 DAY = span("2024-03-04", "2024-03-05")
 RANGE = "POST /v0/timeseries.get_range"
@@ -31,7 +32,7 @@ def market(databento):
 
 def test_two_tickers_are_one_paid_request_after_three_free_ones(market, databento_source, tmp_path):
     source = databento_source()
-    tally = Tally()
+    tally = RequestStats()
     first, second = source.fetch(["AAPL", "MSFT"], "ohlcv-1m", DAY, folder=tmp_path, tally=tally)
     assert methods(market) == [
         "metadata.get_dataset_range",

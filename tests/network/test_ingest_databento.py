@@ -17,9 +17,9 @@ from servers.words import us
 
 from mtstore.bars import SymbolSpan
 from mtstore.errors import CostLimitError
-from mtstore.ingest.network import ingest_network, plan_network
-from mtstore.ingest.symbology import overlaid
-from mtstore.store.ticker_metadata import read_metadata
+from mtstore.ingest.network.ingest_network import ingest_network, plan_network
+from mtstore.ingest.network.symbology import overlaid
+from mtstore.storage.settings.ticker_metadata import read_metadata
 
 STALE = {"cache": {"ttl_days": 0, "settle_days": None}}
 

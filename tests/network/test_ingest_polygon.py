@@ -16,8 +16,8 @@ from servers.polygon import KEY, minutes
 from servers.words import us
 
 from mtstore.errors import ConfigError, InputError, SourceAuthError, SourceUnavailableError
-from mtstore.ingest.network import ingest_network, ingest_network_async, plan_network, update_network
-from mtstore.store.ticker_metadata import read_metadata
+from mtstore.ingest.network.ingest_network import ingest_network, ingest_network_async, plan_network, update_network
+from mtstore.storage.settings.ticker_metadata import read_metadata
 
 TICKERS = ("AAPL", "MSFT", "GOOG")
 
@@ -321,7 +321,7 @@ def test_ranges_from_files_are_not_asked_for(load, market, store):
         final=True,
         request={"format": "polygon-flatfile"},
     )
-    from mtstore.ingest.runs import start_run
+    from mtstore.ingest.run_record import start_run
 
     run = start_run("ingest", {})
     with store.writer("ingest", run_id=run.run_id) as writer:

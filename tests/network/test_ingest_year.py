@@ -19,7 +19,7 @@ from servers.databento import bars
 from servers.polygon import KEY, bar, day_ms
 
 import mtstore
-from mtstore.ingest.network import ingest_network
+from mtstore.ingest.network.ingest_network import ingest_network
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 TICKERS = [f"T{n}" for n in range(10)]
@@ -123,14 +123,14 @@ def test_ten_tickers_and_a_year_of_databento_cold_warm_and_extended(databento, t
 @pytest.mark.parametrize("after", [1, 4, 7])
 def test_killed_backfill_goes_on_where_it_was(polygon, tmp_path, monkeypatch, after):
     monkeypatch.setenv("POLYGON_API_KEY", KEY)
-    monkeypatch.setattr("mtstore.store.writer.COMMIT_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("mtstore.storage.commit.writer.COMMIT_EVERY_SECONDS", 0.0)
     fill(polygon, date(2023, 1, 2), date(2023, 2, 1), bars_a_day=50)
     config = {
         "multi_ticker": {"tickers": TICKERS},
         "sources": {"polygon": {"provider": "polygon", "base_url": polygon.url, "max_concurrency": 1}},
     }
     given = {"store": str(tmp_path / "store"), "config": config, "range": ["2023-01-01", "2023-01-31"]}
-    script = f"import mtstore.store.writer as w; w.COMMIT_EVERY_SECONDS = 0.0\n{SCRIPT}"
+    script = f"import mtstore.storage.commit.writer as w; w.COMMIT_EVERY_SECONDS = 0.0\n{SCRIPT}"
     with subprocess.Popen(
         [sys.executable, "-c", script, json.dumps(given)], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
     ) as running:

@@ -14,15 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers.words import span, us
 
-from mtstore.bars import US_PER_DAY, TimeRange
 from mtstore.errors import ConfigError, CostLimitError, SourceAuthError
+from mtstore.ranges import US_PER_DAY, TimeRange
 from mtstore.sources import bar_grid
-from mtstore.sources.answer_checks import check_rows
-from mtstore.sources.databento_metadata import DayCondition, changed_since, read_instant_us
-from mtstore.sources.databento_session import classify
-from mtstore.sources.network import Failure, kind_of_status, parse_retry_after
-from mtstore.sources.network_limits import Limiter, StopSignal
-from mtstore.sources.network_settings import NetworkSettings, Secret
+from mtstore.sources.bar_rules import check_rows
+from mtstore.sources.databento.metadata import DayCondition, changed_since, read_instant_us
+from mtstore.sources.databento.session import classify
+from mtstore.sources.http.rate_limit import Limiter, StopSignal
+from mtstore.sources.http.retry import Failure, kind_of_status, parse_retry_after
+from mtstore.sources.http.settings import NetworkSettings, Secret
 from mtstore.sources.vendor import CostBudget
 
 NEW_YORK = "America/New_York"

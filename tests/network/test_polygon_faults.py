@@ -16,17 +16,10 @@ from servers import faults
 from servers.polygon import KEY, bar, minutes
 from servers.words import span, times, us
 
-from mtstore.bars import TimeRange
-from mtstore.errors import (
-    SourceAnswerError,
-    SourceAuthError,
-    SourceError,
-    SourceRequestError,
-    SourceUnavailableError,
-)
-from mtstore.rangesets import subtract
-from mtstore.sources.network_settings import RetryPolicy, Secret
-from mtstore.sources.vendor import Tally
+from mtstore.errors import SourceAnswerError, SourceAuthError, SourceError, SourceRequestError, SourceUnavailableError
+from mtstore.ranges import TimeRange, subtract
+from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.settings import RetryPolicy, Secret
 
 DAY = span("2024-03-04", "2024-03-05")
 
@@ -81,7 +74,7 @@ def test_fault_that_passes_costs_a_retry_and_no_bar(market, polygon_source, name
         return len(seen) == page
 
     market.plan(TRANSIENT[name], when=is_page)
-    tally = Tally()
+    tally = RequestStats()
     answer = load(polygon_source(), tally=tally)
     assert (answer.result, answer.bars.num_rows, answer.quarantined) == ("complete", 250, None)
     assert (tally.requests, tally.retries, len(market.requests)) == (4, 1, 4)
@@ -187,7 +180,7 @@ def test_server_that_always_hangs_is_unavailable(market, polygon_source):
 
 def test_slow_answer_is_waited_for(market, polygon_source):
     market.plan(faults.slow(0.015), times=1)
-    tally = Tally()
+    tally = RequestStats()
     assert load(polygon_source(timeout_seconds=1), tally=tally).bars.num_rows == 250
     assert tally.retries == 0
 
@@ -239,7 +232,7 @@ def test_cancelling_ends_the_wait_for_the_limiter(market, polygon_source):
 
 def test_legal_oddities_of_gzip_are_read(market, polygon_source):
     market.plan(faults.two_gzip_members, times=3)
-    tally = Tally()
+    tally = RequestStats()
     assert load(polygon_source(), tally=tally).bars.num_rows == 250
     assert tally.retries == 0
 

@@ -13,7 +13,7 @@ from servers.words import span, times, us
 
 from mtstore.bars import arrow_schema
 from mtstore.errors import UnsupportedSchemaError
-from mtstore.sources.vendor import Tally
+from mtstore.sources.http.request_stats import RequestStats
 
 DAY = span("2024-03-04", "2024-03-05")
 AGGS = "GET /v2/aggs/ticker"
@@ -53,7 +53,7 @@ def test_every_page_is_asked_for_unadjusted_because_the_cursor_does_not_say_so(p
     polygon.companies["AAPL"].splits = [
         {"ticker": "AAPL", "execution_date": "2024-05-01", "split_from": 1, "split_to": 4}
     ]
-    tally = Tally()
+    tally = RequestStats()
     [answer] = polygon_source().fetch(["AAPL"], "ohlcv-1m", DAY, tally=tally)
     opened = us("2024-03-04T14:30") // 1000
     cursor = "bGltaXQ9MTAwJnNvcnQ9YXNj"
@@ -233,8 +233,8 @@ def test_vendor_loggers_do_not_print_to_stdout(polygon, polygon_source):
 def test_vendor_package_is_imported_only_when_a_request_is_made(polygon):
     code = (
         "import sys\n"
-        "from mtstore.sources.polygon import PolygonSource\n"
-        "from mtstore.sources.network_settings import NetworkSettings\n"
+        "from mtstore.sources.polygon.source import PolygonSource\n"
+        "from mtstore.sources.http.settings import NetworkSettings\n"
         "PolygonSource(NetworkSettings('polygon', 'polygon'))\n"
         "heavy = {'polygon', 'pandas', 'pyarrow', 'databento', 'urllib3'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

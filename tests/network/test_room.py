@@ -15,9 +15,10 @@ from servers.polygon import KEY, PolygonServer, minutes
 
 import mtstore
 from mtstore.errors import InputError
-from mtstore.ingest.network import ingest_network
-from mtstore.query import derived, kept
-from mtstore.store import uses
+from mtstore.ingest.network.ingest_network import ingest_network
+from mtstore.query.cache import result_cache as derived
+from mtstore.query.cache import table_cache as kept
+from mtstore.storage.commit import last_used as uses
 
 TICKERS = ("AAA", "BBB", "CCC")
 DAY, EARLIER = "2024-03-04", "2023-03-06"

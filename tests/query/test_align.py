@@ -10,7 +10,7 @@ from bar_stores import add_bars, make_store, minutes, us, walk
 import mtstore
 from mtstore.config import load_config
 from mtstore.errors import InputError, MemoryLimitError, QueryError, RangeError, SnapshotExpiredError, TickerError
-from mtstore.loader.publish import publish_config
+from mtstore.storage.settings.apply_config import publish_config
 
 DAY = "2023-11-22"
 

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mtstore import sqlfiles
-from mtstore.query import direct
-from mtstore.query.calls import SeriesCall
-from mtstore.query.frames import long_frame
-from mtstore.query.one_ticker import ticker_frame
+from mtstore.query.fast import read_parquet as direct
+from mtstore.query.fast.single_ticker import ticker_frame
+from mtstore.query.request.request import SeriesCall
+from mtstore.query.table.pandas_frames import long_frame
 
 NAMES = ("AAA", "o'q", "NULLY", "TRUE")
 

@@ -13,7 +13,7 @@ import pytest
 from bar_stores import make_store, minutes, walk
 
 from mtstore.errors import QueryError
-from mtstore.query.spans import with_durations
+from mtstore.query.request.durations import with_durations
 
 DAY = "2023-11-22"
 SPANS = """

@@ -15,13 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mtstore
-from mtstore.loader.publish import publish_config
-from mtstore.query import derived, direct
-from mtstore.query.calls import AlignCall
-from mtstore.query.kept import Room
-from mtstore.query.rollups import Rollups, roll_up
-from mtstore.query.table import Making
-from mtstore.query.wide import assemble, plan_for
+from mtstore.query.align.assemble import assemble, plan_for
+from mtstore.query.cache import result_cache as derived
+from mtstore.query.cache.table_cache import Room
+from mtstore.query.fast import read_parquet as direct
+from mtstore.query.fast.rollups import Rollups, roll_up
+from mtstore.query.request.request import AlignCall
+from mtstore.query.table.wide_table import Making
+from mtstore.storage.settings.apply_config import publish_config
 
 NEW_YORK = ZoneInfo("America/New_York")
 NAMES = ("AAA", "CUT", "NULLY", "SECONDS", "o'q")

@@ -8,7 +8,7 @@ from bar_stores import add_bars, make_store, minutes, walk
 
 import mtstore
 from mtstore.errors import InputError, MemoryLimitError
-from mtstore.query import derived
+from mtstore.query.cache import result_cache as derived
 
 DAY = "2023-11-22"
 HALF_DAY = "2023-11-24"

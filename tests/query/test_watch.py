@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from mtstore import sqlfiles
 from mtstore.config import load_config
-from mtstore.loader.publish import publish_config
-from mtstore.query.calls import AlignCall
-from mtstore.query.table import Making
-from mtstore.query.watch import Watch, can_watch
-from mtstore.query.wide import assemble, plan_for
+from mtstore.query.align.assemble import assemble, plan_for
+from mtstore.query.fast.inline_checks import Watch, can_watch
+from mtstore.query.request.request import AlignCall
+from mtstore.query.table.wide_table import Making
+from mtstore.storage.settings.apply_config import publish_config
 
 CALENDARS = {"XNYS": ("FULL", "HOLEY", "RARE", "UNPRICED", "EMPTY"), "XHKG": ("LUNCH",)}
 

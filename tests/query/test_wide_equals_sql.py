@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from mtstore import sqlfiles
 from mtstore.config import load_config
-from mtstore.loader.publish import publish_config
-from mtstore.query.calls import AlignCall
-from mtstore.query.table import FIELDS, Making
-from mtstore.query.wide import assemble
+from mtstore.query.align.assemble import assemble
+from mtstore.query.request.request import AlignCall
+from mtstore.query.table.wide_table import FIELDS, Making
+from mtstore.storage.settings.apply_config import publish_config
 
 NEW_YORK = ZoneInfo("America/New_York")
 TICKERS = (

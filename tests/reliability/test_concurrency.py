@@ -14,7 +14,7 @@ from storekit import answer, bars_of, core_tables, data_files, end, known_files,
 
 import mtstore
 from mtstore import Store
-from mtstore.sources.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket
 
 # Every commit writes the same number into each of the tickers' bars: a reader that sees two numbers saw a mixture.
 WRITER = """

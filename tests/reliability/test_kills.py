@@ -13,8 +13,8 @@ import pytest
 from killkit import look, random_moments, run_killed_after, run_killed_at, run_through
 from storeplace import StorePlace
 
-from mtstore.sources.synthetic import Faults, SyntheticMarket
-from mtstore.store.steps import STEPS
+from mtstore.storage.commit.failpoints import STEPS
+from mtstore.synthetic import Faults, SyntheticMarket
 
 COMMITTED = STEPS.index("log-renamed")
 SEED = 20_240_105

@@ -25,14 +25,14 @@ from storekit import answer, bars_of, minutes, write
 
 import mtstore
 from mtstore import Store
+from mtstore.bounds import parse_bounds
 from mtstore.config import load_config
 from mtstore.errors import MtstoreError, TickerError
 from mtstore.intervals import parse_interval
-from mtstore.sources.network import AttemptError
-from mtstore.sources.polygon_answers import read_aggregates, read_details, read_references
-from mtstore.sources.polygon_client import WholeResponse
-from mtstore.sources.synthetic import Faults, SyntheticMarket
-from mtstore.timeranges import parse_bounds
+from mtstore.sources.http.retry import AttemptError
+from mtstore.sources.polygon.client import WholeResponse
+from mtstore.sources.polygon.responses import read_aggregates, read_details, read_references
+from mtstore.synthetic import Faults, SyntheticMarket
 
 FEW = int(os.environ.get("FUZZ_EXAMPLES", "10"))
 quick = settings(max_examples=FEW, deadline=None, suppress_health_check=list(HealthCheck), database=None)

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 import mtstore
+from mtstore.arguments import size_bytes
 from mtstore.errors import InputError, MemoryLimitError, MtstoreError, QueryError
-from mtstore.sizes import size_bytes
-from mtstore.store.layout import Layout
+from mtstore.storage.layout import Layout
 
 CANARY = "canary-4711"
 # Sixty bars to the power of ten: DuckDB goes through a billion in a fifth of a second.

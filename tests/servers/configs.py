@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 
 from mtstore.config import load_config
-from mtstore.ingest.vendors import Vendors
-from mtstore.sources.network_settings import RetryPolicy
+from mtstore.ingest.network.vendors import Vendors
+from mtstore.sources.http.settings import RetryPolicy
 
 # Quick to try again, slow to give up: a busy machine must not look like a vendor that hangs.
 QUICK = RetryPolicy(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from mtstore.bars import Answer, TimeRange
+from mtstore.bars import Answer
+from mtstore.ranges import TimeRange
 
 
 def us(text: str) -> int:

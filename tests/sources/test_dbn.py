@@ -19,10 +19,12 @@ import pyarrow as pa
 import pytest
 import zstandard
 
-from mtstore.bars import BAR_SCHEMAS, TimeRange
+from mtstore.bars import BAR_SCHEMAS
 from mtstore.errors import BrokenFileError, IngestError, UnrecognisedFileError, UnsupportedSchemaError
-from mtstore.sources.dbn import DbnFile, batch_schema
-from mtstore.sources.synthetic import DbnOptions, Faults, SyntheticMarket
+from mtstore.ranges import TimeRange
+from mtstore.sources.batch_schema import batch_schema
+from mtstore.sources.databento.dbn_file import DbnFile
+from mtstore.synthetic import DbnOptions, Faults, SyntheticMarket
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "dbn_samples"
 DAY_NS = 86_400_000_000_000

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from mtstore.errors import BrokenFileError, ConfigError, InputError
-from mtstore.sources.dbn import batch_schema
-from mtstore.sources.own import Mapping, OwnFile, read_mapping, table_batches
-from mtstore.sources.synthetic import SyntheticMarket
+from mtstore.sources.batch_schema import batch_schema
+from mtstore.sources.custom.read_file import Mapping, OwnFile, read_mapping, table_batches
+from mtstore.synthetic import SyntheticMarket
 
 PLAIN = "ticker,ts_event,open,high,low,close,volume\n"
 

@@ -12,8 +12,8 @@ import pytest
 import zstandard
 
 from mtstore.errors import BrokenFileError, IngestError, InputError, UnrecognisedFileError
-from mtstore.sources.recognise import expand_paths, recognise
-from mtstore.sources.synthetic import SyntheticMarket
+from mtstore.sources.detect_format import expand_paths, recognise
+from mtstore.synthetic import SyntheticMarket
 
 POLYGON = b"ticker,volume,open,close,high,low,window_start,transactions\nAAA,1,1,1,1,1,1700000000000000000,1\n"
 OWN = b"time,o,h,l,c,v\n2024-01-02 09:30,1,1,1,1,1\n"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mtstore.errors import InputError
-from mtstore.sources.synthetic import SyntheticMarket
+from mtstore.synthetic import SyntheticMarket
 
 HEADER = "ticker,volume,open,close,high,low,window_start,transactions"
 

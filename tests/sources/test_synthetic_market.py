@@ -10,7 +10,7 @@ import pytest
 
 from mtstore.bars import arrow_schema
 from mtstore.errors import InputError, RangeError, TickerError
-from mtstore.sources.synthetic import Faults, Split, SyntheticMarket
+from mtstore.synthetic import Faults, Split, SyntheticMarket
 
 CLEAN = Faults.none()
 

@@ -21,9 +21,9 @@ from faulty_market import World, worlds
 
 from mtstore.bars import arrow_schema, is_daily
 from mtstore.calendars import calendar_tables, infer_calendar
-from mtstore.store import fold
-from mtstore.store.layout import encode_ticker
-from mtstore.store.objects import create_objects
+from mtstore.storage.commit import replay as fold
+from mtstore.storage.layout import encode_ticker
+from mtstore.storage.views.create_views import create_objects
 
 SEEN_AT = datetime(2024, 1, 1, tzinfo=UTC)
 LAST_SESSION = date(2025, 12, 31)

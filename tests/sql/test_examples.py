@@ -11,8 +11,8 @@ import duckdb
 import pytest
 from sql.statements import walk
 
-from mtstore.cli.definitions import definitions
-from mtstore.store.object_texts import Inputs
+from mtstore.cli.sql_reference import definitions
+from mtstore.storage.views.view_texts import Inputs
 
 _EXAMPLE = re.compile(r"^-- Example: (.+);$", re.MULTILINE)
 DEFINITIONS = list(definitions(Inputs(Path())))

@@ -10,8 +10,8 @@ import pytest
 from sql.statements import QUERIES, fill_market
 
 from mtstore import sqlfiles
-from mtstore.store.object_texts import Inputs, object_texts
-from mtstore.store.objects import comment_statements, create_objects
+from mtstore.storage.views.create_views import comment_statements, create_objects
+from mtstore.storage.views.view_texts import Inputs, object_texts
 
 TABLE_MACROS = (
     "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'table_macro' AND NOT internal"

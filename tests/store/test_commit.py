@@ -21,7 +21,7 @@ from mtstore.errors import (
     StoreMovedError,
     StoreNotFoundError,
 )
-from mtstore.store import steps
+from mtstore.storage.commit import failpoints as steps
 
 INGEST = """
 import mtstore
@@ -37,7 +37,7 @@ with mtstore.open(args[0]) as store:
 HOLD = """
 import time
 from pathlib import Path
-from mtstore.store.lock import write_lock
+from mtstore.storage.write_lock import write_lock
 with write_lock(Path(args[0]) / "write.lock", "hold still"):
     print("held", flush=True)
     sys.stdin.readline()
@@ -253,7 +253,7 @@ def test_a_store_whose_database_file_is_damaged_is_rebuilt_without_it(store: Sto
 
 
 def test_a_store_of_another_format_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtstore.store.log.FORMAT_VERSION", 2)
+    monkeypatch.setattr("mtstore.storage.commit.commit_log.FORMAT_VERSION", 2)
     with pytest.raises(StoreFormatError, match="format 1"):
         mtstore.open(store.path)
 

@@ -14,7 +14,7 @@ from storeplace import StorePlace
 import mtstore
 from mtstore import Store
 from mtstore.errors import InputError
-from mtstore.store import file_groups
+from mtstore.storage.views import file_groups
 
 QUERIES = (
     "FROM bars ORDER BY ALL",

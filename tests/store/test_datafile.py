@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from storekit import START, minute_bars
 
-from mtstore.bars import TimeRange, arrow_schema
+from mtstore.bars import arrow_schema
 from mtstore.errors import StoreError
-from mtstore.store import datafile
-from mtstore.store.datafile import DataFile, Provenance
-from mtstore.store.layout import Partition
+from mtstore.ranges import TimeRange
+from mtstore.storage.files import data_file as datafile
+from mtstore.storage.files.data_file import DataFile, Provenance
+from mtstore.storage.layout import Partition
 
 PARTITION = Partition("ohlcv-1m", "polygon", "BTC/USD", 2024)
 PROVENANCE = Provenance(

@@ -11,7 +11,7 @@ from storekit import answer, data_files, known_files, minutes, write
 
 from mtstore import Store
 from mtstore.errors import InputError, TickerError
-from mtstore.store.layout import Layout, Partition, check_source_name, decode_ticker, encode_ticker, new_id
+from mtstore.storage.layout import Layout, Partition, check_source_name, decode_ticker, encode_ticker, new_id
 
 ODD_TICKERS = [
     "BRK.B",

@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from storekit import MINUTE, START, minute_bars, minutes
 
-from mtstore.bars import TimeRange
-from mtstore.store import datafile, durable
-from mtstore.store.datafile import DataFile, Provenance
-from mtstore.store.layout import Partition
-from mtstore.store.partition import MAX_FILES, Merge, merge
+from mtstore.ranges import TimeRange
+from mtstore.storage import durable_io as durable
+from mtstore.storage.files import data_file as datafile
+from mtstore.storage.files.data_file import DataFile, Provenance
+from mtstore.storage.files.merge_partition import MAX_FILES, Merge, merge
+from mtstore.storage.layout import Partition
 
 PARTITION = Partition("ohlcv-1m", "polygon", "A", 2024)
 PROVENANCE = Provenance("polygon", None, "run", {}, ())

@@ -13,8 +13,8 @@ import mtstore
 from mtstore import Store
 from mtstore.bars import Answer
 from mtstore.errors import StoreError, StoreNotFoundError
-from mtstore.store.layout import Layout
-from mtstore.store.repair import repair
+from mtstore.storage.layout import Layout
+from mtstore.storage.maintenance.repair import repair
 
 NOW = datetime(2024, 1, 31, 12, 0, 0, 123_456, tzinfo=UTC)
 

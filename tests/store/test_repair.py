@@ -14,10 +14,10 @@ from storeplace import StorePlace
 
 import mtstore
 from mtstore.errors import StoreError, StoreLockedError, StoreNotFoundError
-from mtstore.store.layout import Layout
-from mtstore.store.lock import write_lock
-from mtstore.store.repair import Repair, repair
-from mtstore.store.verify import verify
+from mtstore.storage.layout import Layout
+from mtstore.storage.maintenance.repair import Repair, repair
+from mtstore.storage.maintenance.verify import verify
+from mtstore.storage.write_lock import write_lock
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,15 @@ import mtstore
 from mtstore import Store
 from mtstore.bars import arrow_schema
 from mtstore.errors import StoreNotFoundError
-from mtstore.store import catalog, datafile, forget, inspection, seal, staging
-from mtstore.store.datafile import FOOTER_KEY
-from mtstore.store.layout import Layout, new_id
-from mtstore.store.log import Record
-from mtstore.store.verify import verify
+from mtstore.storage import checksum as seal
+from mtstore.storage.commit import forget, staging
+from mtstore.storage.commit import snapshots as catalog
+from mtstore.storage.commit.commit_log import Record
+from mtstore.storage.files import data_file as datafile
+from mtstore.storage.files import file_facts as inspection
+from mtstore.storage.files.data_file import FOOTER_KEY
+from mtstore.storage.layout import Layout, new_id
+from mtstore.storage.maintenance.verify import verify
 
 SEED = 20_240_102
 
@@ -240,8 +244,8 @@ def test_sealed_files_whose_rows_or_ranges_are_wrong_are_found(root: Path) -> No
 
 VERIFY = """
 from pathlib import Path
-from mtstore.store.layout import Layout
-from mtstore.store.verify import verify
+from mtstore.storage.layout import Layout
+from mtstore.storage.maintenance.verify import verify
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(2):

@@ -22,10 +22,13 @@ from storekit import (
 
 import mtstore
 from mtstore import Store
-from mtstore.bars import Answer, SourceBinding, TimeRange, arrow_schema
+from mtstore.bars import Answer, SourceBinding, arrow_schema
 from mtstore.errors import CommitError, InputError, SourceMismatchError, StoreError
-from mtstore.store import catalog, steps, writer
-from mtstore.store.ledger import Freshness
+from mtstore.ranges import TimeRange
+from mtstore.storage.commit import failpoints as steps
+from mtstore.storage.commit import snapshots as catalog
+from mtstore.storage.commit import writer
+from mtstore.storage.commit.coverage_ledger import Freshness
 
 DAY = 86_400_000_000
 

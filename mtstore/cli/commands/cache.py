@@ -29,7 +29,7 @@ def ls(store: Path, format_: str | None, output: Path | None, rows: int, *, deri
     import pyarrow as pa
 
     from mtstore.cli.formats import choose_format, write_result
-    from mtstore.query.derived import entries
+    from mtstore.query.cache.result_cache import entries
 
     with mtstore.open(store) as found:
         if derived:
@@ -82,7 +82,7 @@ def invalidate(
     from mtstore.cli.console import say
     from mtstore.config import load_config
     from mtstore.errors import InputError
-    from mtstore.loader.cache import CacheManager
+    from mtstore.loader.cache_manager import CacheManager
 
     if not everything and not any((tickers, source, schema, start, end)):
         raise InputError("say what is stale: --tickers, --source, --schema, --start and --end, or --all")
@@ -104,7 +104,7 @@ def prune(store: Path, config_file: Path | None, max_size_gb: float | None) -> N
     """
     from mtstore.cli.console import count, say
     from mtstore.config import load_config
-    from mtstore.loader.cache import CacheManager
+    from mtstore.loader.cache_manager import CacheManager
 
     config = load_config(config_file if config_file is not None else {})
     with mtstore.open(store) as found, CacheManager(config, store=found) as cache:

@@ -26,7 +26,7 @@ def command() -> None:
 def check(file: Path) -> None:
     """Check FILE and list everything that is wrong with it: path, line, value, nearest valid word."""
     from mtstore.config import load_config
-    from mtstore.config.show import unset_keys
+    from mtstore.config.resolved_yaml import unset_keys
 
     config = load_config(file)
     for warning in config.warnings():
@@ -44,7 +44,7 @@ def show(file: Path) -> None:
     Keys are shown as the names of their environment variables, never as themselves.
     """
     from mtstore.config import load_config
-    from mtstore.config.show import resolved_yaml
+    from mtstore.config.resolved_yaml import resolved_yaml
 
     put(resolved_yaml(load_config(file)))
 
@@ -60,7 +60,7 @@ def apply(store: Path, file: Path) -> None:
     """
     import mtstore
     from mtstore.config import load_config
-    from mtstore.loader.publish import publish_config
+    from mtstore.storage.settings.apply_config import publish_config
 
     config = load_config(file)
     with mtstore.open(store) as found:

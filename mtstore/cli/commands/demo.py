@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mtstore.ingest.report import IngestReport
+    from mtstore.ingest.files.report import IngestReport
 
 TICKERS: Final = ("AAPL", "AMZN", "GOOGL", "MSFT", "SPY")
 START: Final = "2023-11-01"
@@ -49,7 +49,7 @@ def command(store: Path) -> None:
 
 
 def _write_files(folder: Path) -> list[Path]:
-    from mtstore.sources.synthetic import SyntheticMarket
+    from mtstore.synthetic import SyntheticMarket
 
     market = SyntheticMarket(TICKERS, seed=7, thin=_QUIET)
     return market.write_flat_files(folder, START, END)

@@ -10,12 +10,12 @@ import click
 
 import mtstore
 from mtstore.cli.console import count, say, say_error
-from mtstore.cli.exits import Exit
+from mtstore.cli.exit_codes import Exit
 from mtstore.cli.options import Tickers, store_argument
 
 if TYPE_CHECKING:
-    from mtstore.bars import TimeRange
-    from mtstore.ingest.report import IngestReport
+    from mtstore.ingest.files.report import IngestReport
+    from mtstore.ranges import TimeRange
 
 _FORMATS = ("polygon-flatfile", "dbn", "parquet", "csv")
 
@@ -116,17 +116,17 @@ class _Fetch:
     schema: str | None
 
     def plan(self, store: mtstore.Store) -> int:
-        from mtstore.cli.network import tell_plan
+        from mtstore.cli.fetch_output import tell_plan
         from mtstore.config import load_config
-        from mtstore.ingest.network import plan_network
+        from mtstore.ingest.network.ingest_network import plan_network
 
         config = load_config(self.config_file)
         return tell_plan(plan_network(store, config, self._start(), self.end, tickers=self.tickers, schema=self.schema))
 
     def run(self, store: mtstore.Store, *, may_cost: bool, is_quiet: bool) -> int:
-        from mtstore.cli.network import may_spend, show_fetching, tell_report, tell_room
+        from mtstore.cli.fetch_output import may_spend, show_fetching, tell_report, tell_room
         from mtstore.config import load_config
-        from mtstore.ingest.network import ingest_network
+        from mtstore.ingest.network.ingest_network import ingest_network
 
         config = load_config(self.config_file)
         with show_fetching(is_quiet=is_quiet) as progress:
@@ -189,9 +189,9 @@ def _ingest_options(
 
 def _read_covers(text: str) -> TimeRange:
     """Two dates (UTC days, the last included) or two instants, with a slash between, as a half-open range."""
-    from mtstore.bars import TimeRange
+    from mtstore.bounds import parse_bounds
     from mtstore.errors import RangeError
-    from mtstore.timeranges import parse_bounds
+    from mtstore.ranges import TimeRange
 
     start, _, end = text.partition("/")
     if not start or not end:

@@ -18,7 +18,7 @@ def command(store: Path) -> None:
 
     Its views exist from the start, typed and empty. A store that is there already is left as it is.
     """
-    from mtstore.store.layout import Layout
+    from mtstore.storage.layout import Layout
 
     existed = Layout(store.expanduser().resolve()).is_store()
     with mtstore.open(store, create=True) as made:

@@ -9,7 +9,7 @@ import click
 
 import mtstore
 from mtstore.cli.options import Tickers, output_options, store_argument
-from mtstore.config.vocabulary import ADJUSTMENTS, METHODS, SESSIONS
+from mtstore.config.choices import ADJUSTMENTS, METHODS, SESSIONS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,13 +9,13 @@ import click
 
 import mtstore
 from mtstore.cli.console import count, say, say_error, say_warning
-from mtstore.cli.exits import Exit
+from mtstore.cli.exit_codes import Exit
 from mtstore.cli.options import output_options, store_argument
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mtstore.ingest.migrate import MigrationReport
+    from mtstore.ingest.legacy.migrate import MigrationReport
 
 
 @click.command(short_help="Take over the caches that came before the store.")
@@ -63,7 +63,7 @@ def command(
     """
     from mtstore.cli.formats import choose_format, write_result
     from mtstore.cli.progress import show_progress
-    from mtstore.ingest.migrate import migrate
+    from mtstore.ingest.legacy.migrate import migrate
 
     kind = choose_format(format_, output)
     if dry_run:

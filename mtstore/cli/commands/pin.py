@@ -24,7 +24,7 @@ def command(store: Path, tickers: tuple[str, ...], *, remove: bool) -> None:
       mtstore pin ./market
     """
     from mtstore.cli.console import put
-    from mtstore.loader.pins import pin, pinned
+    from mtstore.storage.settings.pins import pin, pinned
 
     with mtstore.open(store) as found:
         held = pin(found, tickers, is_pinned=not remove) if tickers else pinned(found)

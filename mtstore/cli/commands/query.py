@@ -46,11 +46,11 @@ def command(
       mtstore query ./market "FROM bars WHERE ticker = 'AAPL' AND year = 2023" -o aapl.parquet
       mtstore query ./market - --format csv --timeout 60 --memory 2GB < question.sql
     """
+    from mtstore.bounds import parse_zone
     from mtstore.cli.console import say_warning
     from mtstore.cli.formats import choose_format, write_result
-    from mtstore.cli.results import opened, shown_in
-    from mtstore.query.question import Bounds
-    from mtstore.timeranges import parse_zone
+    from mtstore.cli.stream_results import opened, shown_in
+    from mtstore.query.sandbox.user_query import Bounds
 
     bounds = Bounds(timeout, memory, unsafe)
     if unsafe:

@@ -18,7 +18,7 @@ def command(store: Path) -> None:
     """
     from mtstore.cli.console import say
     from mtstore.errors import StoreNotFoundError
-    from mtstore.facade import Store
+    from mtstore.store import Store
 
     root = store.expanduser().resolve()
     with Store(root) as found:

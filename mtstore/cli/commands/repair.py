@@ -21,10 +21,10 @@ def command(store: Path, *, quiet: bool) -> int:
     code 11.
     """
     from mtstore.cli.console import count, put, say, say_warning
-    from mtstore.cli.exits import Exit
+    from mtstore.cli.exit_codes import Exit
     from mtstore.cli.progress import show_file_progress
-    from mtstore.store.layout import Layout
-    from mtstore.store.repair import repair
+    from mtstore.storage.layout import Layout
+    from mtstore.storage.maintenance.repair import repair
 
     with show_file_progress(is_quiet=quiet) as progress:
         done = repair(Layout(store.expanduser().resolve()), progress)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from mtstore.cli.console import put
-from mtstore.cli.definitions import definitions, find, reference
+from mtstore.cli.sql_reference import definitions, find, reference
 from mtstore.errors import InputError
 
 if TYPE_CHECKING:
-    from mtstore.store.object_texts import Inputs
+    from mtstore.storage.views.view_texts import Inputs
 
 
 @click.command(short_help="Print the SQL behind views and macros.")
@@ -45,8 +45,8 @@ def command(object_: str | None, store: Path | None, *, with_core: bool, as_refe
 
 
 def _inputs(store: Path | None) -> Inputs:
-    from mtstore.store.object_texts import Inputs
-    from mtstore.store.objects import read_inputs
+    from mtstore.storage.views.create_views import read_inputs
+    from mtstore.storage.views.view_texts import Inputs
 
     if store is None:
         return Inputs(Path())

@@ -26,9 +26,9 @@ def command(store: Path, config_file: Path, tickers: list[str] | None, *, yes: b
     \b
       15 17 * * 1-5  mtstore update ~/market --config ~/polygon.yaml --quiet
     """
-    from mtstore.cli.network import may_spend, show_fetching, tell_report, tell_room
+    from mtstore.cli.fetch_output import may_spend, show_fetching, tell_report, tell_room
     from mtstore.config import load_config
-    from mtstore.ingest.network import update_network
+    from mtstore.ingest.network.ingest_network import update_network
 
     config = load_config(config_file)
     with mtstore.open(store) as found:

@@ -21,10 +21,10 @@ def command(store: Path, *, quiet: bool) -> int:
     to do. A store with problems ends in the exit code 11.
     """
     from mtstore.cli.console import bytes_text, count, put, say, say_warning
-    from mtstore.cli.exits import Exit
+    from mtstore.cli.exit_codes import Exit
     from mtstore.cli.progress import show_file_progress
-    from mtstore.store.layout import Layout
-    from mtstore.store.verify import verify
+    from mtstore.storage.layout import Layout
+    from mtstore.storage.maintenance.verify import verify
 
     with show_file_progress(is_quiet=quiet) as progress:
         found = verify(Layout(store.expanduser().resolve()), progress)

@@ -92,8 +92,9 @@ def macro_from_client(parameters: dict[str, Any]) -> Job:
 def commit(parameters: dict[str, Any]) -> Job:
     """One ticker's new day through the writer; each run adds one more."""
     import mtstore
-    from mtstore.bars import Answer, SourceBinding, TimeRange
-    from mtstore.sources.synthetic import SyntheticMarket
+    from mtstore.bars import Answer, SourceBinding
+    from mtstore.ranges import TimeRange
+    from mtstore.synthetic import SyntheticMarket
 
     store = mtstore.open(parameters["store"])
     market = SyntheticMarket(1, extended_hours=False)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.answers import digest
 from benchmarks.contenders.aligned import TZ, Ask, wide_digest
 from benchmarks.worker import Job, peak_mib
-from mtstore.query import derived
+from mtstore.query.cache import result_cache as derived
 
 if TYPE_CHECKING:
     import pandas as pd
 
     import mtstore
-    from mtstore.query.tensor import Tensor
+    from mtstore.query.align.tensor import Tensor
 
 _REPEAT = 5
 

@@ -1,0 +1,110 @@
+"""What holds for one ticker, after all layers of the configuration.
+
+Each setting comes from the last of these that states it:
+
+1. the global sections: `alignment.timezone`, `alignment.resampling`, `validation.*`
+2. `ticker_config.defaults`
+3. `multi_ticker.tickers.X`
+4. `ticker_config.overrides.X`
+
+A null in a later layer takes back what an earlier one said, down to the global sections' value. `metadata` is merged
+key by key.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from mtstore.calendars import canonical_name
+from mtstore.config.cross_checks import COMMON_CALENDARS
+
+if TYPE_CHECKING:
+    from mtstore.config.choices import OnFailure
+    from mtstore.config.models import Config, TickerEntry
+
+LAYERS: Final = ("ticker_config.defaults", "multi_ticker.tickers.{ticker}", "ticker_config.overrides.{ticker}")
+"""The per-ticker layers; a later one wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickerSettings:
+    """What holds for one ticker; None means that nothing was said.
+
+    Attributes
+    ----------
+    universe_position
+        Its place in the configured universe, from 0; None outside of it.
+    session_start, session_end
+        `HH:MM[:SS]`, wall time in `timezone`; an end before the start is an overnight session.
+    calendar
+        By its one name: `NYSE` is XNYS.
+    bar_interval
+        What `get_ticker_data` gives (the key `resampling`).
+    active_from, active_to
+        The first and last session the ticker is shown for, both included.
+    """
+
+    ticker: str
+    universe_position: int | None
+    timezone: str
+    bar_interval: str
+    check_gaps: bool
+    check_outliers: bool
+    max_gap_minutes: float
+    outlier_std_threshold: float
+    on_failure: OnFailure
+    data_source: str | None = None
+    priority: int | None = None
+    weight: float | None = None
+    calendar: str | None = None
+    session_start: str | None = None
+    session_end: str | None = None
+    active_from: date | None = None
+    active_to: date | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def to_row(self) -> dict[str, Any]:
+        """The columns of `core.ticker_settings`, less `updated_at`; `metadata` as JSON text."""
+        row = {one.name: getattr(self, one.name) for one in fields(self)}
+        for key in ("check_gaps", "check_outliers", "on_failure"):
+            del row[key]
+        row["metadata"] = json.dumps(self.metadata, sort_keys=True) if self.metadata else None
+        return row
+
+
+def resolve_ticker(config: Config, ticker: str) -> TickerSettings:
+    """What holds for `ticker`, which need not be configured."""
+    universe = config.multi_ticker.tickers
+    entries = (config.ticker_config.defaults, universe.get(ticker), config.ticker_config.overrides.get(ticker))
+    stated: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    for entry in filter(None, entries):
+        stated.update(_stated(entry))
+        metadata.update(entry.metadata)
+    settings = _globals(config) | {key: value for key, value in stated.items() if value is not None}
+    settings["bar_interval"] = settings.pop("resampling")
+    calendar = settings.get("calendar")
+    if calendar is not None and calendar not in COMMON_CALENDARS:
+        settings["calendar"] = canonical_name(calendar, config.calendars)
+    position = list(universe).index(ticker) if ticker in universe else None
+    return TickerSettings(ticker=ticker, universe_position=position, metadata=metadata, **settings)
+
+
+def _stated(entry: TickerEntry) -> dict[str, Any]:
+    return {key: getattr(entry, key) for key in entry.model_fields_set - {"metadata"}}
+
+
+def _globals(config: Config) -> dict[str, Any]:
+    alignment, validation = config.multi_ticker.alignment, config.multi_ticker.validation
+    return {
+        "timezone": alignment.timezone,
+        "resampling": alignment.resampling,
+        "check_gaps": validation.check_gaps,
+        "check_outliers": validation.check_outliers,
+        "max_gap_minutes": validation.max_gap_minutes,
+        "outlier_std_threshold": validation.outlier_std_threshold,
+        "on_failure": validation.on_failure,
+    }

@@ -1,0 +1,85 @@
+"""From paths to inputs: folders and globs expanded, formats recognised, digests taken, broken files set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtstore.errors import IngestError, InputError
+from mtstore.ingest.files.custom_input import OwnInput
+from mtstore.ingest.files.dbn_input import DbnInput
+from mtstore.ingest.files.flat_file_input import FlatInput
+from mtstore.ingest.files.input_file import Input, sha256_of
+from mtstore.ingest.files.report import FileOutcome, Progress, ProgressCallback
+from mtstore.ranges import TimeRange
+from mtstore.sources.detect_format import expand_paths, recognise
+from mtstore.storage.layout import check_source_name
+
+if TYPE_CHECKING:
+    from mtstore.sources.custom.read_file import Mapping
+
+FORMATS = ("polygon-flatfile", "dbn", "parquet", "csv")
+
+
+@dataclass(frozen=True, slots=True)
+class InputOptions:
+    """How files are to be taken; None where the file itself tells."""
+
+    format: str | None = None
+    source: str | None = None
+    schema: str | None = None
+    mapping: Mapping | None = None
+    covers: TimeRange | None = None
+
+    def __post_init__(self) -> None:
+        if self.format is not None and self.format not in FORMATS:
+            raise InputError(f"format {self.format!r} is not one of {', '.join(FORMATS)}")
+        if self.source is not None:
+            check_source_name(self.source)
+
+
+def open_inputs(
+    paths: Iterable[Path], options: InputOptions, progress: ProgressCallback
+) -> tuple[list[Input], list[FileOutcome]]:
+    """Open every file that `paths` (files, folders, globs) mean; those that cannot be taken come back as refused."""
+    found = expand_paths(paths)
+    opened: list[Input] = []
+    refused: list[FileOutcome] = []
+    for number, path in enumerate(found, start=1):
+        try:
+            opened.append(_open(path, options))
+        except (IngestError, InputError, OSError) as error:
+            refused.append(FileOutcome(str(path), "refused", error=str(error)))
+        progress(Progress("hash", number, len(found)))
+    return opened, refused
+
+
+def _open(path: Path, options: InputOptions) -> Input:
+    kind = options.format or recognise(path)
+    digest = sha256_of(path)
+    if kind in ("polygon-flatfile", "dbn"):
+        _check_vendor_options(path, kind, options)
+    if kind == "polygon-flatfile":
+        return FlatInput.open(path, digest, options.source, options.schema)
+    if kind == "dbn":
+        return DbnInput.open(path, digest, options.source, options.schema)
+    return OwnInput.open(
+        path,
+        digest,
+        "parquet" if kind == "parquet" else "csv",
+        mapping=options.mapping,
+        schema=options.schema,
+        source=options.source,
+        covers=options.covers,
+    )
+
+
+def _check_vendor_options(path: Path, kind: str, options: InputOptions) -> None:
+    for name, given in (("a mapping", options.mapping), ("covers", options.covers)):
+        if given is not None:
+            raise InputError(
+                f"{path}: a file of the format {kind} says itself how it is read and what it covers; {name} is for "
+                "parquet and CSV of one's own (format 'parquet' or 'csv')"
+            )

@@ -1,0 +1,63 @@
+"""What a run may spend: asked beforehand, free of charge, and refused or confirmed before anything is fetched."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from mtstore.errors import CostLimitError, SourceError
+from mtstore.ingest.network.fetcher import Chunk
+from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.vendor import CostBudget
+
+Confirm = bool | Callable[[float], bool]
+"""Whether a run may cost more than `max_cost_usd`; a function is asked with the dollars."""
+
+
+@dataclass(slots=True)
+class Spending:
+    """Budgets by source, and the sources whose costs could not be learned, so that nothing may be fetched from them."""
+
+    budgets: dict[str, CostBudget] = field(default_factory=dict)
+    unknown: dict[str, SourceError] = field(default_factory=dict)
+
+    @property
+    def spent_usd(self) -> float:
+        """What has been spent at all sources."""
+        return sum(budget.spent_usd for budget in self.budgets.values())
+
+
+def allow(todo: Sequence[Chunk], confirm_cost: Confirm, *, cancel: threading.Event, tally: RequestStats) -> Spending:
+    """The budgets of a run: each source's `max_cost_usd`, or what was confirmed.
+
+    Raises
+    ------
+    CostLimitError
+        A source's chunks cost more than allowed, and nobody confirmed it.
+    """
+    spending = Spending()
+    for name, source in {chunk.source.settings.source: chunk.source for chunk in todo}.items():
+        allowed = source.settings.max_cost_usd
+        if source.binding.provider == "databento":
+            try:
+                total = _cost_usd([chunk for chunk in todo if chunk.source is source], cancel, tally)
+            except SourceError as error:
+                spending.unknown[name] = error
+                continue
+            if total > allowed:
+                if not (confirm_cost(total) if callable(confirm_cost) else confirm_cost):
+                    raise CostLimitError(
+                        f"{name}: this fetch costs ${total:.2f}, more than the ${allowed:.2f} allowed by "
+                        f"sources.{name}.max_cost_usd; raise it, or confirm the cost (--yes, confirm_cost=True)"
+                    )
+                allowed = total
+        spending.budgets[name] = CostBudget(allowed)
+    return spending
+
+
+def _cost_usd(chunks: Sequence[Chunk], cancel: threading.Event, tally: RequestStats) -> float:
+    estimates = [
+        chunk.source.estimate(chunk.tickers, chunk.schema, chunk.range, cancel=cancel, tally=tally) for chunk in chunks
+    ]
+    return sum(estimate.cost_usd or 0.0 for estimate in estimates)

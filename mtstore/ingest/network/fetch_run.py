@@ -1,0 +1,298 @@
+"""One run over the network: what may be spent, what is fetched, what the store and the report make of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mtstore.bars import Answer
+from mtstore.errors import MtstoreError, SourceError
+from mtstore.ingest.network import fetch_references as references
+from mtstore.ingest.network.cost_check import Confirm, Spending, allow
+from mtstore.ingest.network.fetch_plan import settled_until_us
+from mtstore.ingest.network.fetcher import Chunk, Fetched, Fetcher, chunks_of
+from mtstore.ingest.network.report import FetchCallback, NetworkReport, TickerOutcome
+from mtstore.ingest.network.revalidate import Renewal, renewals_of
+from mtstore.ingest.network.split_settled import split_answer
+from mtstore.ingest.network.symbology import Symbology
+from mtstore.ingest.run_record import Run, start_run
+from mtstore.progress_bar import FetchProgress
+from mtstore.ranges import US_PER_SECOND, intersect, subtract, union
+from mtstore.sources.http.request_stats import RequestStats
+from mtstore.storage.commit.coverage_ledger import Freshness
+from mtstore.storage.settings.ticker_metadata import merge_metadata, merged_mappings
+
+if TYPE_CHECKING:
+    from mtstore.ingest.network.fetch_targets import Wanted
+    from mtstore.storage.commit.writer import Writer
+    from mtstore.storage.repository import Repository
+
+logger = logging.getLogger("mtstore.ingest")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run behaves; see `ingest_network`."""
+
+    freshness: Freshness
+    is_compressed: bool
+    on_error: str
+    confirm_cost: Confirm
+    with_references: bool
+    refresh_all: bool
+    progress: FetchCallback
+    cancel: threading.Event
+
+
+class NetworkRun:
+    """One run; `run` does it."""
+
+    def __init__(self, store: Repository, options: RunOptions) -> None:
+        self._store = store
+        self._options = options
+        self._freshness = options.freshness
+        self._cancel = options.cancel
+        self._report = NetworkReport()
+        self._stale: dict[str, Wanted] = {}
+        self._tails: list[Answer] = []
+        self._details: dict[str, dict[str, Any]] = {}
+        self._symbology = Symbology()
+
+    def run(
+        self,
+        wanted: Sequence[Wanted],
+        errors: Mapping[str, MtstoreError],
+        arguments: Mapping[str, Any],
+    ) -> NetworkReport:
+        """Fetch what is wanted, and store it; see `ingest_network` for errors."""
+        began = time.monotonic()
+        report = self._report
+        for one in wanted:
+            report.tickers[one.ticker] = TickerOutcome(
+                one.ticker, one.source.settings.source, one.schema, cached=one.plan.cached, beyond=one.plan.beyond
+            )
+        for ticker, error in errors.items():
+            report.tickers[ticker] = TickerOutcome(ticker, error=str(error), exception=error)
+            self._raise_if_asked(error)
+        due = []
+        if self._options.with_references:
+            due = references.due(self._store, wanted, ttl_days=self._freshness.ttl_days)
+        wanted, renewals = self._without_unchanged(self._with_keys(wanted))
+        self._stale = {one.ticker: one for one in wanted}
+        todo = chunks_of(wanted)
+        if todo or renewals or due:
+            run = start_run("fetch", arguments)
+            report.run_id = run.run_id
+            affordable, spending = self._allowed(todo)
+            writing = self._store.writer(
+                "fetch", run_id=run.run_id, freshness=self._freshness, is_compressed=self._options.is_compressed
+            )
+            try:
+                with writing as writer:
+                    self._write(run, writer, renewals, affordable, spending, due)
+            finally:
+                # What came before an error stays, and so does what it says of its tickers.
+                self._keep_metadata()
+            report.cost_usd = spending.spent_usd
+        report.generation = self._store.generation()
+        report.seconds = time.monotonic() - began
+        return report
+
+    def _write(  # noqa: PLR0917 - the steps of `run`, in its words
+        self,
+        run: Run,
+        writer: Writer,
+        renewals: Sequence[Renewal],
+        affordable: Sequence[Chunk],
+        spending: Spending,
+        due: Sequence[Wanted],
+    ) -> None:
+        try:
+            self._renew(renewals, writer)
+            self._fetch(affordable, spending, writer)
+            self._fetch_references(due, writer)
+        except MtstoreError as error:
+            self._finish(run, writer, error)
+            raise
+        self._finish(run, writer, None)
+
+    def _with_keys(self, wanted: Sequence[Wanted]) -> list[Wanted]:
+        """The load without what sources would be asked for that have no key: one sentence each, and no request."""
+        missing: dict[str, SourceError] = {}
+        for settings in {one.source.settings.source: one.source.settings for one in wanted if one.plan.needs}.values():
+            try:
+                if settings.api_key is not None:
+                    settings.api_key.reveal()
+            except SourceError as error:
+                missing[settings.source] = error
+                logger.warning("%s: %s", settings.source, error, extra={"source": settings.source})
+        left = []
+        for one in wanted:
+            locked = missing.get(one.source.settings.source)
+            if locked is None:
+                left.append(one)
+            elif one.plan.needs:
+                self._report.tickers[one.ticker].fail(locked, one.plan.needs, one.plan.stale)
+                self._raise_if_asked(locked)
+        return left
+
+    def _allowed(self, todo: Sequence[Chunk]) -> tuple[list[Chunk], Spending]:
+        """What may be fetched, and what may be spent for it."""
+        tally = RequestStats()
+        spending = allow(todo, self._options.confirm_cost, cancel=self._cancel, tally=tally)
+        self._count(tally)
+        affordable = []
+        for chunk in todo:
+            error = spending.unknown.get(chunk.source.settings.source)
+            if error is None:
+                affordable.append(chunk)
+            else:
+                self._fail(chunk, error)
+        return affordable, spending
+
+    def _without_unchanged(self, wanted: Sequence[Wanted]) -> tuple[list[Wanted], list[Renewal]]:
+        """The load without the stale ranges of which the vendor says, free of charge, that they did not change."""
+        left: list[Wanted] = []
+        renewals: list[Renewal] = []
+        if self._options.refresh_all:
+            return list(wanted), renewals
+        tally = RequestStats()
+        for one in wanted:
+            try:
+                found = renewals_of(one, cancel=self._cancel, tally=tally)
+            except SourceError as error:
+                # Then it is asked for as if nothing were known.
+                logger.warning("%s", error, extra={"ticker": one.ticker, "source": one.source.settings.source})
+                found = []
+            same = union(*(renewal.ranges for renewal in found), ())
+            self._report.tickers[one.ticker].unchanged = same
+            left.append(replace(one, plan=replace(one.plan, needs=subtract(one.plan.needs, same))))
+            renewals += found
+        self._count(tally)
+        return left, renewals
+
+    def _renew(self, renewals: Sequence[Renewal], writer: Writer) -> None:
+        at = datetime.now(UTC)
+        for renewal in renewals:
+            for row in renewal.rows(writer.run_id, at, self._freshness):
+                writer.note("coverage_ledger", row)
+
+    def _fetch(self, todo: Sequence[Chunk], spending: Spending, writer: Writer) -> None:
+        report = self._report
+        fetcher = Fetcher(writer.staging, spending.budgets, self._cancel)
+        for number, fetched in enumerate(fetcher.run(todo), start=1):
+            self._take(fetched, writer)
+            self._options.progress(
+                FetchProgress(number, len(todo), report.rows, report.requests, fetched.chunk.tickers)
+            )
+
+    def _finish(self, run: Run, writer: Writer, error: MtstoreError | None) -> None:
+        """Commit what is left, and the run itself."""
+        if self._tails:
+            writer.commit()
+        for answer in self._tails:
+            writer.add(answer)
+        status = "failed" if error is not None else "complete" if self._report.is_complete else "incomplete"
+        writer.note("ingest_runs", run.row(**_summary(self._report, status)))
+        writer.commit()
+        self._report.commits = writer.totals.commits
+
+    def _keep_metadata(self) -> None:
+        found = self._symbology.metadata(self._store)
+        for ticker, details in self._details.items():
+            found[ticker] = merged_mappings(found.get(ticker, {}), details)
+        if found:
+            merge_metadata(self._store, found)
+
+    def _take(self, fetched: Fetched, writer: Writer) -> None:
+        chunk = fetched.chunk
+        self._count(fetched.tally)
+        for ticker in chunk.tickers:
+            outcome = self._report.tickers[ticker]
+            outcome.requests += fetched.tally.requests
+            outcome.retries += fetched.tally.retries
+            outcome.seconds += fetched.seconds
+        if fetched.error is not None:
+            self._fail(chunk, fetched.error)
+        for answer in fetched.answers:
+            self._note(answer)
+            settled, tail = self._split(answer)
+            writer.add(settled)
+            if tail is not None:
+                self._tails.append(tail)
+
+    def _fail(self, chunk: Chunk, error: MtstoreError) -> None:
+        for ticker in chunk.tickers:
+            stale = intersect((chunk.range,), self._stale[ticker].plan.stale)
+            self._report.tickers[ticker].fail(error, (chunk.range,), stale)
+        context = {"ticker": ",".join(chunk.tickers), "source": chunk.source.settings.source}
+        logger.warning("%s", error, extra=context)
+        self._raise_if_asked(error)
+
+    def _fetch_references(self, due: Sequence[Wanted], writer: Writer) -> None:
+        for found in references.fetch(due, self._cancel):
+            self._take_references(found, writer)
+
+    def _take_references(self, found: references.References, writer: Writer) -> None:
+        self._count(found.tally)
+        outcome = self._report.tickers[found.ticker]
+        outcome.requests += found.tally.requests
+        outcome.retries += found.tally.retries
+        if found.error is None:
+            found.store(writer, datetime.now(UTC))
+            if found.details:
+                # Under the source's name, so that they never stand in for what people say themselves.
+                self._details[found.ticker] = {found.source: found.details}
+        else:
+            outcome.notes.append(f"splits, dividends and details did not come: {found.error}")
+
+    def _note(self, answer: Answer) -> None:
+        outcome = self._report.tickers[answer.ticker]
+        self._symbology.take(answer)
+        outcome.rows += answer.bars.num_rows
+        self._report.rows += answer.bars.num_rows
+        if answer.quarantined is not None:
+            outcome.quarantined_rows += answer.quarantined.num_rows
+        if answer.reason is not None:
+            outcome.notes.append(answer.reason)
+            logger.warning("%s: %s: %s", answer.binding.source, answer.ticker, answer.reason)
+        if answer.result == "failed":
+            outcome.failed = union(outcome.failed, answer.ranges)
+            outcome.error = outcome.error or answer.reason
+        else:
+            outcome.fetched = union(outcome.fetched, answer.ranges, answer.partial_ranges)
+
+    def _split(self, answer: Answer) -> tuple[Answer, Answer | None]:
+        """An answer's settled part and the rest, which goes stale: their coverage must not share a fate."""
+        line = settled_until_us(
+            now_us=int(time.time() * US_PER_SECOND),
+            settle_days=self._freshness.settle_days,
+            ttl_days=self._freshness.ttl_days,
+        )
+        return split_answer(answer, line) if line is not None else (answer, None)
+
+    def _count(self, tally: RequestStats) -> None:
+        self._report.requests += tally.requests
+        self._report.retries += tally.retries
+        self._report.bytes_received += tally.bytes_received
+
+    def _raise_if_asked(self, error: MtstoreError) -> None:
+        if self._options.on_error == "raise":
+            raise error
+
+
+def _summary(report: NetworkReport, status: str) -> dict[str, Any]:
+    errors = "; ".join(outcome.error for outcome in report.failed[:10] if outcome.error)
+    return {
+        "status": status,
+        "tickers": len(report.tickers),
+        "files": 0,
+        "rows": report.rows,
+        "quarantined_rows": sum(outcome.quarantined_rows for outcome in report.tickers.values()),
+        "error": errors or None,
+    }

@@ -1,0 +1,157 @@
+"""Frames in memory as rows of bars: times as instants, columns by name, sorted; the width found or given."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mtstore.bars import VALUE_COLUMNS, is_daily, step_us
+from mtstore.errors import InputError
+from mtstore.intervals import BarInterval
+from mtstore.loader.frames.read_times import TIME_COLUMNS, read_times
+from mtstore.sources.bar_grid import midnights_us
+from mtstore.sources.clean import Cleaned, clean
+from mtstore.sources.infer_bar_width import Width, check_width, infer_width
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+_WHOLE: Final = frozenset({"transactions"})
+_LARGEST: Final = 2.0**63
+
+# Columns that say what the rows are, not what was traded.
+_LABELS: Final = frozenset(
+    {*TIME_COLUMNS, "ticker", "symbol", "source", "schema", "ts_close", "session_date", "bar_count"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A frame's rows that have any value, whether they can be bars or not.
+
+    Attributes
+    ----------
+    us
+        µs since the epoch, UTC; sorted, in the frame's order where it repeats itself.
+    values
+        float64 by column name, NaN where nothing is; only the columns that the frame has.
+    tz
+        The zone of the frame's own times.
+    places
+        Which rows of the frame they are, counted from 0.
+    """
+
+    us: np.ndarray
+    values: Mapping[str, np.ndarray]
+    tz: str
+    places: np.ndarray
+
+    def width(
+        self, where: str, *, tz: str, native: BarInterval | None, resampling: BarInterval | None = None
+    ) -> Width | None:
+        """How wide the bars are: as given, else as the rows tell; see `infer_width`."""
+        import numpy as np
+
+        us = np.unique(self.us)
+        if native is not None:
+            return check_width(us, native, where, self.tz)
+        return infer_width(us, (self.tz, tz, "UTC"), resampling, where)
+
+    def cleaned(self, schema: str, day_tz: str, *, may_be_negative: bool, may_be_undefined: bool = False) -> Cleaned:
+        """As bars of a schema, by the rules of every ingest; `file_index` of what is no bar is the row's place.
+
+        Parameters
+        ----------
+        day_tz
+            The zone whose days daily bars are.
+        may_be_negative, may_be_undefined
+            As in `mtstore.sources.clean.clean`.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        daily = is_daily(schema)
+        columns = {"ts_us": pa.array(midnights_us(self.us, day_tz) if daily else self.us)}
+        # NaN is "no value" in a frame; a whole number of trades may have become a float by that.
+        columns |= {name: pa.array(values, pa.float64(), from_pandas=True) for name, values in self.values.items()}
+        columns["file_index"] = pa.array(self.places.astype(np.int32))
+        return clean(
+            pa.table(columns),
+            step_us=step_us(schema),
+            is_daily=daily,
+            may_be_negative=may_be_negative,
+            may_be_undefined=may_be_undefined,
+            ranges=None,
+        )
+
+
+def read_rows(frame: pd.DataFrame, where: str, *, naive_as: str) -> Rows:
+    """Read a frame of bars.
+
+    Columns are found by name, in any case (`Open`, `open`). Rows without any value are left out. Columns that bars lack
+    are left out, with a warning.
+
+    Raises
+    ------
+    InputError
+        No times, or wrong ones (see `read_times`); no column of bars; a column that is there twice, or holds no
+        numbers; a number of trades that is not whole.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"{where}: bars come as a pandas DataFrame, got {type(frame).__name__}")
+    times = read_times(frame, where, naive_as)
+    values = {ours: _numbers(frame, theirs, where) for ours, theirs in _columns(frame, where).items()}
+    us, places = times.us, np.arange(len(times.us))
+    if values and len(us):
+        places = np.flatnonzero(~np.logical_and.reduce([np.isnan(column) for column in values.values()]))
+        us = us[places]
+    if len(us) > 1 and not bool(np.all(us[1:] >= us[:-1])):
+        order = np.argsort(us, kind="stable")
+        us, places = us[order], places[order]
+    if len(places) < len(times.us) or not bool(np.all(places[1:] > places[:-1])):
+        values = {name: column[places] for name, column in values.items()}
+    return Rows(us, values, times.tz, places)
+
+
+def _columns(frame: pd.DataFrame, where: str) -> dict[str, Hashable]:
+    """Our names of the frame's columns."""
+    found: dict[str, Hashable] = {}
+    others = []
+    for theirs in frame.columns:
+        ours = str(theirs).lower()
+        if ours in found:
+            raise InputError(f"{where}: the columns {found[ours]!r} and {theirs!r} are both {ours}")
+        if ours in VALUE_COLUMNS:
+            found[ours] = theirs
+        elif ours not in _LABELS:
+            others.append(theirs)
+    if not found and len(frame):
+        valid = ", ".join(VALUE_COLUMNS)
+        raise InputError(f"{where}: no column of bars ({valid}); its columns are {list(map(str, frame.columns))}")
+    if others:
+        text = f"{where}: columns that bars do not have are left out: {', '.join(map(str, others))}"
+        warnings.warn(text, stacklevel=5)
+    return found
+
+
+def _numbers(frame: pd.DataFrame, name: Hashable, where: str) -> np.ndarray:
+    import numpy as np
+    import pandas as pd
+
+    column = frame[name]
+    if pd.api.types.is_bool_dtype(column) or not (
+        pd.api.types.is_numeric_dtype(column) or (len(column) == 0 and column.dtype == object)
+    ):
+        raise InputError(f"{where}: column {name!r} holds {column.dtype}, not numbers")
+    values: np.ndarray = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if str(name).lower() in _WHOLE:
+        broken = np.flatnonzero(~np.isnan(values) & ((np.trunc(values) != values) | (np.abs(values) >= _LARGEST)))
+        if len(broken):
+            raise InputError(f"{where}, row {broken[0]}: {name} is {values[broken[0]]:g}, which is no whole number")
+    return values

@@ -1,0 +1,92 @@
+"""Columns of data files as arrays, decoded by pyarrow on the calling thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from mtstore.storage.reading.read_errors import why_unreadable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from mtstore.query.snapshot.store_facts import KnownFile
+
+Columns: TypeAlias = "dict[str, np.ndarray]"
+Read: TypeAlias = Callable[[tuple[str, ...]], Columns]
+"""Gives the named columns of the same rows, again and again."""
+
+COUNT = "bar_count"
+
+
+class FileRows:
+    """The rows of the row groups of a file that meet `scan`, [start, end) in µs; each is one bar."""
+
+    def __init__(self, file: KnownFile, scan: tuple[int, int]) -> None:
+        self._file = file
+        self._scan = scan
+        self._metadata: pq.FileMetaData | None = None
+
+    def read(self, names: tuple[str, ...]) -> Columns:
+        """Columns: time stamps as int64 µs, all else as float64 with NaN; may be asked again.
+
+        Raises
+        ------
+        SnapshotExpiredError
+            The file is gone: the reader outlived the grace period.
+        StoreError
+            The file was lost or damaged.
+        """
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self._file.path
+        stored = [name for name in names if name != COUNT]
+        try:
+            # A map that is opened here spares pyarrow a look at what kind of file system the path is on.
+            with pa.memory_map(str(path)) as content, pq.ParquetFile(content, metadata=self._metadata) as source:
+                self._metadata = source.metadata
+                groups = _row_groups(source.metadata, self._file, self._scan)
+                table = source.read_row_groups(groups, columns=stored, use_threads=False)
+        except pa.ArrowMemoryError:
+            raise
+        except (OSError, pa.ArrowException) as error:
+            raise why_unreadable(path, error) from error
+        arrays = as_arrays(table, stored)
+        if COUNT in names:
+            arrays[COUNT] = np.ones(table.num_rows)
+        return arrays
+
+
+def as_arrays(table: pa.Table, names: Sequence[str]) -> Columns:
+    """Columns of a table: time stamps as int64, all else as float64 with NaN."""
+    import numpy as np
+
+    arrays = {}
+    for name in names:
+        column = table[name]
+        if name == "ts_event":
+            arrays[name] = column.cast("int64").to_numpy()
+        else:
+            arrays[name] = column.to_numpy().astype(np.float64, copy=False)
+    return arrays
+
+
+def take(columns: Columns, names: tuple[str, ...]) -> Columns:
+    """Some of the columns that were read before."""
+    return {name: columns[name] for name in names}
+
+
+def _row_groups(metadata: pq.FileMetaData, file: KnownFile, scan: tuple[int, int]) -> list[int]:
+    everything = list(range(metadata.num_row_groups))
+    if file.min_us >= scan[0] and file.max_us < scan[1]:
+        return everything
+    kept = []
+    for number in everything:
+        statistics = metadata.row_group(number).column(0).statistics
+        if statistics is None or (statistics.max_raw >= scan[0] and statistics.min_raw < scan[1]):
+            kept.append(number)
+    return kept

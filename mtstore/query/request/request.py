@@ -1,0 +1,192 @@
+"""Calls: what a series or an alignment is asked for, checked once, in the words of the SQL macros that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any, Self
+
+from mtstore.arguments import check_options, did_you_mean, ticker_names
+from mtstore.bounds import Bounds, parse_bounds, parse_zone
+from mtstore.config.choices import ADJUSTMENTS, ANCHORS, FILL_PRICES, FILL_VOLUMES, METHODS, SESSIONS
+from mtstore.errors import InputError, IntervalError
+from mtstore.intervals import VALID_DURATIONS, BarInterval, parse_duration, parse_interval
+
+METHOD_ALIASES = {"outer": "outer_join", "inner": "inner_join", "ffill": "forward_fill"}
+GRID = "grid"
+JOINS = ("outer_join", "inner_join")
+DEFAULT_TZ = "America/New_York"
+FILLS = ("none", "forward")
+_POSITIONAL = ("tickers", "interval", "bounds")
+_MACROS = {
+    "outer_join": "aligned_outer",
+    "inner_join": "aligned_inner",
+    "forward_fill": "aligned_ffill",
+    GRID: "aligned_grid",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesCall:
+    """Bars of some tickers in buckets of one width; `parse` reads what people write.
+
+    Attributes
+    ----------
+    tickers
+        None: the configured universe, else all that are stored.
+    bounds
+        Half-open between instants; dates take whole sessions, the end date with them.
+    session
+        `regular` or `all`.
+    anchor
+        Where buckets are counted from: `session`, `midnight` (in `tz`) or `epoch`.
+    adjust
+        `none`, `splits` or `all`.
+    from_source, from_schema
+        Which stored series to read, where the configuration does not decide.
+    """
+
+    tickers: tuple[str, ...] | None
+    interval: BarInterval
+    bounds: Bounds
+    session: str = "regular"
+    anchor: str = "session"
+    tz: str = DEFAULT_TZ
+    adjust: str = "none"
+    from_source: str | None = None
+    from_schema: str | None = None
+
+    @classmethod
+    def parse(
+        cls,
+        tickers: str | Iterable[str] | None,
+        interval: str | timedelta | BarInterval,
+        start: Any = None,
+        end: Any = None,
+        *,
+        tz: str = DEFAULT_TZ,
+        **options: Any,
+    ) -> Self:
+        """Read a call as people write it.
+
+        Raises
+        ------
+        InputError
+            An option that there is not, a word that is not valid (the message lists those that are), an interval,
+            bounds or a time zone that cannot be read, a ticker twice. TickerError: what is no ticker.
+        """
+        check_options(options, (one.name for one in fields(cls) if one.name not in _POSITIONAL))
+        parse_zone(tz)
+        names = ticker_names(tickers)
+        if names is not None and len(set(names)) < len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise InputError(f"tickers: {', '.join(twice)} stand there twice")
+        return cls(names or None, parse_interval(interval), parse_bounds(start, end, tz=tz), tz=tz, **options)
+
+    def __post_init__(self) -> None:
+        check_word("session", self.session, SESSIONS)
+        check_word("anchor", self.anchor, ANCHORS)
+        check_word("adjust", self.adjust, ADJUSTMENTS)
+
+    def series_parameters(self) -> dict[str, Any]:
+        """The arguments that decide which stored series are read, to be bound by name."""
+        return {
+            "tickers": None if self.tickers is None else list(self.tickers),
+            "bar_interval": self.interval.to_sql_text(),
+            "session": self.session,
+            "anchor": self.anchor,
+            "from_source": self.from_source,
+            "from_schema": self.from_schema,
+        }
+
+    def parameters(self) -> dict[str, Any]:
+        """The arguments of the macro `resampled`, to be bound by name."""
+        return self.series_parameters() | {
+            "start_ts": self.bounds.start,
+            "end_ts": self.bounds.end,
+            "tz": self.tz,
+            "adjust": self.adjust,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AlignCall(SeriesCall):
+    """Several tickers on one grid.
+
+    Attributes
+    ----------
+    method
+        `outer_join` (the union of all buckets), `inner_join` (their intersection), `forward_fill` (the union, prices
+        carry their last value), `grid` (the calendar's complete grid).
+    fill_volume
+        Volume and transactions of filled rows: `zero`, `ffill` or `null`.
+    fill_prices
+        `own`: each price column carries its own last value; `close`: flat bars at the last close.
+    max_age
+        A value older than this is not carried.
+    across_sessions
+        Whether values are carried from one session into the next.
+    lookback
+        How far before the start a first value may lie.
+    fill
+        Whether the method `grid` fills: `none` or `forward`.
+    """
+
+    method: str = "outer_join"
+    fill_volume: str = "zero"
+    fill_prices: str = "own"
+    max_age: timedelta | None = None
+    across_sessions: bool = True
+    lookback: timedelta | None = None
+    fill: str = "none"
+
+    def __post_init__(self) -> None:
+        SeriesCall.__post_init__(self)
+        object.__setattr__(self, "method", METHOD_ALIASES.get(self.method, self.method))
+        check_word("method", self.method, (*METHODS, GRID, *METHOD_ALIASES))
+        check_word("fill_volume", self.fill_volume, FILL_VOLUMES)
+        check_word("fill_prices", self.fill_prices, FILL_PRICES)
+        for name in ("max_age", "lookback"):
+            object.__setattr__(self, name, _duration(name, getattr(self, name)))
+        if not isinstance(self.across_sessions, bool):
+            raise InputError(f"across_sessions {self.across_sessions!r}: True or False")
+        check_word("fill", self.fill, FILLS)
+
+    def common_parameters(self) -> dict[str, Any]:
+        """The arguments that all macros over series take, to be bound by name."""
+        return SeriesCall.parameters(self)
+
+    @property
+    def statement(self) -> str:
+        """The name of the statement that asks the macro of this method."""
+        return f"queries/call_{_MACROS[self.method]}"
+
+    def parameters(self) -> dict[str, Any]:
+        """The arguments of this method's macro, to be bound by name."""
+        common = self.common_parameters()
+        if self.method in JOINS:
+            return common
+        if self.method == GRID:
+            common["fill"] = self.fill
+        return common | {
+            "fill_volume": self.fill_volume,
+            "fill_prices": self.fill_prices,
+            "max_age": self.max_age,
+            "across_sessions": self.across_sessions,
+            "lookback": self.lookback,
+        }
+
+
+def _duration(name: str, value: Any) -> timedelta | None:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if value is not None and (not isinstance(value, timedelta) or not value >= timedelta(0)):
+        raise IntervalError(f"{name} {value!r} is not a length of time; valid: {VALID_DURATIONS}, or a timedelta")
+    return value
+
+
+def check_word(parameter: str, value: object, valid: Sequence[str]) -> None:
+    """Refuse a word that is not valid."""
+    if value not in valid:
+        raise InputError(f"{parameter} {value!r} is not one of {', '.join(valid)}{did_you_mean(value, valid)}")

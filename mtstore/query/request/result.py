@@ -1,0 +1,141 @@
+"""An answer that is computed when it is asked for, in the shape that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+from mtstore.errors import MemoryLimitError, MtstoreError, QueryError, StoreError
+from mtstore.query.request.durations import month_columns, with_durations
+from mtstore.storage.reading.read_errors import data_file_named_in, why_unreadable
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from mtstore.storage.repository import Repository
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+
+class Result:
+    """A statement over the store's newest generation; nothing runs before one of the `to_…` methods is called.
+
+    Instants are TIMESTAMPTZ in UTC, spans of time (INTERVAL) are durations; prices are in quote currency.
+    """
+
+    def __init__(self, store: Repository, statement: str, parameters: Parameters = None) -> None:
+        self._store = store
+        self._statement = statement
+        self._parameters = parameters
+
+    def to_arrow(self) -> pa.Table:
+        """As an Arrow table.
+
+        Raises
+        ------
+        QueryError
+            DuckDB refused the statement; its text is the message.
+        SnapshotExpiredError
+            A data file of the generation is gone: the reader outlived the grace period.
+        StoreError
+            A data file was lost or damaged.
+        """
+        with self._asking() as connection:
+            return with_durations(self._relation(connection).to_arrow_table())
+
+    def to_pandas(self) -> pd.DataFrame:
+        """As a pandas DataFrame; errors as in `to_arrow`."""
+        frame: pd.DataFrame = self.to_arrow().to_pandas()
+        return frame
+
+    def to_polars(self) -> pl.DataFrame:
+        """As a polars DataFrame; errors as in `to_arrow`.
+
+        polars is no dependency of mtstore. It has no intervals of months: a column of them is a QueryError.
+        """
+        import polars as pl
+
+        table = self.to_arrow()
+        for name in month_columns(table):
+            raise QueryError(f"column {name!r} counts months, which polars has no type for; CAST({name} AS VARCHAR)")
+        frame = pl.from_arrow(table)
+        if not isinstance(frame, pl.DataFrame):
+            raise TypeError(f"polars made {type(frame).__name__} of a table")
+        return frame
+
+    def to_numpy(self) -> dict[str, np.ndarray]:
+        """As one array per column, NULL as NaN; errors as in `to_arrow`."""
+        table = self.to_arrow()
+        return {name: table[name].to_numpy() for name in table.column_names}
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """As rows of DuckDB's Python values: instants in UTC, spans as timedelta (a month as 30 days).
+
+        Errors as in `to_arrow`.
+        """
+        # A relation is planned when it is made and again when it runs, which counts where views list many files.
+        with self._asking() as connection:
+            answer = connection.execute(self._statement, self._parameters)
+            if answer.description is None:
+                raise self._no_rows()
+            return self._rows(answer)
+
+    def __repr__(self) -> str:
+        told = " ".join(line for line in self._statement.split("\n") if not line.startswith("--"))
+        return f"Result({shorten(told, 100, placeholder=' …')!r})"
+
+    def _rows(self, answer: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = answer.fetchall()
+        return rows
+
+    @contextmanager
+    def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection on which the statement may run."""
+        with self._store.connection() as connection, mapped_errors():
+            yield connection
+
+    def _relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        relation = connection.sql(self._statement, params=self._parameters)
+        if relation is None:
+            raise self._no_rows()
+        return relation
+
+    def _no_rows(self) -> QueryError:
+        return QueryError(f"the statement gives no rows: {self._statement.strip()[:200]}")
+
+
+@contextmanager
+def mapped_errors() -> Iterator[None]:
+    """DuckDB's errors as ours: the one place where they are told apart."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryLimitError(str(error)) from error
+    except (duckdb.BinderException, duckdb.ParserException) as error:
+        raise QueryError(str(error)) from error
+    except duckdb.Error as error:
+        raise reading_error(error) from error
+
+
+def reading_error(error: Exception) -> MtstoreError:
+    """What was met while rows were read: a data file that cannot be, or what DuckDB says of the statement."""
+    import duckdb
+
+    path = data_file_named_in(str(error))
+    if path is not None:
+        return why_unreadable(path, error)
+    if type(error) is duckdb.Error:  # what DuckDB cannot decode is of no class of its own, and names no file
+        return StoreError(
+            "a data file seems to be damaged; `mtstore verify` says which, "
+            f"and `mtstore repair` sets it aside, so that its range can be ingested again: {error}"
+        )
+    # Our macros refuse what they are asked in whole sentences.
+    return QueryError(str(error).removeprefix("Invalid Input Error: "))

@@ -1,0 +1,174 @@
+"""Statements of anybody over a store: through the gate, in a confined instance, within bounds of time and memory."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mtstore.arguments import size_bytes
+from mtstore.errors import InputError, MemoryLimitError, QueryError
+from mtstore.query.request.durations import with_durations
+from mtstore.query.request.result import Parameters, Result, mapped_errors, reading_error
+from mtstore.query.sandbox.statement_check import check_statement
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from mtstore.storage.repository import Repository
+
+_INTERRUPT_EVERY_SECONDS = 0.05
+_ROWS_OF_A_BATCH = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a statement may do and take.
+
+    Attributes
+    ----------
+    timeout_seconds
+        It is interrupted after that; None: never. DuckDB heeds it between its blocks of rows, not within one value.
+    memory_limit
+        DuckDB's, such as `2GB`, for what it sorts, joins and aggregates (more spills into the store's `tmp/`), and the
+        most bytes that an answer read as one table may have; None: the store's own.
+    is_unsafe
+        No gate and no confinement: it may read and write whatever the process may.
+    """
+
+    timeout_seconds: float | None = None
+    memory_limit: str | int | None = None
+    is_unsafe: bool = False
+
+    def __post_init__(self) -> None:
+        if self.timeout_seconds is not None and not 0 < self.timeout_seconds < threading.TIMEOUT_MAX:
+            raise InputError(f"timeout {self.timeout_seconds!r}: a number of seconds above 0")
+        if self.is_unsafe and self.memory_limit is not None:
+            raise InputError("memory_limit has no effect on an unsafe statement; open the store with a memory_limit")
+        if self.memory_limit is not None:
+            size_bytes(self.memory_limit)
+
+
+class Question(Result):
+    """A statement of anybody; it is checked, and runs, when one of the `to_…` methods is called."""
+
+    def __init__(self, store: Repository, statement: str, parameters: Parameters, bounds: Bounds) -> None:
+        if not isinstance(statement, str):
+            raise InputError(f"a query is SQL text, got {statement!r}")
+        is_values = isinstance(parameters, Mapping | Sequence) and not isinstance(parameters, str | bytes)
+        if parameters is not None and not is_values:
+            raise InputError(f"params {parameters!r}: a list for ? and $1, or a mapping for $name")
+        super().__init__(store, statement, parameters)
+        self._bounds = bounds
+
+    def to_arrow(self) -> pa.Table:
+        """As an Arrow table.
+
+        Raises
+        ------
+        QueryError
+            The statement may not run here, DuckDB refused it (its text is the message), or it took too long.
+        MemoryLimitError
+            It, or its answer, would take more memory than allowed.
+        SnapshotExpiredError
+            A data file of the generation is gone: the reader outlived the grace period.
+        """
+        if self._bounds.memory_limit is None:
+            return super().to_arrow()
+        with self._asking() as connection:
+            table = _bounded_table(self._relation(connection), size_bytes(self._bounds.memory_limit))
+            return with_durations(table)
+
+    def _rows(self, answer: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+        if self._bounds.memory_limit is None:
+            return super()._rows(answer)
+        rows: list[tuple[Any, ...]] = []
+        size, limit = 0, size_bytes(self._bounds.memory_limit)
+        while some := answer.fetchmany(_ROWS_OF_A_BATCH):
+            size += sum(sys.getsizeof(row) + sum(map(sys.getsizeof, row)) for row in some)
+            _check_size(size, limit)
+            rows += some
+        return rows
+
+    @contextmanager
+    def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with answering(self._store, self._bounds) as (connection, check), mapped_errors():
+            check(self._statement)
+            yield connection
+
+
+@contextmanager
+def answering(store: Repository, bounds: Bounds) -> Iterator[tuple[duckdb.DuckDBPyConnection, Callable[[str], None]]]:
+    """A connection for one statement, and the check that it must pass first; the time runs for the whole block."""
+    opened = store.connection() if bounds.is_unsafe else store.confined_connection(bounds.memory_limit)
+    with opened as connection, time_limit(connection, bounds.timeout_seconds):
+
+        def check(statement: str) -> None:
+            if not bounds.is_unsafe:
+                check_statement(connection, statement)
+
+        yield connection, check
+
+
+@contextmanager
+def time_limit(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
+    """Interrupt what runs on `connection` once the block has lasted that long."""
+    if seconds is None:
+        yield
+        return
+    is_done, is_over = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        if is_done.wait(seconds):
+            return
+        is_over.set()
+        # Again and again: an interrupt that comes between two statements is forgotten.
+        while not is_done.wait(_INTERRUPT_EVERY_SECONDS):
+            connection.interrupt()
+
+    watcher = threading.Thread(target=watch, name="mtstore-timeout", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except QueryError as error:
+        if is_over.is_set():
+            raise QueryError(f"the statement was stopped: it took longer than {seconds:g} s") from error
+        raise
+    finally:
+        is_done.set()
+        watcher.join()
+
+
+def _bounded_table(relation: duckdb.DuckDBPyRelation, limit: int) -> pa.Table:
+    import pyarrow as pa
+
+    batches: list[pa.RecordBatch] = []
+    size = 0
+    with arrow_errors(), closing(relation.to_arrow_reader(_ROWS_OF_A_BATCH)) as reader:
+        for batch in reader:
+            size += batch.nbytes
+            _check_size(size, limit)
+            batches.append(batch)
+        return pa.Table.from_batches(batches, reader.schema)
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise MemoryLimitError(f"the answer has more than the {limit:,} bytes allowed; read it in parts")
+
+
+@contextmanager
+def arrow_errors() -> Iterator[None]:
+    """What DuckDB meets while its batches are read comes through Arrow, as Arrow's error."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        if "Out of Memory Error" in str(error):
+            raise MemoryLimitError(str(error)) from error
+        raise reading_error(error) from error

@@ -1,0 +1,88 @@
+"""A session key's time line as arrays: pieces with one anchor each, in which a bar's bucket is integer arithmetic.
+
+The pieces are those of the macro `core.bucket_days`; the arithmetic is that of `core.resampled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any, Self
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mtstore.bounds import Bounds
+    from mtstore.intervals import BarInterval
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Pieces in time order, disjoint; all columns int64 (dates as days since 1970-01-01).
+
+    Attributes
+    ----------
+    start_us, end_us
+        Half-open bounds.
+    session_date
+        The session that a piece belongs to.
+    anchor_us
+        Where buckets below a day are counted from; the bucket's own label for a day and more.
+    limit_us
+        Where the piece's last bucket ends at the latest.
+    """
+
+    start_us: np.ndarray
+    end_us: np.ndarray
+    session_date: np.ndarray
+    anchor_us: np.ndarray
+    limit_us: np.ndarray
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Any]) -> Self:
+        """From the answer of `queries/session_pieces` or `queries/bucket_pieces`."""
+        import numpy as np
+
+        largest = np.iinfo(np.int64).max
+        limits = columns["limit_us"]
+        if isinstance(limits, np.ma.MaskedArray):
+            limits = limits.filled(largest)
+        return cls(
+            columns["start_us"].astype(np.int64),
+            columns["end_us"].astype(np.int64),
+            columns["session_date"].astype("datetime64[D]").astype(np.int64),
+            columns["anchor_us"].astype(np.int64),
+            limits.astype(np.int64),
+        )
+
+    def within(self, bounds: Bounds, interval: BarInterval) -> Timeline:
+        """The pieces that a range asks for; below a day an instant may cut a piece, whose buckets are cut later."""
+        import numpy as np
+
+        keep = np.ones(len(self.start_us), dtype=bool)
+        if bounds.start is not None:
+            keep &= self._reaches(bounds.start, bounds.tz, interval, is_start=True)
+        if bounds.end is not None:
+            keep &= self._reaches(bounds.end, bounds.tz, interval, is_start=False)
+        return Timeline(*(getattr(self, name)[keep] for name in self.__slots__))
+
+    def _reaches(self, bound: date | datetime, tz: str, interval: BarInterval, *, is_start: bool) -> np.ndarray:
+        if isinstance(bound, datetime):
+            limit = instant_us(bound)
+            if interval.is_intraday:
+                # A bucket is labelled before the bars that fill it, by less than its width.
+                return self.end_us > limit if is_start else self.start_us - interval.microseconds < limit
+            return self.anchor_us >= limit if is_start else self.anchor_us < limit
+        if interval.is_intraday:
+            day = (bound - date(1970, 1, 1)).days
+            return self.session_date >= day if is_start else self.session_date <= day
+        midnight = instant_us(datetime.combine(bound, time(), ZoneInfo(tz)))
+        return self.anchor_us >= midnight if is_start else self.anchor_us <= midnight
+
+
+def instant_us(moment: datetime) -> int:
+    """An aware datetime in µs since the epoch."""
+    delta = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

@@ -1,0 +1,144 @@
+"""Wide tables: the arrays of all tickers and fields on one grid, and how they are to be made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtstore.arguments import did_you_mean
+from mtstore.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mtstore.query.fast.inline_checks import Watch
+    from mtstore.query.fast.rollups import Rollups
+
+FIELDS = ("open", "high", "low", "close", "volume", "vwap", "transactions", "bar_count")
+DEFAULT_FIELDS = FIELDS[:5]
+DTYPES = ("float64", "float32")
+
+
+@dataclass(frozen=True, slots=True)
+class Wide:
+    """An aligned table.
+
+    Attributes
+    ----------
+    ts_us
+        Left edges of the buckets, µs since the epoch, UTC; ascending.
+    close_us
+        Right edges; None unless asked for.
+    values
+        Shape (tickers × fields, buckets): row `i * len(fields) + j` is field j of ticker i; missing is NaN.
+    present
+        bool, shape (tickers, buckets): whether the ticker has bars in the bucket.
+    """
+
+    tickers: tuple[str, ...]
+    stored: tuple[bool, ...]
+    fields: tuple[str, ...]
+    ts_us: np.ndarray
+    close_us: np.ndarray | None
+    values: np.ndarray
+    present: np.ndarray
+
+    def only(self, keep: np.ndarray) -> Wide:
+        """The buckets where `keep` is true."""
+        if bool(keep.all()):
+            return self
+        close_us = None if self.close_us is None else self.close_us[keep]
+        # Buckets may lie next to each other in memory, or a bucket's values may: either order is kept.
+        values = self.values[:, keep] if self.values.flags.c_contiguous else self.values.T[keep].T
+        present = self.present[:, keep] if self.present.flags.c_contiguous else self.present.T[keep].T
+        return replace(self, ts_us=self.ts_us[keep], close_us=close_us, values=values, present=present)
+
+
+@dataclass(frozen=True, slots=True)
+class Blanks:
+    """Buckets of tickers that count as if they had no bars: outliers that are dropped before aligning.
+
+    Attributes
+    ----------
+    ts_us
+        By ticker, the labels of its blanked buckets.
+    """
+
+    ts_us: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How a wide table is made.
+
+    Attributes
+    ----------
+    with_close
+        Whether right edges are read.
+    dtype
+        `float64` or `float32`.
+    by_time
+        Whether a bucket's values lie next to each other in memory, not a column's.
+    max_bytes
+        Most memory that rows and result may take; None: as much as there is.
+    blanks
+        Buckets that count as missing.
+    watch
+        Sees each ticker's row as it is made; only for a call that `plan_for` has a plan for.
+    fill_value
+        What stands where a value is missing; None: NaN.
+    values_path
+        A new file that may take the values, where they can be laid down one ticker after the other. The table then has
+        them from there, as an array of its own that may be written.
+    rollups
+        The store's, for buckets that can be made of them; None reads bars.
+    """
+
+    with_close: bool = False
+    dtype: str = "float64"
+    by_time: bool = False
+    max_bytes: int | None = None
+    blanks: Blanks | None = None
+    watch: Watch | None = None
+    fill_value: float | None = None
+    values_path: Path | None = None
+    rollups: Rollups | None = None
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise InputError(f"dtype {self.dtype!r} is not one of {', '.join(DTYPES)}")
+
+
+def put_fill_value(values: np.ndarray, fill_value: float | None) -> None:
+    """Put `fill_value` where a value is missing; None leaves NaN."""
+    import numpy as np
+
+    if fill_value is not None:
+        values[np.isnan(values)] = fill_value
+
+
+def field_names(fields: str | Iterable[str] | None, default: Iterable[str] | None = None) -> tuple[str, ...]:
+    """The fields that are asked for: one may be given as its name alone, and none at all means `default`.
+
+    Raises
+    ------
+    InputError
+        A field that bars do not have, or one that stands there twice.
+    """
+    if fields is not None and not isinstance(fields, str | Iterable):
+        raise InputError(f"fields {fields!r}: one of {', '.join(FIELDS)}, or a list of them")
+    names = (fields,) if isinstance(fields, str) else () if fields is None else tuple(fields)
+    chosen = names or tuple(DEFAULT_FIELDS if default is None else default)
+    check_fields(chosen)
+    return chosen
+
+
+def check_fields(fields: Sequence[str]) -> None:
+    """Refuse a field that bars do not have, and one that stands there twice."""
+    for name in fields:
+        if name not in FIELDS:
+            raise InputError(f"field {name!r} is not one of {', '.join(FIELDS)}{did_you_mean(name, FIELDS)}")
+        if list(fields).count(name) > 1:
+            raise InputError(f"fields: {name} stands there twice")

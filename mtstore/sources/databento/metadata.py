@@ -1,0 +1,142 @@
+"""What Databento says about its data before it is fetched: how much there is, what it costs, how far it reaches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal, TypeVar
+
+from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, intersect, normalise, subtract
+from mtstore.sources.databento.session import DatabentoSession
+from mtstore.sources.http.retry import Errand
+
+T = TypeVar("T")
+
+Condition = Literal["available", "degraded", "pending", "missing"]
+
+_INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(?:Z|\+00:00)?)?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class DayCondition:
+    """The state of one UTC day of a dataset, and when its data last changed."""
+
+    day: date
+    condition: Condition
+    last_modified: date | None
+
+
+def dataset_window(session: DatabentoSession, schema: str, errand: Errand) -> TimeRange:
+    """What the key can have of a schema, `[start, end)`."""
+    dataset = session.settings.dataset or ""
+
+    def ask(client: Any) -> TimeRange:
+        answer = client.metadata.get_dataset_range(dataset)
+        bounds = answer.get("schema", {}).get(schema, answer)
+        return TimeRange(read_instant_us(bounds["start"]), read_instant_us(bounds["end"]))
+
+    return session.ask(_strict(ask), errand)
+
+
+def record_count(session: DatabentoSession, request: Mapping[str, Any], errand: Errand) -> int:
+    """How many records a request would bring."""
+
+    def ask(client: Any) -> int:
+        counted = client.metadata.get_record_count(**request)
+        if not isinstance(counted, int) or isinstance(counted, bool) or counted < 0:
+            raise ValueError(f"the number of records is {counted!r}")
+        return counted
+
+    return session.call(ask, errand)
+
+
+def cost_usd(session: DatabentoSession, request: Mapping[str, Any], errand: Errand) -> float:
+    """What a request would cost, in dollars."""
+
+    def ask(client: Any) -> float:
+        cost = client.metadata.get_cost(**request)
+        if not isinstance(cost, int | float) or isinstance(cost, bool) or not 0 <= cost < float("inf"):
+            raise ValueError(f"the cost is {cost!r}")
+        return float(cost)
+
+    return session.call(ask, errand)
+
+
+def conditions(session: DatabentoSession, asked: TimeRange, errand: Errand) -> list[DayCondition]:
+    """The state of each UTC day of a range."""
+    dataset = session.settings.dataset or ""
+    first, last = _day(asked.start_us), _day(asked.end_us - 1)
+
+    def ask(client: Any) -> list[DayCondition]:
+        # Unlike everywhere else, the end is included.
+        rows = client.metadata.get_dataset_condition(dataset, start_date=first, end_date=last)
+        return [
+            DayCondition(
+                date.fromisoformat(row["date"]),
+                row["condition"],
+                date.fromisoformat(row["last_modified_date"]) if row.get("last_modified_date") else None,
+            )
+            for row in rows
+        ]
+
+    return session.ask(_strict(ask), errand)
+
+
+def changed_since(found: Sequence[DayCondition], asked: TimeRange, since_us: int) -> Ranges:
+    """The parts of a range whose data may have changed since an instant: days modified then or later, or not listed."""
+    since = _day(since_us)
+    unchanged = normalise(
+        TimeRange(_midnight_us(row.day), _midnight_us(row.day) + US_PER_DAY)
+        for row in found
+        if row.condition in ("available", "degraded") and row.last_modified is not None and row.last_modified < since
+    )
+    days = TimeRange(asked.start_us // US_PER_DAY * US_PER_DAY, -(-asked.end_us // US_PER_DAY) * US_PER_DAY)
+    return intersect((asked,), subtract((days,), unchanged))
+
+
+def resolve(session: DatabentoSession, tickers: Sequence[str], asked: TimeRange, errand: Errand) -> Mapping[str, Any]:
+    """Which instrument each ticker was, by date: the vendor's answer, with `result`, `partial` and `not_found`."""
+    settings = session.settings
+    first, last = _day(asked.start_us), _day(asked.end_us - 1) + timedelta(days=1)
+
+    def ask(client: Any) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = client.symbology.resolve(
+            settings.dataset, list(tickers), settings.stype_in, "instrument_id", first, last
+        )
+        if not isinstance(answer.get("result"), dict):
+            raise TypeError("the symbology has no result")
+        return answer
+
+    return session.ask(_strict(ask), errand)
+
+
+def read_instant_us(text: str) -> int:
+    """An instant as the vendor writes it (UTC, up to nanoseconds), in µs, rounded down."""
+    matched = _INSTANT.match(text)
+    if matched is None:
+        raise ValueError(f"{text!r} is no instant")
+    whole = datetime.fromisoformat(f"{matched[1]}T{matched[2] or '00:00:00'}+00:00")
+    fraction = int((matched[3] or "0").ljust(9, "0")[:6])
+    return int(whole.timestamp()) * US_PER_SECOND + fraction
+
+
+def _strict(ask: Callable[[Any], T]) -> Callable[[Any], T]:
+    """A key that is missing in an answer is the answer's fault."""
+
+    def checked(client: Any) -> T:
+        try:
+            return ask(client)
+        except KeyError as error:
+            raise ValueError(f"the answer lacks {error}") from error
+
+    return checked
+
+
+def _day(instant_us: int) -> date:
+    return datetime.fromtimestamp(instant_us // US_PER_SECOND, UTC).date()
+
+
+def _midnight_us(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * US_PER_SECOND

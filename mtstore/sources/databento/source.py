@@ -1,0 +1,275 @@
+"""Databento's historical API: bars of one dataset, paid for by the byte, streamed to disk and checked before use."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from mtstore.bars import BAR_SCHEMAS, Answer, SourceBinding, is_daily, step_us
+from mtstore.errors import ConfigError, UnsupportedSchemaError
+from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange
+from mtstore.sources import bar_grid
+from mtstore.sources.bar_rules import empty_bars
+from mtstore.sources.databento import metadata as databento_metadata
+from mtstore.sources.databento.download import Shop, range_of, symbols_of
+from mtstore.sources.databento.metadata import DayCondition
+from mtstore.sources.databento.responses import answers, unresolved
+from mtstore.sources.databento.session import DatabentoSession
+from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.retry import CallFailedError, Errand
+from mtstore.sources.http.settings import NetworkSettings
+from mtstore.sources.vendor import CostBudget, Estimate
+
+T = TypeVar("T")
+
+RECORDS_PER_CHUNK = 2_000_000
+WINDOW_SECONDS = 300.0
+
+_HOURS_A_WEEK = 5 * 23
+_PAST_THE_END = "data_end_after_available_end"
+_UNRESOLVED = "symbology_invalid_request"
+
+
+class DatabentoSource:
+    """One named Databento source, bound to one dataset.
+
+    Parameters
+    ----------
+    settings
+        Dataset, spelling of tickers, gateway, key, and how much may be spent.
+    clock
+        Seconds since the epoch; tests set the time.
+    """
+
+    max_tickers_per_request = 2_000
+    tells_changes = True
+    schemas = BAR_SCHEMAS
+
+    def __init__(self, settings: NetworkSettings, *, clock: Callable[[], float] = time.time) -> None:
+        if settings.stype_in == "parent":
+            raise ConfigError(
+                f"sources.{settings.source}.stype_in: a parent symbol stands for many instruments, whose bars would be "
+                "mixed; use raw_symbol or continuous"
+            )
+        self.settings = settings
+        self.binding = SourceBinding(settings.source, "databento", settings.dataset)
+        self._clock = clock
+        self._session = DatabentoSession(settings)
+        self._shop = Shop(self._session)
+        self._asking = threading.Lock()
+        self._windows: dict[str, tuple[float, TimeRange]] = {}
+        self._conditions: dict[TimeRange, tuple[float, list[DayCondition]]] = {}
+
+    def request_parameters(self, schema: str) -> Mapping[str, Any]:
+        """The parameters that change the data."""
+        _check_schema(schema)
+        return {"stype_in": self.settings.stype_in}
+
+    def day_tz(self, ticker: str) -> str:
+        """Daily bars are of UTC days, whatever the ticker."""
+        del ticker
+        return "UTC"
+
+    def chunk_span_us(self, schema: str, tickers: Sequence[str]) -> int:
+        """A range of about two million records, if every bar of a futures week exists."""
+        a_week = 7.0 if is_daily(schema) else _HOURS_A_WEEK * 3_600 * US_PER_SECOND / step_us(schema)
+        weeks = RECORDS_PER_CHUNK / (a_week * max(1, len(tickers)))
+        return max(1, int(weeks * 7)) * US_PER_DAY
+
+    def last_closed_us(self, schema: str, ticker: str) -> int:
+        """The close of the last bar that is surely published, by the clock alone."""
+        lag_us = round(self.settings.publishing_lag_seconds * US_PER_SECOND)
+        now_us = int(self._clock() * US_PER_SECOND)
+        return bar_grid.last_closed_us(now_us, schema, self.day_tz(ticker), lag_us=lag_us)
+
+    def window(
+        self, schema: str, *, cancel: threading.Event | None = None, tally: RequestStats | None = None
+    ) -> TimeRange:
+        """What the key can have of the schema; asked once in five minutes."""
+        _check_schema(schema)
+        with self._asking:
+            known = self._windows.get(schema)
+            if known is None or self._clock() - known[0] > WINDOW_SECONDS:
+                errand = Errand("range of the dataset", schema=schema, cancel=cancel, tally=tally or RequestStats())
+                known = (self._clock(), databento_metadata.dataset_window(self._session, schema, errand))
+                self._windows[schema] = known
+        return known[1]
+
+    def conditions(
+        self, asked: TimeRange, *, cancel: threading.Event | None = None, tally: RequestStats | None = None
+    ) -> list[DayCondition]:
+        """The state of each UTC day of a range, and when it last changed; free of charge."""
+        errand = Errand("condition of the dataset", range=asked, cancel=cancel, tally=tally or RequestStats())
+        return databento_metadata.conditions(self._session, asked, errand)
+
+    def changed_since(
+        self,
+        asked: TimeRange,
+        since_us: int,
+        *,
+        cancel: threading.Event | None = None,
+        tally: RequestStats | None = None,
+    ) -> Ranges:
+        """The parts of a range whose data may have changed since an instant; free, and asked once in five minutes."""
+        known = self._conditions.get(asked)
+        if known is None or self._clock() - known[0] > WINDOW_SECONDS:
+            known = (self._clock(), self.conditions(asked, cancel=cancel, tally=tally))
+            self._conditions[asked] = known
+        return databento_metadata.changed_since(known[1], asked, since_us)
+
+    def resolve(
+        self,
+        tickers: Sequence[str],
+        asked: TimeRange,
+        *,
+        cancel: threading.Event | None = None,
+        tally: RequestStats | None = None,
+    ) -> Mapping[str, Any]:
+        """Which instrument each ticker was, by date."""
+        errand = Errand("symbology", tickers=tickers, range=asked, cancel=cancel, tally=tally or RequestStats())
+        return databento_metadata.resolve(self._session, tickers, asked, errand)
+
+    def estimate(
+        self,
+        tickers: Sequence[str],
+        schema: str,
+        asked: TimeRange,
+        *,
+        cancel: threading.Event | None = None,
+        tally: RequestStats | None = None,
+    ) -> Estimate:
+        """What a fetch would bring and cost, as the vendor says (two free requests); a fetch that follows uses it."""
+        errand = Errand(
+            "estimate", schema=schema, tickers=tickers, range=asked, cancel=cancel, tally=tally or RequestStats()
+        )
+        symbols_of(tickers, self.settings.stype_in)
+        estimate, _ = self._clamping(errand, self._shop.estimate)
+        return estimate or Estimate(requests=0, records=0, bytes=0, cost_usd=0.0)
+
+    def fetch(
+        self,
+        tickers: Sequence[str],
+        schema: str,
+        asked: TimeRange,
+        *,
+        folder: Path | None = None,
+        budget: CostBudget | None = None,
+        cancel: threading.Event | None = None,
+        tally: RequestStats | None = None,
+    ) -> Iterator[Answer]:
+        """The bars of all tickers that open in `asked`, as far as they are closed and the vendor has them.
+
+        Parameters
+        ----------
+        folder
+            Where the answer is streamed to; it is deleted when it has been read.
+        budget
+            What may be spent; by default the settings' `max_cost_usd` for this fetch alone.
+
+        Yields
+        ------
+        Answer
+            One per ticker for the part that the vendor has, and before it an 'empty' one with a reason for what lies
+            before the dataset. A ticker that does not resolve is 'empty' with a reason, too.
+
+        Raises
+        ------
+        CostLimitError
+            The budget does not hold the cost; no data was asked for.
+        SourceError
+            Nothing is yielded then.
+        concurrent.futures.CancelledError
+            `cancel` was set.
+        """
+        tally = tally or RequestStats()
+        symbols = symbols_of(tickers, self.settings.stype_in)
+        last_closed = min(asked.end_us, self.last_closed_us(schema, ""))
+        if last_closed <= asked.start_us:
+            return
+        begins = self.window(schema, cancel=cancel, tally=tally).start_us
+        before = _before(TimeRange(asked.start_us, last_closed), begins, schema)
+        if before is not None:
+            for ticker in tickers:
+                yield self._nothing(ticker, schema, before, "before the first data that the vendor has for this key")
+        budget = budget or CostBudget(self.settings.max_cost_usd)
+        with TemporaryDirectory(prefix="databento-", dir=folder, ignore_cleanup_errors=True) as scratch:
+            errand = Errand("bars", schema=schema, tickers=tickers, range=asked, cancel=cancel, tally=tally)
+            file, inside = self._clamping(errand, lambda one: self._shop.download(one, Path(scratch), budget))
+            if inside is None:
+                return
+            if file is None:
+                for ticker in tickers:
+                    yield self._nothing(ticker, schema, inside, unresolved(ticker))
+                return
+            yield from answers(
+                file,
+                binding=self.binding,
+                symbols=symbols,
+                asked=inside,
+                request=self.request_parameters(schema),
+                origin=f"timeseries.get_range {self.settings.dataset} {schema} {inside.start_us}000 {inside.end_us}000",
+            )
+
+    def _clamping(self, errand: Errand, work: Callable[[Errand], T]) -> tuple[T | None, TimeRange | None]:
+        """What `work` gives for the part of the errand's range that the vendor has, and that part.
+
+        The vendor's data may end before the window that it gave; it then says where, and is asked once more.
+        """
+        for is_first in (True, False):
+            inside = self._clamped(errand)
+            if inside is None:
+                break
+            try:
+                return work(replace(errand, range=inside)), inside
+            except CallFailedError as error:
+                if error.failure.code == _UNRESOLVED:
+                    return None, inside
+                end = error.failure.payload.get("available_end")
+                if not (is_first and error.failure.code == _PAST_THE_END and isinstance(end, str)):
+                    self._session.fail(error)
+                self._shorten_window(errand.schema, databento_metadata.read_instant_us(end))
+        return None, None
+
+    def _clamped(self, errand: Errand) -> TimeRange | None:
+        """The errand's range in whole bars that are closed and lie in the vendor's window."""
+        asked, schema = range_of(errand), errand.schema
+        window = self.window(schema, cancel=errand.cancel, tally=errand.tally)
+        start_us = max(asked.start_us, window.start_us)
+        vendor_end = bar_grid.floor_us(window.end_us, schema, "UTC")
+        end_us = min(asked.end_us, self.last_closed_us(schema, ""), vendor_end)
+        return bar_grid.align(TimeRange(start_us, end_us), schema, "UTC") if start_us < end_us else None
+
+    def _shorten_window(self, schema: str, end_us: int) -> None:
+        with self._asking:
+            asked_at, window = self._windows[schema]
+            self._windows[schema] = (asked_at, TimeRange(window.start_us, max(window.start_us + 1, end_us)))
+
+    def _nothing(self, ticker: str, schema: str, answered: TimeRange, reason: str) -> Answer:
+        return Answer(
+            binding=self.binding,
+            schema=schema,
+            ticker=ticker,
+            ranges=(answered,),
+            bars=empty_bars(),
+            result="empty",
+            reason=reason,
+            request=self.request_parameters(schema),
+        )
+
+
+def _before(asked: TimeRange, begins_us: int, schema: str) -> TimeRange | None:
+    """The part of a range that lies before the vendor's first bar."""
+    end_us = min(asked.end_us, bar_grid.ceil_us(begins_us, schema, "UTC"))
+    if end_us <= asked.start_us:
+        return None
+    return bar_grid.align(TimeRange(asked.start_us, end_us), schema, "UTC")
+
+
+def _check_schema(schema: str) -> None:
+    if schema not in BAR_SCHEMAS:
+        raise UnsupportedSchemaError(f"Databento is asked for {', '.join(BAR_SCHEMAS)}, not for {schema!r}")

@@ -1,0 +1,201 @@
+"""What an input file is, told by its content; and which files a folder or a glob means."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from mtstore.arguments import did_you_mean
+from mtstore.errors import BrokenFileError, InputError, UnrecognisedFileError
+from mtstore.sources.databento.dbn_stream import DBN_MAGIC, ZSTD_MAGIC
+
+FileFormat = Literal["polygon-flatfile", "dbn", "parquet", "csv"]
+FILE_FORMATS: tuple[FileFormat, ...] = ("polygon-flatfile", "dbn", "parquet", "csv")
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_PARQUET_MAGIC = b"PAR1"
+_POLYGON_COLUMNS = frozenset(("ticker", "volume", "open", "close", "high", "low", "window_start", "transactions"))
+_PEEK_BYTES = 65_536
+_DELIMITERS = ",;\t|"
+# What lies beside data in a vendor's download, and is none.
+_SIDE_SUFFIXES = frozenset(
+    (".json", ".part", ".tmp", ".txt", ".md", ".log", ".html", ".md5", ".sha256", ".yaml", ".yml")
+)
+
+
+def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
+    """The files that `paths` mean, each once, in the order of `paths`.
+
+    Parameters
+    ----------
+    paths
+        Files, folders (searched through; hidden files and side files such as `.json` and `.part` are left out) and
+        globs (`**` too). Within a folder or a glob files are ordered by path.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or a folder or glob holds none.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        for file in _expand(Path(path)):
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
+
+
+def recognise(path: Path | str) -> FileFormat:
+    """The format of a file: `polygon-flatfile`, `dbn`, `parquet` or `csv`.
+
+    Told by the content alone; but a name that promises something else is an error, since one of the two is wrong.
+
+    Raises
+    ------
+    InputError
+        There is no such file.
+    UnrecognisedFileError
+        The file is empty, of no known format, or not what its name says.
+    BrokenFileError
+        It ends before its format can be told, or lacks its end.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: {'is no file' if path.exists() else 'there is no such file'}")
+    with path.open("rb") as stream:
+        head = stream.read(_PEEK_BYTES)
+    if not head:
+        raise UnrecognisedFileError(f"{path}: the file is empty")
+    found, is_gzip = _of_content(path, head)
+    _check_name(path, found, is_gzip=is_gzip, is_zstd=head.startswith(ZSTD_MAGIC))
+    return found
+
+
+def _of_content(path: Path, head: bytes) -> tuple[FileFormat, bool]:
+    """The format, and whether the content is gzipped."""
+    if head.startswith(_PARQUET_MAGIC):
+        _check_parquet_end(path)
+        return "parquet", False
+    if head.startswith(DBN_MAGIC):
+        return "dbn", False
+    if head.startswith(ZSTD_MAGIC):
+        inner = _unzstd(path)
+        if not inner.startswith(DBN_MAGIC):
+            raise UnrecognisedFileError(
+                f"{path}: zstd data that begins with {_show(inner)}; only DBN is read from zstd"
+            )
+        return "dbn", False
+    if head.startswith(_GZIP_MAGIC):
+        return _of_text(path, _gunzip(path), packed="gzip data that begins"), True
+    return _of_text(path, head, packed="it begins"), False
+
+
+def _of_text(path: Path, head: bytes, *, packed: str) -> FileFormat:
+    line, newline, _ = head.partition(b"\n")
+    unknown = UnrecognisedFileError(
+        f"{path}: no known format: {packed} with {_show(head)}; known are {', '.join(FILE_FORMATS)}"
+    )
+    try:
+        header = line.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise unknown from None
+    if header.startswith(("<", "{", "[")) or not header.replace("\t", "").isprintable():
+        raise unknown
+    delimiter = max(_DELIMITERS, key=header.count)
+    names = {name.strip().strip('"') for name in header.split(delimiter)}
+    if len(names) < 2 or (not newline and len(head) >= _PEEK_BYTES):
+        raise unknown
+    is_polygon = "window_start" in names and len(names & _POLYGON_COLUMNS) >= 4
+    return "polygon-flatfile" if is_polygon else "csv"
+
+
+def _check_name(path: Path, found: FileFormat, *, is_gzip: bool, is_zstd: bool) -> None:
+    content = {"polygon-flatfile": "CSV", "csv": "CSV", "dbn": "DBN", "parquet": "parquet"}[found]
+    packing = "gzipped " if is_gzip else "zstd-compressed " if is_zstd else ""
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    kinds = {".csv": "CSV", ".dbn": "DBN", ".parquet": "parquet", ".pq": "parquet"}
+    promised = [kinds[suffix] for suffix in suffixes if suffix in kinds]
+    last = suffixes[-1] if suffixes else ""
+    is_wrong = (bool(promised) and promised[-1] != content) or (last == ".gz" and not is_gzip)
+    is_wrong |= (last == ".zst" and not is_zstd) or (last == ".csv" and is_gzip)
+    if is_wrong:
+        raise UnrecognisedFileError(f"{path}: not what its name says: it holds {packing or 'uncompressed '}{content}")
+
+
+def _check_parquet_end(path: Path) -> None:
+    with path.open("rb") as stream:
+        size = stream.seek(0, 2)
+        stream.seek(max(size - 4, 0))
+        if size < 12 or stream.read(4) != _PARQUET_MAGIC:
+            raise BrokenFileError(f"{path}: parquet without its end: cut off at byte {size:,}")
+
+
+def _gunzip(path: Path) -> bytes:
+    try:
+        with gzip.open(path, "rb") as stream:
+            return stream.read(_PEEK_BYTES)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        first = _first_gunzipped(path)
+        if b"\n" in first:
+            return first
+        raise BrokenFileError(f"{path}: gzip data that is cut off or damaged: {error}") from error
+
+
+def _first_gunzipped(path: Path) -> bytes:
+    """What can be decompressed of a damaged file's beginning: its reader is to say where it breaks off."""
+    try:
+        with path.open("rb") as stream:
+            return zlib.decompressobj(wbits=31).decompress(stream.read(_PEEK_BYTES))
+    except zlib.error:
+        return b""
+
+
+def _unzstd(path: Path) -> bytes:
+    import zstandard
+
+    try:
+        with path.open("rb") as stream, zstandard.ZstdDecompressor().stream_reader(stream) as reader:
+            inner = reader.read(_PEEK_BYTES)
+    except zstandard.ZstdError as error:
+        raise BrokenFileError(f"{path}: zstd data that cannot be decompressed: {error}") from error
+    if len(inner) < len(DBN_MAGIC):
+        raise BrokenFileError(f"{path}: zstd data that is cut off after {path.stat().st_size:,} bytes")
+    return inner
+
+
+def _expand(path: Path) -> list[Path]:
+    if path.is_dir():
+        files = _files_below(path)
+        if not files:
+            raise InputError(f"{path}: there is no data file in this folder")
+        return files
+    if path.exists():
+        return [path]
+    if glob.has_magic(str(path)):
+        matches = [Path(name) for name in glob.glob(str(path), recursive=True)]
+        # A folder matched beside its own files (`**`) would bring files that the pattern leaves out.
+        files = [match for match in matches if match.is_file()]
+        files = files or [file for match in matches for file in _files_below(match)]
+        if not files:
+            raise InputError(f"{path}: no file matches")
+        return sorted(files, key=lambda file: file.parts)
+    siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    raise InputError(f"{path}: there is no such file or folder{did_you_mean(path.name, siblings)}")
+
+
+def _files_below(folder: Path) -> list[Path]:
+    files = (
+        file
+        for file in folder.rglob("*")
+        if file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and file.suffix.lower() not in _SIDE_SUFFIXES
+    )
+    return sorted(files, key=lambda file: file.parts)
+
+
+def _show(content: bytes) -> str:
+    return repr(content[:24])

@@ -1,0 +1,139 @@
+"""The pages of one range of one ticker's bars, and whether the vendor left out its beginning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from mtstore.bars import is_daily, step_us
+from mtstore.errors import SourceAnswerError, UnsupportedSchemaError
+from mtstore.ranges import US_PER_DAY, TimeRange
+from mtstore.sources import bar_grid
+from mtstore.sources.http.retry import CallFailedError, Errand
+from mtstore.sources.polygon.client import WholeResponse
+from mtstore.sources.polygon.responses import NextPage, Page, quoted, read_aggregates
+from mtstore.sources.polygon.session import PolygonSession
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PAGE_BASE_AGGREGATES = 50_000
+"""The vendor's largest page, counted in base aggregates: minutes for spans up to an hour, days above."""
+
+SPANS = {"ohlcv-1s": "second", "ohlcv-1m": "minute", "ohlcv-1h": "hour", "ohlcv-1d": "day"}
+
+# The longest closure of the US exchanges since 1933 was six days; bars that begin later than this after the asked
+# start are looked at twice.
+_SUSPICIOUS_GAP_US = 8 * US_PER_DAY
+_MAX_IDLE_PAGES = 2
+
+
+class BarPages:
+    """The errand's range, which is in whole bars, of its one ticker."""
+
+    def __init__(self, session: PolygonSession, errand: Errand, *, day_tz: str) -> None:
+        self._session = session
+        self._errand = errand
+        self._ticker = errand.tickers[0]
+        self._span = span_of(errand.schema)
+        self._day_tz = day_tz
+
+    @property
+    def origin(self) -> str:
+        """The request, as quarantined rows name it."""
+        start, end = self._bounds(_range_of(self._errand))
+        return f"/v2/aggs/ticker/{quoted(self._ticker)}/range/1/{self._span}/{start}/{end}"
+
+    def all(self) -> list[Page]:
+        """All pages of a range; whatever their order, none is missing: each is named by the one before."""
+        pages: list[Page] = []
+        seen: set[Any] = set()
+        known: set[Any] = set()
+        idle = 0
+        following: NextPage | None = None
+        while True:
+            page = self._page(following)
+            pages.append(page)
+            following = page.next_page
+            if following is None:
+                return pages
+            position = (following.start, following.end, tuple(sorted(following.query.items())))
+            times = set(page.columns["ts_us"].tolist())
+            idle = 0 if times - known else idle + 1
+            known |= times
+            if position in seen or idle > _MAX_IDLE_PAGES:
+                raise SourceAnswerError(
+                    f"{self._session.settings.source}: {self._errand}: paging goes in circles "
+                    f"after {len(pages)} pages; nothing of the range is kept"
+                )
+            seen.add(position)
+
+    def _page(self, following: NextPage | None) -> Page:
+        if following is None:
+            start, end = self._bounds(_range_of(self._errand))
+            return self._session.ask(
+                lambda client: self._list(client, start, end, sort="asc", limit=PAGE_BASE_AGGREGATES), self._errand
+            )
+        return self._session.ask(
+            lambda client: self._list(client, following.start, following.end, params=dict(following.query)),
+            self._errand,
+        )
+
+    def _list(self, client: Any, start: str | None, end: str | None, **more: Any) -> Page:
+        """One request; the cursor of a later page does not carry `adjusted`, and the vendor's default is true."""
+        response: WholeResponse = client.list_aggs(
+            quoted(self._ticker), 1, self._span, start, end, adjusted=False, raw=True, **more
+        )
+        self._errand.tally.bytes_received += len(response.data)
+        return read_aggregates(response, ticker=self._ticker, span=self._span)
+
+    def _bounds(self, aligned: TimeRange) -> tuple[str, str]:
+        """The bounds as the vendor takes them: both included, days by name, other instants in ms."""
+        if is_daily(self._errand.schema):
+            days = bar_grid.days_in(aligned, self._day_tz)
+            return days[0].isoformat(), days[-1].isoformat()
+        return str(aligned.start_us // 1_000), str(aligned.end_us // 1_000 - 1)
+
+    def clipped(self, bars: pa.Table, answered: TimeRange) -> tuple[TimeRange | None, str | None]:
+        """The beginning of the range if the vendor left it out without a word, as plans with a limited history do.
+
+        The bars begin suspiciously late: then the first day alone is asked for. A plan that does not hold it says so
+        with 403, which it does only for ranges that lie wholly before its history; otherwise there was nothing to say.
+        """
+        import pyarrow.compute as pc
+
+        if bars.num_rows == 0:
+            return None, None
+        first_us = pc.min(bars["ts_event"]).cast("int64").as_py()
+        begins = bar_grid.floor_us(first_us, "ohlcv-1d", self._day_tz)
+        if begins - answered.start_us < max(_SUSPICIOUS_GAP_US, 2 * step_us(self._errand.schema)):
+            return None, None
+        gap = TimeRange(answered.start_us, begins)
+        first_day = TimeRange(gap.start_us, gap.start_us + US_PER_DAY)
+        probe = replace(self._errand, range=first_day)
+        bounds = self._bounds(first_day)
+        try:
+            page = self._session.call(lambda client: self._list(client, *bounds, sort="asc", limit=1), probe)
+        except CallFailedError as error:
+            if error.failure.status == 403:
+                return gap, f"clipped by the vendor: {error.failure.message}"
+            self._session.fail(error)
+        if len(page.columns["ts_us"]):
+            raise SourceAnswerError(
+                f"{self._session.settings.source}: {probe}: the vendor has bars here, which its answer for the whole "
+                "range left out"
+            )
+        return None, None
+
+
+def span_of(schema: str) -> str:
+    """The vendor's word for the width of a bar."""
+    if schema not in SPANS:
+        raise UnsupportedSchemaError(f"Polygon is asked for {', '.join(SPANS)}, not for {schema!r}")
+    return SPANS[schema]
+
+
+def _range_of(errand: Errand) -> TimeRange:
+    if errand.range is None:
+        raise ValueError(f"{errand} has no range")
+    return errand.range

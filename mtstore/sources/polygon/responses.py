@@ -1,0 +1,198 @@
+"""What Polygon's JSON says, read strictly: an answer that contradicts itself is an error, never a shorter answer."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from mtstore.sources.http.retry import AttemptError, Failure
+
+if TYPE_CHECKING:
+    from mtstore.sources.polygon.client import WholeResponse
+
+# Wire name of each value column.
+_VALUES = {
+    "open": "o",
+    "high": "h",
+    "low": "l",
+    "close": "c",
+    "volume": "v",
+    "vwap": "vw",
+    "transactions": "n",
+}
+_AGGREGATES_PATH = re.compile(r"/v2/aggs/ticker/([^/]+)/range/1/([a-z]+)/([^/]+)/([^/]+)\Z")
+_NO_TIME_US = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class NextPage:
+    """Where the next page is: the bounds in its path, if it has such, and its query without any key."""
+
+    start: str | None
+    end: str | None
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of results, whose own count has been checked; bars as `columns_of` gives them, references as rows."""
+
+    rows: Sequence[Mapping[str, Any]]
+    ticker: str | None
+    is_delayed: bool
+    request_id: str | None
+    next_page: NextPage | None
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_aggregates(response: WholeResponse, *, ticker: str, span: str) -> Page:
+    """A page of unadjusted bars.
+
+    Raises
+    ------
+    AttemptError
+        It is not JSON, its count is not that of its rows, it is adjusted, or its next page is of something else.
+    """
+    body = _read_object(response)
+    request_id = _text(body.get("request_id"))
+    if body.get("adjusted") is not False:
+        refuse(f"bars are adjusted={body.get('adjusted')!r} where unadjusted ones were asked for", request_id)
+    rows = _read_rows(body, request_id)
+    counted = body.get("resultsCount")
+    if isinstance(counted, bool) or not isinstance(counted, int):
+        refuse(f"resultsCount is {counted!r}, so that nobody can say whether the answer is whole", request_id)
+    if counted != len(rows):
+        refuse(f"the answer holds {len(rows)} results and counts {counted}", request_id)
+    if rows and not isinstance(body.get("ticker"), str):
+        refuse(f"the answer is for the ticker {body.get('ticker')!r}", request_id)
+    next_page = _read_next(body, request_id)
+    if next_page is not None:
+        path = urlsplit(str(body["next_url"])).path
+        matched = _AGGREGATES_PATH.match(path)
+        if matched is None or unquote(matched[1]) != ticker or matched[2] != span:
+            refuse(f"the next page is of something else, {path}", request_id)
+        next_page = NextPage(matched[3], matched[4], next_page.query)
+    # Only the columns are kept: a chunk's rows as objects would take ten times the memory.
+    is_delayed = body.get("status") == "DELAYED"
+    return Page((), _text(body.get("ticker")), is_delayed, request_id, next_page, columns_of(rows))
+
+
+def read_references(response: WholeResponse) -> Page:
+    """A page of splits or dividends, which counts nothing."""
+    body = _read_object(response)
+    request_id = _text(body.get("request_id"))
+    if "results" not in body:
+        refuse("the answer has no results", request_id)
+    return Page(_read_rows(body, request_id), None, False, request_id, _read_next(body, request_id))
+
+
+def read_details(response: WholeResponse, *, ticker: str) -> Mapping[str, Any]:
+    """A ticker's details."""
+    body = _read_object(response)
+    request_id = _text(body.get("request_id"))
+    details = body.get("results")
+    if not isinstance(details, dict) or details.get("ticker") != ticker:
+        refuse(f"the answer holds no details of {ticker}", request_id)
+    return details
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The columns that the response contract is checked on: `ts_us` (int64) and the values as float64."""
+    import numpy as np
+    import pyarrow as pa
+
+    try:
+        times = pa.array([row.get("t") for row in rows], pa.int64())
+        values = {name: pa.array([row.get(key) for row in rows], pa.float64()) for name, key in _VALUES.items()}
+    except (pa.ArrowException, TypeError, OverflowError):
+        # Some value is no number. Cell by cell, so that only its row is refused.
+        times = pa.array([_whole(row.get("t")) for row in rows], pa.int64())
+        values = {
+            name: pa.array([_number(row.get(key)) for row in rows], pa.float64()) for name, key in _VALUES.items()
+        }
+    milliseconds = times.fill_null(_NO_TIME_US).to_numpy()
+    usable = np.abs(milliseconds) < 2**50
+    columns: dict[str, Any] = {"ts_us": np.where(usable, milliseconds, 0) * 1_000}
+    columns["ts_us"][~usable] = _NO_TIME_US
+    for name, column in values.items():
+        columns[name] = column.fill_null(math.nan).to_numpy()
+    return columns
+
+
+def read_day(value: Any, *, what: str) -> date:
+    """A date out of a reference row."""
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        refuse(f"{what} is {value!r}, which is no date", None)
+
+
+def read_number(value: Any, *, what: str) -> float:
+    """A positive number out of a reference row."""
+    number = _number(value)
+    if number is None or not 0 < number < math.inf:
+        refuse(f"{what} is {value!r}, which is no positive number", None)
+    return number
+
+
+def _read_object(response: WholeResponse) -> Mapping[str, Any]:
+    try:
+        body = json.loads(response.data)
+    except ValueError as error:
+        start = response.data[:60].decode("utf-8", "replace")
+        raise AttemptError(
+            Failure("answer", f"the answer is no JSON ({error}); it begins {start!r}", status=200, error=error)
+        ) from error
+    if not isinstance(body, dict):
+        refuse(f"the answer is a JSON {type(body).__name__}, not an object", None)
+    if body.get("status") not in ("OK", "DELAYED"):
+        refuse(f"the answer's status is {body.get('status')!r}", _text(body.get("request_id")))
+    return body
+
+
+def _read_rows(body: Mapping[str, Any], request_id: str | None) -> list[Mapping[str, Any]]:
+    rows = body.get("results", [])
+    if rows is None:
+        rows = []
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        refuse("the answer's results are no list of objects", request_id)
+    return rows
+
+
+def _read_next(body: Mapping[str, Any], request_id: str | None) -> NextPage | None:
+    url = body.get("next_url")
+    if url is None:
+        return None
+    if not isinstance(url, str):
+        refuse(f"next_url is {url!r}", request_id)
+    query = {name: value for name, value in parse_qsl(urlsplit(url).query) if name.lower() != "apikey"}
+    return NextPage(None, None, query)
+
+
+def quoted(ticker: str) -> str:
+    """A ticker as the vendor's client must have it: it goes into the path as it is."""
+    return quote(ticker, safe=":.")
+
+
+def refuse(message: str, request_id: str | None) -> NoReturn:
+    """Raise the AttemptError of an answer that came but cannot be right; it will be asked for again."""
+    raise AttemptError(Failure("answer", message, status=200, request_id=request_id))
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and abs(number) < _NO_TIME_US and number == int(number) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,250 @@
+"""Polygon.io, now Massive, over REST: unadjusted bars, splits, dividends and ticker details.
+
+A range is fetched page by page, so that every request passes the limiter; a chunk's rows are handed on only when its
+last page has come and all of them have been checked.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from mtstore.bars import BAR_SCHEMAS, Answer, SourceBinding, is_daily
+from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, intersect, subtract
+from mtstore.sources import bar_grid
+from mtstore.sources.bar_rules import Checked, check_rows, empty_bars
+from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.retry import Errand
+from mtstore.sources.http.settings import NetworkSettings
+from mtstore.sources.polygon import references as polygon_references
+from mtstore.sources.polygon.bars import PAGE_BASE_AGGREGATES, BarPages, span_of
+from mtstore.sources.polygon.responses import Page
+from mtstore.sources.polygon.session import PolygonSession
+from mtstore.sources.vendor import CostBudget, Estimate
+
+PAGES_PER_CHUNK = 6
+
+# Base aggregates in a week at most: 16 hours on five days for what trades on exchanges, all hours for the rest.
+_MINUTES_A_WEEK = {True: 7 * 1_440, False: 5 * 960}
+_DELAY_US = 15 * 60 * US_PER_SECOND
+
+
+class PolygonSource:
+    """One named Polygon source.
+
+    Parameters
+    ----------
+    settings
+        Where, with which key, how fast.
+    clock
+        Seconds since the epoch; tests set the time.
+    """
+
+    max_tickers_per_request = 1
+    tells_changes = False
+    schemas = BAR_SCHEMAS
+
+    def __init__(self, settings: NetworkSettings, *, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self.binding = SourceBinding(settings.source, "polygon")
+        self._clock = clock
+        self._session = PolygonSession(settings)
+
+    def request_parameters(self, schema: str) -> Mapping[str, Any]:
+        """The parameters that change the data."""
+        span_of(schema)
+        return {"adjusted": False}
+
+    def day_tz(self, ticker: str) -> str:
+        """The zone whose days daily bars are: New York's, UTC for crypto and currencies."""
+        return "UTC" if ticker.startswith(("X:", "C:")) else "America/New_York"
+
+    def chunk_span_us(self, schema: str, tickers: Sequence[str]) -> int:
+        """A range that takes about six pages; daily bars of a whole life take one."""
+        trades_always = any(self.day_tz(ticker) == "UTC" for ticker in tickers)
+        weeks = PAGES_PER_CHUNK * PAGE_BASE_AGGREGATES / _base_aggregates_a_week(schema, trades_always=trades_always)
+        return max(1, int(weeks * 7)) * US_PER_DAY
+
+    def changed_since(
+        self,
+        asked: TimeRange,
+        since_us: int,
+        *,
+        cancel: threading.Event | None = None,
+        tally: RequestStats | None = None,
+    ) -> Ranges:
+        """All of it: the vendor does not say when its bars change."""
+        del since_us, cancel, tally
+        return (asked,)
+
+    def last_closed_us(self, schema: str, ticker: str) -> int:
+        """The close of the last bar that is surely published."""
+        lag_us = round(self.settings.publishing_lag_seconds * US_PER_SECOND)
+        return bar_grid.last_closed_us(self._now_us(), schema, self.day_tz(ticker), lag_us=lag_us)
+
+    def estimate(
+        self,
+        tickers: Sequence[str],
+        schema: str,
+        asked: TimeRange,
+        *,
+        cancel: threading.Event | None = None,
+        tally: RequestStats | None = None,
+    ) -> Estimate:
+        """Requests at most, if every minute of the ticker's hours has a bar; the plan has no price per request."""
+        weeks = (asked.end_us - asked.start_us) / (7 * US_PER_DAY)
+        requests = 0
+        for ticker in tickers:
+            rate = _base_aggregates_a_week(schema, trades_always=self.day_tz(ticker) == "UTC")
+            requests += max(1, -(-int(weeks * rate) // PAGE_BASE_AGGREGATES))
+        return Estimate(requests=requests, cost_usd=0.0)
+
+    def fetch(
+        self,
+        tickers: Sequence[str],
+        schema: str,
+        asked: TimeRange,
+        *,
+        folder: Path | None = None,
+        budget: CostBudget | None = None,
+        cancel: threading.Event | None = None,
+        tally: RequestStats | None = None,
+    ) -> Iterator[Answer]:
+        """The bars of each ticker that open in `asked`, as far as they are closed and published.
+
+        Yields
+        ------
+        Answer
+            One per ticker, for all of the range; two where the vendor's plan clips the beginning: a 'failed' one for
+            what was clipped. Rows that break the response contract are in `quarantined`; their slots are
+            `partial_ranges`, or the answer is 'partial' if it must be doubted as a whole.
+
+        Raises
+        ------
+        SourceError
+            Nothing is yielded for the ticker then, however many pages had come.
+        concurrent.futures.CancelledError
+            `cancel` was set, less than a second ago.
+        """
+        span_of(schema)
+        for ticker in tickers:
+            end_us = min(asked.end_us, self.last_closed_us(schema, ticker))
+            if end_us <= asked.start_us:
+                continue
+            aligned = bar_grid.align(TimeRange(asked.start_us, end_us), schema, self.day_tz(ticker))
+            if aligned is not None:
+                yield from self._fetch_one(ticker, schema, aligned, cancel, tally or RequestStats())
+
+    def splits(
+        self, ticker: str, *, cancel: threading.Event | None = None, tally: RequestStats | None = None
+    ) -> list[dict[str, Any]]:
+        """All splits of a ticker as rows of `core.splits` without `seen_at`, the oldest first."""
+        errand = Errand("splits", tickers=(ticker,), cancel=cancel, tally=tally or RequestStats())
+        return polygon_references.splits(self._session, errand)
+
+    def dividends(
+        self, ticker: str, *, cancel: threading.Event | None = None, tally: RequestStats | None = None
+    ) -> list[dict[str, Any]]:
+        """All cash dividends of a ticker as rows of `core.dividends` without `seen_at`, the oldest first."""
+        errand = Errand("dividends", tickers=(ticker,), cancel=cancel, tally=tally or RequestStats())
+        return polygon_references.dividends(self._session, errand)
+
+    def details(
+        self,
+        ticker: str,
+        *,
+        on: date | None = None,
+        cancel: threading.Event | None = None,
+        tally: RequestStats | None = None,
+    ) -> Mapping[str, Any] | None:
+        """What the vendor knows about a ticker (on a day); None if it does not know the ticker."""
+        errand = Errand("details", tickers=(ticker,), cancel=cancel, tally=tally or RequestStats())
+        return polygon_references.details(self._session, errand, on=on)
+
+    def _fetch_one(
+        self, ticker: str, schema: str, aligned: TimeRange, cancel: threading.Event | None, tally: RequestStats
+    ) -> Iterator[Answer]:
+        errand = Errand("bars", schema=schema, tickers=(ticker,), range=aligned, cancel=cancel, tally=tally)
+        bar_pages = BarPages(self._session, errand, day_tz=self.day_tz(ticker))
+        pages = bar_pages.all()
+        answered = aligned
+        if any(page.is_delayed for page in pages):
+            # A plan with delayed data: the last quarter of an hour is not there yet, whatever was asked.
+            end_us = bar_grid.last_closed_us(self._now_us(), schema, self.day_tz(ticker), lag_us=_DELAY_US)
+            if end_us <= aligned.start_us:
+                return
+            answered = TimeRange(aligned.start_us, min(aligned.end_us, end_us))
+        checked = self._check(errand, aligned, pages, bar_pages.origin)
+        if answered != aligned:
+            checked = _until(checked, answered.end_us)
+        clipped, reason = bar_pages.clipped(checked.bars, answered)
+        if clipped is not None:
+            yield self._answer(ticker, schema, clipped, Checked(empty_bars()), result="failed", reason=reason)
+            answered = TimeRange(clipped.end_us, answered.end_us)
+        yield self._answer(ticker, schema, answered, checked)
+
+    def _answer(
+        self,
+        ticker: str,
+        schema: str,
+        answered: TimeRange,
+        checked: Checked,
+        *,
+        result: Any = None,
+        reason: str | None = None,
+    ) -> Answer:
+        return Answer(
+            binding=self.binding,
+            schema=schema,
+            ticker=ticker,
+            ranges=subtract((answered,), checked.doubtful),
+            partial_ranges=intersect((answered,), checked.doubtful),
+            bars=checked.bars,
+            result=result or checked.result,
+            reason=reason or checked.reason,
+            day_tz=self.day_tz(ticker),
+            request=self.request_parameters(schema),
+            quarantined=checked.quarantined,
+        )
+
+    def _check(self, errand: Errand, aligned: TimeRange, pages: Sequence[Page], origin: str) -> Checked:
+        import numpy as np
+
+        ticker = errand.tickers[0]
+        foreign = [
+            name
+            for page in pages
+            for name in [None if page.ticker == ticker else page.ticker] * len(page.columns["ts_us"])
+        ]
+        return check_rows(
+            {name: np.concatenate([page.columns[name] for page in pages]) for name in pages[0].columns},
+            schema=errand.schema,
+            asked=aligned,
+            day_tz=self.day_tz(ticker),
+            origin=origin,
+            allows_negative_prices=ticker.startswith("I:"),
+            foreign_ticker=foreign if any(foreign) else None,
+        )
+
+    def _now_us(self) -> int:
+        return int(self._clock() * US_PER_SECOND)
+
+
+def _until(checked: Checked, end_us: int) -> Checked:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    end = pa.scalar(end_us, pa.timestamp("us", tz="UTC"))
+    return replace(checked, bars=checked.bars.filter(pc.less(checked.bars["ts_event"], end)))
+
+
+def _base_aggregates_a_week(schema: str, *, trades_always: bool) -> float:
+    if is_daily(schema):
+        return 7.0
+    minutes = _MINUTES_A_WEEK[trades_always]
+    return minutes * 60.0 if schema == "ohlcv-1s" else float(minutes)

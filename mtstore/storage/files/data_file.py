@@ -1,0 +1,208 @@
+"""Data files: immutable parquet that says in its own footer all that the metadata rows about it need.
+
+The footer's key `mtstore` holds a JSON object, the fields of `DataFile` less those that the file's place gives
+(`path`, `byte_size`), plus `covers` (the ranges its answers spoke for), `request`, `run_id` and `provider`. Beside it
+stands a seal over the whole file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtstore.bars import arrow_schema
+from mtstore.errors import StoreError
+from mtstore.ranges import TimeRange
+from mtstore.storage import checksum as seal
+from mtstore.storage import durable_io as durable
+from mtstore.storage.layout import Partition, new_id
+from mtstore.storage.reading.read_errors import why_unreadable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT_VERSION = 1
+FOOTER_KEY = b"mtstore"
+ROW_GROUP_ROWS = (
+    32_768  # some months of minutes: a day is read without its year, and scans are as fast as with larger ones
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a file's rows came from: kept in the footer, for `rebuild` and for people."""
+
+    provider: str
+    dataset: str | None
+    run_id: str
+    request: Mapping[str, Any]
+    covers: tuple[TimeRange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One data file as the table `core.files` knows it; times in microseconds since the epoch, UTC."""
+
+    file_id: str
+    path: str
+    schema: str
+    source: str
+    ticker: str
+    year: int | None
+    row_count: int
+    byte_size: int
+    ts_min_us: int
+    ts_max_us: int
+    day_tz: str
+    content_id: str
+    written_at_us: int
+
+    @property
+    def partition(self) -> Partition:
+        return Partition(self.schema, self.source, self.ticker, self.year)
+
+
+def content_id(bars: pa.Table) -> str:
+    """A digest of the rows: equal rows give equal ids, whatever files they lie in or how they are chunked."""
+    import numpy as np
+    import pyarrow.compute as pc
+    import xxhash
+
+    digest = xxhash.xxh3_128()
+    digest.update(str(bars.num_rows).encode())
+    for name in arrow_schema().names:
+        column = bars[name].combine_chunks()
+        if name == "ts_event":
+            column = column.cast("int64")
+        if column.null_count:
+            digest.update(np.ascontiguousarray(pc.is_null(column).cast("int8").to_numpy()).data)
+            column = pc.fill_null(column, 0)
+        digest.update(np.ascontiguousarray(column.to_numpy(zero_copy_only=False)).data)
+    return digest.hexdigest()
+
+
+def write(
+    bars: pa.Table,
+    partition: Partition,
+    folder: Path,
+    *,
+    day_tz: str,
+    written_at_us: int,
+    provenance: Provenance,
+    is_durable: bool = True,
+    is_compressed: bool = True,
+) -> DataFile:
+    """Write sorted, unique bars of one partition as a new file in `folder` (a staging folder), read-only and durable.
+
+    The file's name is its id; `DataFile.path` is where it belongs, relative to the store's root. Where `is_durable` is
+    false, the caller forces it to disk; where `is_compressed` is false, columns lie in it plain, and larger.
+    """
+    import pyarrow.parquet as pq
+
+    file_id = new_id()
+    stamps = bars["ts_event"].cast("int64")
+    facts: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "file_id": file_id,
+        "schema": partition.schema,
+        "source": partition.source,
+        "ticker": partition.ticker,
+        "year": partition.year,
+        "row_count": bars.num_rows,
+        "ts_min_us": stamps[0].as_py(),
+        "ts_max_us": stamps[-1].as_py(),
+        "day_tz": day_tz,
+        "content_id": content_id(bars),
+        "written_at_us": written_at_us,
+    }
+    footer = facts | asdict(provenance) | {"covers": [[r.start_us, r.end_us] for r in provenance.covers]}
+    path = folder / f"{file_id}.parquet"
+    # Prices repeat; averages hardly do, and a dictionary of them only makes files larger and slower.
+    repeating = ["open", "high", "low", "close", "volume"]
+    with pq.ParquetWriter(
+        path,
+        arrow_schema(),
+        compression="zstd" if is_compressed else "none",
+        compression_level=2 if is_compressed else None,
+        use_dictionary=repeating,
+        column_encoding={"ts_event": "DELTA_BINARY_PACKED", "transactions": "DELTA_BINARY_PACKED"},
+        write_page_checksum=True,
+        store_schema=False,
+        sorting_columns=[pq.SortingColumn(0)],
+    ) as writer:
+        writer.write_table(bars.cast(arrow_schema()), row_group_size=ROW_GROUP_ROWS)
+        writer.add_key_value_metadata({FOOTER_KEY: json.dumps(footer, sort_keys=True, default=str).encode()})
+        writer.add_key_value_metadata({seal.KEY: seal.OPEN})
+    seal.seal(path)
+    durable.make_read_only(path)
+    if is_durable:
+        durable.fsync_file(path)
+    facts.pop("format_version")
+    return DataFile(path=f"{partition.folder}/{path.name}", byte_size=path.stat().st_size, **facts)
+
+
+def read_footer(root: Path, path: str) -> tuple[DataFile, Provenance]:
+    """What the file at `path` (relative to `root`) says about itself.
+
+    Raises
+    ------
+    StoreError
+        The file is missing, is no parquet, or carries no footer of ours or one of another format.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    full = root / path
+    try:
+        metadata = pq.read_metadata(full).metadata or {}
+        facts = json.loads(metadata[FOOTER_KEY])
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise StoreError(f"{full}: not a data file of mtstore ({type(error).__name__}: {error})") from error
+    if facts.pop("format_version") != FORMAT_VERSION:
+        raise StoreError(f"{full}: written in another format; this version of mtstore reads {FORMAT_VERSION}")
+    provenance = Provenance(
+        provider=facts.pop("provider"),
+        dataset=facts.pop("dataset"),
+        run_id=facts.pop("run_id"),
+        request=facts.pop("request"),
+        covers=tuple(TimeRange(*pair) for pair in facts.pop("covers")),
+    )
+    return DataFile(path=path, byte_size=full.stat().st_size, **facts), provenance
+
+
+def read_bars(root: Path, paths: Sequence[str]) -> pa.Table:
+    """The bars of several files of one partition, sorted by `ts_event` (the files' ranges are disjoint).
+
+    Raises
+    ------
+    StoreError
+        A file is missing or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = []
+    for path in paths:
+        try:
+            with pq.ParquetFile(root / path, page_checksum_verification=True) as file:
+                tables.append(file.read().cast(arrow_schema()))
+        except (OSError, pa.ArrowException) as error:
+            raise why_unreadable(root / path, error) from error
+    if not tables:
+        return arrow_schema().empty_table()
+    return pa.concat_tables(sorted(tables, key=lambda table: table["ts_event"][0].value))
+
+
+def write_plain(table: pa.Table, path: Path) -> None:
+    """Write a table that holds no bars (quarantined rows, revisions, a log) as a sealed, durable, read-only file."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetWriter(path, table.schema, compression="zstd", write_page_checksum=True) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({seal.KEY: seal.OPEN})
+    seal.seal(path)
+    durable.make_read_only(path)
+    durable.fsync_file(path)

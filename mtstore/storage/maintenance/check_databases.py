@@ -1,0 +1,170 @@
+"""Checks of the database files: each private generation against its public copy, the newest against the log."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtstore import sqlfiles
+from mtstore.duckdb_instance import new_instance
+from mtstore.sqlfiles import identifier, literal
+from mtstore.storage.layout import Layout
+from mtstore.storage.maintenance.problems import Problem
+
+if TYPE_CHECKING:
+    import duckdb
+
+_REPAIR = "`mtstore repair` sets it aside and makes the database file anew"
+_ALIAS = "looked_at"
+# What differs between two databases made from the same log, and means nothing.
+_UNCOMPARED = frozenset({"object_digests"})
+
+
+def check_generations(
+    layout: Layout, newest: int, expected: duckdb.DuckDBPyConnection | None, *, with_objects: bool
+) -> Iterator[Problem]:
+    """What is wrong with the database files up to generation `newest`.
+
+    `expected` has, as its current database, what the log folds to (None: the log is broken); `with_objects` says that
+    its views and macros are those that the generation must have, too.
+    """
+    for number in sorted({*layout.generations(layout.catalog), *layout.generations(layout.public)}):
+        if number > newest:
+            continue
+        private, public = layout.catalog_file(number), layout.public_file(number)
+        faults = _faults_of(private, public, is_newest=number == newest)
+        if number == newest and private.exists() and private not in faults:
+            if expected is None:
+                fault = fault_of(private)
+            else:
+                fault = difference_from(expected, private, with_objects=with_objects)
+            if fault is not None:
+                faults[private] = fault
+        for path, fault in faults.items():
+            where = "catalog" if path == private else "public"
+            yield Problem(str(path.relative_to(layout.root)), fault, _REPAIR, where)
+    yield from _check_link(layout, newest)
+    for stranger in _strangers(layout):
+        yield Problem(stranger, "is no database file of the store's", "`mtstore repair` sets it aside", "unknown_files")
+
+
+def _faults_of(private: Path, public: Path, *, is_newest: bool) -> dict[Path, str]:
+    """What is wrong with a generation's two files, by file."""
+    contents = {path: _read(path) for path in (private, public)}
+    if contents[private] is None:
+        return {private: "is missing"} if is_newest else {public: "has no private generation beside it"}
+    if contents[private] == contents[public]:
+        return {}
+    faults = {path: fault for path in (private, public) if (fault := fault_of(path)) is not None}
+    if contents[public] is None and is_newest:
+        faults[public] = "is missing"
+    elif contents[public] is not None and not faults:
+        faults[public] = "differs from the private generation; one of the two is damaged"
+    return faults
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def fault_of(path: Path) -> str | None:
+    """Why a database file cannot be read to its end, or None; a missing one has no fault."""
+    import duckdb
+
+    if not path.exists():
+        return None
+    try:
+        with looking_at(path) as connection:
+            for (name,) in connection.execute(sqlfiles.load("queries/core_table_names")).fetchall():
+                table = sqlfiles.join((identifier("core"), identifier(name)), ".")
+                connection.execute(sqlfiles.load("queries/read_whole_table", table=table)).fetchall()
+    except duckdb.Error as error:
+        return f"cannot be read: {_first_line(error)}"
+    return None
+
+
+def difference_from(expected: duckdb.DuckDBPyConnection, path: Path, *, with_objects: bool = True) -> str | None:
+    """How a database file differs from the one that `expected` has as its current database, or None."""
+    import duckdb
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="mtstore-verify-") as folder:
+            copy = shutil.copyfile(path, Path(folder) / path.name)
+            alias = identifier(_ALIAS)
+            expected.execute(sqlfiles.load("queries/attach_only", path=literal(str(copy)), alias=alias))
+            try:
+                different = _different_tables(expected)
+                if with_objects:
+                    different += _different_objects(expected)
+            finally:
+                expected.execute(sqlfiles.load("queries/detach", alias=alias))
+    except duckdb.Error as error:
+        return f"cannot be read: {_first_line(error)}"
+    return f"is not what the log says: {', '.join(different[:5])}" if different else None
+
+
+def _different_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    different = []
+    for (name,) in connection.execute(sqlfiles.load("queries/core_table_names")).fetchall():
+        if name in _UNCOMPARED:
+            continue
+        expected = sqlfiles.join((identifier("core"), identifier(name)), ".")
+        found = sqlfiles.join((identifier(_ALIAS), expected), ".")
+        counted = connection.execute(sqlfiles.load("queries/count_differences", expected=expected, found=found))
+        missing, unexpected = counted.fetchone() or (0, 0)
+        if missing or unexpected:
+            different.append(f"core.{name} lacks {missing} rows and has {unexpected} others")
+    return different
+
+
+def _different_objects(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    (current,) = connection.execute(sqlfiles.load("queries/current_database")).fetchone() or ("",)
+    statement = sqlfiles.load("queries/object_definitions")
+    expected = connection.execute(statement).fetchall()
+    connection.execute(sqlfiles.load("queries/use_database", alias=identifier(_ALIAS)))
+    found = connection.execute(statement).fetchall()
+    connection.execute(sqlfiles.load("queries/use_database", alias=identifier(current)))
+    return sorted({f"the {kind} {name}" for kind, name, _ in set(expected) ^ set(found)})
+
+
+@contextmanager
+def looking_at(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A copy of a database file as the current database: the original is never opened by DuckDB."""
+    with tempfile.TemporaryDirectory(prefix="mtstore-verify-") as folder:
+        copy = shutil.copyfile(path, Path(folder) / path.name)
+        connection = new_instance()
+        try:
+            alias = identifier(_ALIAS)
+            connection.execute(sqlfiles.load("queries/attach_read_only", path=literal(str(copy)), alias=alias))
+            yield connection
+        finally:
+            connection.close()
+
+
+def _check_link(layout: Layout, newest: int) -> Iterator[Problem]:
+    name = layout.public_link.name
+    if not layout.public_link.is_symlink():
+        yield Problem(name, "is not the link to the newest public copy", _REPAIR, "public")
+    elif layout.published_generation() is None or (layout.published_generation() or 0) < newest:
+        target = layout.public_link.readlink()
+        yield Problem(name, f"points at {target}, not at generation {newest}", _REPAIR, "public")
+
+
+def _strangers(layout: Layout) -> Iterator[str]:
+    for folder in (layout.catalog, layout.public):
+        known = {layout.catalog_file(number) for number in layout.generations(layout.catalog)}
+        known |= {layout.public_file(number) for number in layout.generations(layout.public)}
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            if path.is_file() and path not in known and not path.parent.name.startswith("building-"):
+                yield str(path.relative_to(layout.root))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

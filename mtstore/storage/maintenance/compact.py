@@ -1,0 +1,78 @@
+"""Compaction: the files of a partition merged into one, at will; ingest itself merges only beyond the limit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mtstore.arguments import ticker_names
+from mtstore.ranges import normalise
+from mtstore.storage.commit.staging import staging_folder
+from mtstore.storage.files import data_file as datafile
+from mtstore.storage.files.active_files import all_live_files, check_stored
+from mtstore.storage.files.data_file import DataFile, Provenance
+from mtstore.storage.layout import Partition, new_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mtstore.storage.commit.commit import Commit
+    from mtstore.storage.repository import Repository
+
+PARTITIONS_PER_COMMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """What a compaction did."""
+
+    partitions: int
+    files_before: int
+    files_after: int
+
+
+def compact(store: Repository, tickers: str | Iterable[str] | None = None) -> Compaction:
+    """Merge every partition (of some tickers) that holds more than one file into a single one.
+
+    Rows do not change, so neither does the coverage; the merged files stay readable for the grace period. TickerError:
+    nothing is stored of one of `tickers`.
+    """
+    names = ticker_names(tickers)
+    with store.connection() as connection:
+        check_stored(connection, names or ())
+        found = all_live_files(connection, names)
+    scattered = [partition for partition, files in found.items() if len(files) > 1]
+    merged = before = 0
+    for start in range(0, len(scattered), PARTITIONS_PER_COMMIT):
+        lot = scattered[start : start + PARTITIONS_PER_COMMIT]
+        with staging_folder(store.layout) as folder, store.begin("compact", folder) as commit:
+            for partition, files in commit.live_files(lot).items():
+                if len(files) > 1:  # another process may have merged them since
+                    merged, before = merged + 1, before + len(files)
+                    _merge(store.layout.root, folder, commit, partition, files)
+            commit.finish()
+    return Compaction(merged, before, merged)
+
+
+def _merge(root: Path, folder: Path, commit: Commit, partition: Partition, files: list[DataFile]) -> None:
+    footers = [datafile.read_footer(root, file.path)[1] for file in files]
+    newest = max(files, key=lambda file: file.written_at_us)
+    origin = footers[files.index(newest)]
+    merged = datafile.write(
+        datafile.read_bars(root, [file.path for file in files]),
+        partition,
+        folder,
+        day_tz=newest.day_tz,
+        written_at_us=time.time_ns() // 1_000,
+        provenance=Provenance(
+            origin.provider,
+            origin.dataset,
+            f"compact-{new_id()}",
+            origin.request,
+            normalise(bounds for footer in footers for bounds in footer.covers),
+        ),
+    )
+    commit.retire(files)
+    commit.add_file(folder / f"{merged.file_id}.parquet", merged)

@@ -1,0 +1,151 @@
+"""Copies of the database file for elsewhere: as it is, with all bars inside, or with the paths of another machine.
+
+A view can only be made where its files are, so a copy with other paths asks a variable for its folder first: it is set
+while the copy is made, and unset for everybody who opens it, unless they set it themselves (`SET VARIABLE
+mtstore_root = '/elsewhere'`).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from mtstore import sqlfiles
+from mtstore.errors import InputError
+from mtstore.sqlfiles import Sql, identifier, join, literal
+from mtstore.storage import durable_io as durable
+from mtstore.storage.layout import new_id
+from mtstore.storage.reading.attach import attached
+from mtstore.storage.views import create_views as objects
+from mtstore.storage.views import view_texts as object_texts
+from mtstore.storage.views.view_texts import Inputs
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from mtstore.storage.repository import Repository
+
+
+def publish_copy(
+    store: Repository, to: str | os.PathLike[str], *, materialize: bool = False, path_prefix: str | None = None
+) -> Path:
+    """Write the newest generation as a database file of its own at `to`, in the place of what is there.
+
+    Parameters
+    ----------
+    to
+        The file, outside the store's folder. It appears only when it is complete.
+    materialize
+        Put all bars, quarantined rows and revisions inside: the copy then needs no other file.
+    path_prefix
+        The folder (an absolute POSIX path) under which the machine that will read the copy sees the store.
+
+    Raises
+    ------
+    InputError
+        `to` lies inside the store or is a folder, or the prefix is no absolute path, or both ways are asked for.
+    """
+    target = Path(to).expanduser().absolute()
+    _check(store, target, materialize=materialize, path_prefix=path_prefix)
+    building = target.with_name(f".{target.name}-{new_id()}")
+    try:
+        with store.snapshot() as generation:
+            building.write_bytes(store.layout.catalog_file(generation).read_bytes())
+            if materialize:
+                _with_rows(building, store.layout.root)
+            elif path_prefix is not None:
+                _with_prefix(building, store.layout.root, str(PurePosixPath(path_prefix)))
+        durable.make_read_only(building)
+        durable.fsync_file(building)
+        building.replace(target)
+        durable.fsync_folder(target.parent)
+    finally:
+        building.unlink(missing_ok=True)
+        building.with_name(f"{building.name}.wal").unlink(missing_ok=True)
+    return target
+
+
+def _check(store: Repository, target: Path, *, materialize: bool, path_prefix: str | None) -> None:
+    if materialize and path_prefix is not None:
+        raise InputError(
+            f"path_prefix {path_prefix!r}: a copy with all bars inside reads no other file; give one of both"
+        )
+    if path_prefix is not None and not (PurePosixPath(path_prefix).is_absolute() and path_prefix.isprintable()):
+        raise InputError(
+            f"path_prefix {path_prefix!r}: an absolute path on the reading machine is needed, like /mnt/store"
+        )
+    if target.resolve().is_relative_to(store.layout.root):
+        raise InputError(
+            f"{target}: lies inside the store; a copy belongs elsewhere ({store.layout.public_link} is there)"
+        )
+    if target.is_dir() or not target.parent.is_dir():
+        raise InputError(f"{target}: a file in a folder that exists is needed")
+
+
+def _with_rows(path: Path, root: Path) -> None:
+    """Read everything into tables, and let the views read those."""
+    with attached(path, read_only=False) as connection:
+        connection.begin()
+        stored = objects.read_inputs(connection, root)
+        sources: dict[Sql, Sql] = {}
+        for schema, paths in stored.data_files.items():
+            _keep(
+                connection,
+                f"stored_{object_texts.view_name(schema)}",
+                object_texts.source_of_bars(schema, paths, stored),
+                sources,
+            )
+        for name, paths in (("quarantine", stored.quarantine_files), ("revisions", stored.revision_files)):
+            if paths:
+                _keep(connection, f"stored_{name}", object_texts.source_of_rows(paths, stored), sources)
+        # One file stands for all of a schema: their list is gone from the texts before anybody reads it.
+        one_each = {schema: paths[:1] for schema, paths in stored.data_files.items()}
+        inputs = replace(stored, data_files=one_each)
+        for schema, paths in one_each.items():
+            sources[object_texts.source_of_bars(schema, paths, inputs)] = sources[
+                object_texts.source_of_bars(schema, stored.data_files[schema], stored)
+            ]
+        objects.make_texts(connection, (_replaced(text, sources) for text in object_texts.object_texts(inputs)))
+        connection.commit()
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, table: str, source: Sql, sources: dict[Sql, Sql]) -> None:
+    name = identifier(table)
+    connection.execute(sqlfiles.load("queries/keep_rows", table=name, source=source))
+    sources[source] = join((identifier("core"), name), ".")
+
+
+def _replaced(text: Sql, sources: dict[Sql, Sql]) -> Sql:
+    for source, table in sources.items():
+        text = Sql(text.replace(source, table))
+    return text
+
+
+def _with_prefix(path: Path, root: Path, prefix: str) -> None:
+    """Make the views and macros anew, over the same files under another folder."""
+    with attached(path, read_only=False) as connection:
+        connection.begin()
+        connection.execute(sqlfiles.load("queries/set_root", root=literal(str(root))))
+        inputs: Inputs = objects.read_inputs(connection, root)
+        texts = (_placed(text, root, prefix) for text in object_texts.object_texts(inputs))
+        objects.make_texts(connection, texts)
+        connection.commit()
+
+
+def _placed(text: Sql, root: Path, prefix: str) -> Sql:
+    """A statement with the folder of its files looked up, in its own literals and in those within a literal."""
+    for quote in ("''", "'"):  # a statement kept as text has each quote twice
+        opening = literal(str(root))[:-1].replace("'", quote)
+        # Below the root nothing has a quote in its name: tickers are encoded, sources' names are plain.
+        literals = re.compile(f"{re.escape(opening)}(/(?:data|meta)/[^']*){quote}")
+        text = Sql(literals.sub(functools.partial(_path, prefix, quote), text))
+    return text
+
+
+def _path(prefix: str, quote: str, found: re.Match[str]) -> str:
+    placed = sqlfiles.load("parts/placed_path", prefix=literal(prefix), rest=literal(found[1]))
+    return placed.strip().replace("'", quote)

@@ -1,0 +1,85 @@
+"""Publishing a configuration: its universe, calendars, sessions and thresholds as the defaults of views and macros."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mtstore import sqlfiles
+from mtstore.calendars import calendar_tables, canonical_name
+from mtstore.custom_calendars import OwnCalendar
+from mtstore.duckdb_instance import fetch_rows
+from mtstore.storage.commit.staging import staging_folder
+
+if TYPE_CHECKING:
+    from mtstore.config import Config
+    from mtstore.storage.commit.commit import Commit
+    from mtstore.storage.repository import Repository
+
+
+def publish_config(store: Repository, config: Config) -> int:
+    """Make `config` what the store's views and macros do where a statement says nothing; gives the new generation.
+
+    What an earlier configuration published is replaced; metadata that others gave to a ticker is kept, and merged with
+    the configuration's, which wins.
+
+    Raises
+    ------
+    StoreLockedError
+        Another process wrote for longer than the timeout.
+    """
+    own = config.own_calendars()
+    with staging_folder(store.layout) as folder, store.begin("config apply", folder) as commit:
+        _put_tickers(commit, config, own)
+        _put_settings(commit, config)
+        _put_calendars(commit, own)
+        return commit.finish()
+
+
+def _put_tickers(commit: Commit, config: Config, own: Mapping[str, OwnCalendar]) -> None:
+    known = {row["ticker"]: row["metadata"] for row in _rows(commit, "ticker_metadata")}
+    rows = {name: settings.to_row() for name, settings in config.all_tickers.items()}
+    for ticker, row in rows.items():
+        if row["calendar"] is not None:
+            row["calendar"] = canonical_name(row["calendar"], own)
+        row["metadata"] = _merged(known.get(ticker), row["metadata"])
+    commit.delete("ticker_settings", [{"ticker": ticker} for ticker in known if ticker not in rows])
+    kept = [{"ticker": ticker, "metadata": text} for ticker, text in known.items() if ticker not in rows and text]
+    commit.put("ticker_settings", [row | {"updated_at": commit.at} for row in (*rows.values(), *kept)])
+
+
+def _merged(known: str | None, configured: str | None) -> str | None:
+    merged = {**json.loads(known or "{}"), **json.loads(configured or "{}")}
+    return json.dumps(merged, sort_keys=True) if merged else None
+
+
+def _put_settings(commit: Commit, config: Config) -> None:
+    settings = config.default_settings()
+    stale = [row["key"] for row in _rows(commit, "applied_settings") if row["key"] not in settings]
+    commit.delete("settings", [{"key": key} for key in stale])
+    commit.put("settings", [{"key": key, "value": json.dumps(value)} for key, value in settings.items()])
+
+
+def _put_calendars(commit: Commit, own: Mapping[str, OwnCalendar]) -> None:
+    if not own:
+        return
+    zones, sessions = calendar_tables(own, own=own)
+    rows = sessions.to_pylist()
+    open_days = {(row["calendar"], row["session_date"]) for row in rows}
+    commit.delete("sessions", _closed_days(commit, own, open_days))
+    commit.put("calendars", zones.to_pylist())
+    commit.put("sessions", rows)
+
+
+def _closed_days(
+    commit: Commit, own: Mapping[str, OwnCalendar], open_days: set[tuple[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """The sessions that an earlier version of these calendars had and this one has not."""
+    for row in _rows(commit, "sessions_of", {"calendars": list(own)}):
+        if (row["calendar"], row["session_date"]) not in open_days:
+            yield row
+
+
+def _rows(commit: Commit, query: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    return fetch_rows(commit.reader, sqlfiles.load(f"queries/{query}"), parameters)

@@ -1,0 +1,57 @@
+"""Pinned tickers: their bars are never evicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mtstore import sqlfiles
+from mtstore.arguments import did_you_mean, ticker_names
+from mtstore.errors import InputError, TickerError
+from mtstore.storage.commit.staging import staging_folder
+
+if TYPE_CHECKING:
+    from mtstore.store import Store
+
+
+def pinned(store: Store) -> list[str]:
+    """The tickers whose bars are never evicted."""
+    with store.connection() as connection:
+        return [row[0] for row in connection.execute(sqlfiles.load("queries/pinned_tickers")).fetchall()]
+
+
+def pin(store: Store, tickers: str | Iterable[str], *, is_pinned: bool = True) -> list[str]:
+    """Pin tickers, or let them go; gives all that are pinned now.
+
+    Raises
+    ------
+    InputError
+        A ticker to pin of which the store knows nothing, or one to let go that is not pinned.
+    """
+    names = list(dict.fromkeys(ticker_names(tickers) or ()))
+    held = pinned(store)
+    known = [*store.tickers(), *_settled(store)] if is_pinned else held
+    for name in names:
+        if name not in known:
+            what = "known to the store" if is_pinned else "pinned"
+            raise InputError(f"ticker {name!r} is not {what}{did_you_mean(name, known)}")
+    with staging_folder(store.layout) as folder, store.begin("pin", folder) as commit:
+        if is_pinned:
+            now = datetime.now(UTC)
+            commit.put("pins", [{"ticker": name, "pinned_at": now} for name in names if name not in held])
+        else:
+            commit.delete("pins", [{"ticker": name} for name in names])
+        commit.finish()
+    return pinned(store)
+
+
+def check_settled(store: Store, ticker: str) -> None:
+    """Refuse a ticker of which the store has neither bars nor an answer; TickerError names the nearest that it has."""
+    known = _settled(store)
+    if ticker not in known:
+        raise TickerError(f"nothing of ticker {ticker!r} was ever stored or asked for{did_you_mean(ticker, known)}")
+
+
+def _settled(store: Store) -> list[str]:
+    return [row[0] for row in store.sql(sqlfiles.load("queries/cached_tickers")).fetchall()]

@@ -1,0 +1,139 @@
+"""Making the published objects in one database, each with its comments.
+
+An object that is there already with the same text is left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mtstore import sqlfiles
+from mtstore.sqlfiles import Sql, identifier, join, literal
+from mtstore.storage.views.view_texts import Inputs, object_texts
+
+if TYPE_CHECKING:
+    import duckdb
+
+_MADE_MACRO: Final = "CREATE OR REPLACE MACRO "
+_CREATED = re.compile(r"^CREATE OR REPLACE (VIEW|MACRO) ((?:core\.)?(?:\w+|\"[^\"]+\"))", re.MULTILINE)
+_TABLE_MACRO = re.compile(r"^\) AS TABLE$", re.MULTILINE)
+_COLUMN = re.compile(r"  (\"(?:[^\"]|\"\")+\"|\w+): (.+)")
+
+
+def create_objects(
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    *,
+    data_files: Mapping[str, Sequence[str]] | None = None,
+    quarantine_files: Sequence[str] | None = None,
+    revision_files: Sequence[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    universe: Sequence[str] | None = None,
+) -> None:
+    """Make every view and macro in the connection's current database, which has the tables of `core`.
+
+    An object that is there already with the same text is left alone: after most commits only the views over the
+    schemas with new files differ.
+
+    Parameters
+    ----------
+    connection
+        Its current database (`USE`) gets the objects: a macro bound through an alias fails in every other client.
+    root
+        The folder that relative paths start from.
+    data_files, quarantine_files, revision_files, settings, universe
+        As in `Inputs`; None takes what the tables `core.files`, `core.meta_files`, `core.settings` and
+        `core.ticker_list` say.
+    """
+    stored = read_inputs(connection, root)
+    inputs = Inputs(
+        root,
+        stored.data_files if data_files is None else data_files,
+        stored.quarantine_files if quarantine_files is None else quarantine_files,
+        stored.revision_files if revision_files is None else revision_files,
+        stored.settings if settings is None else settings,
+        stored.universe if universe is None else universe,
+    )
+    connection.execute(sqlfiles.load("schema/object_tables"))
+    make_texts(connection, object_texts(inputs))
+    _look_up_dividend_closes(connection)
+
+
+def make_texts(connection: duckdb.DuckDBPyConnection, texts: Iterable[Sql]) -> None:
+    """Make the objects of some statements, and drop the macros that none of them makes."""
+    made = dict(connection.execute(sqlfiles.load("queries/object_digests")).fetchall())
+    for text in texts:
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        name = _created(text)[0]
+        if made.pop(name, None) != digest:
+            connection.execute(join([text, *comment_statements(text)], "\n"))
+            connection.execute(sqlfiles.load("queries/put_object_digest"), {"name": name, "digest": digest})
+    for name in made:
+        if name.startswith(_MADE_MACRO):
+            connection.execute(sqlfiles.load("queries/drop_macro", object=Sql(name.removeprefix(_MADE_MACRO))))
+            connection.execute(sqlfiles.load("queries/forget_object_digest"), {"name": name})
+
+
+def _look_up_dividend_closes(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring `core.dividend_closes` up to date for the tickers whose dividends or files changed."""
+    stale = connection.execute(sqlfiles.load("queries/stale_dividend_closes")).fetchall()
+    if not stale:
+        return
+    tickers = {"tickers": [ticker for ticker, _ in stale]}
+    connection.execute(sqlfiles.load("queries/forget_dividend_closes"), tickers)
+    connection.execute(sqlfiles.load("queries/build_dividend_closes"), tickers)
+    for ticker, digest in stale:
+        values = {"name": f"dividends of {ticker}", "digest": digest}
+        connection.execute(sqlfiles.load("queries/put_object_digest"), values)
+
+
+def read_inputs(connection: duckdb.DuckDBPyConnection, root: Path) -> Inputs:
+    """What the tables of the connection's current database say that its objects are made from."""
+    paths: dict[str, list[str]] = {}
+    for kind, schema, path in connection.execute(sqlfiles.load("queries/object_inputs")).fetchall():
+        paths.setdefault(schema or kind, []).append(path)
+    settings = connection.execute(sqlfiles.load("queries/applied_settings")).fetchall()
+    universe = connection.execute(sqlfiles.load("queries/applied_universe")).fetchall()
+    return Inputs(
+        root,
+        quarantine_files=paths.pop("quarantine", []),
+        revision_files=paths.pop("revisions", []),
+        data_files=paths,
+        settings={key: json.loads(value) for key, value in settings},
+        universe=[ticker for (ticker,) in universe],
+    )
+
+
+def comment_statements(text: Sql) -> Iterator[Sql]:
+    """COMMENT ON statements for the object that `text` makes, and for its columns, from its header."""
+    created = _created(text)
+    header = [line.removeprefix("--").removeprefix(" ") for line in text.splitlines() if line.startswith("--")]
+    kind, name = created[1], Sql(created[2])
+    if kind == "MACRO" and _TABLE_MACRO.search(text):
+        kind = "MACRO TABLE"
+    columns = [match for line in header if (match := _COLUMN.fullmatch(line))]
+    # A macro's columns have no place of their own in the catalog.
+    is_column = re.compile(rf"{_COLUMN.pattern}|Columns:").fullmatch if kind == "VIEW" else None
+    about = [line for line in header if is_column is None or not is_column(line)]
+    yield _comment_on(kind, name, "\n".join(about))
+    if kind == "VIEW":
+        for match in columns:
+            column = match[1] if match[1].startswith('"') else identifier(match[1])
+            yield _comment_on("COLUMN", Sql(f"{name}.{column}"), match[2])
+
+
+def _created(text: Sql) -> re.Match[str]:
+    """The kind and the name of the object that a statement makes."""
+    created = _CREATED.search(text)
+    if created is None:
+        raise ValueError(f"no CREATE OR REPLACE VIEW or MACRO in: {text[:200]}")
+    return created
+
+
+def _comment_on(kind: str, name: Sql, text: str) -> Sql:
+    return sqlfiles.load("queries/comment_on", kind=Sql(kind), object=name, text=literal(text))
