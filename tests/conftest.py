@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+pytest_plugins = ["tests.kits.store_paths", "tests.servers.fixtures"]
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _PRIVATE = ("MTSTORE_", "POLYGON_", "MASSIVE_", "DATABENTO_")
 
 
@@ -18,5 +21,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting and no key leaks into a test."""
     for name in os.environ:
-        if name.startswith(_PRIVATE):
+        if name.startswith(_PRIVATE) or name.upper() in _PROXIES:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from bar_stores import make_store, minutes, walk
 
 import mtstore
 from mtstore import CacheManager, MetadataManager, MultiTickerDataLoader, TickerDataLoader, UnifiedDataLoader
 from mtstore.errors import InputError, MemoryLimitError, RangeError, TickerError, UnsupportedSchemaError
+from tests.kits.bar_stores import make_store, minutes, walk
 
 DAY = "2023-11-22"
 NO_TICKERS = [5, [1], b"AAA", [b"AAA"], [None], True, ["AAA", 5], "", " AAA", ["A\nB"]]

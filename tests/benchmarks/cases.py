@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.data import Data
-from benchmarks.process import Contender
-from benchmarks.targets import Target, at_most, at_most_of, at_most_seconds, at_most_times, faster_than
+from tests.benchmarks.data import Data
+from tests.benchmarks.process import Contender
+from tests.benchmarks.targets import Target, at_most, at_most_of, at_most_seconds, at_most_times, faster_than
 
 _MODULES = {
     "mtstore": "with_mtstore",
@@ -66,7 +66,7 @@ def _aligned(data: Data) -> list[Case]:
         "wide-outer",
         f"wide outer alignment, {everything}, OHLCV",
         _wide_engines(whole)
-        | {"mtstore, checked": Contender("benchmarks.contenders.with_mtstore:wide_checked", whole)}
+        | {"mtstore, checked": Contender("tests.benchmarks.contenders.with_mtstore:wide_checked", whole)}
         | {"floor": _floor("decode_and_touch", whole)},
         needs,
         (
@@ -123,7 +123,7 @@ def _peak_target() -> Target:
 def _repeated(data: Data) -> Case:
     scale = data.scale
     ask = _ask(data, scale.tickers, scale.start, scale.end)
-    module = "benchmarks.contenders.with_mtstore"
+    module = "tests.benchmarks.contenders.with_mtstore"
     return Case(
         "repeated-frame",
         f"repeated load_data, nothing changed: {scale.tickers} tickers, {scale.start} to {scale.end}, checked",
@@ -146,8 +146,8 @@ def _derived(data: Data) -> Case:
         "repeated-load",
         f"repeated load, nothing changed: tensor of {scale.tickers} tickers, {scale.start} to {scale.end}",
         {
-            "mtstore": Contender("benchmarks.contenders.with_mtstore:tensor_again", ask),
-            "computed": Contender("benchmarks.contenders.with_mtstore:tensor", ask),
+            "mtstore": Contender("tests.benchmarks.contenders.with_mtstore:tensor_again", ask),
+            "computed": Contender("tests.benchmarks.contenders.with_mtstore:tensor", ask),
         },
         targets=(faster_than("computed", 20), at_most_seconds(0.05)),
     )
@@ -159,7 +159,7 @@ def _points(data: Data) -> list[Case]:
     many = {"store": str(data.many_partitions), "count": scale.many_partitions}
 
     def point(function: str, parameters: dict[str, Any] = some) -> Contender:
-        return Contender(f"benchmarks.contenders.points:{function}", parameters)
+        return Contender(f"tests.benchmarks.contenders.points:{function}", parameters)
 
     return [
         Case(
@@ -204,7 +204,7 @@ def _points(data: Data) -> list[Case]:
 
 def _starts(data: Data) -> list[Case]:
     def start(function: str, **parameters: Any) -> Contender:
-        return Contender(f"benchmarks.contenders.lifecycle:{function}", parameters)
+        return Contender(f"tests.benchmarks.contenders.lifecycle:{function}", parameters)
 
     return [
         Case(
@@ -231,7 +231,7 @@ def _ingest(data: Data) -> list[Case]:
     files = {"folder": str(data.ingest_files), "scratch": str(data.root)}
 
     def of_days(function: str, days: int) -> Contender:
-        return Contender(f"benchmarks.contenders.lifecycle:{function}", files | {"days": days})
+        return Contender(f"tests.benchmarks.contenders.lifecycle:{function}", files | {"days": days})
 
     quarter = max(scale.ingest_days // 4, 1)
     return [
@@ -256,7 +256,7 @@ def _ingest(data: Data) -> list[Case]:
             f"{scale.update_days} daily updates of {scale.update_tickers:,} tickers",
             {
                 "mtstore": Contender(
-                    "benchmarks.contenders.lifecycle:daily_updates",
+                    "tests.benchmarks.contenders.lifecycle:daily_updates",
                     {"folder": str(data.update_files), "scratch": str(data.root)},
                 )
             },
@@ -276,8 +276,8 @@ def _storage(data: Data) -> Case:
         "storage",
         "bytes a bar on disk",
         {
-            "mtstore": Contender("benchmarks.contenders.lifecycle:stored_bytes", {"store": str(data.market)}),
-            "arcticdb": Contender("benchmarks.contenders.lifecycle:arctic_bytes", {"arctic": str(data.arctic)}),
+            "mtstore": Contender("tests.benchmarks.contenders.lifecycle:stored_bytes", {"store": str(data.market)}),
+            "arcticdb": Contender("tests.benchmarks.contenders.lifecycle:arctic_bytes", {"arctic": str(data.arctic)}),
         },
         ("market", "arctic"),
         (
@@ -299,7 +299,7 @@ def _growth(data: Data) -> Case:
         f"wide outer alignment of more and more tickers, {scale.start} to {scale.end}",
         {
             name: Contender(
-                "benchmarks.contenders.with_mtstore:wide_outer",
+                "tests.benchmarks.contenders.with_mtstore:wide_outer",
                 _ask(data, count, scale.start, scale.end) | {"store": str(data.growth_market)},
             )
             for name, count in steps.items()
@@ -320,13 +320,13 @@ def _ask(data: Data, tickers: int, start: str, end: str) -> dict[str, Any]:
 
 
 def _engines(function: str, ask: dict[str, Any], names: tuple[str, ...] = tuple(_MODULES)) -> dict[str, Contender]:
-    return {name: Contender(f"benchmarks.contenders.{_MODULES[name]}:{function}", ask) for name in names}
+    return {name: Contender(f"tests.benchmarks.contenders.{_MODULES[name]}:{function}", ask) for name in names}
 
 
 def _wide_engines(ask: dict[str, Any]) -> dict[str, Contender]:
     """Everybody; polars once as it offers it, and once by hand."""
     everybody = _engines("wide_outer", ask)
-    by_hand = Contender("benchmarks.contenders.with_polars:wide_joined", ask)
+    by_hand = Contender("tests.benchmarks.contenders.with_polars:wide_joined", ask)
     return {
         new: contender
         for name, found in everybody.items()
@@ -338,8 +338,8 @@ def _wide_engines(ask: dict[str, Any]) -> dict[str, Contender]:
 
 def _of_bars(function: str, ask: dict[str, Any]) -> dict[str, Contender]:
     """What we take without rollups."""
-    return {"mtstore, no rollups": Contender(f"benchmarks.contenders.with_mtstore:{function}_of_bars", ask)}
+    return {"mtstore, no rollups": Contender(f"tests.benchmarks.contenders.with_mtstore:{function}_of_bars", ask)}
 
 
 def _floor(function: str, ask: dict[str, Any]) -> Contender:
-    return Contender(f"benchmarks.contenders.floor:{function}", ask)
+    return Contender(f"tests.benchmarks.contenders.floor:{function}", ask)

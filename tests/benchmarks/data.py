@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.scales import Scale
+from tests.benchmarks.scales import Scale
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -27,11 +27,11 @@ def describe(pythons: Mapping[str, str]) -> dict[str, object]:
     }
     for contender, python in pythons.items():
         answer = subprocess.run(
-            [python, "-m", "benchmarks.machine"],
+            [python, "-m", "tests.benchmarks.machine"],
             capture_output=True,
             text=True,
             check=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         )
         described[f"versions of {contender}"] = json.loads(answer.stdout)
     return described

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import data
+from tests.benchmarks import data
 
-_TESTS = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +111,10 @@ class Runner:
 
     def _ask(self, python: str, function: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         request = json.dumps({"function": function, "parameters": dict(parameters)})
-        environment = {**os.environ, "PYTHONPATH": str(_TESTS)}
+        environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
         try:
             done = subprocess.run(
-                [python, "-m", "benchmarks.worker", request],
+                [python, "-m", "tests.benchmarks.worker", request],
                 capture_output=True,
                 text=True,
                 check=False,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.answers import differences
-from benchmarks.cases import Case
-from benchmarks.process import Outcome
-from benchmarks.targets import Results, Target
+from tests.benchmarks.answers import differences
+from tests.benchmarks.cases import Case
+from tests.benchmarks.process import Outcome
+from tests.benchmarks.targets import Results, Target
 
 _PRIMARY = "mtstore"
 

@@ -14,14 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from benchmarks import readme, report
-from benchmarks.cases import Case, all_cases
-from benchmarks.data import Data
-from benchmarks.machine import describe
-from benchmarks.process import Outcome, Runner
-from benchmarks.scales import SCALES, changed
+from tests.benchmarks import readme, report
+from tests.benchmarks.cases import Case, all_cases
+from tests.benchmarks.data import Data
+from tests.benchmarks.machine import describe
+from tests.benchmarks.process import Outcome, Runner
+from tests.benchmarks.scales import SCALES, changed
 
 
 def main() -> int:

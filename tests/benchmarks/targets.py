@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from benchmarks.process import Outcome
+from tests.benchmarks.process import Outcome
 
 Results = Mapping[str, Mapping[str, Outcome]]
 """Outcomes by case and contender."""

@@ -1,4 +1,4 @@
-"""One contender's run in a process of its own: `python -m benchmarks.worker REQUEST`, a line of JSON on stdout.
+"""One contender's run in a process of its own: `python -m tests.benchmarks.worker REQUEST`, a line of JSON on stdout.
 
 The peak is the process's largest resident set until the last timed run ended, libraries and mapped files included.
 """
@@ -104,5 +104,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # Contenders raise `benchmarks.worker.NotBuiltError`, which is not that of `__main__`.
-    importlib.import_module("benchmarks.worker").main()
+    # Contenders raise `tests.benchmarks.worker.NotBuiltError`, which is not that of `__main__`.
+    importlib.import_module("tests.benchmarks.worker").main()

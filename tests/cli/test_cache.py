@@ -4,11 +4,11 @@ import csv
 import io
 
 import pytest
-from bar_stores import make_store, minutes, walk
-from storeplace import StorePlace
 
 import mtstore
 from mtstore.query.cache import table_cache as kept
+from tests.kits.bar_stores import make_store, minutes, walk
+from tests.kits.store_paths import StorePlace
 
 DAY = "2023-11-22"
 

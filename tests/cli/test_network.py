@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from servers.polygon import PolygonServer, minutes
 
 import mtstore
+from tests.servers.polygon import PolygonServer, minutes
 
 TICKERS = ("AAPL", "MSFT")
 WEEK = ("--start", "2024-03-04", "--end", "2024-03-08")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import damagekit
 import duckdb
 import pytest
 
 from mtstore.cli.exit_codes import Exit
+from tests.kits import damage
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return damagekit.make(tmp_path / "store")
+    return damage.make(tmp_path / "store")
 
 
 def test_verify_finds_and_repair_mends(root, mtstore_cli):
@@ -21,8 +21,8 @@ def test_verify_finds_and_repair_mends(root, mtstore_cli):
     assert (sound.code, sound.out) == (Exit.OK, "")
     assert "no problem" in sound.err
     assert "checking" in sound.err
-    path = damagekit.files(root)["data"][0]
-    damagekit.overwrite(path, b"?")
+    path = damage.files(root)["data"][0]
+    damage.overwrite(path, b"?")
     found = mtstore_cli("verify", root, "--quiet")
     assert found.code == Exit.DAMAGED
     assert [line.partition(": ")[0] for line in found.out.splitlines()] == [str(path.relative_to(root))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks import readme
+from tests.benchmarks import readme
 
 
 def test_the_readme_shows_the_committed_results():

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from docs.test_readme import readme_blocks
+from tests.docs.test_readme import readme_blocks
 
 import mtstore
 

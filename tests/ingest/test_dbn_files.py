@@ -9,12 +9,12 @@ import databento
 import numpy as np
 import pandas as pd
 import pytest
-from storekit import core_tables
 
 from mtstore import Store
 from mtstore.ingest.files.dbn_input import DbnInput
 from mtstore.storage.files.data_file import read_footer
 from mtstore.synthetic import DbnOptions, Faults, SyntheticMarket
+from tests.kits.stores import core_tables
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "dbn_samples"
 FIRST, LAST = "2024-03-04", "2024-03-05"

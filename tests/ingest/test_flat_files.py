@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from flatkit import DAY, HEADER, nanoseconds, row, write_flat
-from storekit import bars_of, core_tables, data_files, known_files
 
 from mtstore import Store
 from mtstore.errors import InputError
 from mtstore.synthetic import Faults, SyntheticMarket
+from tests.kits.flat_files import DAY, HEADER, nanoseconds, row, write_flat
+from tests.kits.stores import bars_of, core_tables, data_files, known_files
 
 ODD = ["NA", "NAN", "TRUE", "001", "1E5", "NULL", "BRK.B", "X:BTCUSD", "inf"]
 NEXT_DAY = DAY + timedelta(days=1)

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from storekit import run
 
 from mtstore.synthetic import Faults, SyntheticMarket
+from tests.kits.stores import run
 
 INGEST = """
 import resource, mtstore

@@ -7,10 +7,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from storekit import answer, minutes, write
 
 from mtstore.errors import BrokenFileError
 from mtstore.sources.custom.splits_and_dividends import read_reference_file
+from tests.kits.stores import answer, minutes, write
 
 GENUINE = Path(__file__).resolve().parents[3] / "shared/data/polygon_json"
 HEADER = "ticker,execution_date,split_from,split_to,declared\n"

@@ -6,10 +6,10 @@ import time
 
 import pandas as pd
 import pytest
-from bar_stores import add_bars, make_store, minutes, walk
 
 import mtstore
 from mtstore.errors import InputError, MissingDataError
+from tests.kits.bar_stores import add_bars, make_store, minutes, walk
 
 RANGE = ("2023-11-20", "2023-11-30")
 

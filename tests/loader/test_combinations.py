@@ -8,12 +8,12 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from bar_stores import make_store, minutes, us, walk
-from pairwise import all_pairs, spelled
 
 import mtstore
 from mtstore.config import load_config
 from mtstore.storage.settings.apply_config import publish_config
+from tests.kits.bar_stores import make_store, minutes, us, walk
+from tests.kits.pairwise import all_pairs, spelled
 
 RANGE = ("2023-11-21", "2023-11-27")
 TICKERS = ["THIN", "FULL", "NIGHT", "NEVER"]

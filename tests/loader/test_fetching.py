@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from servers import faults
-from servers.configs import config_for
-from servers.databento import KEY as DATABENTO_KEY
-from servers.databento import DatabentoServer, bars
-from servers.polygon import KEY, PolygonServer, minutes
-from servers.tls import has_openssl, make_certificates
-from servers.words import us
 
 import mtstore
 from mtstore.errors import CostLimitError, SourceError, SourceRequestError
 from mtstore.loader.load.fetch_missing import FetchWarning
+from tests.servers import faults
+from tests.servers.configs import config_for
+from tests.servers.databento import KEY as DATABENTO_KEY
+from tests.servers.databento import DatabentoServer, bars
+from tests.servers.polygon import KEY, PolygonServer, minutes
+from tests.servers.tls import has_openssl, make_certificates
+from tests.servers.words import us
 
 TICKERS = tuple(f"T{number}" for number in range(10))
 WEEK = ("2024-03-04", "2024-03-08")

@@ -7,12 +7,12 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
-from bar_stores import add_bars, make_store, minutes, walk
 
 import mtstore
 from mtstore.errors import InputError, MemoryLimitError
 from mtstore.query.cache import result_cache as derived
 from mtstore.query.table.memory import duckdb_limit, load_limit
+from tests.kits.bar_stores import add_bars, make_store, minutes, walk
 
 DAY = "2023-11-22"
 

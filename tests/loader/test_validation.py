@@ -5,13 +5,13 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from bar_stores import bars, make_store, minutes, us
 
 import mtstore
 from mtstore.errors import DataQualityError, InputError
 from mtstore.loader.validation.checks import TRAILING_BARS
 from mtstore.loader.validation.outcome import DataQualityWarning
 from mtstore.storage.commit.staging import staging_folder
+from tests.kits.bar_stores import bars, make_store, minutes, us
 
 DAY = "2023-11-22"
 JUMP = 200

@@ -5,12 +5,12 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from bar_stores import add_bars, make_store, minutes, us, walk
 
 import mtstore
 from mtstore.config import load_config
 from mtstore.errors import InputError, MemoryLimitError, QueryError, RangeError, SnapshotExpiredError, TickerError
 from mtstore.storage.settings.apply_config import publish_config
+from tests.kits.bar_stores import add_bars, make_store, minutes, us, walk
 
 DAY = "2023-11-22"
 

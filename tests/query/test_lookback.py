@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bar_stores import bars, make_store
 
 from mtstore.config import load_config
 from mtstore.storage.settings.apply_config import publish_config
+from tests.kits.bar_stores import bars, make_store
 
 NIGHT = {"session_start": "20:00", "session_end": "04:00", "timezone": "America/New_York"}
 # Sessions of 2023-11-20 and 2023-11-21, which open at 20:00 New York (01:00 UTC) the evening before: price 1, 2, … 6.

@@ -10,10 +10,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bar_stores import make_store, minutes, walk
 
 from mtstore.errors import QueryError
 from mtstore.query.request.durations import with_durations
+from tests.kits.bar_stores import make_store, minutes, walk
 
 DAY = "2023-11-22"
 SPANS = """

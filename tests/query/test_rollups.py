@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
-from bar_stores import add_bars, bars, make_store, us, walk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from mtstore.query.fast.rollups import Rollups, roll_up
 from mtstore.query.request.request import AlignCall
 from mtstore.query.table.wide_table import Making
 from mtstore.storage.settings.apply_config import publish_config
+from tests.kits.bar_stores import add_bars, bars, make_store, us, walk
 
 NEW_YORK = ZoneInfo("America/New_York")
 NAMES = ("AAA", "CUT", "NULLY", "SECONDS", "o'q")

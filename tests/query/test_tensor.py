@@ -4,11 +4,11 @@ import multiprocessing
 
 import numpy as np
 import pytest
-from bar_stores import add_bars, make_store, minutes, walk
 
 import mtstore
 from mtstore.errors import InputError, MemoryLimitError
 from mtstore.query.cache import result_cache as derived
+from tests.kits.bar_stores import add_bars, make_store, minutes, walk
 
 DAY = "2023-11-22"
 HALF_DAY = "2023-11-24"

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from bar_stores import add_bars, bars, make_store, minutes, us, walk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from mtstore.query.align.assemble import assemble
 from mtstore.query.request.request import AlignCall
 from mtstore.query.table.wide_table import FIELDS, Making
 from mtstore.storage.settings.apply_config import publish_config
+from tests.kits.bar_stores import add_bars, bars, make_store, minutes, us, walk
 
 NEW_YORK = ZoneInfo("America/New_York")
 TICKERS = (

@@ -9,17 +9,17 @@ import time
 from pathlib import Path
 
 import pytest
-from oldclients import OURS, client
-from storekit import answer, bars_of, core_tables, data_files, end, known_files, minutes, process, tell, write
 
 import mtstore
 from mtstore import Store
 from mtstore.synthetic import Faults, SyntheticMarket
+from tests.kits.old_clients import OURS, client
+from tests.kits.stores import answer, bars_of, core_tables, data_files, end, known_files, minutes, process, tell, write
 
 # Every commit writes the same number into each of the tickers' bars: a reader that sees two numbers saw a mixture.
 WRITER = """
 import mtstore
-from storekit import answer, minutes, write
+from tests.kits.stores import answer, minutes, write
 done = 0
 with mtstore.open(args[0]) as store:
     print("ready", flush=True)
@@ -48,8 +48,8 @@ print(done)
 PRUNER = """
 import mtstore, select
 from datetime import timedelta
-from killkit import fetch
-from storekit import answer, minutes
+from tests.kits.kill_process import fetch
+from tests.kits.stores import answer, minutes
 multi = {"store": args[0], "tickers": ["PRUNED"], "cache": {"evict": "refetchable"}}
 config = {"multi_ticker": multi, "sources": {"polygon": {"provider": "polygon"}}}
 done = 0

@@ -15,14 +15,14 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import killkit
 import pytest
-from killkit import FAULTS, faulty_calls, look, run_through, run_with_fault
-from storekit import bars_of, end, process
-from storeplace import StorePlace
 
 import mtstore
 from mtstore.errors import MtstoreError
+from tests.kits import kill_process
+from tests.kits.kill_process import FAULTS, faulty_calls, look, run_through, run_with_fault
+from tests.kits.store_paths import StorePlace
+from tests.kits.stores import bars_of, end, process
 
 OPERATIONS = ("replace", "compact", "rebuild")
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(faulty_calls() is None, reason="needs Linux and 
 
 @pytest.fixture(scope="module")
 def arena(tmp_path_factory: pytest.TempPathFactory) -> StorePlace:
-    return StorePlace(killkit.make_base(tmp_path_factory.mktemp("faults") / "store"))
+    return StorePlace(kill_process.make_base(tmp_path_factory.mktemp("faults") / "store"))
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def reset(arena: StorePlace) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def states(arena: StorePlace) -> dict[str, list[killkit.State]]:
+def states(arena: StorePlace) -> dict[str, list[kill_process.State]]:
     """The committed states that each operation can leave: the one before it, and the one after it."""
     before, found = look(arena.root), {}
     for operation in OPERATIONS:
@@ -51,7 +51,7 @@ def states(arena: StorePlace) -> dict[str, list[killkit.State]]:
     return found
 
 
-def suffer(arena: StorePlace, states: list[killkit.State], operation: str, fault: str, number: int) -> bool:
+def suffer(arena: StorePlace, states: list[kill_process.State], operation: str, fault: str, number: int) -> bool:
     """One operation with one fault; whether the fault came to pass."""
     hits, said = run_with_fault(operation, arena.root, fault, number)
     context = f"{operation}, {fault} at call {number}: {said}"
@@ -70,7 +70,7 @@ def suffer(arena: StorePlace, states: list[killkit.State], operation: str, fault
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_failing_call_leaves_a_committed_state_and_the_next_try_works(
-    arena: StorePlace, states: dict[str, list[killkit.State]], fault: str
+    arena: StorePlace, states: dict[str, list[kill_process.State]], fault: str
 ) -> None:
     struck = [suffer(arena, states["replace"], "replace", fault, number) for number in (1, 9)]
     assert any(struck)
@@ -79,7 +79,7 @@ def test_a_failing_call_leaves_a_committed_state_and_the_next_try_works(
 @pytest.mark.slow
 @pytest.mark.parametrize(("operation", "fault"), list(itertools.product(OPERATIONS, FAULTS)))
 def test_each_call_that_can_fail_may_fail(
-    arena: StorePlace, states: dict[str, list[killkit.State]], operation: str, fault: str
+    arena: StorePlace, states: dict[str, list[kill_process.State]], operation: str, fault: str
 ) -> None:
     """Every call, the first ones one by one, the later ones in wider and wider steps."""
     numbers = itertools.accumulate(itertools.count(), lambda number, step: number + 1 + step, initial=1)
@@ -108,7 +108,7 @@ def test_a_read_that_fails_is_an_error_or_was_not_needed_and_never_fewer_rows(ar
     failed = 0
     for number in itertools.count(1):
         ours, theirs = Pipe(duplex=False)
-        child = killkit.process(_read, str(arena.root), number, theirs)
+        child = kill_process.process(_read, str(arena.root), number, theirs)
         theirs.close()
         rows, said, hits = ours.recv()
         child.join(120)
@@ -146,7 +146,7 @@ def _as_nobody(root: str, word: str) -> None:
     os.setuid(65534)
     _read_all(root)
     with pytest.raises(PermissionError, match=root):
-        killkit.OPERATIONS[word](Path(root))
+        kill_process.OPERATIONS[word](Path(root))
     os._exit(7)
 
 
@@ -161,9 +161,9 @@ def test_who_may_only_read_reads_and_is_refused_when_he_writes(operation: str) -
     # Not where all tests have their folders: pytest closes those to others whenever it starts.
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o755)
-        root = killkit.make_base(Path(place) / "store")
+        root = kill_process.make_base(Path(place) / "store")
         before = look(root)
-        child = killkit.process(_as_nobody, str(root), operation)
+        child = kill_process.process(_as_nobody, str(root), operation)
         child.join(120)
         assert child.exitcode == 7
         assert look(root) == before
@@ -181,7 +181,7 @@ READ_ONLY_MOUNT = (
 
 READ_THEN_WRITE = """
 import mtstore
-from storekit import answer, bars_of, write
+from tests.kits.stores import answer, bars_of, write
 with mtstore.open(args[0]) as store:
     assert store.verify().is_sound
     rows = bars_of(store)

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import killkit
 import pytest
-from killkit import look, random_moments, run_killed_after, run_killed_at, run_through
-from storeplace import StorePlace
 
 from mtstore.storage.commit.failpoints import STEPS
 from mtstore.synthetic import Faults, SyntheticMarket
+from tests.kits import kill_process
+from tests.kits.kill_process import look, random_moments, run_killed_after, run_killed_at, run_through
+from tests.kits.store_paths import StorePlace
 
 COMMITTED = STEPS.index("log-renamed")
 SEED = 20_240_105
@@ -22,7 +22,7 @@ SEED = 20_240_105
 
 @pytest.fixture(scope="module")
 def arena(tmp_path_factory: pytest.TempPathFactory) -> StorePlace:
-    return StorePlace(killkit.make_base(tmp_path_factory.mktemp("kills") / "store"))
+    return StorePlace(kill_process.make_base(tmp_path_factory.mktemp("kills") / "store"))
 
 
 @pytest.fixture(autouse=True)
@@ -32,12 +32,12 @@ def reset(arena: StorePlace) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def before(arena: StorePlace) -> killkit.State:
+def before(arena: StorePlace) -> kill_process.State:
     return look(arena.root)
 
 
 @pytest.fixture(scope="module")
-def replaced(arena: StorePlace) -> killkit.State:
+def replaced(arena: StorePlace) -> kill_process.State:
     run_through("replace", arena.root)
     found = look(arena.root)
     arena.fresh()
@@ -46,7 +46,7 @@ def replaced(arena: StorePlace) -> killkit.State:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_writer_killed_at_any_step_leaves_one_committed_state(
-    arena: StorePlace, before: killkit.State, replaced: killkit.State, step: str
+    arena: StorePlace, before: kill_process.State, replaced: kill_process.State, step: str
 ) -> None:
     assert before != replaced
     assert run_killed_at("replace", arena.root, step), f"the operation never reaches {step}"
@@ -58,7 +58,7 @@ def test_a_writer_killed_at_any_step_leaves_one_committed_state(
     ("operation", "step"), list(itertools.product(("compact", "rebuild"), [step for step in STEPS if step != "staged"]))
 )
 def test_maintenance_killed_at_any_step_changes_no_row(
-    arena: StorePlace, before: killkit.State, operation: str, step: str
+    arena: StorePlace, before: kill_process.State, operation: str, step: str
 ) -> None:
     killed = run_killed_at(operation, arena.root, step)
     assert killed or (operation == "rebuild" and step in {"locked", "intent-written", "data-renamed", "pruned"})
@@ -68,7 +68,7 @@ def test_maintenance_killed_at_any_step_changes_no_row(
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_a_writer_of_several_commits_killed_in_the_first_leaves_all_of_it_or_nothing(
-    arena: StorePlace, before: killkit.State, step: str
+    arena: StorePlace, before: kill_process.State, step: str
 ) -> None:
     assert run_killed_at("append", arena.root, step)
     earlier, later = closes(before), closes(look(arena.root, rebuilds=True))
@@ -89,7 +89,7 @@ _EVICTING = [step for step in STEPS if step not in {"staged", "intent-written", 
     ],
 )
 def test_an_eviction_killed_at_any_step_is_done_or_not_done(
-    arena: StorePlace, before: killkit.State, step: str
+    arena: StorePlace, before: kill_process.State, step: str
 ) -> None:
     assert run_killed_at("evict", arena.root, step)
     found = look(arena.root, rebuilds=True)
@@ -107,7 +107,7 @@ def test_making_a_store_killed_at_any_step_can_be_done_again(tmp_path: Path, ste
     assert look(tmp_path / "store")["bars"] == []
 
 
-def test_the_next_writer_carries_on_after_a_kill(arena: StorePlace, replaced: killkit.State) -> None:
+def test_the_next_writer_carries_on_after_a_kill(arena: StorePlace, replaced: kill_process.State) -> None:
     for step in ("data-renamed", "log-renamed", "public-copied"):
         assert run_killed_at("replace", arena.root, step)
     run_through("replace", arena.root)
@@ -146,7 +146,7 @@ def random_kills(arena: StorePlace, count: int, seed: int) -> int:
     return died
 
 
-def assert_tickers_are_whole(earlier: killkit.State, later: killkit.State) -> None:
+def assert_tickers_are_whole(earlier: kill_process.State, later: kill_process.State) -> None:
     """What came from files stays, and of each ticker there is a whole session or nothing."""
     counts = [Counter(row[0] for row in state["bars"] if row[0] not in {"A", "B", "C"}) for state in (earlier, later)]
     assert set(counts[1].values()) <= {390}
@@ -163,7 +163,7 @@ def assert_copy_is_whole(root: Path) -> None:
         leftover.unlink()
 
 
-def closes(state: killkit.State) -> dict[str, dict[int, float]]:
+def closes(state: kill_process.State) -> dict[str, dict[int, float]]:
     """The closes of each ticker, by minute."""
     found: dict[str, dict[int, float]] = {"A": {}, "B": {}, "C": {}}
     for ticker, minute, close, *_ in state["bars"]:

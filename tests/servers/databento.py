@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 import zstandard
 
-from servers.base import Reply, Request, VendorServer, json_reply
-from servers.tls import Certificates
+from tests.servers.base import Reply, Request, VendorServer, json_reply
+from tests.servers.tls import Certificates
 
 KEY = "db-test-key-51c2e8"
 NS = 1_000_000_000

@@ -7,7 +7,7 @@ import json
 import zlib
 from dataclasses import replace
 
-from servers.base import Fault, Reply, Request, json_reply
+from tests.servers.base import Fault, Reply, Request, json_reply
 
 
 def _on_content(fault):

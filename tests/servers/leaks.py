@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from storekit import core_tables
+
+from tests.kits.stores import core_tables
 
 
 def assert_in_no_table_or_file(key, store):

@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from zoneinfo import ZoneInfo
 
-from servers.base import Reply, Request, VendorServer, gzipped, json_reply
+from tests.servers.base import Reply, Request, VendorServer, gzipped, json_reply
 
 KEY = "poly-key-7f3a91"
 NEW_YORK = ZoneInfo("America/New_York")

@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from faulty_market import World, worlds
 
 from mtstore.bars import arrow_schema, is_daily
 from mtstore.calendars import calendar_tables, infer_calendar
 from mtstore.storage.commit import replay as fold
 from mtstore.storage.layout import encode_ticker
 from mtstore.storage.views.create_views import create_objects
+from tests.kits.faulty_market import World, worlds
 
 SEEN_AT = datetime(2024, 1, 1, tzinfo=UTC)
 LAST_SESSION = date(2025, 12, 31)

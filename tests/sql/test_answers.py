@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sql import answers
+from tests.sql import answers
 
 
 @pytest.mark.parametrize("case", answers.CASES)

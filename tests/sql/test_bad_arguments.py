@@ -7,7 +7,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from sql.statements import BAD_ARGUMENTS, fill_market
+
+from tests.sql.statements import BAD_ARGUMENTS, fill_market
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import oldclients
 import pytest
-from sql.statements import BAD_ARGUMENTS, QUERIES, fill_market
 
-from sql import answers
+from tests.kits import old_clients
+from tests.sql import answers
+from tests.sql.statements import BAD_ARGUMENTS, QUERIES, fill_market
 
 VERSIONS = ("1.1.3", "1.2.2", "1.3.2", "1.4.4", "1.5.5")
 RUNNER = Path(__file__).with_name("run_statements.py")
@@ -40,7 +40,7 @@ def newest(database: Path) -> list[Any]:
 def client_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """Installs an older client into a folder of its own, once."""
     folder = tmp_path_factory.mktemp("clients")
-    return lambda version: str(oldclients.install(version, folder))
+    return lambda version: str(old_clients.install(version, folder))
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "Pacific/Auckland"])

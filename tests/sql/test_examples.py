@@ -9,10 +9,10 @@ from typing import Any
 
 import duckdb
 import pytest
-from sql.statements import walk
 
 from mtstore.cli.sql_reference import definitions
 from mtstore.storage.views.view_texts import Inputs
+from tests.sql.statements import walk
 
 _EXAMPLE = re.compile(r"^-- Example: (.+);$", re.MULTILINE)
 DEFINITIONS = list(definitions(Inputs(Path())))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from faulty_market import RANGE, World, resampled
+
+from tests.kits.faulty_market import RANGE, World, resampled
 
 THICK, GAPPY, SPARSE, LATE = "T00", "T01", "T02", "T05"
 OTHERS = [THICK, GAPPY, SPARSE, LATE]

@@ -6,10 +6,10 @@ import shutil
 
 import duckdb
 import pytest
-from bar_stores import add_bars, make_store, minutes, walk
 
 import mtstore
 from mtstore.storage.views import file_groups
+from tests.kits.bar_stores import add_bars, make_store, minutes, walk
 
 NAMES = ("AAA", "BBB", "NULL", "TRUE", "o'q", 'x"y', "ÄÖ", "001")
 TIMES = [at for day in ("2022-12-29", "2022-12-30", "2023-01-03") for at in minutes(day)]

@@ -7,11 +7,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from sql.statements import QUERIES, fill_market
 
 from mtstore import sqlfiles
 from mtstore.storage.views.create_views import comment_statements, create_objects
 from mtstore.storage.views.view_texts import Inputs, object_texts
+from tests.sql.statements import QUERIES, fill_market
 
 TABLE_MACROS = (
     "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'table_macro' AND NOT internal"

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sql.statements import walk
 
 from mtstore.bars import arrow_schema
+from tests.sql.statements import walk
 
 FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = ["AAA", "BBB", "CCC"]

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import oldclients
 import pytest
-from sql.statements import walk
+
+from tests.kits import old_clients
+from tests.sql.statements import walk
 
 TICKERS = [f"T{number:03d}" for number in range(80)]
 YEARS = (2021, 2022, 2023)
@@ -93,7 +94,7 @@ def test_an_old_client_opens_no_other_files_either(
     others = [row["path"] for row in market.files if row["ticker"] not in wanted or row["year"] != 2022][1:]
     for name in others:
         (market.root / name).write_bytes(b"no parquet")
-    folder = oldclients.install("1.1.3", tmp_path_factory.mktemp("clients"))
+    folder = old_clients.install("1.1.3", tmp_path_factory.mktemp("clients"))
     runner = Path(__file__).with_name("run_statements.py")
     statements = [statement.format(MIDDLE) for statement, _ in CASES]
     done = subprocess.run(

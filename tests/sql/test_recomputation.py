@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from faulty_market import RANGE, TICKERS, VALUES, World, placed, resampled
+
+from tests.kits.faulty_market import RANGE, TICKERS, VALUES, World, placed, resampled
 
 
 def _by_label(frame: pd.DataFrame) -> pd.DataFrame:

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from oldclients import OURS, client
-from storekit import answer, bars_of, end, lines_of, minutes, process, tell, write
 
 import mtstore
+from tests.kits.old_clients import OURS, client
+from tests.kits.stores import answer, bars_of, end, lines_of, minutes, process, tell, write
 
 VERSIONS = (OURS, "1.1.3", "1.3.2", "1.5.5")
 SECONDS = 15

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
-from benchmarks.answers import Part, digest
-from benchmarks.data import market_files
+from tests.benchmarks.answers import Part, digest
+from tests.benchmarks.data import market_files
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ import mmap
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.contenders.aligned import COLUMNS, FIELDS, Ask
-from benchmarks.worker import Job
+from tests.benchmarks.contenders.aligned import COLUMNS, FIELDS, Ask
+from tests.benchmarks.worker import Job
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,9 +14,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.contenders.with_duckdb import statement
-from benchmarks.data import flat_files, market_files
-from benchmarks.worker import Job
+from tests.benchmarks.contenders.with_duckdb import statement
+from tests.benchmarks.data import flat_files, market_files
+from tests.benchmarks.worker import Job
 
 if TYPE_CHECKING:
     import mtstore

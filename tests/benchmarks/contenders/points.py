@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.contenders.with_duckdb import statement
-from benchmarks.data import partition_tickers
-from benchmarks.worker import Job
+from tests.benchmarks.contenders.with_duckdb import statement
+from tests.benchmarks.data import partition_tickers
+from tests.benchmarks.worker import Job
 
 if TYPE_CHECKING:
     import mtstore

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.contenders.aligned import FIELDS, Ask, frames_digest, wide_digest
-from benchmarks.worker import Job
+from tests.benchmarks.contenders.aligned import FIELDS, Ask, frames_digest, wide_digest
+from tests.benchmarks.worker import Job
 
 if TYPE_CHECKING:
     import pandas as pd

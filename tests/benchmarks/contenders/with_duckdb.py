@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.answers import Part, digest
-from benchmarks.contenders.aligned import FIELDS, Ask
-from benchmarks.worker import Job
+from tests.benchmarks.answers import Part, digest
+from tests.benchmarks.contenders.aligned import FIELDS, Ask
+from tests.benchmarks.worker import Job
 
 if TYPE_CHECKING:
     import duckdb

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.answers import digest
-from benchmarks.contenders.aligned import TZ, Ask, wide_digest
-from benchmarks.worker import Job, peak_mib
 from mtstore.query.cache import result_cache as derived
+from tests.benchmarks.answers import digest
+from tests.benchmarks.contenders.aligned import TZ, Ask, wide_digest
+from tests.benchmarks.worker import Job, peak_mib
 
 if TYPE_CHECKING:
     import pandas as pd

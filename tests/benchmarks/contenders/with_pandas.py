@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.contenders.aligned import COLUMNS, FIELDS, TZ, Ask, frames_digest, wide_digest
-from benchmarks.worker import Job
+from tests.benchmarks.contenders.aligned import COLUMNS, FIELDS, TZ, Ask, frames_digest, wide_digest
+from tests.benchmarks.worker import Job
 
 if TYPE_CHECKING:
     import pandas as pd

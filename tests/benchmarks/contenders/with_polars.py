@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.answers import Part, digest
-from benchmarks.contenders.aligned import FIELDS, TZ, Ask
-from benchmarks.worker import Job
+from tests.benchmarks.answers import Part, digest
+from tests.benchmarks.contenders.aligned import FIELDS, TZ, Ask
+from tests.benchmarks.worker import Job
 
 if TYPE_CHECKING:
     import polars as pl

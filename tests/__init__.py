@@ -1,0 +1,1 @@
+"""The tests of mtstore, laid out like the package."""

@@ -1,0 +1,195 @@
+"""Rebuild: the database file made anew from `data/` and `meta/` alone, equal to the one that was committed."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import mtstore
+from mtstore import Store
+from mtstore.bars import Answer
+from mtstore.errors import StoreError, StoreNotFoundError
+from mtstore.storage.layout import Layout
+from mtstore.storage.maintenance.repair import repair
+from tests.kits.stores import POLYGON, answer, bars_of, core_tables, data_files, minute_bars, minutes, write
+
+NOW = datetime(2024, 1, 31, 12, 0, 0, 123_456, tzinfo=UTC)
+
+
+def fill(store: Store) -> None:
+    """A bit of everything that a store can hold."""
+    bad = minute_bars({3: 1.0}).append_column("reason", [["bad"]]).append_column("origin", [["f:7"]])
+    daily = minute_bars({0: 1.0, 1: 2.0}, step_us=86_400_000_000)
+    write(store, answer("A", dict.fromkeys(range(50), 1.0), minutes(0, 100)), answer("BTC/USD", {0: None}))
+    write(store, answer("A", {200: 1.0, 201: 2.0}, minutes(200, 300)), answer("NULL", {}, minutes(0, 10)))
+    write(
+        store,
+        answer("A", {0: 2.0}, minutes(0, 10)),
+        answer("B", {}, result="quarantined", quarantined=bad),
+        answer("C", {}, minutes(0, 9), result="failed", reason="no 'quoted' reason"),
+        Answer(POLYGON, "ohlcv-1d", "A", (), daily, result="partial", day_tz="America/New_York", request={"a": 1}),
+    )
+    with store.writer("notes") as writer:
+        for factor in (2.0, 4.0):  # the same key twice in one commit: the later row wins
+            writer.note(
+                "splits",
+                {
+                    "ticker": "A",
+                    "execution_date": date(2024, 1, 3),
+                    "split_from": 1.0,
+                    "split_to": factor,
+                    "source": "polygon",
+                    "seen_at": NOW,
+                },
+            )
+        for kind in (None, "CD"):
+            writer.note(
+                "dividends",
+                {
+                    "ticker": "A",
+                    "ex_dividend_date": date(2024, 1, 3),
+                    "cash_amount": 0.1 + 0.2,
+                    "currency": "USD",
+                    "dividend_type": kind,
+                    "source": "polygon",
+                    "seen_at": NOW,
+                },
+            )
+        writer.note(
+            "ticker_settings",
+            {
+                "ticker": "A",
+                "weight": 1,
+                "calendar": "CMES",
+                "session_start": "09:45",
+                "session_end": "15:45",
+                "timezone": "America/New_York",
+                "active_from": date(2020, 1, 1),
+                "metadata": '{"sector": "\\u00e9"}',
+                "updated_at": NOW,
+            },
+        )
+        writer.note("settings", {"key": "alignment.timezone", "value": '"Europe/Berlin"'})
+    with store.writer("again") as writer:
+        writer.note("settings", {"key": "alignment.timezone", "value": '"UTC"'})
+
+
+def assert_rebuilds_equal(store: Store) -> None:
+    before, files, generation = core_tables(store), data_files(store.path), store.generation()
+    assert store.rebuild() == generation + 1
+    after = core_tables(store)
+    for name, rows in before.items():
+        assert after[name] == rows, name
+    assert data_files(store.path) == files
+
+
+def test_a_rebuilt_store_equals_the_committed_one_table_by_table(store: Store) -> None:
+    fill(store)
+    tables = core_tables(store)
+    for name in ("files", "retired_files", "coverage_ledger", "splits", "dividends", "ticker_settings", "meta_files"):
+        assert tables[f"core.{name}"], f"the test has no row in {name}"
+    assert len(tables["core.splits"]) == 1
+    assert len(tables["core.dividends"]) == 2
+    assert_rebuilds_equal(store)
+    assert_rebuilds_equal(store)
+
+
+def test_it_equals_after_replace_compaction_and_purge(store: Store) -> None:
+    fill(store)
+    store.compact()
+    assert_rebuilds_equal(store)
+    with mtstore.open(store.path, grace=timedelta(0)) as impatient:
+        write(impatient, answer("A", {}, minutes(0, 300)))
+        write(impatient, answer("D", {0: 1.0}, minutes(0, 300)))
+        write(impatient, answer("D", {0: 2.0}, minutes(0, 300)))
+    assert_rebuilds_equal(store)
+    with mtstore.open(store.path) as again:
+        assert_rebuilds_equal(again)
+
+
+def test_it_needs_no_generation_and_no_public_file(store: Store) -> None:
+    fill(store)
+    before = core_tables(store)
+    store.close()
+    for folder in ("catalog", "public", "tmp"):
+        shutil.rmtree(store.path / folder)
+        (store.path / folder).mkdir()
+    (store.path / "market.duckdb").unlink()
+    Store.rebuild_at(store.path)
+    with mtstore.open(store.path) as again:
+        assert core_tables(again) == before
+
+
+def test_the_next_start_makes_a_lost_generation_from_the_log(store: Store) -> None:
+    fill(store)
+    before, newest = core_tables(store), store.generation()
+    store.close()
+    store.layout.catalog_file(newest).unlink()
+    with mtstore.open(store.path) as again:
+        assert again.generation() == newest
+        assert core_tables(again) == before
+
+
+def test_a_lost_data_file_is_named(store: Store) -> None:
+    fill(store)
+    path = store.sql("SELECT path FROM core.files ORDER BY path").fetchall()[0][0]
+    (store.path / path).unlink()
+    with pytest.raises(StoreError, match=Path(path).name):
+        store.rebuild()
+    assert list((store.path / "tmp").iterdir()) == []
+
+
+def test_a_hole_in_the_log_is_an_error(store: Store) -> None:
+    fill(store)
+    store.layout.log_file(3).unlink()
+    with pytest.raises(StoreError, match="commits are missing from the log"):
+        store.rebuild()
+
+
+def test_a_damaged_log_entry_is_named(store: Store) -> None:
+    fill(store)
+    path = store.layout.log_file(2)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(StoreError, match=r"000002\.parquet"):
+        store.rebuild()
+
+
+def test_there_is_nothing_to_rebuild_without_a_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreNotFoundError):
+        Store.rebuild_at(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mend", ["rebuild", "repair"])
+def test_data_and_meta_alone_are_enough(store: Store, tmp_path: Path, mend: str) -> None:
+    write(store, answer("A", {0: 1.0, 1: 2.0}, minutes(0, 5)))
+    before = bars_of(store)
+    store.close()
+    for folder in store.path.iterdir():
+        if folder.name not in {"data", "meta"}:
+            shutil.rmtree(folder) if folder.is_dir() and not folder.is_symlink() else folder.unlink()
+    if mend == "rebuild":
+        Store.rebuild_at(store.path)
+    else:
+        repair(Layout(store.path))
+    with mtstore.open(store.path) as opened:
+        assert bars_of(opened) == before
+        write(opened, answer("B", {0: 1.0}, minutes(0, 5)))
+        assert opened.verify().is_sound
+
+
+@pytest.mark.parametrize("lost", ["catalog", "public", "tmp"])
+def test_a_folder_that_was_lost_is_made_anew(store: Store, lost: str) -> None:
+    write(store, answer("A", {0: 1.0, 1: 2.0}, minutes(0, 5)))
+    before = bars_of(store)
+    store.close()
+    shutil.rmtree(store.path / lost)
+    with mtstore.open(store.path) as opened:
+        assert bars_of(opened) == before
+        write(opened, answer("B", {0: 1.0}, minutes(0, 5)))
+        opened.repair()  # an older generation that only one of the two folders has is none
+        assert opened.verify().is_sound
