@@ -1,6 +1,6 @@
 """What a bar is: the columns every parquet file holds, the names of the schemas, and an answer about a range.
 
-Everything that brings bars (`sources`) speaks in `Answer`s; everything that stores them (`store`) takes them.
+Everything that brings bars (`sources`) speaks in `BarBatch`es; everything that stores them (`store`) takes them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class SymbolSpan(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BarBatch:
     """What a vendor or a file says about one ticker of one schema.
 
     `bars` has the columns of `arrow_schema()`, sorted by `ts_event` and unique on it. `ranges` are what the answer

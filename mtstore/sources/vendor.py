@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mtstore.bars import Answer, SourceBinding
+from mtstore.bars import BarBatch, SourceBinding
 from mtstore.errors import CostLimitError
 from mtstore.ranges import Ranges, TimeRange
 from mtstore.sources.http.request_stats import RequestStats
@@ -125,6 +125,6 @@ class VendorSource(Protocol):
         budget: CostBudget | None = None,
         cancel: threading.Event | None = None,
         tally: RequestStats | None = None,
-    ) -> Iterator[Answer]:
+    ) -> Iterator[BarBatch]:
         """One chunk: complete answers, or an error, never a shorter answer."""
         ...

@@ -148,7 +148,7 @@ def make_arctic(parameters: dict[str, Any]) -> None:
 def make_partitions(parameters: dict[str, Any]) -> None:
     """A store of many small partitions: five years a ticker, a day of bars in each, January 2023 whole for a few."""
     import mtstore
-    from mtstore.bars import Answer, SourceBinding
+    from mtstore.bars import BarBatch, SourceBinding
     from mtstore.ranges import TimeRange
     from mtstore.synthetic import SyntheticMarket
 
@@ -160,7 +160,7 @@ def make_partitions(parameters: dict[str, Any]) -> None:
     with mtstore.open(parameters["folder"], create=True) as store, store.writer("benchmark") as writer:
         for number, ticker in enumerate(partition_tickers(parameters["count"])):
             bars = _joined(month if number < _POPULAR else days)
-            writer.add(Answer(SourceBinding("polygon", "polygon"), "ohlcv-1m", ticker, (covers,), bars, final=True))
+            writer.add(BarBatch(SourceBinding("polygon", "polygon"), "ohlcv-1m", ticker, (covers,), bars, final=True))
 
 
 def partition_tickers(partitions: int) -> Iterator[str]:

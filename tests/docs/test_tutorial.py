@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.docs.test_readme import readme_blocks
 
 import mtstore
+from tests.docs.test_readme import readme_blocks
 
 TICKERS = ["AAPL", "MSFT", "SPY"]
 START, END = "2023-11-20", "2023-11-24"

@@ -304,7 +304,7 @@ def test_changed_source_is_asked_anew(load, market, store):
 def test_ranges_from_files_are_not_asked_for(load, market, store):
     import pyarrow as pa
 
-    from mtstore.bars import Answer, SourceBinding, arrow_schema
+    from mtstore.bars import BarBatch, SourceBinding, arrow_schema
     from tests.servers.words import span
 
     bars_of_a_file = pa.Table.from_pylist(
@@ -312,7 +312,7 @@ def test_ranges_from_files_are_not_asked_for(load, market, store):
         schema=arrow_schema(),
     )
     covered = span("2024-03-05T05:00", "2024-03-06T05:00")
-    answer = Answer(
+    answer = BarBatch(
         SourceBinding("polygon", "polygon"),
         "ohlcv-1m",
         "AAPL",

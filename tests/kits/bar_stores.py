@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 import mtstore
-from mtstore.bars import Answer, SourceBinding, arrow_schema, step_us
+from mtstore.bars import BarBatch, SourceBinding, arrow_schema, step_us
 from mtstore.ranges import TimeRange
 
 POLYGON = SourceBinding("polygon", "polygon")
@@ -65,7 +65,7 @@ def add_bars(
                 stamps = table["ts_event"].cast("int64").to_pylist()
                 span = TimeRange(stamps[0], stamps[-1] + step_us(schema))
             result = "complete" if table.num_rows else "empty"
-            writer.add(Answer(binding, schema, ticker, (span,), table, result=result, final=True))
+            writer.add(BarBatch(binding, schema, ticker, (span,), table, result=result, final=True))
 
 
 def make_store(path: Path, tables: Mapping[str, pa.Table] | None = None, **options: Any) -> mtstore.Store:

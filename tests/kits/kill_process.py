@@ -31,7 +31,7 @@ import pytest
 
 import mtstore
 from mtstore import Store
-from mtstore.bars import Answer
+from mtstore.bars import BarBatch
 from mtstore.errors import MtstoreError
 from mtstore.storage.commit import failpoints as steps
 from mtstore.storage.commit import writer
@@ -79,7 +79,7 @@ State = dict[str, list[Any]]
 # ---- what a victim does --------------------------------------------------------------------------------------------
 
 
-def fetch(store: Store, *answers: Answer) -> None:
+def fetch(store: Store, *answers: BarBatch) -> None:
     """Answers into a store as if they came from a vendor, who can be asked again."""
     counts = dict.fromkeys(("tickers", "files", "rows", "quarantined_rows"), 0)
     with store.writer("fetch") as writer:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from mtstore import Store
-from mtstore.bars import VALUE_COLUMNS, Answer, SourceBinding, arrow_schema
+from mtstore.bars import VALUE_COLUMNS, BarBatch, SourceBinding, arrow_schema
 from mtstore.ranges import TimeRange
 
 MINUTE = 60_000_000
@@ -48,15 +48,15 @@ def minutes(first: int, end: int, *, start_us: int = START) -> TimeRange:
 
 def answer(
     ticker: str, closes: Mapping[int, float | None], *ranges: TimeRange, start_us: int = START, **options: Any
-) -> Answer:
+) -> BarBatch:
     """An answer of minute bars; complete if it has ranges, else partial."""
     bars = minute_bars(closes, start_us=start_us)
     result = options.pop("result", ("complete" if bars.num_rows else "empty") if ranges else "partial")
     binding = options.pop("binding", POLYGON)
-    return Answer(binding, options.pop("schema", "ohlcv-1m"), ticker, ranges, bars, result=result, **options)
+    return BarBatch(binding, options.pop("schema", "ohlcv-1m"), ticker, ranges, bars, result=result, **options)
 
 
-def write(store: Store, *answers: Answer) -> None:
+def write(store: Store, *answers: BarBatch) -> None:
     """Answers into a store, in one writer."""
     with store.writer("test") as writer:
         for one in answers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from mtstore.bars import Answer
+from mtstore.bars import BarBatch
 from mtstore.ranges import TimeRange
 
 
@@ -18,6 +18,6 @@ def span(start: str, end: str) -> TimeRange:
     return TimeRange(us(start), us(end))
 
 
-def times(answer: Answer) -> list[int]:
+def times(answer: BarBatch) -> list[int]:
     """The opens of an answer's bars, µs."""
     return answer.bars["ts_event"].cast("int64").to_pylist()

@@ -10,7 +10,7 @@ import pytest
 
 import mtstore
 from mtstore import Store
-from mtstore.bars import Answer
+from mtstore.bars import BarBatch
 from mtstore.errors import StoreError, StoreNotFoundError
 from mtstore.storage.layout import Layout
 from mtstore.storage.maintenance.repair import repair
@@ -30,7 +30,7 @@ def fill(store: Store) -> None:
         answer("A", {0: 2.0}, minutes(0, 10)),
         answer("B", {}, result="quarantined", quarantined=bad),
         answer("C", {}, minutes(0, 9), result="failed", reason="no 'quoted' reason"),
-        Answer(POLYGON, "ohlcv-1d", "A", (), daily, result="partial", day_tz="America/New_York", request={"a": 1}),
+        BarBatch(POLYGON, "ohlcv-1d", "A", (), daily, result="partial", day_tz="America/New_York", request={"a": 1}),
     )
     with store.writer("notes") as writer:
         for factor in (2.0, 4.0):  # the same key twice in one commit: the later row wins

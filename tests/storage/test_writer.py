@@ -9,7 +9,7 @@ import pytest
 
 import mtstore
 from mtstore import Store
-from mtstore.bars import Answer, SourceBinding, arrow_schema
+from mtstore.bars import BarBatch, SourceBinding, arrow_schema
 from mtstore.errors import CommitError, InputError, SourceMismatchError, StoreError
 from mtstore.ranges import TimeRange
 from mtstore.storage.commit import failpoints as steps
@@ -124,7 +124,7 @@ def test_an_answer_over_new_year_goes_into_both_years(store: Store) -> None:
 
 def test_daily_bars_of_many_years_lie_in_one_folder(store: Store) -> None:
     bars = minute_bars({number * 400: float(number + 1) for number in range(5)}, step_us=DAY)
-    write(store, Answer(POLYGON, "ohlcv-1d", "A", (), bars, result="partial", day_tz="America/New_York"))
+    write(store, BarBatch(POLYGON, "ohlcv-1d", "A", (), bars, result="partial", day_tz="America/New_York"))
     assert len(data_files(store.path)) == 1
     rows = store.sql("SELECT DISTINCT year FROM bars ORDER BY year").fetchall()
     assert rows == [(2024,), (2025,), (2026,), (2027,), (2028,)]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mtstore.bars import Answer, arrow_schema, is_daily, step_us
+from mtstore.bars import BarBatch, arrow_schema, is_daily, step_us
 from mtstore.errors import TickerError
 from mtstore.ingest.files.input_extent import Extents
 from mtstore.ingest.files.input_file import Input, Rejected
@@ -56,7 +56,7 @@ class LayerAnswers:
         }
         return sorted({*self.rows.regrouper.tickers(), *spoken})
 
-    def answer(self, ticker: str) -> Answer | None:
+    def answer(self, ticker: str) -> BarBatch | None:
         """What the layer says about `ticker`; None if that is nothing."""
         table = self._rows_of(ticker)
         covered = self._covered(ticker, table)
@@ -79,7 +79,7 @@ class LayerAnswers:
         if not covered and bars.num_rows == 0:
             return None
         ranges = subtract(covered, suspect)
-        return Answer(
+        return BarBatch(
             first.binding,
             first.schema,
             ticker,

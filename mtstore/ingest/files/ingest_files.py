@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.arguments import ticker_names
-from mtstore.bars import Answer, is_daily
+from mtstore.bars import BarBatch, is_daily
 from mtstore.calendars import FUTURES_CALENDARS, listed_years
 from mtstore.errors import InputError, SourceMismatchError
 from mtstore.ingest.files.already_ingested import pasts_of, standing
@@ -224,7 +224,7 @@ def _ingest_layer(
             writer.note("inputs", _input_row(one, tickers, writer.run_id) | answers.extents.row(place))
 
 
-def _count_sessionless(answer: Answer) -> int:
+def _count_sessionless(answer: BarBatch) -> int:
     """How many bars lie beyond the dates for which calendars list sessions; a daily bar has its own date."""
     import pyarrow as pa
     import pyarrow.compute as pc

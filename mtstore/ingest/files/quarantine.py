@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mtstore.bars import Answer, arrow_schema
+from mtstore.bars import BarBatch, arrow_schema
 from mtstore.ingest.files.input_file import Input, Rejected
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Quarantine:
         """Take a piece of input that is no row; without a ticker it stands under the empty name."""
         self._rejected[rejected.ticker or ""].append(rejected)
 
-    def answers(self) -> Iterator[Answer]:
+    def answers(self) -> Iterator[BarBatch]:
         """One answer a ticker that holds nothing but its quarantined rows."""
         lines = self._lines()
         for ticker in sorted({*self._bad, *self._rejected}):
@@ -38,7 +38,7 @@ class Quarantine:
             if self._rejected[ticker]:
                 tables.append(_rejected_rows(self._rejected[ticker]))
             first = self._layer[0]
-            yield Answer(
+            yield BarBatch(
                 first.binding,
                 first.schema,
                 ticker,

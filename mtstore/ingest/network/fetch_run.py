@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mtstore.bars import Answer
+from mtstore.bars import BarBatch
 from mtstore.errors import MtstoreError, SourceError
 from mtstore.ingest.network import fetch_references as references
 from mtstore.ingest.network.cost_check import Confirm, Spending, allow
@@ -59,7 +59,7 @@ class NetworkRun:
         self._cancel = options.cancel
         self._report = NetworkReport()
         self._stale: dict[str, Wanted] = {}
-        self._tails: list[Answer] = []
+        self._tails: list[BarBatch] = []
         self._details: dict[str, dict[str, Any]] = {}
         self._symbology = Symbology()
 
@@ -251,7 +251,7 @@ class NetworkRun:
         else:
             outcome.notes.append(f"splits, dividends and details did not come: {found.error}")
 
-    def _note(self, answer: Answer) -> None:
+    def _note(self, answer: BarBatch) -> None:
         outcome = self._report.tickers[answer.ticker]
         self._symbology.take(answer)
         outcome.rows += answer.bars.num_rows
@@ -267,7 +267,7 @@ class NetworkRun:
         else:
             outcome.fetched = union(outcome.fetched, answer.ranges, answer.partial_ranges)
 
-    def _split(self, answer: Answer) -> tuple[Answer, Answer | None]:
+    def _split(self, answer: BarBatch) -> tuple[BarBatch, BarBatch | None]:
         """An answer's settled part and the rest, which goes stale: their coverage must not share a fate."""
         line = settled_until_us(
             now_us=int(time.time() * US_PER_SECOND),

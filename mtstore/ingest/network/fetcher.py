@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtstore.bars import Answer, is_daily
+from mtstore.bars import BarBatch, is_daily
 from mtstore.errors import MtstoreError, SourceUnavailableError
 from mtstore.ingest.network.fetch_plan import group_by_ranges
 from mtstore.ranges import TimeRange, chunks
@@ -44,7 +44,7 @@ class Fetched:
     """What came of a chunk: answers, or an error."""
 
     chunk: Chunk
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[BarBatch] = field(default_factory=list)
     error: MtstoreError | None = None
     tally: RequestStats = field(default_factory=RequestStats)
     seconds: float = 0.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mtstore.bars import Answer, SourceBinding, arrow_schema
+from mtstore.bars import BarBatch, SourceBinding, arrow_schema
 from mtstore.ingest.network.fetch_plan import FRESH_RESULTS, LedgerRow, overlay
 from mtstore.ranges import Ranges, intersect, subtract
 from mtstore.sources.http.request_stats import RequestStats
@@ -32,7 +32,7 @@ class Renewal:
 
     def rows(self, run_id: str, at: datetime, freshness: Freshness) -> Iterator[dict[str, Any]]:
         """The rows of the ledger that say so."""
-        answer = Answer(
+        answer = BarBatch(
             binding=self.binding,
             schema=self.schema,
             ticker=self.ticker,

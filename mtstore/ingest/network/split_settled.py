@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mtstore.bars import Answer
+from mtstore.bars import BarBatch
 from mtstore.ranges import TimeRange, intersect, union
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def split_answer(answer: Answer, line_us: int) -> tuple[Answer, Answer | None]:
+def split_answer(answer: BarBatch, line_us: int) -> tuple[BarBatch, BarBatch | None]:
     """An answer cut in two at an instant; one part if it lies on one side."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -29,7 +29,7 @@ def split_answer(answer: Answer, line_us: int) -> tuple[Answer, Answer | None]:
     return before, replace(after, quarantined=None)
 
 
-def _part(answer: Answer, bars: pa.Table, side: TimeRange) -> Answer:
+def _part(answer: BarBatch, bars: pa.Table, side: TimeRange) -> BarBatch:
     return replace(
         answer,
         ranges=intersect(answer.ranges, (side,)),

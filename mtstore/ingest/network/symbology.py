@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from mtstore.bars import Answer, SymbolSpan
+from mtstore.bars import BarBatch, SymbolSpan
 from mtstore.storage.settings.ticker_metadata import read_metadata
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Symbology:
     def __init__(self) -> None:
         self._spans: dict[tuple[str, str], list[SymbolSpan]] = defaultdict(list)
 
-    def take(self, answer: Answer) -> None:
+    def take(self, answer: BarBatch) -> None:
         """Take note of what an answer says of its ticker."""
         if answer.symbology:
             self._spans[answer.ticker, answer.binding.source] += answer.symbology

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mtstore.bars import VALUE_COLUMNS, Answer, SourceBinding, is_daily, step_us
+from mtstore.bars import VALUE_COLUMNS, BarBatch, SourceBinding, is_daily, step_us
 from mtstore.errors import InputError
 from mtstore.loader.frames.read_bars import Rows
 from mtstore.ranges import TimeRange, intersect, subtract
@@ -55,7 +55,7 @@ def to_answer(
     closed_us: int,
     bounds: Bounds,
     is_future: bool = False,
-) -> Answer:
+) -> BarBatch:
     """The frame as the complete answer about `asked` (`bounds` as people wrote them), up to `closed_us`.
 
     Prices of what `is_future` may be zero or negative.
@@ -88,7 +88,7 @@ def to_answer(
     suspect = [TimeRange(stamp, stamp + step) for stamp in stamps]
     # Without anything that has closed there is nothing to be complete about: the bars are only added.
     result = ("complete" if cleaned.bars.num_rows else "empty") if covered else "partial"
-    return Answer(
+    return BarBatch(
         binding,
         width.schema,
         ticker,

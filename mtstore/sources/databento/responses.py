@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mtstore.bars import VALUE_COLUMNS, Answer, SourceBinding
+from mtstore.bars import VALUE_COLUMNS, BarBatch, SourceBinding
 from mtstore.errors import IngestError
 from mtstore.ranges import TimeRange, intersect, subtract
 from mtstore.sources.bar_rules import Checked, check_rows, empty_bars
@@ -71,7 +71,7 @@ def answers(
     asked: TimeRange,
     request: Mapping[str, Any],
     origin: str,
-) -> Iterator[Answer]:
+) -> Iterator[BarBatch]:
     """One answer per asked ticker, in the order in which they were asked for."""
     rows = _rows_by_symbol(file)
     for symbol, ticker in symbols.items():
@@ -92,7 +92,7 @@ def answers(
             notes.append(unresolved(ticker))
         elif symbol in file.partial:
             notes.append(f"{ticker} resolves on some days of the range only")
-        yield Answer(
+        yield BarBatch(
             binding=binding,
             schema=file.schema,
             ticker=ticker,

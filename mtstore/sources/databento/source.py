@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from mtstore.bars import BAR_SCHEMAS, Answer, SourceBinding, is_daily, step_us
+from mtstore.bars import BAR_SCHEMAS, BarBatch, SourceBinding, is_daily, step_us
 from mtstore.errors import ConfigError, UnsupportedSchemaError
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange
 from mtstore.sources import bar_grid
@@ -161,7 +161,7 @@ class DatabentoSource:
         budget: CostBudget | None = None,
         cancel: threading.Event | None = None,
         tally: RequestStats | None = None,
-    ) -> Iterator[Answer]:
+    ) -> Iterator[BarBatch]:
         """The bars of all tickers that open in `asked`, as far as they are closed and the vendor has them.
 
         Parameters
@@ -173,7 +173,7 @@ class DatabentoSource:
 
         Yields
         ------
-        Answer
+        BarBatch
             One per ticker for the part that the vendor has, and before it an 'empty' one with a reason for what lies
             before the dataset. A ticker that does not resolve is 'empty' with a reason, too.
 
@@ -249,8 +249,8 @@ class DatabentoSource:
             asked_at, window = self._windows[schema]
             self._windows[schema] = (asked_at, TimeRange(window.start_us, max(window.start_us + 1, end_us)))
 
-    def _nothing(self, ticker: str, schema: str, answered: TimeRange, reason: str) -> Answer:
-        return Answer(
+    def _nothing(self, ticker: str, schema: str, answered: TimeRange, reason: str) -> BarBatch:
+        return BarBatch(
             binding=self.binding,
             schema=schema,
             ticker=ticker,

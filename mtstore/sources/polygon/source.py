@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mtstore.bars import BAR_SCHEMAS, Answer, SourceBinding, is_daily
+from mtstore.bars import BAR_SCHEMAS, BarBatch, SourceBinding, is_daily
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, intersect, subtract
 from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import Checked, check_rows, empty_bars
@@ -114,12 +114,12 @@ class PolygonSource:
         budget: CostBudget | None = None,
         cancel: threading.Event | None = None,
         tally: RequestStats | None = None,
-    ) -> Iterator[Answer]:
+    ) -> Iterator[BarBatch]:
         """The bars of each ticker that open in `asked`, as far as they are closed and published.
 
         Yields
         ------
-        Answer
+        BarBatch
             One per ticker, for all of the range; two where the vendor's plan clips the beginning: a 'failed' one for
             what was clipped. Rows that break the response contract are in `quarantined`; their slots are
             `partial_ranges`, or the answer is 'partial' if it must be doubted as a whole.
@@ -168,7 +168,7 @@ class PolygonSource:
 
     def _fetch_one(
         self, ticker: str, schema: str, aligned: TimeRange, cancel: threading.Event | None, tally: RequestStats
-    ) -> Iterator[Answer]:
+    ) -> Iterator[BarBatch]:
         errand = Errand("bars", schema=schema, tickers=(ticker,), range=aligned, cancel=cancel, tally=tally)
         bar_pages = BarPages(self._session, errand, day_tz=self.day_tz(ticker))
         pages = bar_pages.all()
@@ -197,8 +197,8 @@ class PolygonSource:
         *,
         result: Any = None,
         reason: str | None = None,
-    ) -> Answer:
-        return Answer(
+    ) -> BarBatch:
+        return BarBatch(
             binding=self.binding,
             schema=schema,
             ticker=ticker,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mtstore.bars import Answer
+from mtstore.bars import BarBatch
 from mtstore.ranges import TimeRange, iso_instant, normalise
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ class Freshness:
     ttl_days: float | None = 7.0
     settle_days: float | None = 3.0
 
-    def fresh_until(self, answer: Answer, bounds: TimeRange, at: datetime) -> datetime | None:
+    def fresh_until(self, answer: BarBatch, bounds: TimeRange, at: datetime) -> datetime | None:
         """Until when `answer` about `bounds`, fetched at `at`, is fresh; None for ever."""
         if answer.final or self.ttl_days is None:
             return None
@@ -41,7 +41,7 @@ class Freshness:
         return at + timedelta(days=self.ttl_days)
 
 
-def rows(answers: Iterable[Answer], run_id: str, at: datetime, freshness: Freshness) -> list[dict[str, Any]]:
+def rows(answers: Iterable[BarBatch], run_id: str, at: datetime, freshness: Freshness) -> list[dict[str, Any]]:
     """Ledger rows for some answers: one for all tickers that were answered alike."""
     groups: dict[str, tuple[dict[str, Any], list[str]]] = {}
     for answer in answers:
@@ -51,7 +51,7 @@ def rows(answers: Iterable[Answer], run_id: str, at: datetime, freshness: Freshn
     return [row | {"tickers": sorted(tickers)} for row, tickers in groups.values()]
 
 
-def _rows_of(answer: Answer, run_id: str, at: datetime, freshness: Freshness) -> Iterator[dict[str, Any]]:
+def _rows_of(answer: BarBatch, run_id: str, at: datetime, freshness: Freshness) -> Iterator[dict[str, Any]]:
     spoken = [(answer.result, answer.ranges), ("partial", answer.partial_ranges)]
     for result, ranges in spoken:
         by_freshness: dict[datetime | None, list[TimeRange]] = {}

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtstore.bars import Answer, SourceBinding, is_daily
+from mtstore.bars import BarBatch, SourceBinding, is_daily
 from mtstore.ranges import TimeRange, normalise
 from mtstore.storage import durable_io as durable
 from mtstore.storage.commit import coverage_ledger as ledger
@@ -46,7 +46,7 @@ BeginCommit = Callable[[str, Path], Any]
 class _Change:
     """One partition's share of an answer, and what came of it."""
 
-    answer: Answer
+    answer: BarBatch
     partition: Partition
     bars: pa.Table
     ranges: tuple[TimeRange, ...]
@@ -91,7 +91,7 @@ class Writer:
         self._purpose = purpose
         self._is_compressed = is_compressed
         self._changes: dict[Partition, _Change] = {}
-        self._answers: list[Answer] = []
+        self._answers: list[BarBatch] = []
         self._rows: list[tuple[str, dict[str, Any]]] = []
         self._bound: dict[str, dict[str, Any]] = {}
         self._gathered_rows = 0
@@ -101,7 +101,7 @@ class Writer:
         self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="mtstore-sync")
         self._gathering_since = time.monotonic()
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: BarBatch) -> None:
         """Take an answer; it is public after the next commit.
 
         Raises
@@ -267,7 +267,7 @@ class Writer:
         rows = ledger.rows(self._answers, self.run_id, commit.at, self._freshness)
         commit.put("coverage_ledger", rows)
 
-    def _count(self, answer: Answer) -> None:
+    def _count(self, answer: BarBatch) -> None:
         if answer.result != "quarantined":
             self.totals.tickers.add(answer.ticker)
         self.totals.rows += answer.bars.num_rows
@@ -280,7 +280,7 @@ def _wait_for(synced: Future[None] | None) -> None:
         synced.result()
 
 
-def _changes_of(answer: Answer) -> Iterator[_Change]:
+def _changes_of(answer: BarBatch) -> Iterator[_Change]:
     """The partitions that an answer touches: by UTC year, or one for daily bars."""
     if answer.result in {"failed", "quarantined"}:
         return
@@ -292,7 +292,7 @@ def _changes_of(answer: Answer) -> Iterator[_Change]:
         yield _Change(answer, Partition(answer.schema, binding.source, answer.ticker, year), bars, ranges)
 
 
-def _labelled(table: pa.Table, answer: Answer, run_id: str, at: datetime) -> pa.Table:
+def _labelled(table: pa.Table, answer: BarBatch, run_id: str, at: datetime) -> pa.Table:
     import pyarrow as pa
 
     labels = {

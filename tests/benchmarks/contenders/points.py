@@ -92,7 +92,7 @@ def macro_from_client(parameters: dict[str, Any]) -> Job:
 def commit(parameters: dict[str, Any]) -> Job:
     """One ticker's new day through the writer; each run adds one more."""
     import mtstore
-    from mtstore.bars import Answer, SourceBinding
+    from mtstore.bars import BarBatch, SourceBinding
     from mtstore.ranges import TimeRange
     from mtstore.synthetic import SyntheticMarket
 
@@ -105,12 +105,12 @@ def commit(parameters: dict[str, Any]) -> Job:
         if day > _last_day(store, _ticker(parameters))
     )
 
-    def prepared() -> Answer:
+    def prepared() -> BarBatch:
         day = next(sessions)
         bars = market.bars(market.tickers[0], day, day)
         span = market.range_us(day, day)
         covers = (TimeRange(span.start_us, span.end_us),)
-        return Answer(SourceBinding("polygon", "polygon"), "ohlcv-1m", _ticker(parameters), covers, bars, final=True)
+        return BarBatch(SourceBinding("polygon", "polygon"), "ohlcv-1m", _ticker(parameters), covers, bars, final=True)
 
     answers = [prepared() for _ in range(_FEW)]
 
