@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mtstore.config import Config
-    from mtstore.ingest.files.report import IngestReport
-    from mtstore.ingest.network.report import NetworkReport
+    from mtstore.ingest.files.report import IngestResult
+    from mtstore.ingest.network.report import FetchResult
     from mtstore.storage.maintenance.compact import Compaction
     from mtstore.storage.maintenance.problems import Verification
     from mtstore.storage.maintenance.repair import Repair
@@ -35,12 +35,10 @@ class Store(Reader):
     @overload
     def ingest(
         self, data: str | Path | Iterable[str | Path] | pd.DataFrame | pl.DataFrame | pa.Table, **options: Any
-    ) -> IngestReport: ...
+    ) -> IngestResult: ...
 
     @overload
-    def ingest(
-        self, *, config: str | os.PathLike[str] | Mapping[str, Any] | Config, **options: Any
-    ) -> NetworkReport: ...
+    def ingest(self, *, config: str | os.PathLike[str] | Mapping[str, Any] | Config, **options: Any) -> FetchResult: ...
 
     def ingest(
         self,
@@ -48,7 +46,7 @@ class Store(Reader):
         *,
         config: str | os.PathLike[str] | Mapping[str, Any] | Config | None = None,
         **options: Any,
-    ) -> IngestReport | NetworkReport:
+    ) -> IngestResult | FetchResult:
         """Put vendor files, a frame in memory, or what the vendors of a configuration have, into the store.
 
         Parameters
@@ -78,7 +76,7 @@ class Store(Reader):
 
         Returns
         -------
-        IngestReport or NetworkReport
+        IngestResult or FetchResult
             File by file, or ticker by ticker; rows that cannot be bars are in the view `quarantine`.
 
         Raises
@@ -134,7 +132,7 @@ class Store(Reader):
 
     async def ingest_async(
         self, config: str | os.PathLike[str] | Mapping[str, Any] | Config, start: Any, end: Any = None, **options: Any
-    ) -> NetworkReport:
+    ) -> FetchResult:
         """Fetch what the store lacks of a range from a configuration's vendors, in a thread.
 
         Cancelling the task ends it within two seconds; what was committed stays. Options and errors are those of
@@ -155,7 +153,7 @@ class Store(Reader):
         splits: Iterable[str | Path] = (),
         dividends: Iterable[str | Path] = (),
         source: str = "polygon",
-    ) -> IngestReport:
+    ) -> IngestResult:
         """Put files of splits and cash dividends, CSV or Polygon's JSON, into the tables that `adjust` reads.
 
         See `mtstore.ingest.files.ingest_references.ingest_references`.

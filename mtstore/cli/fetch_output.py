@@ -14,7 +14,7 @@ from mtstore.cli.exit_codes import Exit
 
 if TYPE_CHECKING:
     from mtstore.config import Config
-    from mtstore.ingest.network.report import NetworkPlan, NetworkReport, TickerOutcome
+    from mtstore.ingest.network.report import FetchPreview, FetchResult, TickerOutcome
     from mtstore.progress_bar import FetchProgress
     from mtstore.store import Store
 
@@ -45,7 +45,7 @@ def _say_line(progress: FetchProgress) -> None:
     say(f"fetched {progress.done:,} of {count(progress.total, 'chunk')} ({who}), {count(progress.rows, 'bar')} so far")
 
 
-def tell_plan(plan: NetworkPlan) -> int:
+def tell_plan(plan: FetchPreview) -> int:
     """What would be fetched, on stdout, one request or run of pages a line; the sum on stderr."""
     from mtstore.cli.ranges import spell_range
 
@@ -66,7 +66,7 @@ def tell_plan(plan: NetworkPlan) -> int:
     return Exit.INCOMPLETE if plan.errors else Exit.OK
 
 
-def tell_report(report: NetworkReport) -> int:
+def tell_report(report: FetchResult) -> int:
     """How a run ended, ticker by ticker where something was amiss; gives the exit code."""
     for note, tickers in _by_text((note, outcome) for outcome in report.tickers.values() for note in outcome.notes):
         say(f"{tickers}: {note}")

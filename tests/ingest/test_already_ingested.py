@@ -10,17 +10,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from mtstore import CacheManager, Store
-from mtstore.ingest.files.already_ingested import Past, standing
-from mtstore.ingest.files.report import IngestReport
+from mtstore.ingest.files.already_ingested import EarlierIngest, already_ingested
+from mtstore.ingest.files.report import IngestResult
 from mtstore.sources.custom.column_mapping import Mapping
 from mtstore.synthetic import Faults, SyntheticMarket
 from tests.kits.flat_files import row, write_flat
 from tests.kits.stores import answer, closes_of, minute_bars, minutes, write
 
-Ingest = Callable[[Store, Path, str], IngestReport]
+Ingest = Callable[[Store, Path, str], IngestResult]
 
 
-def status(report: IngestReport) -> list[str]:
+def status(report: IngestResult) -> list[str]:
     return [outcome.status for outcome in report.files]
 
 
@@ -28,13 +28,13 @@ def state(store: Store) -> list[tuple[object, ...]]:
     return store.sql("SELECT ticker, epoch_us(ts_event), close FROM bars ORDER BY ALL").fetchall()
 
 
-def flat(store: Store, folder: Path, which: str) -> IngestReport:
+def flat(store: Store, folder: Path, which: str) -> IngestResult:
     rows = [row("A", "09:30", 10.0)] if which == "A" else [row("A", "09:30", 11.0), row("A", "09:31", 11.0)]
     path = folder / which / "minute_aggs_v1" / "2024-03-04.csv.gz"  # a gzip written twice is not the same bytes
     return store.ingest(path if path.exists() else write_flat(folder / which, rows))
 
 
-def dbn(store: Store, folder: Path, which: str) -> IngestReport:
+def dbn(store: Store, folder: Path, which: str) -> IngestResult:
     path = folder / which / "x.dbn.zst"
     path.parent.mkdir(exist_ok=True)
     if not path.exists():
@@ -43,22 +43,22 @@ def dbn(store: Store, folder: Path, which: str) -> IngestReport:
     return store.ingest(path)
 
 
-def own_file(store: Store, folder: Path, which: str, **options: object) -> IngestReport:
+def own_file(store: Store, folder: Path, which: str, **options: object) -> IngestResult:
     path = folder / f"{which}.parquet"
     pq.write_table(minute_bars({0: 1.0, 1: 1.0} if which == "A" else {0: 2.0, 2: 2.0}), path)
     return store.ingest(path, mapping=Mapping("ohlcv-1m", ticker="A"), **options)
 
 
-def own_file_that_covers(store: Store, folder: Path, which: str) -> IngestReport:
+def own_file_that_covers(store: Store, folder: Path, which: str) -> IngestResult:
     return own_file(store, folder, which, covers=minutes(0, 10))
 
 
-def frame(store: Store, folder: Path, which: str) -> IngestReport:
+def frame(store: Store, folder: Path, which: str) -> IngestResult:
     del folder
     return store.ingest(minute_bars({0: 1.0 if which == "A" else 2.0}).to_pandas(), ticker="A", schema="ohlcv-1m")
 
 
-def splits(store: Store, folder: Path, which: str) -> IngestReport:
+def splits(store: Store, folder: Path, which: str) -> IngestResult:
     path = folder / f"{which}.csv"
     path.write_text(f"ticker,execution_date,split_from,split_to\nA,2024-01-02,1,{4 if which == 'A' else 7}\n")
     return store.ingest_references(splits=[path])
@@ -163,5 +163,5 @@ def test_a_store_that_never_noted_what_a_file_brought_still_passes_it_over(store
 )
 def test_which_inputs_stand(given: str, pasts: dict[str, str], stand: str) -> None:
     """Each key's successors; ! for one that somebody else has replaced."""
-    known = {key: Past(frozenset(text.replace("!", "")), "!" in text) for key, text in pasts.items()}
-    assert standing(list(given), known) == set(stand)
+    known = {key: EarlierIngest(frozenset(text.replace("!", "")), "!" in text) for key, text in pasts.items()}
+    assert already_ingested(list(given), known) == set(stand)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtstore import ranges as rangesets
-from mtstore.ingest.network import fetch_plan as coverage
+from mtstore.ingest.network import fetch_plan
 from mtstore.ingest.network.fetch_plan import LedgerRow
 from mtstore.ranges import US_PER_DAY, TimeRange
 
@@ -68,7 +68,7 @@ def test_overlay_lets_the_newest_row_speak_and_failures_only_into_silence(rows):
     speaks = {}
     for row in sorted(rows, key=lambda row: (row.result != "failed", row.order)):
         speaks.update(dict.fromkeys(instants(row.ranges), row.order))
-    segments = coverage.overlay(rows)
+    segments = fetch_plan.latest_segments(rows)
     assert {at: s.row.order for s in segments for at in instants([s.range])} == speaks
     assert all(a.range.end_us <= b.range.start_us for a, b in pairwise(segments))
 
@@ -76,10 +76,12 @@ def test_overlay_lets_the_newest_row_speak_and_failures_only_into_silence(rows):
 @given(ranges_st, rows_st, ranges_st, st.none() | st.integers(0, WORLD))
 def test_plan_asks_for_all_that_is_missing_and_for_nothing_that_is_fresh_and_open(asked, rows, closed, end):
     now = 10
-    plan = coverage.plan(asked, rows, now_us=now, request_keys={None, "today"}, closed=closed, available_end_us=end)
+    plan = fetch_plan.plan_fetch(
+        asked, rows, now_us=now, request_keys={None, "today"}, closed=closed, available_end_us=end
+    )
     fresh = {
         at
-        for s in coverage.overlay(rows)
+        for s in fetch_plan.latest_segments(rows)
         if s.row.is_fresh(now) and s.row.request_key in (None, "today")
         for at in instants([s.range])
     }
@@ -97,9 +99,9 @@ def test_plan_asks_for_all_that_is_missing_and_for_nothing_that_is_fresh_and_ope
 
 @given(ranges_st, rows_st, ranges_st)
 def test_a_load_repeated_after_its_answers_were_recorded_needs_nothing(asked, rows, closed):
-    first = coverage.plan(asked, rows, now_us=10, request_keys={None, "today"}, closed=closed)
+    first = fetch_plan.plan_fetch(asked, rows, now_us=10, request_keys={None, "today"}, closed=closed)
     answer = LedgerRow(first.needs, "complete", len(rows), 10, 50, "today")
-    again = coverage.plan(asked, [*rows, answer], now_us=11, request_keys={None, "today"}, closed=closed)
+    again = fetch_plan.plan_fetch(asked, [*rows, answer], now_us=11, request_keys={None, "today"}, closed=closed)
     assert again.needs == ()
 
 
@@ -112,28 +114,28 @@ def test_chunks_cover_the_ranges_once_in_order_and_are_not_longer_than_allowed(r
 
 
 def test_weekend_between_two_needed_weeks_does_not_split_the_request():
-    plan = coverage.plan([TimeRange(0, 14)], [], now_us=0, closed=[TimeRange(5, 7), TimeRange(12, 14)])
+    plan = fetch_plan.plan_fetch([TimeRange(0, 14)], [], now_us=0, closed=[TimeRange(5, 7), TimeRange(12, 14)])
     assert plan.needs == (TimeRange(0, 12),)
     assert plan.closed == (TimeRange(12, 14),)
 
 
 def test_fresh_days_split_the_request_even_beside_a_weekend():
     rows = [LedgerRow((TimeRange(4, 5),), "complete", 0, 0, None)]
-    plan = coverage.plan([TimeRange(0, 14)], rows, now_us=0, closed=[TimeRange(5, 7)])
+    plan = fetch_plan.plan_fetch([TimeRange(0, 14)], rows, now_us=0, closed=[TimeRange(5, 7)])
     assert plan.needs == (TimeRange(0, 4), TimeRange(7, 14))
 
 
 def test_refresh_all_asks_for_fresh_ranges_too():
     rows = [LedgerRow((TimeRange(0, 10),), "complete", 0, 0, None)]
-    plan = coverage.plan([TimeRange(0, 10)], rows, now_us=0, refresh_all=True)
+    plan = fetch_plan.plan_fetch([TimeRange(0, 10)], rows, now_us=0, refresh_all=True)
     assert plan.needs == plan.stale == (TimeRange(0, 10),)
 
 
 def test_partial_answer_is_asked_for_again_after_a_day():
     rows = [LedgerRow((TimeRange(0, 10),), "partial", 0, 100, None)]
     asked = [TimeRange(0, 10)]
-    assert coverage.plan(asked, rows, now_us=100 + US_PER_DAY - 1).needs == ()
-    assert coverage.plan(asked, rows, now_us=100 + US_PER_DAY).stale == (TimeRange(0, 10),)
+    assert fetch_plan.plan_fetch(asked, rows, now_us=100 + US_PER_DAY - 1).needs == ()
+    assert fetch_plan.plan_fetch(asked, rows, now_us=100 + US_PER_DAY).stale == (TimeRange(0, 10),)
 
 
 def test_answer_to_other_parameters_is_stale_and_rows_from_files_are_not():
@@ -141,13 +143,13 @@ def test_answer_to_other_parameters_is_stale_and_rows_from_files_are_not():
         LedgerRow((TimeRange(0, 5),), "complete", 0, 0, None, "yesterday"),
         LedgerRow((TimeRange(5, 9),), "complete", 1, 0, None, None),
     ]
-    plan = coverage.plan([TimeRange(0, 9)], rows, now_us=0, request_keys={None, "today"})
+    plan = fetch_plan.plan_fetch([TimeRange(0, 9)], rows, now_us=0, request_keys={None, "today"})
     assert plan.stale == plan.needs == (TimeRange(0, 5),)
 
 
 @pytest.mark.parametrize(("ttl", "settle", "expected"), [(7, 3, 7), (7, None, None), (None, 3, None), (0, 0, 10)])
 def test_line_before_which_answers_are_final_lies_settle_days_back(ttl, settle, expected):
-    found = coverage.settled_until_us(now_us=10 * US_PER_DAY, ttl_days=ttl, settle_days=settle)
+    found = fetch_plan.settled_until_us(now_us=10 * US_PER_DAY, ttl_days=ttl, settle_days=settle)
     assert found == (None if expected is None else expected * US_PER_DAY)
 
 
@@ -176,7 +178,7 @@ def test_closed_days_are_local_days_without_any_session():
         (day("2024-03-11T09:30", tz), day("2024-03-11T16:00", tz)),
     ]
     asked = TimeRange(day("2024-03-08", tz), day("2024-03-12", tz))
-    closed = coverage.closed_days(sessions, tz=tz, asked=asked, known=TimeRange(0, day("2030-01-01")))
+    closed = fetch_plan.closed_days(sessions, tz=tz, asked=asked, known=TimeRange(0, day("2030-01-01")))
     assert closed == (TimeRange(day("2024-03-09", tz), day("2024-03-11", tz)),)
 
 
@@ -184,17 +186,17 @@ def test_sunday_evening_session_keeps_sunday_open():
     tz = "America/Chicago"
     sessions = [(day("2024-03-03T17:00", tz), day("2024-03-04T16:00", tz))]
     asked = TimeRange(day("2024-03-02", tz), day("2024-03-05", tz))
-    closed = coverage.closed_days(sessions, tz=tz, asked=asked, known=asked)
+    closed = fetch_plan.closed_days(sessions, tz=tz, asked=asked, known=asked)
     assert closed == (TimeRange(day("2024-03-02", tz), day("2024-03-03", tz)),)
 
 
 def test_nothing_is_known_to_be_closed_where_the_calendar_does_not_reach():
     asked = TimeRange(0, 10 * US_PER_DAY)
     known = TimeRange(0, 3 * US_PER_DAY)
-    assert coverage.closed_days([], tz="UTC", asked=asked, known=known) == (known,)
+    assert fetch_plan.closed_days([], tz="UTC", asked=asked, known=known) == (known,)
 
 
 def test_tickers_that_need_the_same_ranges_share_requests():
     one, two = (TimeRange(0, 5),), (TimeRange(0, 6),)
-    groups = coverage.group_by_ranges({"A": one, "B": two, "C": one, "D": ()})
+    groups = fetch_plan.group_by_ranges({"A": one, "B": two, "C": one, "D": ()})
     assert groups == ((one, ("A", "C")), (two, ("B",)))

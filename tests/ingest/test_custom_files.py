@@ -66,9 +66,9 @@ def test_other_names_are_read_by_a_mapping(store: Store, tmp_path: Path) -> None
 def test_a_file_without_mapping_and_schema_is_refused(store: Store, tmp_path: Path) -> None:
     pq.write_table(table({0: 1.0}), tmp_path / "mine.parquet")
     report = store.ingest(tmp_path / "mine.parquet")
-    assert "--schema" in str(report.refused[0].error)
+    assert "--schema" in str(report.rejected[0].error)
     report = store.ingest(tmp_path / "mine.parquet", mapping=Mapping("ohlcv-1m"), schema="ohlcv-1d")
-    assert "'ohlcv-1d' is asked for" in str(report.refused[0].error)
+    assert "'ohlcv-1d' is asked for" in str(report.rejected[0].error)
 
 
 def test_only_what_covers_says_is_replaced_and_rows_beyond_it_are_added(store: Store, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_value_that_cannot_be_read_refuses_the_file_and_leaves_nothing(store: 
     rows = [f"A,{1_704_205_800 + number * 60},1,1,1,{'x' if number == 299_999 else 1},1" for number in range(300_000)]
     path.write_text("\n".join(["ticker,ts_event,open,high,low,close,volume", *rows]))
     report = store.ingest(path, mapping=Mapping("ohlcv-1m", time_unit="s"))
-    assert "row 300,000" in str(report.refused[0].error)
+    assert "row 300,000" in str(report.rejected[0].error)
     assert bars_of(store) == []
 
 

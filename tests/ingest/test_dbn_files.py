@@ -110,7 +110,7 @@ def test_a_file_cut_anywhere_is_refused_and_the_others_go_in(
     path.write_bytes(path.read_bytes()[:-cut])
     other = market.write_dbn(tmp_path / "good.dbn", "2024-03-06", "2024-03-06", tickers=["CCC"])
     report = store.ingest([path, other])
-    assert [outcome.path for outcome in report.refused] == [str(path)]
+    assert [outcome.path for outcome in report.rejected] == [str(path)]
     assert store.tickers() == ["CCC"]
 
 
@@ -119,7 +119,7 @@ def test_another_dataset_does_not_go_into_a_source(store: Store, market: Synthet
     second = market.write_dbn(tmp_path / "b.dbn", LAST, LAST, options=DbnOptions(dataset="DBEQ.BASIC"))
     report = store.ingest([first, second], source="databento")
     assert [outcome.status for outcome in report.files if outcome.path == str(first)] == ["ingested"]
-    assert "DBEQ.BASIC" in str(report.refused[0].error)
+    assert "DBEQ.BASIC" in str(report.rejected[0].error)
 
 
 def test_prices_below_zero_are_legal_for_futures_only(store: Store, tmp_path: Path) -> None:
@@ -140,8 +140,8 @@ def test_the_vendors_samples_are_stored_as_the_vendors_client_reads_them(store: 
     reader = databento.DBNStore.from_file(path)
     frame = reader.to_df().reset_index()
     reader.reader.close()
-    if report.refused:
-        assert "schema" in str(report.refused[0].error)
+    if report.rejected:
+        assert "schema" in str(report.rejected[0].error)
         return
     by_bar = frame.sort_values("volume").groupby(["symbol", "ts_event"])
     expected = by_bar.agg(high=("high", "max"), low=("low", "min"), volume=("volume", "sum"), close=("close", "last"))

@@ -139,13 +139,16 @@ def whole_and_broken(store: Store, tmp_path: Path, broken: Path) -> str:
     """Ingest a good file beside a broken one; gives the broken one's error."""
     good = write_flat(tmp_path / "good", [row("GOOD", "09:30", day=NEXT_DAY)], day=NEXT_DAY)
     report = store.ingest([broken, good])
-    assert {outcome.path: outcome.status for outcome in report.files} == {str(good): "ingested", str(broken): "refused"}
+    assert {outcome.path: outcome.status for outcome in report.files} == {
+        str(good): "ingested",
+        str(broken): "rejected",
+    }
     assert store.tickers() == ["GOOD"]
     assert [row[0] for row in coverage(store)] == ["GOOD"]
     assert not report.is_complete
     assert store.sql("SELECT status, error FROM ingest_runs").fetchall()[0][0] == "incomplete"
     assert known_files(store) == data_files(store.path)
-    error = report.refused[0].error
+    error = report.rejected[0].error
     assert error is not None
     assert broken.name in error
     return error
@@ -181,10 +184,10 @@ def test_a_missing_column_is_named(store: Store, tmp_path: Path, column: str) ->
     rest = [line[:place] + line[place + 1 :] for line in (HEADER, row("A", "09:30"))]
     path = write_flat(tmp_path, rest[1:], header=[str(name) for name in rest[0]])
     report = store.ingest(path, format="polygon-flatfile")
-    (refused,) = report.refused
-    assert refused.error is not None
-    assert f"no column '{column}'" in refused.error
-    assert path.name in refused.error
+    (rejected,) = report.rejected
+    assert rejected.error is not None
+    assert f"no column '{column}'" in rejected.error
+    assert path.name in rejected.error
     assert store.tickers() == []
 
 

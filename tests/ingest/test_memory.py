@@ -16,7 +16,7 @@ with mtstore.open(args[0], create=True) as store:
     report = store.ingest(args[1])
     series = store.sql("SELECT count(*), sum(row_count)::BIGINT FROM core.series").fetchall()[0]
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([report.rows, report.quarantined_rows, len(report.refused), *series, peak]))
+print(json.dumps([report.rows, report.quarantined_rows, len(report.rejected), *series, peak]))
 """
 
 MEGABYTE = 1_024  # ru_maxrss counts kilobytes

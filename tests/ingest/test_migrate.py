@@ -137,7 +137,7 @@ def test_a_folder_of_files_by_ticker_in_any_spelling(store, old, style):
     else:
         put(frame, path)
     report = migrate(store, old)
-    assert report.refused == []
+    assert report.rejected == []
     assert report.is_complete
     given = stored(store, "AAPL")
     assert list(given["ts_event"]) == list(frame.index.tz_convert("UTC"))
@@ -189,7 +189,7 @@ def test_what_cannot_be_read_is_refused_and_the_rest_goes_in(store, old):
     report = migrate(store, old)
     assert not report.is_complete
     assert [one.ticker for one in report.tickers if one.is_verified] == ["GOOD"]
-    assert {os.path.basename(outcome.path) for outcome in report.refused} == {
+    assert {os.path.basename(outcome.path) for outcome in report.rejected} == {
         "CUT.parquet", "EMPTY.csv", "NOVOLUME.csv",
     }  # fmt: skip
     assert [os.path.basename(path) for path in report.unknown] == ["notes.txt"]

@@ -77,7 +77,7 @@ def test_a_split_from_a_file_adjusts_what_lies_before_it(store, tmp_path):
 def test_a_file_that_cannot_be_right_is_refused_with_its_place_and_the_others_go_in(store, tmp_path, text, message):
     good = splits_file(tmp_path, HEADER + "A,2024-01-02,1,7,\n")
     report = store.ingest_references(splits=[splits_file(tmp_path, text, "bad"), good])
-    assert [outcome.status for outcome in report.files] == ["refused", "ingested"]
+    assert [outcome.status for outcome in report.files] == ["rejected", "ingested"]
     with pytest.raises(BrokenFileError, match=message):
         read_reference_file(tmp_path / "bad", "splits")
     assert str(tmp_path / "bad") in report.files[0].error

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mtstore.ingest.files.report import IngestReport
+    from mtstore.ingest.files.report import IngestResult
 
 TICKERS: Final = ("AAPL", "AMZN", "GOOGL", "MSFT", "SPY")
 START: Final = "2023-11-01"
@@ -83,7 +83,7 @@ def _timed(label: str) -> Iterator[list[str]]:
     say(f"{label}: {', '.join(details)}, {time.monotonic() - began:.2f} s")
 
 
-def _told(report: IngestReport) -> str:
+def _told(report: IngestResult) -> str:
     known = sum(outcome.status == "unchanged" for outcome in report.files)
     if known == len(report.files):
         return "all of them known already"

@@ -14,7 +14,7 @@ from mtstore.cli.exit_codes import Exit
 from mtstore.cli.options import Tickers, store_argument
 
 if TYPE_CHECKING:
-    from mtstore.ingest.files.report import IngestReport
+    from mtstore.ingest.files.report import IngestResult
     from mtstore.ranges import TimeRange
 
 _FORMATS = ("polygon-flatfile", "dbn", "parquet", "csv")
@@ -200,14 +200,14 @@ def _read_covers(text: str) -> TimeRange:
     return TimeRange(start_us, end_us)
 
 
-def _tell(report: IngestReport, what: str = "bar") -> int:
+def _tell(report: IngestResult, what: str = "bar") -> int:
     from mtstore.calendars import listed_years
 
-    for outcome in report.refused:
-        say_error(f"{outcome.path}: refused: {outcome.error}")
+    for outcome in report.rejected:
+        say_error(f"{outcome.path}: rejected: {outcome.error}")
     unchanged = sum(outcome.status == "unchanged" for outcome in report.files)
-    ingested = len(report.files) - unchanged - len(report.refused)
-    say(f"{count(ingested, 'file')} ingested, {unchanged:,} known already, {len(report.refused):,} refused")
+    ingested = len(report.files) - unchanged - len(report.rejected)
+    say(f"{count(ingested, 'file')} ingested, {unchanged:,} known already, {len(report.rejected):,} rejected")
     if ingested:
         rate = f"{report.seconds:.1f} s, {report.rows / max(report.seconds, 1e-6):,.0f} rows/s"
         say(f"{count(report.rows, what)} of {count(report.tickers, 'ticker')}: {rate}")
@@ -220,6 +220,6 @@ def _tell(report: IngestReport, what: str = "bar") -> int:
             f"{count(sum(report.sessionless.values()), 'bar')} of {named} before {first} or after {last}, for which no"
             " calendar lists sessions: aligned answers leave them out"
         )
-    if report.refused and not ingested and not unchanged:
+    if report.rejected and not ingested and not unchanged:
         return Exit.REFUSED
     return Exit.OK if report.is_complete else Exit.INCOMPLETE

@@ -15,7 +15,7 @@ from mtstore.cli.options import output_options, store_argument
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mtstore.ingest.legacy.migrate import MigrationReport
+    from mtstore.ingest.legacy.migrate import MigrationResult
 
 
 @click.command(short_help="Take over the caches that came before the store.")
@@ -76,7 +76,7 @@ def command(
     return _tell(report)
 
 
-def _table(report: MigrationReport) -> pa.Table:
+def _table(report: MigrationResult) -> pa.Table:
     import pyarrow as pa
 
     columns = ("ticker", "schema", "layout", "files", "rows_in_files", "rows_expected", "rows_stored",
@@ -91,9 +91,9 @@ def _table(report: MigrationReport) -> pa.Table:
     return pa.table(arrays, names=list(columns))
 
 
-def _tell(report: MigrationReport) -> int:
-    for outcome in report.refused:
-        say_error(f"{outcome.path}: refused: {outcome.error}")
+def _tell(report: MigrationResult) -> int:
+    for outcome in report.rejected:
+        say_error(f"{outcome.path}: rejected: {outcome.error}")
     for path in report.unknown:
         say_warning(f"{path}: passed over: no file of an old cache")
     for one in report.tickers:
@@ -102,12 +102,11 @@ def _tell(report: MigrationReport) -> int:
             say_error(f"{one.ticker} {one.schema}: {count(lost, 'bar')} of the files did not arrive")
     files = sum(one.files for one in report.tickers)
     if report.ingest is None:
-        say(f"dry run: {count(files, 'file')} would go in, {len(report.refused):,} refused; nothing was changed")
+        say(f"dry run: {count(files, 'file')} would go in, {len(report.rejected):,} rejected; nothing was changed")
     else:
         unchanged = sum(outcome.status == "unchanged" for outcome in report.ingest.files)
-        say(
-            f"{count(files - unchanged, 'file')} migrated, {unchanged:,} known already, {len(report.refused):,} refused"
-        )
+        migrated = count(files - unchanged, "file")
+        say(f"{migrated} migrated, {unchanged:,} known already, {len(report.rejected):,} rejected")
     if report.metadata:
         say(f"metadata of {count(len(report.metadata), 'ticker')}")
     if not report.tickers:

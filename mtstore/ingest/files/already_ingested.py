@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class EarlierIngest:
     """What became of an input that went in before.
 
     Attributes
@@ -29,14 +29,14 @@ class Past:
     is_replaced: bool = False
 
 
-def pasts_of(store: Repository, keys: Sequence[str]) -> dict[str, Past]:
+def earlier_ingests(store: Repository, keys: Sequence[str]) -> dict[str, EarlierIngest]:
     """What became of those inputs of `keys` that went in before; told by the ledger, no data file is read."""
     with store.connection() as connection:
         rows = fetch_rows(connection, sqlfiles.load("queries/known_inputs"), {"keys": list(keys)})
-    return {row["input_key"]: Past(frozenset(row["successors"]), row["is_replaced"]) for row in rows}
+    return {row["input_key"]: EarlierIngest(frozenset(row["successors"]), row["is_replaced"]) for row in rows}
 
 
-def standing(keys: Sequence[str], pasts: Mapping[str, Past]) -> set[str]:
+def already_ingested(keys: Sequence[str], pasts: Mapping[str, EarlierIngest]) -> set[str]:
     """Of inputs that are given together, in that order, those that may be passed over.
 
     An input stands if nothing newer speaks of what it brought, or only inputs that are given with it and stand

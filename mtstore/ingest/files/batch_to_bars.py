@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from mtstore.bars import BarBatch, arrow_schema, is_daily, step_us
 from mtstore.errors import TickerError
-from mtstore.ingest.files.input_extent import Extents
-from mtstore.ingest.files.input_file import Input, Rejected
+from mtstore.ingest.files.input_extent import InputExtents
+from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ingest.files.quarantine import Quarantine
-from mtstore.ingest.files.read_batch import LayerRows
+from mtstore.ingest.files.read_batch import BatchRows
 from mtstore.ranges import TimeRange, intersect, subtract, union
 from mtstore.sources.clean import OUTSIDE, Cleaned, clean
 from mtstore.storage.layout import encode_ticker
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class LayerAnswers:
+class BatchBars:
     """Turns the rows of a layer into answers, one ticker at a time.
 
     Attributes
@@ -35,26 +35,26 @@ class LayerAnswers:
     """
 
     layer: Sequence[Input]
-    rows: LayerRows
+    rows: BatchRows
     named: Collection[str] | None
     quarantine: Quarantine
     collapsed: int = 0
-    extents: Extents = field(init=False)
+    extents: InputExtents = field(init=False)
 
     def __post_init__(self) -> None:
-        self.extents = Extents(self.layer, self.named)
+        self.extents = InputExtents(self.layer, self.named)
 
     def tickers(self) -> list[str]:
         """Everybody the layer speaks of: those with rows, and those who were asked for."""
         if self.named is not None:
-            return sorted({*self.rows.regrouper.tickers(), *self.named})
+            return sorted({*self.rows.grouper.tickers(), *self.named})
         spoken = {
             ticker
             for place, one in enumerate(self.layer)
             if place not in self.rows.broken
             for ticker in one.speaks_of()
         }
-        return sorted({*self.rows.regrouper.tickers(), *spoken})
+        return sorted({*self.rows.grouper.tickers(), *spoken})
 
     def answer(self, ticker: str) -> BarBatch | None:
         """What the layer says about `ticker`; None if that is nothing."""
@@ -74,7 +74,7 @@ class LayerAnswers:
         refusal = _why_not_storable(ticker)
         if refusal is not None:
             origin = str(first.path)
-            self.quarantine.reject(Rejected(0, origin, f"{bars.num_rows} bars: {refusal}", ticker))
+            self.quarantine.reject(RejectedRow(0, origin, f"{bars.num_rows} bars: {refusal}", ticker))
             return None
         if not covered and bars.num_rows == 0:
             return None
@@ -137,9 +137,9 @@ class LayerAnswers:
         return [*spans, *_slots(bad.filter(pc.invert(is_outside)), step_us(self.layer[0].schema))]
 
     def _rows_of(self, ticker: str) -> pa.Table | None:
-        if ticker not in self.rows.regrouper:
+        if ticker not in self.rows.grouper:
             return None
-        table = self.rows.regrouper.bars(ticker, without=self.rows.broken)
+        table = self.rows.grouper.bars(ticker, without=self.rows.broken)
         return table if table.num_rows else None
 
     def _covered(self, ticker: str, table: pa.Table | None) -> tuple[TimeRange, ...]:

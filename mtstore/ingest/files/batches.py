@@ -15,7 +15,7 @@ def layers(inputs: Iterable[Input]) -> list[list[Input]]:
     """Inputs (in the order given) as layers; each layer in order of time."""
     groups: dict[tuple[object, ...], list[list[Input]]] = {}
     for one in inputs:
-        stacked = groups.setdefault((type(one), one.layer_key, one.schema, one.binding, one.day_tz), [])
+        stacked = groups.setdefault((type(one), one.batch_key, one.schema, one.binding, one.day_tz), [])
         met = [place for place, layer in enumerate(stacked) if any(_overlap(one, other) for other in layer)]
         place = met[-1] + 1 if met else 0
         if place == len(stacked):

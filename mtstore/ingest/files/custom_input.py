@@ -12,7 +12,7 @@ from mtstore.bars import SourceBinding
 from mtstore.bounds import parse_bounds
 from mtstore.errors import InputError
 from mtstore.ingest.files.dbn_input import with_place
-from mtstore.ingest.files.input_file import Input, Rejected
+from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ranges import TimeRange
 from mtstore.sources.custom.read_file import Mapping as ColumnMapping
 from mtstore.sources.custom.read_file import OwnFile, OwnFormat, table_batches
@@ -28,7 +28,7 @@ _PROVIDER = "own"
 
 
 @dataclass(slots=True)
-class OwnInput(Input):
+class CustomInput(Input):
     """One file of one's own, or one frame; it speaks for what `covers` says, and only adds without it.
 
     Attributes
@@ -96,7 +96,7 @@ class OwnInput(Input):
         )
 
     @property
-    def layer_key(self) -> tuple[object, ...]:
+    def batch_key(self) -> tuple[object, ...]:
         return (self.mapping,)
 
     @property
@@ -122,12 +122,12 @@ class OwnInput(Input):
     @classmethod
     def read(
         cls, layer: Sequence[Input], places: Sequence[int], tickers: Collection[str] | None
-    ) -> Iterator[tuple[pa.Table, list[Rejected]]]:
+    ) -> Iterator[tuple[pa.Table, list[RejectedRow]]]:
         import pyarrow as pa
 
         for place in places:
             one = layer[place]
-            if not isinstance(one, OwnInput) or one.mapping is None:
+            if not isinstance(one, CustomInput) or one.mapping is None:
                 raise TypeError(f"{one!r} is no file of one's own")
             if one.file is not None:
                 batches = one.file.batches(tickers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from mtstore.bars import SourceBinding
 from mtstore.errors import InputError
-from mtstore.ingest.files.input_file import Input, Rejected
+from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ranges import TimeRange
 from mtstore.sources.databento.dbn_file import DbnFile
 
@@ -55,7 +55,7 @@ class DbnInput(Input):
         )
 
     @property
-    def layer_key(self) -> tuple[object, ...]:
+    def batch_key(self) -> tuple[object, ...]:
         return (self.may_be_negative, self._publishers())
 
     def covers(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
@@ -74,7 +74,7 @@ class DbnInput(Input):
     @classmethod
     def read(
         cls, layer: Sequence[Input], places: Sequence[int], tickers: Collection[str] | None
-    ) -> Iterator[tuple[pa.Table, list[Rejected]]]:
+    ) -> Iterator[tuple[pa.Table, list[RejectedRow]]]:
         import pyarrow as pa
 
         for place in places:

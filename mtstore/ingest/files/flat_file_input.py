@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from mtstore.bars import SourceBinding
-from mtstore.ingest.files.input_file import Input, Rejected
+from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ranges import TimeRange
 from mtstore.sources.polygon import flat_files as flatfiles
 from mtstore.sources.polygon.flat_files import FlatFile
@@ -20,7 +20,7 @@ ROWS_PER_LOT = 1_500_000
 
 
 @dataclass(slots=True)
-class FlatInput(Input):
+class FlatFileInput(Input):
     """One flat file; it speaks for its exchange day, of the tickers in it and of those that were asked for."""
 
     file: FlatFile | None = None
@@ -33,7 +33,7 @@ class FlatInput(Input):
         return cls(path, sha256, file.schema, binding, file.span, file.day_tz, file=file)
 
     @property
-    def layer_key(self) -> tuple[object, ...]:
+    def batch_key(self) -> tuple[object, ...]:
         return ()
 
     def covers(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
@@ -54,7 +54,7 @@ class FlatInput(Input):
     @classmethod
     def read(
         cls, layer: Sequence[Input], places: Sequence[int], tickers: Collection[str] | None
-    ) -> Iterator[tuple[pa.Table, list[Rejected]]]:
+    ) -> Iterator[tuple[pa.Table, list[RejectedRow]]]:
         import numpy as np
         import pyarrow as pa
 
@@ -62,7 +62,9 @@ class FlatInput(Input):
         table, rejects = flatfiles.read_flat_files(files, tickers)
         by_path = {str(file.path): place for file, place in zip(files, places, strict=True)}
         rejected = [
-            Rejected(by_path[one.path], f"{one.path}:{one.line}", one.error, _ticker_in(layer[by_path[one.path]], one))
+            RejectedRow(
+                by_path[one.path], f"{one.path}:{one.line}", one.error, _ticker_in(layer[by_path[one.path]], one)
+            )
             for one in rejects
         ]
         local = table["file_index"].to_numpy()
@@ -74,7 +76,7 @@ class FlatInput(Input):
 
 
 def _file_of(one: Input) -> FlatFile:
-    if not isinstance(one, FlatInput) or one.file is None:
+    if not isinstance(one, FlatFileInput) or one.file is None:
         raise TypeError(f"{one!r} is no flat file")
     return one.file
 

@@ -24,7 +24,7 @@ Piece: TypeAlias = "pa.RecordBatch | tuple[int, int]"
 """Rows of one ticker: themselves, or their place and length in the file."""
 
 
-class Regrouper:
+class TickerGrouper:
     """Rows by ticker. `add` tables with a column `ticker`, then take `bars` ticker by ticker.
 
     The first `memory_bytes` of rows stay in memory, the others go into a file in `folder`.
@@ -121,7 +121,7 @@ def _is_grouped(codes: np.ndarray, distinct: int) -> bool:
     return int(np.count_nonzero(codes[1:] != codes[:-1])) + 1 == distinct
 
 
-def in_lots(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
+def in_batches(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
     """Small tables gathered into lots of about `rows` rows."""
     import pyarrow as pa
 

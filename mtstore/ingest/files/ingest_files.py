@@ -1,7 +1,7 @@
 """Ingest of vendor files: recognised, read by layers, regrouped by ticker, cleaned, and written as answers.
 
-Every file ends as ingested, unchanged (the same bytes went in before) or refused; a refused file leaves nothing behind
-and does not hold up the others.
+Every file ends as ingested, unchanged (the same bytes were ingested before) or rejected. A rejected file leaves no rows
+in the store, and the other files are ingested all the same.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from mtstore.arguments import ticker_names
 from mtstore.bars import BarBatch, is_daily
 from mtstore.calendars import FUTURES_CALENDARS, listed_years
 from mtstore.errors import InputError, SourceMismatchError
-from mtstore.ingest.files.already_ingested import pasts_of, standing
-from mtstore.ingest.files.batch_to_bars import LayerAnswers
+from mtstore.ingest.files.already_ingested import already_ingested, earlier_ingests
+from mtstore.ingest.files.batch_to_bars import BatchBars
 from mtstore.ingest.files.batches import layers
-from mtstore.ingest.files.custom_input import OwnInput, as_covers
-from mtstore.ingest.files.group_by_ticker import Regrouper
+from mtstore.ingest.files.custom_input import CustomInput, as_covers
+from mtstore.ingest.files.group_by_ticker import TickerGrouper
 from mtstore.ingest.files.input_file import Input
 from mtstore.ingest.files.open_inputs import InputOptions, open_inputs
 from mtstore.ingest.files.quarantine import Quarantine
-from mtstore.ingest.files.read_batch import read_layer
-from mtstore.ingest.files.report import FileOutcome, IngestReport, Progress, ProgressCallback, no_progress
+from mtstore.ingest.files.read_batch import read_batch
+from mtstore.ingest.files.report import FileOutcome, IngestResult, Progress, ProgressCallback, no_progress
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.ranges import TimeRange
 from mtstore.sources.custom.column_mapping import as_mapping
@@ -52,7 +52,7 @@ def ingest_files(
     mapping: Mapping | dict[str, Any] | Path | str | None = None,
     covers: TimeRange | tuple[BoundLike, BoundLike] | None = None,
     progress: ProgressCallback = no_progress,
-) -> IngestReport:
+) -> IngestResult:
     """Put vendor files into a store.
 
     Parameters
@@ -75,7 +75,7 @@ def ingest_files(
 
     Returns
     -------
-    IngestReport
+    IngestResult
         File by file; nothing is left out.
 
     Raises
@@ -112,23 +112,23 @@ def ingest_inputs(
     *,
     tickers: Collection[str] | None = None,
     progress: ProgressCallback = no_progress,
-) -> IngestReport:
+) -> IngestResult:
     """Put inputs that are open into a store; `outcomes` are those that could not be opened."""
-    report = IngestReport(run_id=run.run_id, files=outcomes)
-    _tell_of_futures(store, [one for one in opened if isinstance(one, OwnInput)])
+    report = IngestResult(run_id=run.run_id, files=outcomes)
+    _tell_of_futures(store, [one for one in opened if isinstance(one, CustomInput)])
     fresh = _not_known(store, _well_bound(store, opened, report), tickers, report)
     with store.writer("ingest", run_id=run.run_id) as writer:
         for layer in layers(fresh):
             _ingest_layer(writer, layer, tickers, report, progress)
         _take_totals(report, writer)
-        if fresh or report.refused:
+        if fresh or report.rejected:
             writer.note("ingest_runs", run.row(**_summary(report)))
     report.commits = writer.totals.commits
     report.generation = store.generation()
     return report
 
 
-def _tell_of_futures(store: Repository, own: Sequence[OwnInput]) -> None:
+def _tell_of_futures(store: Repository, own: Sequence[CustomInput]) -> None:
     """Say to files of one's own, which cannot know it, whose prices may be zero or negative."""
     if not own:
         return
@@ -139,8 +139,8 @@ def _tell_of_futures(store: Repository, own: Sequence[OwnInput]) -> None:
         one.futures = frozenset(row[0] for row in rows)
 
 
-def _well_bound(store: Repository, opened: Sequence[Input], report: IngestReport) -> list[Input]:
-    """The inputs whose source's name is free or bound to the same vendor and dataset; the others are refused."""
+def _well_bound(store: Repository, opened: Sequence[Input], report: IngestResult) -> list[Input]:
+    """The inputs whose source's name is free or bound to the same vendor and dataset; the others are rejected."""
     with store.connection() as connection:
         bound = sources.bound(connection)
     kept = []
@@ -148,7 +148,7 @@ def _well_bound(store: Repository, opened: Sequence[Input], report: IngestReport
         try:
             sources.check_binding(one.binding, bound.get(one.binding.source))
         except SourceMismatchError as error:
-            report.files.append(FileOutcome(str(one.path), "refused", error=str(error)))
+            report.files.append(FileOutcome(str(one.path), "rejected", error=str(error)))
         else:
             bound.setdefault(one.binding.source, sources.row(one.binding))
             kept.append(one)
@@ -159,7 +159,7 @@ def _input_key(one: Input, tickers: Collection[str] | None) -> str:
     """What makes an ingest of a file the same as an earlier one."""
     named = sorted(tickers) if tickers is not None else None
     taken = {"sha256": one.sha256, "source": one.binding.source, "schema": one.schema, "tickers": named}
-    if isinstance(one, OwnInput) and one.futures:
+    if isinstance(one, CustomInput) and one.futures:
         # Once its ticker is known to be a future, a file has bars that it did not have before.
         futures = sorted(one.futures & set(one.speaks_of()) if one.speaks_of() else one.futures)
         taken |= {"futures": futures} if futures else {}
@@ -167,11 +167,11 @@ def _input_key(one: Input, tickers: Collection[str] | None) -> str:
 
 
 def _not_known(
-    store: Repository, opened: Sequence[Input], tickers: Collection[str] | None, report: IngestReport
+    store: Repository, opened: Sequence[Input], tickers: Collection[str] | None, report: IngestResult
 ) -> list[Input]:
     """The inputs that did not go in before, or were replaced since, each once."""
     keys = [_input_key(one, tickers) for one in opened]
-    passed = standing(list(dict.fromkeys(keys)), pasts_of(store, keys))
+    passed = already_ingested(list(dict.fromkeys(keys)), earlier_ingests(store, keys))
     fresh: list[Input] = []
     for key, one in zip(keys, opened, strict=True):
         if key in passed:
@@ -186,19 +186,19 @@ def _ingest_layer(
     writer: Writer,
     layer: Sequence[Input],
     tickers: Collection[str] | None,
-    report: IngestReport,
+    report: IngestResult,
     progress: ProgressCallback,
 ) -> None:
-    regrouper = Regrouper(writer.staging)
+    grouper = TickerGrouper(writer.staging)
     quarantine = Quarantine(layer)
     try:
-        found = read_layer(
-            layer, tickers, regrouper, lambda done, rows: progress(Progress("read", done, len(layer), rows))
+        found = read_batch(
+            layer, tickers, grouper, lambda done, rows: progress(Progress("read", done, len(layer), rows))
         )
         for rejected in found.rejected:
             if rejected.file_index not in found.broken:
                 quarantine.reject(rejected)
-        answers = LayerAnswers(layer, found, tickers, quarantine)
+        answers = BatchBars(layer, found, tickers, quarantine)
         names = answers.tickers()
         rows = 0
         for number, ticker in enumerate(names, start=1):
@@ -213,12 +213,12 @@ def _ingest_layer(
         for answer in quarantine.answers():
             writer.add(answer)
     finally:
-        regrouper.close()
+        grouper.close()
     report.collapsed_rows += answers.collapsed
     for place, one in enumerate(layer):
         broken = found.broken.get(place)
         if broken is not None:
-            report.files.append(FileOutcome(str(one.path), "refused", error=str(broken)))
+            report.files.append(FileOutcome(str(one.path), "rejected", error=str(broken)))
         else:
             report.files.append(FileOutcome(str(one.path), "ingested", rows=found.rows[place]))
             writer.note("inputs", _input_row(one, tickers, writer.run_id) | answers.extents.row(place))
@@ -254,16 +254,16 @@ def _input_row(one: Input, tickers: Collection[str] | None, run_id: str) -> dict
     }
 
 
-def _take_totals(report: IngestReport, writer: Writer) -> None:
+def _take_totals(report: IngestResult, writer: Writer) -> None:
     report.tickers = len(writer.totals.tickers)
     report.rows = writer.totals.rows
     report.quarantined_rows = writer.totals.quarantined_rows
 
 
-def _summary(report: IngestReport) -> dict[str, Any]:
+def _summary(report: IngestResult) -> dict[str, Any]:
     went_in = sum(outcome.status == "ingested" for outcome in report.files)
     status = "complete" if report.is_complete else "incomplete" if went_in else "failed"
-    errors = "; ".join(str(outcome.error) for outcome in report.refused[:10])
+    errors = "; ".join(str(outcome.error) for outcome in report.rejected[:10])
     return {
         "status": status,
         "tickers": report.tickers,

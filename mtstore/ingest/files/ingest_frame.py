@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.arguments import ticker_name
 from mtstore.errors import InputError
-from mtstore.ingest.files.custom_input import OwnInput, as_covers, complete_mapping
+from mtstore.ingest.files.custom_input import CustomInput, as_covers, complete_mapping
 from mtstore.ingest.files.ingest_files import ingest_inputs
-from mtstore.ingest.files.report import IngestReport
+from mtstore.ingest.files.report import IngestResult
 from mtstore.ingest.run_record import start_run
 from mtstore.ranges import TimeRange
 from mtstore.sources.custom.column_mapping import as_mapping
@@ -41,7 +41,7 @@ def ingest_frame(
     tz: str = "UTC",
     mapping: Mapping | dict[str, Any] | Path | str | None = None,
     source: str | None = None,
-) -> IngestReport:
+) -> IngestResult:
     """Put the bars of a frame into a store.
 
     Parameters
@@ -82,7 +82,7 @@ def ingest_frame(
     elif ticker is not None and mapping is not None and mapping.ticker != ticker:
         raise InputError(f"ticker {ticker!r} is given beside a mapping that says {mapping.ticker!r}")
     mapping = complete_mapping(mapping, schema, "the frame")
-    opened = OwnInput.of_frame(frame, mapping=mapping, source=source, covers=as_covers(covers))
+    opened = CustomInput.of_frame(frame, mapping=mapping, source=source, covers=as_covers(covers))
     run = start_run("ingest", {"frame": str(opened.path), "mapping": mapping.to_request()})
     report = ingest_inputs(store, [opened], [], run)
     report.seconds = time.monotonic() - began

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from mtstore.errors import BrokenFileError
-from mtstore.ingest.files.already_ingested import pasts_of, standing
+from mtstore.ingest.files.already_ingested import already_ingested, earlier_ingests
 from mtstore.ingest.files.input_extent import extent_row
-from mtstore.ingest.files.report import FileOutcome, IngestReport
+from mtstore.ingest.files.report import FileOutcome, IngestResult
 from mtstore.ingest.run_record import start_run
 from mtstore.ranges import US_PER_DAY, TimeRange
 from mtstore.sources.bar_grid import midnight_us
@@ -32,7 +32,7 @@ def ingest_references(
     splits: Iterable[str | Path] = (),
     dividends: Iterable[str | Path] = (),
     source: str = DEFAULT_SOURCE,
-) -> IngestReport:
+) -> IngestResult:
     """Put files of splits and dividends into a store's tables.
 
     A later report of the same event (ticker and date, for dividends also the kind) replaces the earlier one. See
@@ -47,7 +47,7 @@ def ingest_references(
 
     Returns
     -------
-    IngestReport
+    IngestResult
         File by file; `rows` counts events.
     """
     began = time.monotonic()
@@ -56,11 +56,11 @@ def ingest_references(
         "dividends": [Path(one) for one in dividends],
     }
     run = start_run("references", {kind: [str(path) for path in paths] for kind, paths in given.items()})
-    report = IngestReport(run_id=run.run_id)
-    opened, refused = _open(given, source, run.run_id)
-    report.files += refused
+    report = IngestResult(run_id=run.run_id)
+    opened, rejected = _open(given, source, run.run_id)
+    report.files += rejected
     keys = list(dict.fromkeys(note["input_key"] for *_, note in opened))
-    passed = standing(keys, pasts_of(store, keys))
+    passed = already_ingested(keys, earlier_ingests(store, keys))
     tickers: set[str] = set()
     with store.writer("references", run_id=run.run_id) as writer:
         seen_at = datetime.now(UTC)
@@ -77,7 +77,7 @@ def ingest_references(
             report.rows += len(rows)
         report.tickers = len(tickers)
         went_in = sum(outcome.status == "ingested" for outcome in report.files)
-        if went_in or report.refused:
+        if went_in or report.rejected:
             writer.note(
                 "ingest_runs",
                 run.row(
@@ -86,7 +86,7 @@ def ingest_references(
                     files=went_in,
                     rows=report.rows,
                     quarantined_rows=0,
-                    error="; ".join(str(outcome.error) for outcome in report.refused) or None,
+                    error="; ".join(str(outcome.error) for outcome in report.rejected) or None,
                 ),
             )
     report.commits = writer.totals.commits
@@ -99,16 +99,16 @@ def _open(
     given: Mapping[Kind, Sequence[Path]], source: str, run_id: str
 ) -> tuple[list[tuple[Kind, Path, list[dict[str, Any]], dict[str, Any]]], list[FileOutcome]]:
     """Each file with its rows and its row in `inputs`; and those that cannot be read."""
-    opened, refused = [], []
+    opened, rejected = [], []
     for kind in get_args(Kind):
         for path in given[kind]:
             try:
                 rows = read_reference_file(path, kind)
             except BrokenFileError as error:
-                refused.append(FileOutcome(str(path), "refused", error=str(error)))
+                rejected.append(FileOutcome(str(path), "rejected", error=str(error)))
             else:
                 opened.append((kind, path, rows, _input_row(path, kind, rows, source, run_id)))
-    return opened, refused
+    return opened, rejected
 
 
 def _input_row(path: Path, kind: Kind, rows: Sequence[Mapping[str, Any]], source: str, run_id: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MOST_TICKERS = 500
 
 
-class Extents:
+class InputExtents:
     """Gathers what the inputs of a layer brought, while their rows go by.
 
     Most inputs say beforehand what they speak for; only those that may have rows beyond that are looked through.

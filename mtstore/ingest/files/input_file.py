@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedRow:
     """A piece of input that is no row: where it stands (file and line), why, and its ticker where one can be told."""
 
     file_index: int
@@ -65,7 +65,7 @@ class Input(ABC):
 
     @property
     @abstractmethod
-    def layer_key(self) -> tuple[object, ...]:
+    def batch_key(self) -> tuple[object, ...]:
         """Inputs with equal keys can be read together."""
 
     @abstractmethod
@@ -89,7 +89,7 @@ class Input(ABC):
     @abstractmethod
     def read(
         cls, layer: Sequence[Input], places: Sequence[int], tickers: Collection[str] | None
-    ) -> Iterator[tuple[pa.Table, list[Rejected]]]:
+    ) -> Iterator[tuple[pa.Table, list[RejectedRow]]]:
         """The rows of some inputs of a layer (by place), in order.
 
         Raises

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtstore.errors import IngestError, InputError
-from mtstore.ingest.files.custom_input import OwnInput
+from mtstore.ingest.files.custom_input import CustomInput
 from mtstore.ingest.files.dbn_input import DbnInput
-from mtstore.ingest.files.flat_file_input import FlatInput
+from mtstore.ingest.files.flat_file_input import FlatFileInput
 from mtstore.ingest.files.input_file import Input, sha256_of
 from mtstore.ingest.files.report import FileOutcome, Progress, ProgressCallback
 from mtstore.ranges import TimeRange
@@ -43,17 +43,17 @@ class InputOptions:
 def open_inputs(
     paths: Iterable[Path], options: InputOptions, progress: ProgressCallback
 ) -> tuple[list[Input], list[FileOutcome]]:
-    """Open every file that `paths` (files, folders, globs) mean; those that cannot be taken come back as refused."""
+    """Open every file that `paths` (files, folders, globs) mean; those that cannot be taken come back as rejected."""
     found = expand_paths(paths)
     opened: list[Input] = []
-    refused: list[FileOutcome] = []
+    rejected: list[FileOutcome] = []
     for number, path in enumerate(found, start=1):
         try:
             opened.append(_open(path, options))
         except (IngestError, InputError, OSError) as error:
-            refused.append(FileOutcome(str(path), "refused", error=str(error)))
+            rejected.append(FileOutcome(str(path), "rejected", error=str(error)))
         progress(Progress("hash", number, len(found)))
-    return opened, refused
+    return opened, rejected
 
 
 def _open(path: Path, options: InputOptions) -> Input:
@@ -62,10 +62,10 @@ def _open(path: Path, options: InputOptions) -> Input:
     if kind in ("polygon-flatfile", "dbn"):
         _check_vendor_options(path, kind, options)
     if kind == "polygon-flatfile":
-        return FlatInput.open(path, digest, options.source, options.schema)
+        return FlatFileInput.open(path, digest, options.source, options.schema)
     if kind == "dbn":
         return DbnInput.open(path, digest, options.source, options.schema)
-    return OwnInput.open(
+    return CustomInput.open(
         path,
         digest,
         "parquet" if kind == "parquet" else "csv",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mtstore.bars import BarBatch, arrow_schema
-from mtstore.ingest.files.input_file import Input, Rejected
+from mtstore.ingest.files.input_file import Input, RejectedRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,14 +19,14 @@ class Quarantine:
     def __init__(self, layer: Sequence[Input]) -> None:
         self._layer = layer
         self._bad: dict[str, list[pa.Table]] = defaultdict(list)
-        self._rejected: dict[str, list[Rejected]] = defaultdict(list)
+        self._rejected: dict[str, list[RejectedRow]] = defaultdict(list)
 
     def add(self, ticker: str, bad: pa.Table) -> None:
         """Take rows with the columns of bars, `reason` and `file_index`."""
         if bad.num_rows:
             self._bad[ticker].append(bad)
 
-    def reject(self, rejected: Rejected) -> None:
+    def reject(self, rejected: RejectedRow) -> None:
         """Take a piece of input that is no row; without a ticker it stands under the empty name."""
         self._rejected[rejected.ticker or ""].append(rejected)
 
@@ -74,7 +74,7 @@ class Quarantine:
         return bad.drop_columns(["file_index"]).append_column("origin", pa.array(origins, pa.string()))
 
 
-def _rejected_rows(rejected: Sequence[Rejected]) -> pa.Table:
+def _rejected_rows(rejected: Sequence[RejectedRow]) -> pa.Table:
     """Rows that have nothing but a reason and an origin."""
     import pyarrow as pa
 

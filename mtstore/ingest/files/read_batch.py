@@ -1,4 +1,4 @@
-"""Reading a layer of inputs into a regrouper, so that a broken file leaves nothing behind and holds nobody up."""
+"""Reading a layer of inputs into a grouper, so that a broken file leaves nothing behind and holds nobody up."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mtstore.errors import IngestError
-from mtstore.ingest.files.group_by_ticker import Regrouper, in_lots
-from mtstore.ingest.files.input_file import Input, Rejected
+from mtstore.ingest.files.group_by_ticker import TickerGrouper, in_batches
+from mtstore.ingest.files.input_file import Input, RejectedRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,40 +19,40 @@ ROWS_PER_RUN = 1_500_000
 
 
 @dataclass(slots=True)
-class LayerRows:
+class BatchRows:
     """What reading a layer gave.
 
     Attributes
     ----------
     broken
-        Inputs (by place) that cannot be read to their end, with why; their rows in the regrouper do not count.
+        Inputs (by place) that cannot be read to their end, with why; their rows in the grouper do not count.
     rejected
         Pieces of inputs that are no rows.
     rows
         How many rows each input (by place) gave.
     """
 
-    regrouper: Regrouper
+    grouper: TickerGrouper
     broken: dict[int, IngestError] = field(default_factory=dict)
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: list[RejectedRow] = field(default_factory=list)
     rows: Counter[int] = field(default_factory=Counter)
 
 
-def read_layer(
+def read_batch(
     layer: Sequence[Input],
     tickers: Collection[str] | None,
-    regrouper: Regrouper,
+    grouper: TickerGrouper,
     on_files: Callable[[int, int], None],
-) -> LayerRows:
+) -> BatchRows:
     """Read every input of a layer; `on_files` hears how many files and rows are done."""
-    found = LayerRows(regrouper)
+    found = BatchRows(grouper)
     # Regrouping one lot, which takes one core, overlaps with reading the next.
     with ThreadPoolExecutor(1, thread_name_prefix="mtstore-regroup") as pool:
         pending = None
-        for table in in_lots(_tables(layer, tickers, found, on_files), ROWS_PER_RUN):
+        for table in in_batches(_tables(layer, tickers, found, on_files), ROWS_PER_RUN):
             if pending is not None:
                 pending.result()
-            pending = pool.submit(regrouper.add, table)
+            pending = pool.submit(grouper.add, table)
         if pending is not None:
             pending.result()
     return found
@@ -61,7 +61,7 @@ def read_layer(
 def _tables(
     layer: Sequence[Input],
     tickers: Collection[str] | None,
-    found: LayerRows,
+    found: BatchRows,
     on_files: Callable[[int, int], None],
 ) -> Iterator[pa.Table]:
     done = 0
@@ -72,7 +72,7 @@ def _tables(
 
 
 def _read_lot(
-    layer: Sequence[Input], lot: Sequence[int], tickers: Collection[str] | None, found: LayerRows
+    layer: Sequence[Input], lot: Sequence[int], tickers: Collection[str] | None, found: BatchRows
 ) -> Iterator[pa.Table]:
     """The tables of a lot; if one of its files is broken, of each of the others by itself."""
     import numpy as np

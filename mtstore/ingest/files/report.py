@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-FileStatus = Literal["ingested", "unchanged", "refused"]
+FileStatus = Literal["ingested", "unchanged", "rejected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class FileOutcome:
 
 
 @dataclass(slots=True)
-class IngestReport:
+class IngestResult:
     """One run of ingest.
 
     Attributes
@@ -48,14 +48,14 @@ class IngestReport:
     generation: int | None = None
 
     @property
-    def refused(self) -> list[FileOutcome]:
+    def rejected(self) -> list[FileOutcome]:
         """The files that did not go in."""
-        return [outcome for outcome in self.files if outcome.status == "refused"]
+        return [outcome for outcome in self.files if outcome.status == "rejected"]
 
     @property
     def is_complete(self) -> bool:
         """Whether every file went in and no row was quarantined."""
-        return not self.refused and self.quarantined_rows == 0
+        return not self.rejected and self.quarantined_rows == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ _HIVE: Final = re.compile(r"(?:\A|/)symbol=([^/]+)/year=(\d{4})/month=(\d{1,2})/
 
 
 @dataclass(frozen=True, slots=True)
-class OldFile:
+class CacheFile:
     """A file of bars.
 
     Attributes
@@ -54,15 +54,15 @@ class OldFile:
 
 
 @dataclass(frozen=True, slots=True)
-class OldFiles:
+class CacheFiles:
     """What was found under a path: files of bars, of metadata, and such as nobody knows."""
 
-    bars: tuple[OldFile, ...]
+    bars: tuple[CacheFile, ...]
     side: tuple[Path, ...]
     unknown: tuple[Path, ...]
 
 
-def find_old_files(path: Path) -> OldFiles:
+def find_cache_files(path: Path) -> CacheFiles:
     """Look through a folder, or at one file.
 
     Raises
@@ -74,7 +74,7 @@ def find_old_files(path: Path) -> OldFiles:
         raise InputError(f"{path}: there is no such file or folder")
     root = path if path.is_dir() else path.parent
     files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    bars: list[OldFile] = []
+    bars: list[CacheFile] = []
     side: list[Path] = []
     unknown: list[Path] = []
     for one in files:
@@ -85,31 +85,31 @@ def find_old_files(path: Path) -> OldFiles:
             bars.append(found)
         else:
             (side if one.name in SIDE_FILES else unknown).append(one)
-    return OldFiles(tuple(_in_order(bars)), tuple(side), tuple(unknown))
+    return CacheFiles(tuple(_in_order(bars)), tuple(side), tuple(unknown))
 
 
-def _in_order(files: list[OldFile]) -> Iterator[OldFile]:
+def _in_order(files: list[CacheFile]) -> Iterator[CacheFile]:
     """By ticker, the older files first: where two speak for one range, what was written later holds."""
     yield from sorted(files, key=lambda one: (one.ticker, one.path.stat().st_mtime_ns, one.path))
 
 
-def _read_name(path: Path, relative: Path) -> OldFile | None:
+def _read_name(path: Path, relative: Path) -> CacheFile | None:
     hive = _HIVE.search(relative.as_posix())
     if hive is not None:
         day = _day(path, hive[2], hive[3], hive[4])
-        return OldFile(path, unquote(hive[1]), "hive", (day, day))
+        return CacheFile(path, unquote(hive[1]), "hive", (day, day))
     ranged = _RANGE.match(path.name)
     if ranged is not None:
         dates = (_day(path, *ranged[1].split("-")), _day(path, *ranged[2].split("-")))
-        return OldFile(path, unquote(path.parent.name), "ranges", _checked(path, dates))
+        return CacheFile(path, unquote(path.parent.name), "ranges", _checked(path, dates))
     named = _NAMED.match(path.name)
     if named is not None:
         first, last = (_day(path, text[:4], text[4:6], text[6:]) for text in (named[2], named[3]))
-        return OldFile(path, unquote(named[1]), "named", _checked(path, (first, last)), _interval(path, named[4]))
+        return CacheFile(path, unquote(named[1]), "named", _checked(path, (first, last)), _interval(path, named[4]))
     plain = _PLAIN.match(path.name)
     if plain is None or len(relative.parts) > 1:
         return None
-    return OldFile(path, unquote(plain[1]), "per-ticker", None, plain[2] and _interval(path, plain[2]))
+    return CacheFile(path, unquote(plain[1]), "per-ticker", None, plain[2] and _interval(path, plain[2]))
 
 
 def _day(path: Path, year: str, month: str, day: str) -> date:

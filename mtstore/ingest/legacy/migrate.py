@@ -17,11 +17,11 @@ from mtstore import sqlfiles
 from mtstore.bounds import parse_zone
 from mtstore.errors import IngestError, InputError
 from mtstore.ingest.files.batches import layers
-from mtstore.ingest.files.custom_input import DEFAULT_SOURCE, OwnInput
+from mtstore.ingest.files.custom_input import DEFAULT_SOURCE, CustomInput
 from mtstore.ingest.files.ingest_files import ingest_inputs
-from mtstore.ingest.files.report import FileOutcome, IngestReport, ProgressCallback, no_progress
-from mtstore.ingest.legacy.cache_layouts import OldFile, find_old_files
-from mtstore.ingest.legacy.read_cache_files import OldBars, as_inputs, look_at
+from mtstore.ingest.files.report import FileOutcome, IngestResult, ProgressCallback, no_progress
+from mtstore.ingest.legacy.cache_layouts import CacheFile, find_cache_files
+from mtstore.ingest.legacy.read_cache_files import CachedBars, inspect_cache, to_inputs
 from mtstore.ingest.run_record import start_run
 from mtstore.storage.settings.ticker_metadata import merge_metadata
 
@@ -65,12 +65,12 @@ class TickerMigration:
 
 
 @dataclass(slots=True)
-class MigrationReport:
+class MigrationResult:
     """What a migration did, or would do.
 
     Attributes
     ----------
-    refused
+    rejected
         Files that cannot be read, each with the reason.
     unknown
         Files that are none of the old caches'.
@@ -81,23 +81,23 @@ class MigrationReport:
     """
 
     tickers: list[TickerMigration] = field(default_factory=list)
-    refused: list[FileOutcome] = field(default_factory=list)
+    rejected: list[FileOutcome] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     metadata: list[str] = field(default_factory=list)
-    ingest: IngestReport | None = None
+    ingest: IngestResult | None = None
 
     @property
     def is_complete(self) -> bool:
         """Whether every file was taken and every bar is accounted for (of a dry run: whether every file can be)."""
-        return not self.refused and (self.ingest is None or all(one.is_verified for one in self.tickers))
+        return not self.rejected and (self.ingest is None or all(one.is_verified for one in self.tickers))
 
 
 @dataclass(slots=True)
 class _Ticker:
     """One ticker's files, ready to go in."""
 
-    inputs: list[OwnInput]
-    looked: list[OldBars]
+    inputs: list[CustomInput]
+    looked: list[CachedBars]
 
 
 def migrate(
@@ -108,7 +108,7 @@ def migrate(
     schema: str | None = None,
     tz: str = DEFAULT_TZ,
     progress: ProgressCallback = no_progress,
-) -> MigrationReport:
+) -> MigrationResult:
     """Take what lies under `path` into `store`; without a store, say what would be done.
 
     Parameters
@@ -131,8 +131,8 @@ def migrate(
         Another process wrote for longer than the timeout.
     """
     tz = parse_zone(tz).key
-    found = find_old_files(path)
-    report = MigrationReport(unknown=[str(one) for one in found.unknown])
+    found = find_cache_files(path)
+    report = MigrationResult(unknown=[str(one) for one in found.unknown])
     ready = list(_prepare(found.bars, report, tz=tz, schema=schema, source=source))
     metadata = _metadata(found.side, {one.ticker for one in found.bars}, report)
     for one in ready:
@@ -142,7 +142,7 @@ def migrate(
     run = start_run("migrate", {"path": str(path), "tz": tz})
     inputs = [opened for one in ready for opened in one.inputs]
     report.ingest = ingest_inputs(store, inputs, [], run, progress=progress)
-    report.refused += report.ingest.refused
+    report.rejected += report.ingest.rejected
     if metadata:
         merge_metadata(store, metadata)
     for place in report.tickers:
@@ -151,25 +151,25 @@ def migrate(
 
 
 def _prepare(
-    files: Sequence[OldFile], report: MigrationReport, *, tz: str, schema: str | None, source: str | None
+    files: Sequence[CacheFile], report: MigrationResult, *, tz: str, schema: str | None, source: str | None
 ) -> Iterator[_Ticker]:
-    """Each ticker's files as inputs; those that cannot be read are refused."""
+    """Each ticker's files as inputs; those that cannot be read are rejected."""
     for _, group in groupby(files, key=lambda one: one.ticker):
         looked = []
         for one in group:
             try:
-                looked.append(look_at(one, tz))
+                looked.append(inspect_cache(one, tz))
             except (IngestError, InputError) as error:
-                report.refused.append(FileOutcome(str(one.path), "refused", error=str(error)))
+                report.rejected.append(FileOutcome(str(one.path), "rejected", error=str(error)))
         if not looked:
             continue
         try:
-            inputs = as_inputs(looked, tz=tz, schema=schema, source=source)
+            inputs = to_inputs(looked, tz=tz, schema=schema, source=source)
         except (IngestError, InputError) as error:
-            report.refused += [FileOutcome(str(one.file.path), "refused", error=str(error)) for one in looked]
+            report.rejected += [FileOutcome(str(one.file.path), "rejected", error=str(error)) for one in looked]
         else:
             by_path = {one.file.path: one for one in looked}
-            in_order = [cast("OwnInput", opened) for layer in layers(inputs) for opened in layer]
+            in_order = [cast("CustomInput", opened) for layer in layers(inputs) for opened in layer]
             yield _Ticker(in_order, [by_path[opened.path] for opened in in_order])
 
 
@@ -198,7 +198,7 @@ def _expected(ready: Sequence[_Ticker], place: TickerMigration) -> np.ndarray:
     return _standing(pairs)
 
 
-def _standing(pairs: Sequence[tuple[OwnInput, OldBars]]) -> np.ndarray:
+def _standing(pairs: Sequence[tuple[CustomInput, CachedBars]]) -> np.ndarray:
     """The times that stand in the end: a file replaces what earlier ones say of its range."""
     import numpy as np
 
@@ -226,7 +226,7 @@ def _verify(store: Repository, place: TickerMigration, expected: np.ndarray, sou
     place.rows_quarantined = int(np.isin(expected[~is_stored], quarantined).sum())
 
 
-def _metadata(files: Sequence[Path], tickers: set[str], report: MigrationReport) -> dict[str, Mapping[str, Any]]:
+def _metadata(files: Sequence[Path], tickers: set[str], report: MigrationResult) -> dict[str, Mapping[str, Any]]:
     """What `metadata.json` files say of tickers: one beside a ticker's files, or one for all of them."""
     found: dict[str, Mapping[str, Any]] = {}
     for path in files:
@@ -235,7 +235,7 @@ def _metadata(files: Sequence[Path], tickers: set[str], report: MigrationReport)
         try:
             said = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            report.refused.append(FileOutcome(str(path), "refused", error=f"{path}: no JSON: {error}"))
+            report.rejected.append(FileOutcome(str(path), "rejected", error=f"{path}: no JSON: {error}"))
             continue
         entries = {path.parent.name: said} if path.parent.name in tickers else said
         for ticker in tickers & set(entries if isinstance(entries, dict) else ()):

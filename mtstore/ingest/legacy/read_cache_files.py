@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from mtstore.bars import is_daily, step_us
 from mtstore.bounds import zone_names
 from mtstore.errors import BrokenFileError, InputError
-from mtstore.ingest.files.custom_input import OwnInput
+from mtstore.ingest.files.custom_input import CustomInput
 from mtstore.ingest.files.input_file import sha256_of
-from mtstore.ingest.legacy.cache_layouts import OldFile
+from mtstore.ingest.legacy.cache_layouts import CacheFile
 from mtstore.intervals import parse_interval
 from mtstore.ranges import TimeRange
 from mtstore.sources.bar_grid import midnight_us
@@ -40,7 +40,7 @@ _UNITS: Final[tuple[tuple[float, TimeUnit], ...]] = ((1e17, "ns"), (1e14, "us"),
 
 
 @dataclass(frozen=True, slots=True)
-class OldBars:
+class CachedBars:
     """A file that was looked at.
 
     Attributes
@@ -51,13 +51,13 @@ class OldBars:
         The zone of its own times; None where they have none.
     """
 
-    file: OldFile
+    file: CacheFile
     mapping: Mapping
     us: np.ndarray
     zone: str | None
 
 
-def look_at(file: OldFile, tz: str) -> OldBars:
+def inspect_cache(file: CacheFile, tz: str) -> CachedBars:
     """Find a file's columns and read its times; naive ones are wall time in `tz`.
 
     Raises
@@ -92,10 +92,10 @@ def look_at(file: OldFile, tz: str) -> OldBars:
     )
     batches = OwnFile(file.path, mapping, file.format).batches()
     parts = [batch["ts_event"].cast("int64").to_numpy(zero_copy_only=False) for batch in batches]
-    return OldBars(file, mapping, np.concatenate(parts) if parts else np.empty(0, dtype=np.int64), zone)
+    return CachedBars(file, mapping, np.concatenate(parts) if parts else np.empty(0, dtype=np.int64), zone)
 
 
-def as_inputs(looked: Sequence[OldBars], *, tz: str, schema: str | None, source: str | None) -> list[OwnInput]:
+def to_inputs(looked: Sequence[CachedBars], *, tz: str, schema: str | None, source: str | None) -> list[CustomInput]:
     """One ticker's files as inputs of one schema.
 
     Raises
@@ -106,7 +106,7 @@ def as_inputs(looked: Sequence[OldBars], *, tz: str, schema: str | None, source:
     import numpy as np
 
     inputs = []
-    by_name: dict[str | None, list[OldBars]] = {}
+    by_name: dict[str | None, list[CachedBars]] = {}
     for one in looked:
         by_name.setdefault(one.file.interval, []).append(one)
     for interval, alike in by_name.items():
@@ -122,9 +122,9 @@ def as_inputs(looked: Sequence[OldBars], *, tz: str, schema: str | None, source:
     return inputs
 
 
-def _as_input(one: OldBars, schema: str, tz: str, source: str | None) -> OwnInput:
+def _as_input(one: CachedBars, schema: str, tz: str, source: str | None) -> CustomInput:
     mapping = replace(one.mapping, schema=schema, tz=tz)
-    return OwnInput.open(
+    return CustomInput.open(
         one.file.path,
         sha256_of(one.file.path),
         one.file.format,
@@ -135,7 +135,7 @@ def _as_input(one: OldBars, schema: str, tz: str, source: str | None) -> OwnInpu
     )
 
 
-def _covers(one: OldBars, schema: str, tz: str) -> TimeRange | None:
+def _covers(one: CachedBars, schema: str, tz: str) -> TimeRange | None:
     """What a file speaks for: the days in its name, else from its first to its last bar."""
     if one.file.dates is not None:
         first, last = one.file.dates
@@ -150,7 +150,7 @@ def _covers(one: OldBars, schema: str, tz: str) -> TimeRange | None:
     return TimeRange(first_us, last_us + step_us(schema))
 
 
-def _parquet_head(file: OldFile) -> tuple[list[str], dict[str, str], str | None]:
+def _parquet_head(file: CacheFile) -> tuple[list[str], dict[str, str], str | None]:
     """Column names, the first value of numeric columns as text, and the zone of the times."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -170,7 +170,7 @@ def _parquet_head(file: OldFile) -> tuple[list[str], dict[str, str], str | None]
     return list(schema.names), sample, next((zone for zone in zones if zone in zone_names()), "UTC" if zones else None)
 
 
-def _csv_head(file: OldFile) -> tuple[list[str], dict[str, str], str | None]:
+def _csv_head(file: CacheFile) -> tuple[list[str], dict[str, str], str | None]:
     """Column names, the first row's values, and `UTC` where its time has an offset; the delimiter under the key NUL."""
     opener = gzip.open if file.path.suffix == ".gz" else open
     try:

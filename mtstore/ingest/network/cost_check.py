@@ -16,7 +16,7 @@ Confirm = bool | Callable[[float], bool]
 
 
 @dataclass(slots=True)
-class Spending:
+class CostCheck:
     """Budgets by source, and the sources whose costs could not be learned, so that nothing may be fetched from them."""
 
     budgets: dict[str, CostBudget] = field(default_factory=dict)
@@ -28,7 +28,9 @@ class Spending:
         return sum(budget.spent_usd for budget in self.budgets.values())
 
 
-def allow(todo: Sequence[Chunk], confirm_cost: Confirm, *, cancel: threading.Event, tally: RequestStats) -> Spending:
+def check_cost(
+    todo: Sequence[Chunk], confirm_cost: Confirm, *, cancel: threading.Event, tally: RequestStats
+) -> CostCheck:
     """The budgets of a run: each source's `max_cost_usd`, or what was confirmed.
 
     Raises
@@ -36,14 +38,14 @@ def allow(todo: Sequence[Chunk], confirm_cost: Confirm, *, cancel: threading.Eve
     CostLimitError
         A source's chunks cost more than allowed, and nobody confirmed it.
     """
-    spending = Spending()
+    cost_check = CostCheck()
     for name, source in {chunk.source.settings.source: chunk.source for chunk in todo}.items():
         allowed = source.settings.max_cost_usd
         if source.binding.provider == "databento":
             try:
                 total = _cost_usd([chunk for chunk in todo if chunk.source is source], cancel, tally)
             except SourceError as error:
-                spending.unknown[name] = error
+                cost_check.unknown[name] = error
                 continue
             if total > allowed:
                 if not (confirm_cost(total) if callable(confirm_cost) else confirm_cost):
@@ -52,8 +54,8 @@ def allow(todo: Sequence[Chunk], confirm_cost: Confirm, *, cancel: threading.Eve
                         f"sources.{name}.max_cost_usd; raise it, or confirm the cost (--yes, confirm_cost=True)"
                     )
                 allowed = total
-        spending.budgets[name] = CostBudget(allowed)
-    return spending
+        cost_check.budgets[name] = CostBudget(allowed)
+    return cost_check
 
 
 def _cost_usd(chunks: Sequence[Chunk], cancel: threading.Event, tally: RequestStats) -> float:

@@ -57,7 +57,7 @@ class Segment:
     row: LedgerRow
 
 
-def overlay(rows: Iterable[LedgerRow]) -> tuple[Segment, ...]:
+def latest_segments(rows: Iterable[LedgerRow]) -> tuple[Segment, ...]:
     """Who speaks for which instant: where rows overlap the newer one wins, sorted by time and disjoint.
 
     A failed request says nothing about what is stored, so it speaks only where no other row does.
@@ -86,7 +86,7 @@ def overlay(rows: Iterable[LedgerRow]) -> tuple[Segment, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FetchPlan:
     """What one load of one ticker must ask for.
 
     Attributes
@@ -110,7 +110,7 @@ class Plan:
     beyond: Ranges = ()
 
 
-def plan(
+def plan_fetch(
     asked: Iterable[TimeRange],
     rows: Iterable[LedgerRow],
     *,
@@ -119,7 +119,7 @@ def plan(
     closed: Iterable[TimeRange] = (),
     available_end_us: int | None = None,
     refresh_all: bool = False,
-) -> Plan:
+) -> FetchPlan:
     """What to ask for so that `asked` is covered by fresh answers.
 
     Parameters
@@ -143,7 +143,7 @@ def plan(
     """
     wanted = normalise(asked)
     answerable = clamp(wanted, end_us=available_end_us)
-    segments = overlay(rows)
+    segments = latest_segments(rows)
     fresh: Ranges = ()
     if not refresh_all:
         fresh = normalise(
@@ -154,7 +154,7 @@ def plan(
     answered = normalise(segment.range for segment in segments if segment.row.result != "failed")
     shut = intersect(closed, answerable)
     needs = bridge(subtract(subtract(answerable, fresh), shut), shut)
-    return Plan(
+    return FetchPlan(
         needs=needs,
         stale=intersect(needs, answered),
         cached=subtract(intersect(answerable, fresh), needs),

@@ -19,7 +19,7 @@ from mtstore.sources.http.request_stats import RequestStats
 from mtstore.storage.commit.coverage_ledger import request_key
 
 if TYPE_CHECKING:
-    from mtstore.ingest.network.fetch_targets import Wanted
+    from mtstore.ingest.network.fetch_targets import FetchTarget
     from mtstore.sources.polygon.source import PolygonSource
     from mtstore.storage.commit.writer import Writer
     from mtstore.storage.repository import Repository
@@ -69,11 +69,11 @@ def reference_key(source: str, ticker: str) -> str:
     return request_key({"reference": ticker, "source": source})
 
 
-def due(store: Repository, wanted: Sequence[Wanted], *, ttl_days: float | None) -> list[Wanted]:
+def due(store: Repository, wanted: Sequence[FetchTarget], *, ttl_days: float | None) -> list[FetchTarget]:
     """The tickers whose references are unknown, or older than `ttl_days` (None: known is enough)."""
     from mtstore.sources.polygon.source import PolygonSource
 
-    by_source: dict[str, list[Wanted]] = defaultdict(list)
+    by_source: dict[str, list[FetchTarget]] = defaultdict(list)
     for one in wanted:
         if isinstance(one.source, PolygonSource) and ":" not in one.ticker:
             by_source[one.source.settings.source].append(one)
@@ -90,7 +90,7 @@ def due(store: Repository, wanted: Sequence[Wanted], *, ttl_days: float | None) 
     return found
 
 
-def fetch(wanted: Sequence[Wanted], cancel: threading.Event) -> Iterator[References]:
+def fetch(wanted: Sequence[FetchTarget], cancel: threading.Event) -> Iterator[References]:
     """The references of each ticker, side by side, in the given order."""
     if not wanted:
         return
@@ -105,7 +105,7 @@ def fetch(wanted: Sequence[Wanted], cancel: threading.Event) -> Iterator[Referen
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _fetch_one(one: Wanted, cancel: threading.Event) -> References:
+def _fetch_one(one: FetchTarget, cancel: threading.Event) -> References:
     source: PolygonSource = one.source  # type: ignore[assignment]  # `due` chooses
     found = References(one.ticker, source.settings.source)
     try:

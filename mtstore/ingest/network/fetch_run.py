@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from mtstore.bars import BarBatch
 from mtstore.errors import MtstoreError, SourceError
 from mtstore.ingest.network import fetch_references as references
-from mtstore.ingest.network.cost_check import Confirm, Spending, allow
+from mtstore.ingest.network.cost_check import Confirm, CostCheck, check_cost
 from mtstore.ingest.network.fetch_plan import settled_until_us
 from mtstore.ingest.network.fetcher import Chunk, Fetched, Fetcher, chunks_of
-from mtstore.ingest.network.report import FetchCallback, NetworkReport, TickerOutcome
-from mtstore.ingest.network.revalidate import Renewal, renewals_of
-from mtstore.ingest.network.split_settled import split_answer
+from mtstore.ingest.network.report import FetchCallback, FetchResult, TickerOutcome
+from mtstore.ingest.network.revalidate import Revalidation, revalidations_of
+from mtstore.ingest.network.split_settled import split_at_settled
 from mtstore.ingest.network.symbology import Symbology
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.progress_bar import FetchProgress
@@ -28,7 +28,7 @@ from mtstore.storage.commit.coverage_ledger import Freshness
 from mtstore.storage.settings.ticker_metadata import merge_metadata, merged_mappings
 
 if TYPE_CHECKING:
-    from mtstore.ingest.network.fetch_targets import Wanted
+    from mtstore.ingest.network.fetch_targets import FetchTarget
     from mtstore.storage.commit.writer import Writer
     from mtstore.storage.repository import Repository
 
@@ -49,7 +49,7 @@ class RunOptions:
     cancel: threading.Event
 
 
-class NetworkRun:
+class FetchRun:
     """One run; `run` does it."""
 
     def __init__(self, store: Repository, options: RunOptions) -> None:
@@ -57,18 +57,18 @@ class NetworkRun:
         self._options = options
         self._freshness = options.freshness
         self._cancel = options.cancel
-        self._report = NetworkReport()
-        self._stale: dict[str, Wanted] = {}
+        self._report = FetchResult()
+        self._stale: dict[str, FetchTarget] = {}
         self._tails: list[BarBatch] = []
         self._details: dict[str, dict[str, Any]] = {}
         self._symbology = Symbology()
 
     def run(
         self,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[FetchTarget],
         errors: Mapping[str, MtstoreError],
         arguments: Mapping[str, Any],
-    ) -> NetworkReport:
+    ) -> FetchResult:
         """Fetch what is wanted, and store it; see `ingest_network` for errors."""
         began = time.monotonic()
         report = self._report
@@ -82,23 +82,23 @@ class NetworkRun:
         due = []
         if self._options.with_references:
             due = references.due(self._store, wanted, ttl_days=self._freshness.ttl_days)
-        wanted, renewals = self._without_unchanged(self._with_keys(wanted))
+        wanted, revalidations = self._without_unchanged(self._with_keys(wanted))
         self._stale = {one.ticker: one for one in wanted}
         todo = chunks_of(wanted)
-        if todo or renewals or due:
+        if todo or revalidations or due:
             run = start_run("fetch", arguments)
             report.run_id = run.run_id
-            affordable, spending = self._allowed(todo)
+            affordable, cost_check = self._allowed(todo)
             writing = self._store.writer(
                 "fetch", run_id=run.run_id, freshness=self._freshness, is_compressed=self._options.is_compressed
             )
             try:
                 with writing as writer:
-                    self._write(run, writer, renewals, affordable, spending, due)
+                    self._write(run, writer, revalidations, affordable, cost_check, due)
             finally:
                 # What came before an error stays, and so does what it says of its tickers.
-                self._keep_metadata()
-            report.cost_usd = spending.spent_usd
+                self._store_metadata()
+            report.cost_usd = cost_check.spent_usd
         report.generation = self._store.generation()
         report.seconds = time.monotonic() - began
         return report
@@ -107,21 +107,21 @@ class NetworkRun:
         self,
         run: Run,
         writer: Writer,
-        renewals: Sequence[Renewal],
+        revalidations: Sequence[Revalidation],
         affordable: Sequence[Chunk],
-        spending: Spending,
-        due: Sequence[Wanted],
+        cost_check: CostCheck,
+        due: Sequence[FetchTarget],
     ) -> None:
         try:
-            self._renew(renewals, writer)
-            self._fetch(affordable, spending, writer)
+            self._renew(revalidations, writer)
+            self._fetch(affordable, cost_check, writer)
             self._fetch_references(due, writer)
         except MtstoreError as error:
             self._finish(run, writer, error)
             raise
         self._finish(run, writer, None)
 
-    def _with_keys(self, wanted: Sequence[Wanted]) -> list[Wanted]:
+    def _with_keys(self, wanted: Sequence[FetchTarget]) -> list[FetchTarget]:
         """The load without what sources would be asked for that have no key: one sentence each, and no request."""
         missing: dict[str, SourceError] = {}
         for settings in {one.source.settings.source: one.source.settings for one in wanted if one.plan.needs}.values():
@@ -141,52 +141,52 @@ class NetworkRun:
                 self._raise_if_asked(locked)
         return left
 
-    def _allowed(self, todo: Sequence[Chunk]) -> tuple[list[Chunk], Spending]:
+    def _allowed(self, todo: Sequence[Chunk]) -> tuple[list[Chunk], CostCheck]:
         """What may be fetched, and what may be spent for it."""
         tally = RequestStats()
-        spending = allow(todo, self._options.confirm_cost, cancel=self._cancel, tally=tally)
+        cost_check = check_cost(todo, self._options.confirm_cost, cancel=self._cancel, tally=tally)
         self._count(tally)
         affordable = []
         for chunk in todo:
-            error = spending.unknown.get(chunk.source.settings.source)
+            error = cost_check.unknown.get(chunk.source.settings.source)
             if error is None:
                 affordable.append(chunk)
             else:
                 self._fail(chunk, error)
-        return affordable, spending
+        return affordable, cost_check
 
-    def _without_unchanged(self, wanted: Sequence[Wanted]) -> tuple[list[Wanted], list[Renewal]]:
+    def _without_unchanged(self, wanted: Sequence[FetchTarget]) -> tuple[list[FetchTarget], list[Revalidation]]:
         """The load without the stale ranges of which the vendor says, free of charge, that they did not change."""
-        left: list[Wanted] = []
-        renewals: list[Renewal] = []
+        left: list[FetchTarget] = []
+        revalidations: list[Revalidation] = []
         if self._options.refresh_all:
-            return list(wanted), renewals
+            return list(wanted), revalidations
         tally = RequestStats()
         for one in wanted:
             try:
-                found = renewals_of(one, cancel=self._cancel, tally=tally)
+                found = revalidations_of(one, cancel=self._cancel, tally=tally)
             except SourceError as error:
                 # Then it is asked for as if nothing were known.
                 logger.warning("%s", error, extra={"ticker": one.ticker, "source": one.source.settings.source})
                 found = []
-            same = union(*(renewal.ranges for renewal in found), ())
+            same = union(*(revalidation.ranges for revalidation in found), ())
             self._report.tickers[one.ticker].unchanged = same
             left.append(replace(one, plan=replace(one.plan, needs=subtract(one.plan.needs, same))))
-            renewals += found
+            revalidations += found
         self._count(tally)
-        return left, renewals
+        return left, revalidations
 
-    def _renew(self, renewals: Sequence[Renewal], writer: Writer) -> None:
+    def _renew(self, revalidations: Sequence[Revalidation], writer: Writer) -> None:
         at = datetime.now(UTC)
-        for renewal in renewals:
-            for row in renewal.rows(writer.run_id, at, self._freshness):
+        for revalidation in revalidations:
+            for row in revalidation.rows(writer.run_id, at, self._freshness):
                 writer.note("coverage_ledger", row)
 
-    def _fetch(self, todo: Sequence[Chunk], spending: Spending, writer: Writer) -> None:
+    def _fetch(self, todo: Sequence[Chunk], cost_check: CostCheck, writer: Writer) -> None:
         report = self._report
-        fetcher = Fetcher(writer.staging, spending.budgets, self._cancel)
+        fetcher = Fetcher(writer.staging, cost_check.budgets, self._cancel)
         for number, fetched in enumerate(fetcher.run(todo), start=1):
-            self._take(fetched, writer)
+            self._accept(fetched, writer)
             self._options.progress(
                 FetchProgress(number, len(todo), report.rows, report.requests, fetched.chunk.tickers)
             )
@@ -202,14 +202,14 @@ class NetworkRun:
         writer.commit()
         self._report.commits = writer.totals.commits
 
-    def _keep_metadata(self) -> None:
+    def _store_metadata(self) -> None:
         found = self._symbology.metadata(self._store)
         for ticker, details in self._details.items():
             found[ticker] = merged_mappings(found.get(ticker, {}), details)
         if found:
             merge_metadata(self._store, found)
 
-    def _take(self, fetched: Fetched, writer: Writer) -> None:
+    def _accept(self, fetched: Fetched, writer: Writer) -> None:
         chunk = fetched.chunk
         self._count(fetched.tally)
         for ticker in chunk.tickers:
@@ -220,7 +220,7 @@ class NetworkRun:
         if fetched.error is not None:
             self._fail(chunk, fetched.error)
         for answer in fetched.answers:
-            self._note(answer)
+            self._record(answer)
             settled, tail = self._split(answer)
             writer.add(settled)
             if tail is not None:
@@ -234,11 +234,11 @@ class NetworkRun:
         logger.warning("%s", error, extra=context)
         self._raise_if_asked(error)
 
-    def _fetch_references(self, due: Sequence[Wanted], writer: Writer) -> None:
+    def _fetch_references(self, due: Sequence[FetchTarget], writer: Writer) -> None:
         for found in references.fetch(due, self._cancel):
-            self._take_references(found, writer)
+            self._accept_references(found, writer)
 
-    def _take_references(self, found: references.References, writer: Writer) -> None:
+    def _accept_references(self, found: references.References, writer: Writer) -> None:
         self._count(found.tally)
         outcome = self._report.tickers[found.ticker]
         outcome.requests += found.tally.requests
@@ -251,7 +251,7 @@ class NetworkRun:
         else:
             outcome.notes.append(f"splits, dividends and details did not come: {found.error}")
 
-    def _note(self, answer: BarBatch) -> None:
+    def _record(self, answer: BarBatch) -> None:
         outcome = self._report.tickers[answer.ticker]
         self._symbology.take(answer)
         outcome.rows += answer.bars.num_rows
@@ -274,7 +274,7 @@ class NetworkRun:
             settle_days=self._freshness.settle_days,
             ttl_days=self._freshness.ttl_days,
         )
-        return split_answer(answer, line) if line is not None else (answer, None)
+        return split_at_settled(answer, line) if line is not None else (answer, None)
 
     def _count(self, tally: RequestStats) -> None:
         self._report.requests += tally.requests
@@ -286,7 +286,7 @@ class NetworkRun:
             raise error
 
 
-def _summary(report: NetworkReport, status: str) -> dict[str, Any]:
+def _summary(report: FetchResult, status: str) -> dict[str, Any]:
     errors = "; ".join(outcome.error for outcome in report.failed[:10] if outcome.error)
     return {
         "status": status,

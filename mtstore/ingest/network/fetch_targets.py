@@ -13,7 +13,7 @@ from mtstore import calendars, sqlfiles
 from mtstore.bars import is_daily, step_us
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import MissingDataError, MtstoreError, RangeError
-from mtstore.ingest.network.fetch_plan import LedgerRow, Plan, closed_days, plan
+from mtstore.ingest.network.fetch_plan import FetchPlan, LedgerRow, closed_days, plan_fetch
 from mtstore.intervals import parse_interval
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange
 from mtstore.sources.bar_grid import ceil_us, midnight_us
@@ -31,14 +31,14 @@ _MARGIN_US = 3 * US_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FetchTarget:
     """One ticker of a load: where it comes from, what was asked, and what of that must be fetched."""
 
     ticker: str
     source: VendorSource
     schema: str
     asked: TimeRange
-    plan: Plan
+    plan: FetchPlan
     rows: Sequence[LedgerRow] = ()
 
 
@@ -54,7 +54,7 @@ class Sessions:
         return TimeRange(self.rows[0][1], self.rows[-1][2]) if self.rows else None
 
 
-class Wants:
+class FetchTargets:
     """Works out what a load wants.
 
     Parameters
@@ -83,7 +83,7 @@ class Wants:
         self._refresh_all = refresh_all
         self._sessions: dict[str, Sessions] = {}
 
-    def of(self, tickers: Sequence[str], bounds: Bounds) -> tuple[list[Wanted], dict[str, MtstoreError]]:
+    def of(self, tickers: Sequence[str], bounds: Bounds) -> tuple[list[FetchTarget], dict[str, MtstoreError]]:
         """What to fetch for each ticker, in the given order; and the tickers of which that cannot be said.
 
         Tickers that only ever come from files are in neither.
@@ -98,7 +98,7 @@ class Wants:
                 wanted.append(self._want(settings, source, schema, asked, rows))
         return wanted, errors
 
-    def updates(self, tickers: Sequence[str]) -> tuple[list[Wanted], dict[str, MtstoreError]]:
+    def updates(self, tickers: Sequence[str]) -> tuple[list[FetchTarget], dict[str, MtstoreError]]:
         """What came for each ticker since its last coverage; a ticker without any is among the errors."""
         found, errors = self._origins(tickers)
         ledger = self._ledger([(settings.ticker, source, schema) for settings, source, schema in found])
@@ -134,8 +134,8 @@ class Wants:
 
     def _want(
         self, settings: TickerSettings, source: VendorSource, schema: str, asked: TimeRange, rows: list[LedgerRow]
-    ) -> Wanted:
-        planned = plan(
+    ) -> FetchTarget:
+        planned = plan_fetch(
             [asked],
             rows,
             now_us=int(self._clock() * US_PER_SECOND),
@@ -144,7 +144,7 @@ class Wants:
             available_end_us=source.last_closed_us(schema, settings.ticker),
             refresh_all=self._refresh_all,
         )
-        return Wanted(settings.ticker, source, schema, asked, planned, rows)
+        return FetchTarget(settings.ticker, source, schema, asked, planned, rows)
 
     def _schema_for(self, settings: TickerSettings, name: str) -> str:
         """The coarsest bars from which both the alignment's and the ticker's own interval can be made."""

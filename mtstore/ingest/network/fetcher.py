@@ -20,7 +20,7 @@ from mtstore.sources.http.request_stats import RequestStats
 from mtstore.sources.vendor import CostBudget
 
 if TYPE_CHECKING:
-    from mtstore.ingest.network.fetch_targets import Wanted
+    from mtstore.ingest.network.fetch_targets import FetchTarget
     from mtstore.sources.vendor import VendorSource
 
 # A vendor that could not be reached so many times in a row, all retries included, is down for this run.
@@ -50,10 +50,10 @@ class Fetched:
     seconds: float = 0.0
 
 
-def chunks_of(wanted: Sequence[Wanted]) -> list[Chunk]:
+def chunks_of(wanted: Sequence[FetchTarget]) -> list[Chunk]:
     """The chunks of a load; tickers that need the same ranges share them where the vendor takes several."""
     found: list[tuple[int, int, Chunk]] = []
-    groups: dict[tuple[str, str], list[tuple[int, Wanted]]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[tuple[int, FetchTarget]]] = defaultdict(list)
     for position, one in enumerate(wanted):
         groups[one.source.settings.source, one.schema].append((position, one))
     for (_, schema), members in groups.items():

@@ -14,10 +14,10 @@ from mtstore.arguments import ticker_names
 from mtstore.bounds import parse_bounds
 from mtstore.ingest.network import fetch_references as references
 from mtstore.ingest.network.cost_check import Confirm
-from mtstore.ingest.network.fetch_run import NetworkRun, RunOptions
-from mtstore.ingest.network.fetch_targets import Wanted, Wants
+from mtstore.ingest.network.fetch_run import FetchRun, RunOptions
+from mtstore.ingest.network.fetch_targets import FetchTarget, FetchTargets
 from mtstore.ingest.network.fetcher import Chunk, chunks_of
-from mtstore.ingest.network.report import FetchCallback, NetworkPlan, NetworkReport, PlannedFetch, PlannedReferences
+from mtstore.ingest.network.report import FetchCallback, FetchPreview, FetchResult, PlannedFetch, PlannedReferences
 from mtstore.ingest.network.vendors import Vendors
 from mtstore.progress_bar import no_progress
 from mtstore.sources.http.rate_limit import StopSignal
@@ -44,20 +44,20 @@ def plan_network(
     with_references: bool = True,
     vendors: Vendors | None = None,
     cancel: threading.Event | None = None,
-) -> NetworkPlan:
+) -> FetchPreview:
     """What `ingest_network` with the same arguments would fetch, without fetching it.
 
     Databento is asked for counts and costs, which is free; Polygon is not asked at all.
     """
     vendors = vendors or Vendors(config)
-    wants = Wants(store, config, vendors, schema=schema, refresh_all=refresh_all)
+    wants = FetchTargets(store, config, vendors, schema=schema, refresh_all=refresh_all)
     bounds = parse_bounds(start, end, tz=config.multi_ticker.alignment.timezone)
     wanted, errors = wants.of(_in_order(config, tickers), bounds)
     fetches = []
     for chunk in chunks_of(wanted):
         estimate = chunk.source.estimate(chunk.tickers, chunk.schema, chunk.range, cancel=cancel)
         fetches.append(_planned(chunk, estimate))
-    return NetworkPlan(
+    return FetchPreview(
         fetches=tuple(fetches),
         cached=tuple(one.ticker for one in wanted if not one.plan.needs),
         errors={ticker: str(error) for ticker, error in errors.items()},
@@ -80,7 +80,7 @@ def ingest_network(
     progress: FetchCallback = no_progress,
     cancel: threading.Event | None = None,
     vendors: Vendors | None = None,
-) -> NetworkReport:
+) -> FetchResult:
     """Fetch what the store lacks of a range, and only that.
 
     Parameters
@@ -116,11 +116,11 @@ def ingest_network(
     """
     bounds = parse_bounds(start, end, tz=config.multi_ticker.alignment.timezone)
     names = _in_order(config, tickers)
-    wants = Wants(store, config, vendors or Vendors(config), schema=schema, refresh_all=refresh_all)
+    wants = FetchTargets(store, config, vendors or Vendors(config), schema=schema, refresh_all=refresh_all)
     wanted, errors = wants.of(names, bounds)
     options = _options(config, on_error, confirm_cost, with_references, progress, cancel, refresh_all=refresh_all)
     arguments = {"start": str(bounds.start), "end": str(bounds.end), "tickers": names}
-    return NetworkRun(store, options).run(wanted, errors, arguments)
+    return FetchRun(store, options).run(wanted, errors, arguments)
 
 
 def update_network(
@@ -135,19 +135,19 @@ def update_network(
     progress: FetchCallback = no_progress,
     cancel: threading.Event | None = None,
     vendors: Vendors | None = None,
-) -> NetworkReport:
+) -> FetchResult:
     """Fetch, for each ticker, what came since its last coverage, up to the last closed bar.
 
     A ticker that was never fetched is an error in the report: nobody said where it should begin. For the parameters
     and errors see `ingest_network`.
     """
     names = _in_order(config, tickers)
-    wanted, errors = Wants(store, config, vendors or Vendors(config), schema=schema).updates(names)
+    wanted, errors = FetchTargets(store, config, vendors or Vendors(config), schema=schema).updates(names)
     options = _options(config, on_error, confirm_cost, with_references, progress, cancel)
-    return NetworkRun(store, options).run(wanted, errors, {"update": True, "tickers": names})
+    return FetchRun(store, options).run(wanted, errors, {"update": True, "tickers": names})
 
 
-async def ingest_network_async(*arguments: Any, **options: Any) -> NetworkReport:
+async def ingest_network_async(*arguments: Any, **options: Any) -> FetchResult:
     """`ingest_network` in a thread; cancelling the task stops it within two seconds, and what was committed stays."""
     cancel = options.pop("cancel", None) or threading.Event()
     return await run_cancellable(lambda: ingest_network(*arguments, cancel=cancel, **options), cancel)
@@ -203,7 +203,9 @@ def _planned(chunk: Chunk, estimate: Estimate) -> PlannedFetch:
     )
 
 
-def _planned_references(store: Repository, config: Config, wanted: Sequence[Wanted]) -> tuple[PlannedReferences, ...]:
+def _planned_references(
+    store: Repository, config: Config, wanted: Sequence[FetchTarget]
+) -> tuple[PlannedReferences, ...]:
     found: dict[str, list[str]] = {}
     for one in references.due(store, wanted, ttl_days=config.multi_ticker.cache.ttl_days):
         found.setdefault(one.source.settings.source, []).append(one.ticker)

@@ -62,7 +62,7 @@ class TickerOutcome:
 
 
 @dataclass(slots=True)
-class NetworkReport:
+class FetchResult:
     """One run over the network.
 
     Attributes
@@ -121,7 +121,7 @@ class PlannedReferences:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkPlan:
+class FetchPreview:
     """What a run would do, without doing it.
 
     Requests for bars are at most as many; records, bytes and dollars are the vendor's own figures where it gives them.

@@ -9,18 +9,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import BarBatch, SourceBinding, arrow_schema
-from mtstore.ingest.network.fetch_plan import FRESH_RESULTS, LedgerRow, overlay
+from mtstore.ingest.network.fetch_plan import FRESH_RESULTS, LedgerRow, latest_segments
 from mtstore.ranges import Ranges, intersect, subtract
 from mtstore.sources.http.request_stats import RequestStats
 from mtstore.storage.commit import coverage_ledger as ledger
 from mtstore.storage.commit.coverage_ledger import Freshness
 
 if TYPE_CHECKING:
-    from mtstore.ingest.network.fetch_targets import Wanted
+    from mtstore.ingest.network.fetch_targets import FetchTarget
 
 
 @dataclass(frozen=True, slots=True)
-class Renewal:
+class Revalidation:
     """An older answer of one ticker that is as good as new for some ranges."""
 
     binding: SourceBinding
@@ -45,7 +45,7 @@ class Renewal:
         yield from ledger.rows([answer], run_id, at, freshness)
 
 
-def renewals_of(one: Wanted, *, cancel: threading.Event, tally: RequestStats) -> list[Renewal]:
+def revalidations_of(one: FetchTarget, *, cancel: threading.Event, tally: RequestStats) -> list[Revalidation]:
     """The stale parts of what is wanted that did not change since they were fetched.
 
     Only answers to today's request can be renewed, and only where the vendor tells when its data changed.
@@ -54,7 +54,7 @@ def renewals_of(one: Wanted, *, cancel: threading.Event, tally: RequestStats) ->
         return []
     request = dict(one.source.request_parameters(one.schema))
     found = []
-    for segment in overlay(one.rows):
+    for segment in latest_segments(one.rows):
         row = segment.row
         if row.result not in FRESH_RESULTS or row.request_key != ledger.request_key(request):
             continue
@@ -62,5 +62,5 @@ def renewals_of(one: Wanted, *, cancel: threading.Event, tally: RequestStats) ->
             changed = one.source.changed_since(part, row.fetched_at_us, cancel=cancel, tally=tally)
             same = subtract((part,), changed)
             if same:
-                found.append(Renewal(one.source.binding, one.schema, one.ticker, same, row, request))
+                found.append(Revalidation(one.source.binding, one.schema, one.ticker, same, row, request))
     return found

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def split_answer(answer: BarBatch, line_us: int) -> tuple[BarBatch, BarBatch | None]:
+def split_at_settled(answer: BarBatch, line_us: int) -> tuple[BarBatch, BarBatch | None]:
     """An answer cut in two at an instant; one part if it lies on one side."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -12,7 +12,7 @@ from mtstore.calendars import calendar_timezone, canonical_name, session_table
 from mtstore.custom_calendars import OwnCalendar
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import RangeError
-from mtstore.ingest.network.fetch_plan import FRESH_RESULTS, LedgerRow, Segment, closed_days, overlay
+from mtstore.ingest.network.fetch_plan import FRESH_RESULTS, LedgerRow, Segment, closed_days, latest_segments
 from mtstore.ranges import Ranges, TimeRange, clamp, intersect, iso_instant, subtract
 from mtstore.sources.bar_grid import midnight_us
 
@@ -82,7 +82,7 @@ def ledger_segments(
     """Which answer speaks for which instant of a series."""
     given = {"tickers": [ticker], "source": source, "schema": schema}
     rows = fetch_rows(connection, sqlfiles.load("queries/ledger_rows"), given)
-    return overlay(_ledger_row(order, row) for order, row in enumerate(rows))
+    return latest_segments(_ledger_row(order, row) for order, row in enumerate(rows))
 
 
 def fresh_ranges(segments: tuple[Segment, ...], within: TimeRange, now_us: int) -> Ranges:

@@ -20,7 +20,7 @@ from mtstore.ranges import union
 if TYPE_CHECKING:
     from mtstore.config import Config
     from mtstore.ingest.network.cost_check import Confirm
-    from mtstore.ingest.network.report import NetworkReport, TickerOutcome
+    from mtstore.ingest.network.report import FetchResult, TickerOutcome
     from mtstore.ingest.network.vendors import Vendors
     from mtstore.ranges import Ranges
     from mtstore.store import Store
@@ -133,7 +133,7 @@ class Fetching:
         cancel = threading.Event()
         return await run_cancellable(lambda: self.fetch(store, tickers, start, end, cancel=cancel), cancel)
 
-    def _refuse_stale(self, report: NetworkReport) -> None:
+    def _refuse_stale(self, report: FetchResult) -> None:
         if self._config.multi_ticker.cache.serve_stale:
             return
         stale = [outcome for outcome in report.failed if outcome.stale]
