@@ -1,6 +1,6 @@
 """The configuration as models: every section, key, default and the check of each single value.
 
-Checks that need more than one value stand in `layers`; what the keys mean for one ticker in `resolve`.
+`cross_checks` holds the checks that need more than one value, `ticker_settings` the settings of one ticker.
 """
 
 from __future__ import annotations
@@ -50,33 +50,37 @@ _NullWord = BeforeValidator(lambda value: "null" if value is None else value)
 
 
 class TickerEntry(Section):
-    """What can be said about one ticker, in any of the three per-ticker layers; what is left out comes from below."""
+    """Settings of one ticker; the same keys in all three places."""
 
     data_source: SourceName | None = Field(default=None, description="The source to read and fetch from.")
     timezone: Zone | None = Field(default=None, description="Zone of session_start and session_end.")
     session_start: Clock | None = Field(default=None, description="Narrows or replaces the calendar's open.")
     session_end: Clock | None = Field(
         default=None,
-        description="Narrows or replaces the calendar's close; overnight before the start; ends where the next begins.",
+        description="Narrows or replaces the calendar's close; before session_start: overnight.",
     )
     resampling: Interval | None = Field(default=None, description="The interval of get_ticker_data.")
     calendar: str | None = Field(
         default=None, description="XNYS, CMES, 24/7, … or one under calendars.", examples=["XNYS"]
     )
     priority: int | None = Field(default=None, ge=1, description="1 is fetched first.")
-    weight: float | None = Field(default=None, description="Carried along, never normalised.")
+    weight: float | None = Field(
+        default=None, description="Available as loader.weights and in the view tickers; never normalised."
+    )
     active_from: Day | None = Field(default=None, description="First session the ticker is shown for.")
     active_to: Day | None = Field(default=None, description="Last session the ticker is shown for.")
-    check_gaps: bool | None = None
-    check_outliers: bool | None = None
-    max_gap_minutes: float | None = Field(default=None, gt=0)
-    outlier_std_threshold: float | None = Field(default=None, gt=0)
-    on_failure: OnFailure | None = None
+    check_gaps: bool | None = Field(default=None, description="Overrides validation.check_gaps.")
+    check_outliers: bool | None = Field(default=None, description="Overrides validation.check_outliers.")
+    max_gap_minutes: float | None = Field(default=None, gt=0, description="Overrides validation.max_gap_minutes.")
+    outlier_std_threshold: float | None = Field(
+        default=None, gt=0, description="Overrides validation.outlier_std_threshold."
+    )
+    on_failure: OnFailure | None = Field(default=None, description="Overrides validation.on_failure.")
     metadata: JsonObject = Field(default_factory=dict, description="Anything: sector, market_cap, …")
 
 
 class Alignment(Section):
-    """How the tickers of one load meet."""
+    """How the tickers of a load are aligned."""
 
     method: Method = Field(
         default="outer_join", description="The union of all buckets, their intersection, or filled forward."
@@ -89,68 +93,77 @@ class Alignment(Section):
         default="session", description="Where buckets start: session open, local midnight, UTC epoch."
     )
     adjust: Adjust = Field(default="none", description="Prices as traded, adjusted for splits, or for dividends too.")
-    fill_value: float | None = Field(
-        default=None, description="What stands for a missing value; null keeps it missing."
-    )
+    fill_value: float | None = Field(default=None, description="Value of missing cells; null leaves them missing.")
     fill_volume: Annotated[FillVolume, _NullWord] = Field(default="zero", description="Volume of bars filled forward.")
     fill_prices: FillPrices = Field(
-        default="own", description="Each price column's own last value, or the last close in all."
+        default="own", description="Each price column's own last value, or the last close in all of them."
     )
     max_age: Duration | None = Field(
         default=None, description="Oldest value that is filled forward; null for no limit."
     )
-    lookback: Duration | None = Field(default=None, description="How far before the start a first value may lie.")
+    lookback: Duration | None = Field(
+        default=None, description="How far before the start forward fill looks for a first value."
+    )
     across_sessions: bool = Field(
         default=True, description="Whether values are filled forward from one session to the next."
     )
 
 
 class Cache(Section):
-    """What is kept of fetched data, and for how long."""
+    """What is cached, and for how long."""
 
-    enabled: bool = True
+    enabled: bool = Field(default=True, description="false: fetched bars go into a store that ends with the loader.")
     cache_dir: PlacePath = Field(default="./cache", description="The store, where multi_ticker.store names none.")
-    max_size_gb: float = Field(default=10.0, gt=0)
-    ttl_days: float | None = Field(default=7.0, ge=0, description="0: always stale; null: never.")
+    max_size_gb: float = Field(default=10.0, gt=0, description="Size limit of what evict may remove.")
+    ttl_days: float | None = Field(
+        default=7.0, ge=0, description="Days for which a response is fresh. 0: always stale; null: never stale."
+    )
     settle_days: float | None = Field(
-        default=3.0, ge=0, description="A range fetched this long after its end is final; null: off."
+        default=3.0, ge=0, description="A range fetched this many days after its end never expires; null: off."
     )
     compression: bool = Field(
         default=True,
-        description="Whether bars that are fetched or cached are written as zstd; both kinds are read, and merging "
-        "(compact) writes zstd.",
+        description="Write fetched bars as zstd; both kinds are read, and compact writes zstd.",
     )
     serve_stale: bool = Field(default=True, description="Serve stale data with a warning while the vendor is down.")
-    derived: bool = Field(default=True, description="Keep large results of loads and rollups, for whoever comes next.")
+    derived: bool = Field(default=True, description="Cache large results of loads, and rollups.")
     evict: Evict = Field(
-        default="derived", description="What may go to stay below max_size_gb: derived results, or fetched bars too."
+        default="derived", description="What is removed to stay below max_size_gb: cached results, or fetched bars too."
     )
 
 
 class Validation(Section):
-    """Checks on every load."""
+    """Checks of each load."""
 
-    enabled: bool = True
-    check_gaps: bool = True
-    check_outliers: bool = True
-    max_gap_minutes: float = Field(default=5.0, gt=0)
-    outlier_std_threshold: float = Field(default=3.0, gt=0)
+    enabled: bool = Field(default=True, description="Whether loads are checked at all.")
+    check_gaps: bool = Field(default=True, description="Look for runs of missing bars.")
+    check_outliers: bool = Field(default=True, description="Look for returns beyond outlier_std_threshold.")
+    max_gap_minutes: float = Field(default=5.0, gt=0, description="Longest run of missing minutes that is accepted.")
+    outlier_std_threshold: float = Field(
+        default=3.0,
+        gt=0,
+        description="Largest return that is accepted, in standard deviations.",
+    )
     on_failure: OnFailure = Field(default="warn", description="drop makes outliers missing, flag adds columns.")
 
 
 class MultiTicker(Section):
     """The universe, and how it is loaded."""
 
-    enabled: bool = Field(default=True, description="false falls back to single-ticker behaviour.")
+    enabled: bool = Field(default=True, description="false: load_data returns the first ticker alone.")
     store: PlacePath | None = Field(
         default=None, description="Path of the store, ${NAME} for variables; else cache.cache_dir."
     )
     tickers: dict[TickerName, TickerEntry] = Field(default_factory=dict, description="The universe, in column order.")
-    alignment: Alignment = Alignment()
-    cache: Cache = Cache()
-    validation: Validation = Validation()
-    on_error: OnError = Field(default="skip", description="What a ticker that cannot be fetched does to the others.")
-    on_missing: OnMissing = Field(default="raise", description="What a range that the store does not cover does.")
+    alignment: Alignment = Field(default=Alignment(), description="How the tickers are aligned.")
+    cache: Cache = Field(default=Cache(), description="What is cached, and for how long.")
+    validation: Validation = Field(default=Validation(), description="Checks of each load.")
+    on_error: OnError = Field(
+        default="skip", description="A ticker that cannot be fetched: the others load, or the load ends."
+    )
+    on_missing: OnMissing = Field(
+        default="raise", description="A range that the store does not cover: an error, or a warning."
+    )
     skip_columns: SkipColumns = Field(
         default="nan", description="Columns of a skipped ticker: all missing, or left out."
     )
@@ -169,23 +182,34 @@ class MultiTicker(Section):
 
 
 class TickerConfig(Section):
-    """Settings for every ticker, and for single ones whether or not the universe has them."""
+    """Settings of all tickers, and of single ones."""
 
-    defaults: TickerEntry = TickerEntry()
-    overrides: dict[TickerName, TickerEntry] = Field(default_factory=dict)
+    defaults: TickerEntry = Field(default=TickerEntry(), description="Settings of every ticker.")
+    overrides: dict[TickerName, TickerEntry] = Field(
+        default_factory=dict, description="Settings of single tickers, in the universe or not."
+    )
 
 
 class CalendarEntry(Section):
-    """A calendar of one's own: the same hours on the same weekdays, less holidays."""
+    """A custom calendar: the same hours on the same weekdays, except holidays."""
 
-    timezone: Zone
-    open: Clock
-    close: Clock = Field(description="At or before the open: an overnight session, named after the close's date.")
-    days: list[str] = Field(default_factory=lambda: ["mon", "tue", "wed", "thu", "fri"])
-    break_: list[Clock] | None = Field(
-        default=None, alias="break", min_length=2, max_length=2, examples=[["12:00", "13:00"]]
+    timezone: Zone = Field(description="Zone of the hours.")
+    open: Clock = Field(description="Opening time.", examples=["09:30"])
+    close: Clock = Field(
+        description="Closing time; at or before the open: an overnight session, labelled by the date of the close."
     )
-    holidays: list[Day] = Field(default_factory=list)
+    days: list[str] = Field(
+        default_factory=lambda: ["mon", "tue", "wed", "thu", "fri"], description="Weekdays of sessions."
+    )
+    break_: list[Clock] | None = Field(
+        default=None,
+        alias="break",
+        min_length=2,
+        max_length=2,
+        examples=[["12:00", "13:00"]],
+        description="Start and end of a break in each session.",
+    )
+    holidays: list[Day] = Field(default_factory=list, description="Dates without a session.")
     half_days: dict[str, Clock] = Field(default_factory=dict, description="Date to closing time.")
     from_: Day | None = Field(default=None, alias="from", description="First session.")
     to: Day | None = Field(default=None, description="Last session.")
@@ -200,7 +224,7 @@ class Config(Section):
     multi_ticker: MultiTicker = MultiTicker()
     ticker_config: TickerConfig = TickerConfig()
     sources: dict[SourceName, Source] = Field(default_factory=dict, description="Vendors, by the name of the source.")
-    calendars: dict[str, CalendarEntry] = Field(default_factory=dict, description="Calendars of one's own, by name.")
+    calendars: dict[str, CalendarEntry] = Field(default_factory=dict, description="Custom calendars, by name.")
 
     @property
     def store_path(self) -> Path:

@@ -94,7 +94,7 @@ BarSchema = Annotated[
 
 
 class NetworkSource(Section):
-    """What all vendors over the network have in common."""
+    """Settings of all vendors over the network."""
 
     max_concurrency: int = Field(default=4, ge=1, le=100, description="Requests under way at the same time.")
     timeout_seconds: float = Field(
@@ -104,14 +104,14 @@ class NetworkSource(Section):
         default=None, gt=0, description="The vendor's rate limit; null for none. Polygon's free plan allows 5."
     )
     publishing_lag_seconds: float = Field(
-        default=960, ge=0, description="Bars that closed less than this ago may be unfinished and are not asked for."
+        default=960, ge=0, description="Bars that closed less than this ago may be unfinished and are not requested."
     )
 
 
 class PolygonSource(NetworkSource):
     """Polygon.io, now Massive: aggregates, splits, dividends and ticker details over REST."""
 
-    provider: Literal["polygon"]
+    provider: Literal["polygon"] = Field(description="The vendor.")
     client: PolygonClient = Field(default="polygon", description="The client package: polygon-api-client, or massive.")
     api_key: Key = Field(default=SecretKey("POLYGON_API_KEY"), description="The variable that holds the key.")
     base_url: PlainOrTlsAddress | None = Field(
@@ -122,7 +122,7 @@ class PolygonSource(NetworkSource):
 class DatabentoSource(NetworkSource):
     """Databento: historical bars of one dataset."""
 
-    provider: Literal["databento"]
+    provider: Literal["databento"] = Field(description="The vendor.")
     api_key: Key = Field(default=SecretKey("DATABENTO_API_KEY"), description="The variable that holds the key.")
     dataset: Word = Field(description="One dataset, like XNAS.ITCH or GLBX.MDP3.", examples=["XNAS.ITCH"])
     schema_: BarSchema = Field(default="ohlcv-1m", alias="schema", description="The bars to fetch.")
@@ -130,7 +130,7 @@ class DatabentoSource(NetworkSource):
         default="raw_symbol", description="What the tickers are: raw symbols, continuous contracts, …"
     )
     check_record_counts: bool = Field(
-        default=True, description="Compare every answer with the vendor's own count: one more request each."
+        default=True, description="Compare each response with the vendor's own count; one more request each."
     )
     gateway: TlsAddress | None = Field(default=None, description="https, host and port; null for the vendor's own.")
     max_cost_usd: float = Field(
@@ -139,9 +139,9 @@ class DatabentoSource(NetworkSource):
 
 
 class LocalSource(Section):
-    """A name for bars that only ever come from files, or from the synthetic source."""
+    """A name for bars from files or from the synthetic market."""
 
-    provider: Literal["files", "synthetic"]
+    provider: Literal["files", "synthetic"] = Field(description="Where the bars come from.")
 
 
 SOURCE_OF_PROVIDER: Final[Mapping[str, type[Section]]] = {

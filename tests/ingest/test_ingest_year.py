@@ -21,7 +21,7 @@ from tests.servers.databento import KEY as DATABENTO_KEY
 from tests.servers.databento import bars
 from tests.servers.polygon import KEY, bar, day_ms
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+GUIDE = Path(__file__).resolve().parents[2] / "mtstore" / "docs" / "vendors.md"
 TICKERS = [f"T{n}" for n in range(10)]
 SCRIPT = """
 import json, sys
@@ -57,7 +57,7 @@ def fill(server, first: date, last: date, *, bars_a_day: int) -> int:
     return len(rows)
 
 
-# What the README's table says of: a year, the same again, two weeks more at either end, the same again.
+# The loads of the table in the guide: a year, the same again, two weeks more at either end, the same again.
 LOADS = {
     "2023": ("2023-01-01", "2023-12-31"),
     "2023 again": ("2023-01-01", "2023-12-31"),
@@ -66,9 +66,9 @@ LOADS = {
 }
 
 
-def readme_counts(column: int) -> dict[str, int]:
-    """The README's table of requests: by load, the count of one vendor."""
-    text = README.read_text(encoding="utf-8")
+def documented_counts(column: int) -> dict[str, int]:
+    """Return the documented number of requests of one vendor by load."""
+    text = GUIDE.read_text(encoding="utf-8")
     rows = [line.strip("| ").split("|") for line in text.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in row] for row in rows]
     return {row[0]: int(row[column]) for row in cells if row[0] in LOADS}
@@ -96,7 +96,7 @@ def test_ten_tickers_and_a_year_of_polygon_cold_warm_and_extended(polygon, tmp_p
         counts = measured(polygon, store, config)
         # 260 weekdays of 800 bars are 208,000: five pages of 50,000 for each ticker; then a page at either end.
         assert list(counts.values()) == [10 * 5, 0, 10 * 2, 0]
-        assert counts == readme_counts(1)
+        assert counts == documented_counts(1)
         stored = store.sql("SELECT count(*) / 10 FROM bars").fetchall()[0][0]
         days = len(list(trading_days(date(2022, 12, 15), date(2024, 1, 15))))
         assert stored == days * 800 < count
@@ -113,7 +113,7 @@ def test_ten_tickers_and_a_year_of_databento_cold_warm_and_extended(databento, t
     config = config_for(databento, TICKERS, provider="databento", sources=sources)
     with mtstore.open(tmp_path / "store", create=True) as store:
         counts = measured(databento, store, config)
-        assert counts == readme_counts(2)
+        assert counts == documented_counts(2)
         assert counts["2023 again"] == counts["the same again"] == 0
         days = len(list(trading_days(date(2022, 12, 15), date(2024, 1, 15))))
         assert store.sql("SELECT count(*) FROM bars").fetchall() == [(10 * days * 20,)]

@@ -49,6 +49,14 @@ def show(file: Path) -> None:
     put(resolved_yaml(load_config(file)))
 
 
+@command.command("reference")
+def print_reference() -> None:
+    """Print every key with its valid values, default and meaning, as Markdown."""
+    from mtstore.config.reference import reference
+
+    put(reference())
+
+
 @command.command("apply")
 @store_argument
 @_FILE

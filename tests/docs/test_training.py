@@ -1,4 +1,4 @@
-"""The README's environment acts on closed bars only: what it sees are the newest closes by then."""
+"""The guide's environment acts on closed bars only: it observes the newest closes at each time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import mtstore
-from tests.docs.test_readme import readme_blocks
+from tests.docs.documents import GUIDE, read_blocks
 
 TICKERS = ["AAPL", "MSFT", "SPY"]
 START, END = "2023-11-20", "2023-11-24"
@@ -22,7 +22,7 @@ MINUTE = pd.Timedelta("1min")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the demo's store lies."""
+    """The folder of the demo's store."""
     made = tmp_path_factory.mktemp("tutorial")
     program = Path(sys.executable).parent / "mtstore"
     subprocess.run([program, "demo", made / "demo"], check=True, capture_output=True)
@@ -31,14 +31,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def make_env(folder: Path) -> Callable[..., Any]:
-    """Makes the environment of the README, over its configuration."""
-    blocks = readme_blocks()
+    """Make the environment of the guide with its configuration."""
+    blocks = read_blocks(GUIDE / "training.md")
     (source,) = [block.text for block in blocks if block.language == "python" and "class ClosedBars" in block.text]
     (setup,) = [block.text for block in blocks if "<<'YAML'" in block.text]
     written = setup.split("<<'YAML'\n")[1].split("\nYAML\n")[0].replace("./demo", str(folder / "demo"))
     (folder / "env.yaml").write_text(written)
     names: dict[str, Any] = {"__name__": "tutorial", "mtstore": mtstore}
-    exec(compile(source.split("\nenv = ")[0], "README.md", "exec"), names)  # noqa: S102 - the README's own code
+    exec(compile(source.split("\nenv = ")[0], "training.md", "exec"), names)  # noqa: S102 - the guide's own code
     return lambda end=END: names["ClosedBars"](str(folder / "env.yaml"), START, end)
 
 
@@ -49,7 +49,7 @@ def minute_bars(folder: Path) -> pd.DataFrame:
 
 
 def _known(bars: pd.DataFrame, moment: pd.Timestamp) -> np.ndarray:
-    """The close of each ticker's newest bar that has closed by a moment."""
+    """Return the close of each ticker's newest bar that has closed at a moment."""
     closed = bars[bars["ts_event"] + MINUTE <= moment]
     newest = closed.sort_values("ts_event").groupby("ticker")["close"].last()
     return newest[TICKERS].to_numpy()
