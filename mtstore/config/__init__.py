@@ -1,4 +1,4 @@
-"""The configuration: a YAML file or a mapping, checked once, resolved per ticker.
+"""A YAML file or a mapping in, a checked Config out.
 
 pydantic and yaml are imported when a configuration is loaded, not before.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mtstore.config.load import load_config
+from mtstore.config.load import load_config, with_changes
 
 if TYPE_CHECKING:
     from mtstore.config.models import Config
     from mtstore.config.ticker_settings import TickerSettings
 
-__all__ = ["Config", "TickerSettings", "load_config"]
+__all__ = ["Config", "TickerSettings", "load_config", "with_changes"]
 
 
 def __getattr__(name: str) -> Any:

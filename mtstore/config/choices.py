@@ -1,4 +1,4 @@
-"""The option words of configurations, the Python API and the command line, each list in one place."""
+"""The option words of the configuration, the Python API and the command line."""
 
 from __future__ import annotations
 

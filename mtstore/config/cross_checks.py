@@ -1,6 +1,6 @@
-"""The checks that need more than one value of a configuration: sources, calendars, session windows, date ranges.
+"""Checks that need more than one value: sources, calendars, session windows, date ranges.
 
-They read the tree as it was written, and pass over what the models refuse anyway, so that one look lists all problems.
+They read the tree as written and skip what the models reject anyway, so that one error lists all problems.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mtstore.errors import InputError
 Finding: TypeAlias = tuple[Path, str]
 
 COMMON_CALENDARS: Final = ("XNYS", "CMES", "24/7", "24/5")
-"""Calendars that need no look into exchange_calendars, which takes a second to import."""
+"""Calendars that are known without exchange_calendars, which takes a second to import."""
 
 _DEFAULTS: Final[Path] = ("ticker_config", "defaults")
 _TICKERS: Final[Path] = ("multi_ticker", "tickers")
@@ -26,7 +26,7 @@ _OVERRIDES: Final[Path] = ("ticker_config", "overrides")
 
 
 def check_layers(tree: Mapping[str, Any]) -> Iterator[Finding]:
-    """Path and sentence of everything that contradicts something else."""
+    """Yield path and sentence of each contradiction."""
     yield from _listed_tickers(tree)
     yield from _own_calendars(tree)
     own = _mapping_at(tree, ("calendars",))
@@ -48,13 +48,13 @@ def _entries(tree: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
 
 
 def _merged(layers: Mapping[Path, Mapping[str, Any]]) -> Iterator[tuple[Path, dict[str, Any], dict[str, Path]]]:
-    """The defaults, and each ticker's settings over them: where to report, what holds, and who said it."""
+    """Yield the defaults, then each ticker's settings over them: place to report, settings, and their origins."""
     defaults = layers.get(_DEFAULTS, {})
-    said_by_defaults = dict.fromkeys(defaults, _DEFAULTS)
+    default_origins = dict.fromkeys(defaults, _DEFAULTS)
     yield _DEFAULTS, dict(defaults), dict.fromkeys(defaults, _DEFAULTS)
     tickers = dict.fromkeys(path[-1] for path in layers if path != _DEFAULTS)
     for ticker in tickers:
-        merged, origin, where = dict(defaults), dict(said_by_defaults), _DEFAULTS
+        merged, origin, where = dict(defaults), dict(default_origins), _DEFAULTS
         for section in (_TICKERS, _OVERRIDES):
             path = (*section, ticker)
             entry = layers.get(path, {})
@@ -72,7 +72,7 @@ def _data_source(path: Path, entry: Mapping[str, Any], sources: Mapping[str, Any
         valid = ", ".join(sources)
         yield (
             (*path, "data_source"),
-            f"{str(source)!r} is no source{hint} (under 'sources': {valid}; a name for files is {{provider: files}})",
+            f"{str(source)!r} is not a source{hint} (under 'sources': {valid}; for files: {{provider: files}})",
         )
 
 
@@ -103,17 +103,17 @@ def _own_calendars(tree: Mapping[str, Any]) -> Iterator[Finding]:
                 yield ("calendars", str(name), "days"), str(error)
         try:
             calendar = OwnCalendar.from_mapping(str(name), entry)
-        except (InputError, TypeError, AttributeError):  # of a wrong form, which the models tell
+        except (InputError, TypeError, AttributeError):  # malformed: the models report it
             continue
-        for key, told in calendar.contradictions():
-            yield ("calendars", str(name), key), told
+        for key, problem in calendar.contradictions():
+            yield ("calendars", str(name), key), problem
 
 
 def _session_window(path: Path, merged: Mapping[str, Any], origin: Mapping[str, Path]) -> Iterator[Finding]:
     start, end = (merged.get(key) for key in ("session_start", "session_end"))
     # Reported once, at the layer that completes the pair.
     if path in (origin.get("session_start"), origin.get("session_end")) and _is_same_time(start, end):
-        yield (*path, "session_end"), f"{str(end)!r} equals session_start; a session must last longer than nothing"
+        yield (*path, "session_end"), f"{str(end)!r} equals session_start; a session must not be empty"
 
 
 def _is_same_time(start: Any, end: Any) -> bool:
@@ -128,7 +128,7 @@ def _active_range(path: Path, merged: Mapping[str, Any], origin: Mapping[str, Pa
     if path not in (origin.get("active_from"), origin.get("active_to")) or is_null(first) or is_null(last):
         return
     if str(first) > str(last):
-        yield (*path, "active_to"), f"{str(last)!r} lies before active_from, {str(first)!r}"
+        yield (*path, "active_to"), f"{str(last)!r} is before active_from, {str(first)!r}"
 
 
 def _listed_tickers(tree: Mapping[str, Any]) -> Iterator[Finding]:
@@ -138,7 +138,7 @@ def _listed_tickers(tree: Mapping[str, Any]) -> Iterator[Finding]:
         return
     for at, name in enumerate(listed):
         if not isinstance(name, str):
-            yield (*_TICKERS, at), f"{name!r} is no text; {KEYS_ARE_TEXT}"
+            yield (*_TICKERS, at), f"{name!r} is not text; {KEYS_ARE_TEXT}"
         elif name in listed[:at]:
             yield (*_TICKERS, at), f"{str(name)!r} is listed twice"
 

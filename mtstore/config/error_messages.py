@@ -1,6 +1,6 @@
-"""Everything that is wrong with a configuration, as sentences: path, line, value, and the nearest valid word.
+"""Describe what is wrong with a configuration: path, line, value, and the nearest valid word.
 
-Values under `sources` are shown only where they cannot be a key or an address with one.
+Values under `sources` are shown only where they cannot be a key or an address that contains one.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ _SIMPLE_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 
 
 def model_findings(error: ValidationError) -> Iterator[tuple[Path, str]]:
-    """Path and sentence of each thing that the models refused."""
+    """Yield path and sentence of each error of the models."""
     for detail in error.errors(include_url=False):
-        path, value = _own_path(detail["loc"]), detail.get("input")
+        path, value = _yaml_path(detail["loc"]), detail.get("input")
         if detail["type"] == "unknown_provider":
             yield from _unknown_provider(path, value)
         elif detail["type"] == "extra_forbidden" and path[:1] == ("sources",):
@@ -62,25 +62,25 @@ def model_findings(error: ValidationError) -> Iterator[tuple[Path, str]]:
             yield path, _sentence(detail["type"], path, value, detail.get("ctx", {}), detail["msg"])
 
 
-def spell_problems(
+def describe_problems(
     findings: Iterable[tuple[Path, str]], lines: Mapping[Path, int], *, is_inner: bool
 ) -> tuple[str, ...]:
-    """The findings as `path (line n): sentence`, each once, in the order of the text.
+    """Return the findings as `path (line n): sentence`, each once, in the order of the text.
 
-    `is_inner` says that the text was the inside of `multi_ticker`, whose paths start there.
+    With `is_inner`, the text was the part below `multi_ticker`, and its paths start there.
     """
     skipped = 1 if is_inner else 0
-    spelled: dict[str, int] = {}
+    described: dict[str, int] = {}
     for path, sentence in findings:
         own = path[skipped:] if path[:skipped] == ("multi_ticker",) * skipped else path
         line = next((lines[own[:length]] for length in range(len(own), 0, -1) if own[:length] in lines), 0)
         place = f" (line {line})" if line else ""
-        spelled.setdefault(f"{spell_path(own)}{place}: {sentence}", line)
-    return tuple(sorted(spelled, key=lambda problem: spelled[problem]))
+        described.setdefault(f"{describe_path(own)}{place}: {sentence}", line)
+    return tuple(sorted(described, key=lambda problem: described[problem]))
 
 
-def spell_path(path: Path) -> str:
-    """`multi_ticker.tickers['BRK.B'].weight`."""
+def describe_path(path: Path) -> str:
+    """Return a path as text: `multi_ticker.tickers['BRK.B'].weight`."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -92,8 +92,8 @@ def spell_path(path: Path) -> str:
     return text or "the configuration"
 
 
-def _own_path(location: tuple[int | str, ...]) -> Path:
-    """The path in the YAML: without pydantic's marks for keys and for the member of a union."""
+def _yaml_path(location: tuple[int | str, ...]) -> Path:
+    """Return the path in the YAML, without pydantic's marks for keys and union members."""
     path = tuple(part for part in location if part != "[key]")
     if path[:1] == ("sources",) and len(path) > 2:
         path = (*path[:2], *path[3:])
@@ -103,7 +103,7 @@ def _own_path(location: tuple[int | str, ...]) -> Path:
 def _sentence(kind: str, path: Path, value: Any, context: Mapping[str, Any], message: str) -> str:
     if kind == "extra_forbidden":
         return _unknown_key(path)
-    if kind == "refused":
+    if kind == "invalid_value":
         return _with_value(path, value, str(context["sentence"]))
     if kind == "literal_error":
         valid = re.findall(r"'([^']*)'", str(context["expected"]))
@@ -135,7 +135,7 @@ def _unknown_provider(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
 
 
 def _as_if_it_were(provider: str | None, path: Path, value: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """What else is wrong with a source, if its provider is the one that was most likely meant."""
+    """Yield what else is wrong with a source if its provider is the nearest valid one."""
     if provider is None:
         return
     section = SOURCE_OF_PROVIDER[provider]
@@ -154,7 +154,7 @@ def _as_if_it_were(provider: str | None, path: Path, value: Mapping[str, Any]) -
 
 
 def _unknown_source_key(key: str, section: type[Section]) -> str:
-    """Of the keys that the source's own provider takes; one that only another provider takes is told so."""
+    """Describe an unknown key of a source, and name the provider that has it."""
     valid = list(_fields(section))
     owners = [name for name, other in SOURCE_OF_PROVIDER.items() if key in _fields(other)]
     if owners:
@@ -188,7 +188,7 @@ def _unknown_key(path: Path) -> str:
 
 
 def _keys_at(path: Path) -> list[str]:
-    """The keys that the section at `path` takes."""
+    """Return the keys of the section at `path`."""
     found: Any = Config
     for part in path:
         if isinstance(found, type) and issubclass(found, Section):
@@ -204,7 +204,7 @@ def _fields(section: type[Section]) -> dict[str, Any]:
 
 
 def _home_of(key: str, path: Path) -> str | None:
-    """The section that does take `key`, if it stands in the wrong one."""
+    """Return the section that has `key`, if it was written in the wrong one."""
     homes: tuple[Path, ...] = (
         (),
         ("multi_ticker",),
@@ -216,5 +216,5 @@ def _home_of(key: str, path: Path) -> str | None:
     )
     for home in homes:
         if home != path[:-1] and key in _keys_at(home):
-            return spell_path(home) if home else "the top level"
+            return describe_path(home) if home else "the top level"
     return None

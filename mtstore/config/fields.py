@@ -1,6 +1,6 @@
-"""What the configuration's models are made of: a strict section, and the field types that check one value each.
+"""The base of the configuration's models: a strict section, and field types that check one value each.
 
-Every message says what is valid and leaves the value out: `problems` adds it where it is no secret.
+Messages say what is valid and omit the value; `error_messages` adds it where it cannot be a secret.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Annotated, Any, Final, Literal, Union
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 from pydantic_core import PydanticCustomError
 
+from mtstore.arguments import size_bytes, ticker_name
 from mtstore.bounds import parse_zone
 from mtstore.config.yaml_reader import Plain, resolve_plain, to_json
-from mtstore.errors import InputError
+from mtstore.errors import InputError, TickerError
 from mtstore.intervals import parse_duration, parse_interval
 
 _CLOCK: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?\Z")
@@ -27,16 +28,16 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _MEMORY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(%|[KMGT]i?B)\Z", re.IGNORECASE)
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
-_MEMORY_UNITS: Final = {"K": 1, "M": 2, "G": 3, "T": 4}
+_MEMORY_WORDS: Final = "a memory limit is a size like '8GB', or a share of the free memory like '60%'"
 
 KEYS_ARE_TEXT: Final = "plain YAML reads ON, NO, TRUE and 001 as booleans and numbers; quote it"
 
 
 class Section(BaseModel):
-    """A mapping of the configuration: no unknown keys, no silent conversions, nothing changes later.
+    """A mapping of the configuration: no unknown keys, no silent conversions, immutable.
 
-    Unquoted YAML scalars become null, a boolean or a number where the field takes one; an empty section is one with
-    nothing but defaults.
+    Unquoted YAML scalars become null, a boolean or a number where the field takes one. An empty section
+    has all defaults.
     """
 
     model_config = ConfigDict(
@@ -61,7 +62,7 @@ class Section(BaseModel):
 
 
 def is_null(value: Any) -> bool:
-    """Whether a value is null, in Python or as YAML writes it."""
+    """Return whether a value is null, in Python or in YAML's spelling."""
     if isinstance(value, Plain):
         return resolve_plain(value, null=True, boolean=False, number=False) is None
     return value is None
@@ -85,7 +86,7 @@ def _is_section(kind: Any) -> bool:
 
 
 def _kinds(annotation: Any) -> frozenset[Any]:
-    """The plain types that an annotation lets through; `dict`, and `Any` for free values."""
+    """Return the plain types that an annotation accepts; `dict`, and `Any` for free values."""
     origin = typing.get_origin(annotation)
     if origin is Annotated:
         return _kinds(typing.get_args(annotation)[0])
@@ -98,27 +99,27 @@ def _kinds(annotation: Any) -> frozenset[Any]:
     return frozenset({annotation})
 
 
-def refuse(sentence: str) -> PydanticCustomError:
-    """An error for one value; the sentence says what is valid, and holds no value."""
-    # The sentence goes in as a value, so that braces in it are not taken for a template's.
-    return PydanticCustomError("refused", "{sentence}", {"sentence": sentence})
+def invalid(sentence: str) -> PydanticCustomError:
+    """Return the error for a value; the sentence says what is valid and does not contain the value."""
+    # The sentence is a value of the template, because braces in it would be read as placeholders.
+    return PydanticCustomError("invalid_value", "{sentence}", {"sentence": sentence})
 
 
 def with_variables(value: Any) -> Any:
-    """A text with the environment's values in place of each `${NAME}` in it; anything else as it is."""
+    """Replace each `${NAME}` in a text by the environment's value; return anything else unchanged."""
     if not isinstance(value, str):
         return value
 
     def given(matched: re.Match[str]) -> str:
         if matched[1] not in os.environ:
-            raise refuse(f"the environment variable {matched[1]} is not set")
+            raise invalid(f"the environment variable {matched[1]} is not set")
         return os.environ[matched[1]]
 
     return _VARIABLE.sub(given, value)
 
 
 PlacePath = Annotated[str, Field(min_length=1), BeforeValidator(with_variables)]
-"""A path, in which `${NAME}` stands for a variable of the environment."""
+"""A path; `${NAME}` in it is an environment variable."""
 
 
 def _clock(value: Any) -> Any:
@@ -126,10 +127,10 @@ def _clock(value: Any) -> Any:
         value = value.isoformat()
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1_440:
         written = f"{value // 60:02d}:{value % 60:02d}"
-        raise refuse(f"this number is what plain YAML makes of {written}; write '{written}', in quotes")
+        raise invalid(f"plain YAML reads {written} as this number; write '{written}', in quotes")
     matched = _CLOCK.match(value) if isinstance(value, str) else None
     if matched is None:
-        raise refuse("a time of day is written HH:MM or HH:MM:SS, like '09:30'")
+        raise invalid("a time of day is written HH:MM or HH:MM:SS, like '09:30'")
     hours, minutes, seconds = matched.groups()
     return f"{int(hours):02d}:{minutes}" + (f":{seconds}" if seconds and seconds != "00" else "")
 
@@ -139,9 +140,9 @@ def _date(value: Any) -> Any:
         try:
             return date.fromisoformat(value)
         except ValueError as error:
-            raise refuse(f"no such date: {error}") from None
+            raise invalid(f"no such date: {error}") from None
     if type(value) is not date:
-        raise refuse("a date is written YYYY-MM-DD, like '2023-01-31'")
+        raise invalid("a date is written YYYY-MM-DD, like '2023-01-31'")
     return value
 
 
@@ -149,62 +150,61 @@ def _zone(value: str) -> str:
     try:
         return parse_zone(value).key
     except InputError as error:
-        raise refuse(str(error)) from None
+        raise invalid(str(error)) from None
 
 
 def _interval(value: str) -> str:
     try:
         return parse_interval(value).text
     except InputError as error:
-        raise refuse(str(error)) from None
+        raise invalid(str(error)) from None
 
 
 def _duration(value: str) -> str:
     try:
         parse_duration(value)
     except InputError as error:
-        raise refuse(str(error)) from None
+        raise invalid(str(error)) from None
     return value
 
 
 def _source_name(value: str) -> str:
     if not _SOURCE_NAME.match(value):
-        raise refuse(
+        raise invalid(
             "a source's name is lower-case letters, digits, '.', '_' and '-', like 'polygon' or 'databento-xnas.itch'"
         )
     return value
 
 
 def _ticker(text: str) -> str:
-    if not text or text != text.strip() or not text.isprintable():
-        raise refuse("a ticker is not empty and has no control characters or outer blanks")
-    return text
+    try:
+        return ticker_name(text)
+    except TickerError:
+        raise invalid("a ticker is not empty and has no control characters or outer blanks") from None
 
 
 def _json_object(value: dict[str, Any]) -> dict[str, Any]:
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise refuse(f"metadata must be what JSON can hold: {error}") from None
+        raise invalid(f"metadata must be representable as JSON: {error}") from None
     return value
 
 
 def _memory(value: str) -> str:
-    matched = _MEMORY.match(value)
-    if matched is None or not 0 < float(matched[1]) <= (100 if matched[2] == "%" else 1e6):
-        raise refuse("a memory limit is a size like '8GB', or a share of what is free like '60%'")
+    try:
+        memory_bytes(value, free_bytes=1)
+    except InputError:
+        raise invalid(_MEMORY_WORDS) from None
     return value
 
 
 def memory_bytes(limit: str, free_bytes: int) -> int:
-    """A memory limit (`8GB`, `512MiB`, `60%`) in bytes; `free_bytes` is what a share refers to."""
+    """Return a memory limit (`8GB`, `512MiB`, `60%`) in bytes; a share refers to `free_bytes`."""
     matched = _MEMORY.match(limit)
-    if matched is None:
-        raise InputError(f"memory limit {limit!r}: a size like '8GB', or a share of what is free like '60%'")
-    amount, unit = float(matched[1]), matched[2]
-    if unit == "%":
-        return int(free_bytes * amount / 100)
-    return int(amount * (1_024 if "i" in unit.lower() else 1_000) ** _MEMORY_UNITS[unit[0].upper()])
+    if matched is None or (matched[2] == "%" and not 0 < float(matched[1]) <= 100):
+        raise InputError(f"memory limit {limit!r}: {_MEMORY_WORDS}")
+    return int(free_bytes * float(matched[1]) / 100) if matched[2] == "%" else size_bytes(limit)
 
 
 def _schema_pattern(pattern: re.Pattern[str]) -> dict[str, str]:

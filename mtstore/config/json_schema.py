@@ -1,4 +1,4 @@
-"""The JSON schema that gives editors completion and checks: `python -m mtstore.config.json_schema FILE` writes it."""
+"""The JSON schema for completion in editors; `python -m mtstore.config.json_schema FILE` writes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema of the whole YAML, as JSON Schema 2020-12."""
+    """Return the schema of the whole YAML, as JSON Schema 2020-12."""
     from mtstore.config.models import Config
 
     schema = Config.model_json_schema(by_alias=True, mode="validation")
@@ -22,12 +22,12 @@ def json_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The schema as it is written to the file."""
+    """Return the schema as the text of the file."""
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _let_sections_be_empty(schema: dict[str, Any]) -> None:
-    """A section with nothing under it (`AAPL:`) is null to YAML, and means the defaults."""
+    """Allow null for sections: YAML reads an empty section (`AAPL:`) as null, which means the defaults."""
     for section in (schema, *schema["$defs"].values()):
         for field in section["properties"].values():
             items = field.get("additionalProperties")

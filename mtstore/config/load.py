@@ -1,4 +1,4 @@
-"""Loading a configuration: a path or a mapping in, a checked `Config` out, or one error that lists all problems."""
+"""Load a configuration: a path or mapping in, a checked `Config` out, or one error with all problems."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def load_config(config: str | os.PathLike[str] | Mapping[str, Any] | Config) -> 
     Parameters
     ----------
     config
-        The path of a YAML file, or a mapping as YAML would give it: the whole configuration (`multi_ticker`,
-        `ticker_config`, `sources`, `calendars`), or only the inside of `multi_ticker`. A `Config` passes unchanged.
+        The path of a YAML file, or the same as a mapping: the whole configuration (`multi_ticker`, `ticker_config`,
+        `sources`, `calendars`), or only the part below `multi_ticker`. A `Config` is returned unchanged.
 
     Raises
     ------
     ConfigError
-        With all problems at once: path in the YAML, line, value, and the nearest valid word. No value that may be a key
-        is ever shown.
+        All problems at once: path in the YAML, line, value, and the nearest valid word. A value that may be a vendor's
+        key is not shown.
     """
     if isinstance(config, Mapping):
         document = Document()
@@ -45,13 +45,32 @@ def load_config(config: str | os.PathLike[str] | Mapping[str, Any] | Config) -> 
     raise ConfigError(f"a configuration is a path or a mapping, got {config!r}")
 
 
+def with_changes(
+    config: Config, *, store: str | os.PathLike[str] | None = None, **sections: Mapping[str, Any]
+) -> Config:
+    """Return a configuration with another store, or with changed keys in sections of `multi_ticker`.
+
+    Raises
+    ------
+    ConfigError
+        A changed value is not valid.
+    """
+    tree = config.model_dump(by_alias=True, exclude_unset=True)
+    multi = tree.setdefault("multi_ticker", {})
+    if store is not None:
+        multi["store"] = os.fspath(store)
+    for name, changes in sections.items():
+        multi[name] = {**multi.get(name, {}), **changes}
+    return load_config(tree)
+
+
 def _load_file(path: Path) -> Config:
     if not path.is_file():
         raise ConfigError(f"there is no configuration file {str(path)!r}")
     try:
         document = read_yaml(path.read_bytes())
     except YamlTextError as error:
-        raise ConfigError(f"{path} is no YAML: {error}") from error
+        raise ConfigError(f"{path} is not YAML: {error}") from error
     return _check(document, str(path))
 
 
@@ -59,7 +78,7 @@ def _check(document: Document, name: str) -> Config:
     from pydantic import ValidationError
 
     from mtstore.config.cross_checks import check_layers
-    from mtstore.config.error_messages import model_findings, spell_problems
+    from mtstore.config.error_messages import describe_problems, model_findings
     from mtstore.config.models import Config, MultiTicker
 
     tree = {} if document.tree is None or document.tree == "" else document.tree
@@ -76,8 +95,8 @@ def _check(document: Document, name: str) -> Config:
         checked = Config.model_validate(whole)
     except ValidationError as error:
         findings += model_findings(error)
-    # Raised out here: pydantic's error in the context would carry the values, keys among them.
-    problems = spell_problems(findings, document.lines, is_inner=is_inner)
+    # Raised outside the handler: pydantic's error as its context would carry the values, keys among them.
+    problems = describe_problems(findings, document.lines, is_inner=is_inner)
     if problems or checked is None:
         count = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
         listed = "".join(f"\n  {problem}" for problem in problems)
@@ -86,14 +105,14 @@ def _check(document: Document, name: str) -> Config:
 
 
 def _plain_tree(value: Any, path: YamlPath, problems: list[tuple[YamlPath, str]]) -> Any:
-    """Mappings of any kind as dicts with text keys, tuples as lists, paths as text."""
+    """Return mappings as dicts with text keys, tuples as lists, paths as text."""
     if len(path) > _DEEPEST:
         raise ConfigError("the configuration is nested too deeply, or contains itself")
     if isinstance(value, Mapping):
         from mtstore.config.fields import KEYS_ARE_TEXT
 
         problems += [
-            ((*path, str(key)), f"the key is no text; {KEYS_ARE_TEXT}") for key in value if type(key) is not str
+            ((*path, str(key)), f"the key is not text; {KEYS_ARE_TEXT}") for key in value if type(key) is not str
         ]
         return {str(key): _plain_tree(item, (*path, str(key)), problems) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -9,7 +9,6 @@ import math
 import sys
 from collections.abc import Mapping
 from functools import cached_property
-from os import PathLike, fspath
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -168,13 +167,13 @@ class MultiTicker(Section):
         default="nan", description="Columns of a skipped ticker: all missing, or left out."
     )
     memory_limit: MemoryLimit = Field(
-        default="80%", description="Most memory a load may take: a size, or a share of what is free."
+        default="80%", description="Most memory a load may take: a size, or a share of the free memory."
     )
 
     @model_validator(mode="before")
     @classmethod
     def _read_ticker_list(cls, value: Any) -> Any:
-        """`tickers: [AAPL, MSFT]` is short for a mapping without settings."""
+        """Read `tickers: [AAPL, MSFT]` as a mapping without settings."""
         if not isinstance(value, dict) or not isinstance(value.get("tickers"), list):
             return value
         listed = value["tickers"]
@@ -216,9 +215,9 @@ class CalendarEntry(Section):
 
 
 class Config(Section):
-    """The whole configuration, checked; `mtstore.config.load_config` makes one.
+    """The whole configuration, checked and immutable; `mtstore.config.load_config` returns one.
 
-    Nothing changes after loading. Vendor keys are names of environment variables here, never the keys.
+    Vendor keys are names of environment variables, never the keys.
     """
 
     multi_ticker: MultiTicker = MultiTicker()
@@ -228,49 +227,36 @@ class Config(Section):
 
     @property
     def store_path(self) -> Path:
-        """Where the store lies: `multi_ticker.store`, else `multi_ticker.cache.cache_dir`; relative to the caller."""
+        """`multi_ticker.store`, else `multi_ticker.cache.cache_dir`; relative to the working directory."""
         return Path(self.multi_ticker.store or self.multi_ticker.cache.cache_dir).expanduser()
 
     @property
     def universe(self) -> tuple[str, ...]:
-        """The configured tickers, in the order in which they were written."""
+        """The configured tickers, in written order."""
         return tuple(self.multi_ticker.tickers)
 
-    def with_changes(self, *, store: str | PathLike[str] | None = None, **sections: Mapping[str, Any]) -> Config:
-        """The same configuration with another store, or with some keys of sections of `multi_ticker` changed.
-
-        Raises
-        ------
-        ConfigError
-            A changed value cannot be right.
-        """
-        from mtstore.config.load import load_config
-
-        tree = self.model_dump(by_alias=True, exclude_unset=True)
-        multi = tree.setdefault("multi_ticker", {})
-        if store is not None:
-            multi["store"] = fspath(store)
-        for name, changes in sections.items():
-            multi[name] = {**multi.get(name, {}), **changes}
-        return load_config(tree)
-
     def ticker(self, ticker: str) -> TickerSettings:
-        """What holds for one ticker, configured or not, after all layers."""
-        return self.all_tickers.get(ticker) or resolve_ticker(self, ticker)
+        """Return the settings of one ticker, configured or not, after all layers."""
+        return self.all_tickers.get(ticker) or resolve_ticker(
+            self.multi_ticker, self.ticker_config, self.calendars, ticker
+        )
 
     @cached_property
     def all_tickers(self) -> Mapping[str, TickerSettings]:
-        """What holds for every ticker of the universe, then for those that only `overrides` names."""
+        """The settings of the universe's tickers, then of those that only `overrides` names."""
         others = [name for name in self.ticker_config.overrides if name not in self.multi_ticker.tickers]
-        return {name: resolve_ticker(self, name) for name in (*self.universe, *others)}
+        return {name: self._resolve(name) for name in (*self.universe, *others)}
+
+    def _resolve(self, ticker: str) -> TickerSettings:
+        return resolve_ticker(self.multi_ticker, self.ticker_config, self.calendars, ticker)
 
     def fetch_order(self) -> tuple[str, ...]:
-        """The universe by priority: 1 first, none last, ties as written."""
+        """Return the universe by priority: 1 first, none last, ties in written order."""
         settings = [self.ticker(name) for name in self.universe]
         return tuple(entry.ticker for entry in sorted(settings, key=lambda entry: entry.priority or sys.maxsize))
 
     def default_settings(self) -> dict[str, Any]:
-        """The defaults that `mtstore config apply` publishes: `alignment.*` and `validation.*`, as JSON has them."""
+        """Return the defaults that `mtstore config apply` publishes: `alignment.*` and `validation.*`, as JSON."""
         sections = {"alignment": self.multi_ticker.alignment, "validation": self.multi_ticker.validation}
         return {
             f"{name}.{key}": value
@@ -279,14 +265,14 @@ class Config(Section):
         }
 
     def own_calendars(self) -> dict[str, OwnCalendar]:
-        """The calendars under `calendars`, by name."""
+        """Return the calendars under `calendars`, by name."""
         return {
             name: OwnCalendar.from_mapping(name, entry.model_dump(mode="json", by_alias=True, exclude_none=True))
             for name, entry in self.calendars.items()
         }
 
     def warnings(self) -> tuple[str, ...]:
-        """What is allowed, but most likely not meant."""
+        """Return warnings about settings that are allowed but most likely unintended."""
         weights = [entry.weight for entry in map(self.ticker, self.universe) if entry.weight is not None]
         total = math.fsum(weights)
         if weights and abs(total - 1.0) > 1e-6:

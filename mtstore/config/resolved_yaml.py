@@ -1,4 +1,4 @@
-"""A configuration written out: every default, every ticker resolved, keys as the names of their variables."""
+"""Write a configuration with every default and every ticker resolved; keys appear as variable names."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def resolved_tree(config: Config) -> dict[str, Any]:
-    """The configuration with all layers laid together; loading it gives the same settings for every ticker."""
+    """Return the configuration with all layers merged; loading it gives each ticker the same settings."""
     tree = config.model_dump(mode="json", by_alias=True)
-    said = config.ticker_config.defaults.model_fields_set
-    settings = {entry.ticker: _entry(entry, said) for entry in config.all_tickers.values()}
+    stated = config.ticker_config.defaults.model_fields_set
+    settings = {entry.ticker: _entry(entry, stated) for entry in config.all_tickers.values()}
     tree["multi_ticker"]["tickers"] = {ticker: settings.pop(ticker) for ticker in config.universe}
-    # Defaults still hold for tickers that nobody names; the rest is said in full above.
+    # Defaults still apply to tickers that the configuration does not name.
     tree["ticker_config"] = {
         "defaults": config.ticker_config.defaults.model_dump(mode="json", exclude_unset=True),
         "overrides": settings,
@@ -25,20 +25,20 @@ def resolved_tree(config: Config) -> dict[str, Any]:
 
 
 def resolved_yaml(config: Config) -> str:
-    """`resolved_tree` as YAML that plain YAML readers understand alike: times and odd tickers are quoted."""
+    """Return `resolved_tree` as YAML; times and tickers that YAML would convert are quoted."""
     import yaml
 
     return yaml.safe_dump(resolved_tree(config), sort_keys=False, allow_unicode=True, width=100)
 
 
 def unset_keys(config: Config) -> tuple[str, ...]:
-    """The environment variables that sources want and the environment lacks, each once."""
+    """Return the environment variables of the sources' keys that are not set, each once."""
     keys = [source.api_key for source in config.sources.values() if hasattr(source, "api_key")]
     return tuple(dict.fromkeys(key.variable for key in keys if not key.is_set()))
 
 
-def _entry(settings: TickerSettings, said_by_defaults: AbstractSet[str]) -> dict[str, Any]:
-    """One ticker's keys; a null only where it takes back a default."""
+def _entry(settings: TickerSettings, stated_by_defaults: AbstractSet[str]) -> dict[str, Any]:
+    """Return one ticker's keys; null only where it resets a default."""
     row = settings.to_row() | {
         "check_gaps": settings.check_gaps,
         "check_outliers": settings.check_outliers,
@@ -50,4 +50,4 @@ def _entry(settings: TickerSettings, said_by_defaults: AbstractSet[str]) -> dict
         del row[key]
     for key in ("active_from", "active_to"):
         row[key] = row[key].isoformat() if row[key] else None
-    return {key: value for key, value in row.items() if value is not None or key in said_by_defaults - {"metadata"}}
+    return {key: value for key, value in row.items() if value is not None or key in stated_by_defaults - {"metadata"}}

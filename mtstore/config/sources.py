@@ -1,7 +1,7 @@
-"""The `sources` section: where bars come from over the network, and the names of keys, never the keys.
+"""The `sources` section: vendors over the network, and the names of their keys.
 
 A key is written `${NAME}` and stays the name of an environment variable until `SecretKey.reveal()` is called, so that
-no configuration object, error, log line or repr can hold one.
+no configuration object, error, log line or repr can contain one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Plai
 from mtstore.arguments import did_you_mean
 from mtstore.bars import BAR_SCHEMAS
 from mtstore.config.choices import PolygonClient
-from mtstore.config.fields import Section, refuse, with_variables
+from mtstore.config.fields import Section, invalid, with_variables
 from mtstore.errors import SourceAuthError
 
 _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}\Z")
@@ -31,11 +31,11 @@ class SecretKey:
     variable: str
 
     def is_set(self) -> bool:
-        """Whether the environment has a key under that name."""
+        """Return whether the environment variable is set."""
         return bool(os.environ.get(self.variable, "").strip())
 
     def reveal(self) -> str:
-        """The key itself; SourceAuthError if the environment has none."""
+        """Return the key; raise SourceAuthError if the variable is not set."""
         if not self.is_set():
             raise SourceAuthError(f"the environment variable {self.variable} is not set; it must hold the vendor's key")
         return os.environ[self.variable].strip()
@@ -49,7 +49,7 @@ def _read_key(value: Any) -> SecretKey:
         return value
     matched = _REFERENCE.match(value) if isinstance(value, str) else None
     if matched is None:
-        raise refuse("keys come from the environment only: write the name of a variable, like ${POLYGON_API_KEY}")
+        raise invalid("keys come from the environment only: write the name of a variable, like ${POLYGON_API_KEY}")
     return SecretKey(matched[1])
 
 
@@ -58,18 +58,18 @@ def _web_address(value: str, schemes: tuple[str, ...]) -> str:
         parts = urlsplit(value)
         has_port = parts.port is None or parts.port > 0
     except ValueError:
-        raise refuse(f"an address is written {schemes[-1]}://host[:port]") from None
+        raise invalid(f"an address is written {schemes[-1]}://host[:port]") from None
     if parts.username is not None or parts.password is not None:
-        raise refuse("an address holds no user name or password")
+        raise invalid("an address holds no user name or password")
     if parts.scheme not in schemes or not parts.hostname or not has_port or parts.path.strip("/") or parts.query:
-        raise refuse(f"an address is written {schemes[-1]}://host[:port], without a path")
+        raise invalid(f"an address is written {schemes[-1]}://host[:port], without a path")
     return value.rstrip("/")
 
 
 def _databento_schema(value: str) -> str:
     if value not in BAR_SCHEMAS:
         hint = did_you_mean(value, BAR_SCHEMAS)
-        raise refuse(f"Databento has bars as {', '.join(BAR_SCHEMAS)}{hint}; other widths are made of these")
+        raise invalid(f"Databento has bars as {', '.join(BAR_SCHEMAS)}{hint}; other widths are computed from these")
     return value
 
 
@@ -171,5 +171,5 @@ Source = Annotated[
 
 
 def bound_dataset(source: PolygonSource | DatabentoSource | LocalSource) -> str | None:
-    """The dataset that a source's name is bound to; only Databento has several."""
+    """Return the dataset of a source; only Databento has several."""
     return source.dataset if isinstance(source, DatabentoSource) else None

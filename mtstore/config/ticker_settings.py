@@ -1,19 +1,19 @@
-"""What holds for one ticker, after all layers of the configuration.
+"""The settings of one ticker after all layers of the configuration.
 
-Each setting comes from the last of these that states it:
+The last of these layers that states a setting wins:
 
 1. the global sections: `alignment.timezone`, `alignment.resampling`, `validation.*`
 2. `ticker_config.defaults`
 3. `multi_ticker.tickers.X`
 4. `ticker_config.overrides.X`
 
-A null in a later layer takes back what an earlier one said, down to the global sections' value. `metadata` is merged
-key by key.
+A null in a later layer resets a setting to the global section's value. `metadata` is merged by key.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +23,7 @@ from mtstore.config.cross_checks import COMMON_CALENDARS
 
 if TYPE_CHECKING:
     from mtstore.config.choices import OnFailure
-    from mtstore.config.models import Config, TickerEntry
+    from mtstore.config.models import Alignment, MultiTicker, TickerConfig, TickerEntry, Validation
 
 LAYERS: Final = ("ticker_config.defaults", "multi_ticker.tickers.{ticker}", "ticker_config.overrides.{ticker}")
 """The per-ticker layers; a later one wins."""
@@ -31,18 +31,18 @@ LAYERS: Final = ("ticker_config.defaults", "multi_ticker.tickers.{ticker}", "tic
 
 @dataclass(frozen=True, slots=True)
 class TickerSettings:
-    """What holds for one ticker; None means that nothing was said.
+    """The settings of one ticker; None means that no layer states one.
 
     Attributes
     ----------
     universe_position
-        Its place in the configured universe, from 0; None outside of it.
+        Position in the configured universe, from 0; None outside of it.
     session_start, session_end
         `HH:MM[:SS]`, wall time in `timezone`; an end before the start is an overnight session.
     calendar
-        By its one name: `NYSE` is XNYS.
+        The canonical name: `NYSE` becomes XNYS.
     bar_interval
-        What `get_ticker_data` gives (the key `resampling`).
+        Interval of `get_ticker_data` (the key `resampling`).
     active_from, active_to
         The first and last session the ticker is shown for, both included.
     """
@@ -67,7 +67,7 @@ class TickerSettings:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def to_row(self) -> dict[str, Any]:
-        """The columns of `core.ticker_settings`, less `updated_at`; `metadata` as JSON text."""
+        """Return the columns of `core.ticker_settings` without `updated_at`; `metadata` is JSON text."""
         row = {one.name: getattr(self, one.name) for one in fields(self)}
         for key in ("check_gaps", "check_outliers", "on_failure"):
             del row[key]
@@ -75,20 +75,24 @@ class TickerSettings:
         return row
 
 
-def resolve_ticker(config: Config, ticker: str) -> TickerSettings:
-    """What holds for `ticker`, which need not be configured."""
-    universe = config.multi_ticker.tickers
-    entries = (config.ticker_config.defaults, universe.get(ticker), config.ticker_config.overrides.get(ticker))
+def resolve_ticker(
+    multi_ticker: MultiTicker, ticker_config: TickerConfig, calendars: Container[str], ticker: str
+) -> TickerSettings:
+    """Return the settings of a ticker, configured or not."""
+    universe = multi_ticker.tickers
+    entries = (ticker_config.defaults, universe.get(ticker), ticker_config.overrides.get(ticker))
     stated: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     for entry in filter(None, entries):
         stated.update(_stated(entry))
         metadata.update(entry.metadata)
-    settings = _globals(config) | {key: value for key, value in stated.items() if value is not None}
+    settings = _globals(multi_ticker.alignment, multi_ticker.validation) | {
+        key: value for key, value in stated.items() if value is not None
+    }
     settings["bar_interval"] = settings.pop("resampling")
     calendar = settings.get("calendar")
     if calendar is not None and calendar not in COMMON_CALENDARS:
-        settings["calendar"] = canonical_name(calendar, config.calendars)
+        settings["calendar"] = canonical_name(calendar, calendars)
     position = list(universe).index(ticker) if ticker in universe else None
     return TickerSettings(ticker=ticker, universe_position=position, metadata=metadata, **settings)
 
@@ -97,8 +101,7 @@ def _stated(entry: TickerEntry) -> dict[str, Any]:
     return {key: getattr(entry, key) for key in entry.model_fields_set - {"metadata"}}
 
 
-def _globals(config: Config) -> dict[str, Any]:
-    alignment, validation = config.multi_ticker.alignment, config.multi_ticker.validation
+def _globals(alignment: Alignment, validation: Validation) -> dict[str, Any]:
     return {
         "timezone": alignment.timezone,
         "resampling": alignment.resampling,

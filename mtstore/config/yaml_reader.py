@@ -1,7 +1,7 @@
-"""YAML read as text: keys and times stay what was written, and every value remembers its line.
+"""Read YAML as text: keys and times stay as written, and every value has its line.
 
-Plain YAML makes 960 of `16:00`, and booleans or numbers of the tickers ON, NO, TRUE and 001. Here every scalar stays
-text; an unquoted one is a `Plain`, which the models turn into a number, a boolean or null where they want one.
+Plain YAML reads `16:00` as 960, and the tickers ON, NO, TRUE and 001 as booleans and numbers. Here every scalar stays
+text. An unquoted one is a `Plain`, which the models convert to a number, a boolean or null where the field takes one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import yaml
 
 Path: TypeAlias = tuple[str | int, ...]
-"""Where a value stands: the keys and list positions that lead to it."""
+"""The keys and list positions that lead to a value."""
 
 _MOST_VALUES: Final = 300_000
 _DEEPEST: Final = 40
@@ -29,14 +29,14 @@ _NUMBER: Final = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?
 
 
 class Plain(str):
-    """A scalar that stood without quotes."""
+    """An unquoted scalar."""
 
     __slots__ = ()
 
 
 @dataclass(slots=True)
 class Document:
-    """What a YAML text says.
+    """A YAML text as a tree.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Document:
     lines
         The line of each key and list item, counted from 1.
     problems
-        Path and sentence of everything that is wrong with the text as YAML, but leaves the rest readable.
+        Path and sentence of each mistake that leaves the rest readable.
     """
 
     tree: Any = None
@@ -54,7 +54,7 @@ class Document:
 
 
 class YamlTextError(ValueError):
-    """The text is no YAML; the message names the line and never quotes it, since it may hold a key."""
+    """The text is not YAML; the message names the line and never quotes it, because it may contain a key."""
 
 
 def read_yaml(content: bytes) -> Document:
@@ -63,7 +63,7 @@ def read_yaml(content: bytes) -> Document:
     Raises
     ------
     YamlTextError
-        A syntax error, more than one document, an alias within itself, or nesting and aliases without measure.
+        A syntax error, more than one document, an alias within itself, or excessive nesting or aliases.
     """
     import yaml
 
@@ -78,7 +78,7 @@ def read_yaml(content: bytes) -> Document:
         failure = f"position {error.position}: {error.reason}"
     except RecursionError:
         failure = "it is nested too deeply"
-    # Raised out here, so that no context leads back to an error that quotes the text.
+    # Raised outside the handlers, because their errors quote the text.
     if failure:
         raise YamlTextError(failure)
     document = Document()
@@ -88,7 +88,7 @@ def read_yaml(content: bytes) -> Document:
 
 
 def resolve_plain(text: Plain, *, null: bool, boolean: bool, number: bool) -> str | int | float | bool | None:
-    """An unquoted scalar as the first of null, a boolean and a number that is wanted and fits, else as text."""
+    """Return an unquoted scalar as the first of null, boolean and number that is allowed and fits, else as text."""
     if null and _NULL.match(text):
         return None
     if boolean and _TRUE.match(text):
@@ -103,7 +103,7 @@ def resolve_plain(text: Plain, *, null: bool, boolean: bool, number: bool) -> st
 
 
 def to_json(value: Any) -> Any:
-    """A free value as JSON has it: numbers, `true`, `false`, null; `037833100`, `ON` and `16:00` stay text."""
+    """Return a free value as JSON: numbers, `true`, `false`, null; `037833100`, `ON` and `16:00` stay text."""
     if isinstance(value, Plain):
         if value in ("true", "false"):
             return value == "true"
@@ -119,7 +119,7 @@ def _loader() -> type[yaml.SafeLoader]:
     import yaml
 
     class TextLoader(yaml.SafeLoader):
-        """Resolves nothing but the merge key `<<`."""
+        """Resolve nothing but the merge key `<<`."""
 
         yaml_implicit_resolvers = {"<": [(_MERGE_TAG, re.compile(r"<<\Z"))]}  # noqa: RUF012
 
@@ -127,7 +127,7 @@ def _loader() -> type[yaml.SafeLoader]:
 
 
 class _Reader:
-    """Turns nodes into values, collecting lines and problems."""
+    """Turn nodes into values; collect lines and problems."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -140,7 +140,7 @@ class _Reader:
         self._count += 1
         line = node.start_mark.line + 1
         if depth > _DEEPEST or id(node) in self._open or self._count > _MOST_VALUES:
-            raise YamlTextError(f"line {line}: nested or repeated without measure")
+            raise YamlTextError(f"line {line}: nesting or repetition is excessive")
         self._document.lines.setdefault(path, line)
         self._open.add(id(node))
         try:
@@ -172,7 +172,7 @@ class _Reader:
                 self._merge(merged, value_node, path, depth)
                 continue
             if key in first_lines:
-                self._problem((*path, key), f"the key stands twice, on lines {first_lines[key]} and {line}")
+                self._problem((*path, key), f"the key is repeated, on lines {first_lines[key]} and {line}")
                 continue
             first_lines[key] = line
             self._document.lines[(*path, key)] = line
@@ -180,7 +180,7 @@ class _Reader:
         return merged | values
 
     def _merge(self, into: dict[str, Any], node: yaml.Node, path: Path, depth: int) -> None:
-        """Add what `<<: *alias` or `<<: [*one, *two]` brings; earlier ones win, as YAML has it."""
+        """Add the keys of `<<: *alias` or `<<: [*one, *two]`; earlier ones win, as in YAML."""
         import yaml
 
         for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:

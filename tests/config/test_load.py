@@ -113,8 +113,8 @@ sources:
     )
     assert problems_of(path) == tuple(
         f"""\
-multi_ticker.tickers.AAPL.data_source (line 3): 'polygn' is no source; did you mean 'polygon'? \
-(under 'sources': polygon; a name for files is {{provider: files}})
+multi_ticker.tickers.AAPL.data_source (line 3): 'polygn' is not a source; did you mean 'polygon'? \
+(under 'sources': polygon; for files: {{provider: files}})
 multi_ticker.tickers.AAPL.priority (line 3): 0: must be at least 1
 multi_ticker.tickers['BRK.B'].weight (line 4): 'heavy': must be a number
 multi_ticker.alignment.method (line 6): 'outer' is not valid; did you mean 'outer_join'? \
@@ -125,9 +125,9 @@ multi_ticker.alignment.resampling (line 9): '5T' is not a bar interval: write 5m
 multi_ticker.cache.ttl_days (line 10): -1: must be at least 0
 multi_ticker.session (line 11): unknown key here; it belongs to multi_ticker.alignment
 ticker_config.overrides.SPY.session_end (line 14): '9:30' equals session_start; \
-a session must last longer than nothing
+a session must not be empty
 ticker_config.overrides.QQQ.session_start (line 14): '25:00': a time of day is written HH:MM or HH:MM:SS, like '09:30'
-sources.polygon (line 16): the key stands twice, on lines 16 and 17""".splitlines()
+sources.polygon (line 16): the key is repeated, on lines 16 and 17""".splitlines()
     )
 
 
@@ -141,13 +141,13 @@ sources.polygon (line 16): the key stands twice, on lines 16 and 17""".splitline
         ({"enabled": 1}, "enabled: 1: must be true or false"),
         ({"tickers": {"A": 5}}, "tickers.A: 5: must be a mapping"),
         ({"tickers": "AAPL"}, "tickers: 'AAPL': must be a mapping"),
-        ({"tickers": {True: {}}}, "tickers.True: the key is no text; plain YAML reads ON, NO, TRUE and 001 as"),
-        ({"tickers": [True]}, "tickers[0]: True is no text; plain YAML reads ON, NO, TRUE and 001 as"),
+        ({"tickers": {True: {}}}, "tickers.True: the key is not text; plain YAML reads ON, NO, TRUE and 001 as"),
+        ({"tickers": [True]}, "tickers[0]: True is not text; plain YAML reads ON, NO, TRUE and 001 as"),
         ({"tickers": {"A": {"metadata": {"x": float("nan")}}}}, "tickers.A.metadata: a dict: metadata must be"),
-        ({"tickers": {"A": {"metadata": {"x": date(2020, 1, 1)}}}}, "metadata must be what JSON can hold"),
+        ({"tickers": {"A": {"metadata": {"x": date(2020, 1, 1)}}}}, "metadata must be representable as JSON"),
         ({"tickers": {"": {}}}, "tickers['']: '': a ticker is not empty"),
         ({"tickers": {"A\x00B": {}}}, "control characters"),
-        ({"tickers": {"A": {"session_end": 960}}}, "960: this number is what plain YAML makes of 16:00; write '16:00'"),
+        ({"tickers": {"A": {"session_end": 960}}}, "960: plain YAML reads 16:00 as this number; write '16:00'"),
         ({"tickers": {"A": {"session_end": "16"}}}, "'16': a time of day is written HH:MM"),
         ({"tickers": {"A": {"priority": 1.5}}}, "tickers.A.priority: 1.5: must be a whole number"),
         ({"tickers": {"A": {"priority": True}}}, "tickers.A.priority: True: must be a whole number"),

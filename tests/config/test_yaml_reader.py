@@ -77,7 +77,7 @@ def test_free_values_become_json_without_guessing():
 
 def test_a_key_that_stands_twice_is_a_problem_with_both_lines():
     document = read_yaml(b"a:\n  AAPL: 1\n  MSFT: 2\n  AAPL: 3\n")
-    assert document.problems == [(("a", "AAPL"), "the key stands twice, on lines 2 and 4")]
+    assert document.problems == [(("a", "AAPL"), "the key is repeated, on lines 2 and 4")]
 
 
 def test_every_key_and_item_knows_its_line():
@@ -122,10 +122,10 @@ def test_what_has_no_meaning_here_is_a_problem(text, path, sentence):
         (b"a: \x00", "special characters are not allowed"),
         (b"\xff\xfe\x00", "truncated data"),
         (b"a: \xe9", "position 3"),
-        (b"a: &x [*x]", "line 1: nested or repeated without measure"),
+        (b"a: &x [*x]", "line 1: nesting or repetition is excessive"),
         (b"a: *nowhere", "line 1: found undefined alias"),
         (b"[" * 3_000, "nested too deeply"),
-        (b"{a: " * 60 + b"1" + b"}" * 60, "nested or repeated without measure"),
+        (b"{a: " * 60 + b"1" + b"}" * 60, "nesting or repetition is excessive"),
     ],
 )
 def test_a_text_that_is_no_yaml_is_refused_with_its_place(content, sentence):
@@ -136,7 +136,7 @@ def test_a_text_that_is_no_yaml_is_refused_with_its_place(content, sentence):
 def test_aliases_that_multiply_end_in_an_error_and_not_in_the_memory():
     levels = ["a0: &a0 [x,x,x,x,x,x,x,x,x,x]"]
     levels += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
-    with pytest.raises(YamlTextError, match="without measure"):
+    with pytest.raises(YamlTextError, match="is excessive"):
         read_yaml("\n".join(levels).encode())
 
 

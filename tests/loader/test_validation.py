@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import mtstore
+from mtstore.config import with_changes
 from mtstore.errors import DataQualityError, InputError
 from mtstore.loader.validation.checks import TRAILING_BARS
 from mtstore.loader.validation.outcome import DataQualityWarning
@@ -97,7 +98,7 @@ def test_a_load_is_refused_where_the_configuration_says_raise(path):
 def test_flags_mark_the_bars_that_stand_out_from_those_before_them(path, columns):
     with loader(path, on_failure="flag", check_gaps=False) as loads:
         frame = loads.load_data(DAY, DAY, columns=columns)
-        plain = loads.config.with_changes(validation={"enabled": False})
+        plain = with_changes(loads.config, validation={"enabled": False})
     name = ("SPIKE", "is_outlier") if columns == "multi" else "SPIKE_is_outlier"
     assert frame.columns.nlevels == (2 if columns == "multi" else 1)
     flagged = np.flatnonzero(frame[name])

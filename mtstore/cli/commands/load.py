@@ -69,7 +69,7 @@ def command(
 
 
 def _config(store: Path, file: Path | None, tickers: list[str] | None, alignment: dict[str, str | None]) -> Config:
-    from mtstore.config import load_config
+    from mtstore.config import load_config, with_changes
     from mtstore.errors import InputError
 
     if file is None and tickers is None:
@@ -79,7 +79,7 @@ def _config(store: Path, file: Path | None, tickers: list[str] | None, alignment
         changes["resampling"] = changes.pop("interval")
     if file is None:
         return load_config({"store": store, "alignment": changes})
-    return load_config(file).with_changes(store=store, alignment=changes)
+    return with_changes(load_config(file), store=store, alignment=changes)
 
 
 def _as_table(frame: pd.DataFrame) -> pa.Table:
