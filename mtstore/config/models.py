@@ -237,9 +237,7 @@ class Config(Section):
 
     def ticker(self, ticker: str) -> TickerSettings:
         """Return the settings of one ticker, configured or not, after all layers."""
-        return self.all_tickers.get(ticker) or resolve_ticker(
-            self.multi_ticker, self.ticker_config, self.calendars, ticker
-        )
+        return self.all_tickers.get(ticker) or self._resolve(ticker)
 
     @cached_property
     def all_tickers(self) -> Mapping[str, TickerSettings]:
