@@ -13,7 +13,7 @@ A null in a later layer resets a setting to the global section's value. `metadat
 from __future__ import annotations
 
 import json
-from collections.abc import Container
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -76,7 +76,7 @@ class TickerSettings:
 
 
 def resolve_ticker(
-    multi_ticker: MultiTicker, ticker_config: TickerConfig, calendars: Container[str], ticker: str
+    multi_ticker: MultiTicker, ticker_config: TickerConfig, calendars: Collection[str], ticker: str
 ) -> TickerSettings:
     """Return the settings of a ticker, configured or not."""
     universe = multi_ticker.tickers
