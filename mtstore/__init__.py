@@ -82,9 +82,9 @@ def open(path: str | os.PathLike[str], *, create: bool = False, **options: Any) 
     StoreFormatError
         It was made by a version with another format.
     """
-    from mtstore.store import open_store
+    from mtstore.store import Store
 
-    return open_store(path, create=create, **options)
+    return Store.open(path, create=create, **options)
 
 
 def __getattr__(name: str) -> Any:

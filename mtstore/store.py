@@ -1,16 +1,21 @@
-"""`Store`: what people hold in their hands; everything behind it does one thing each."""
+"""The `Store` class: open a store, ingest, query, maintain."""
 
 from __future__ import annotations
 
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, Self, cast, overload
 
 from mtstore.arguments import check_options
 from mtstore.errors import InputError
 from mtstore.query.reader import Reader
+from mtstore.storage.layout import DEFAULT_GRACE
+from mtstore.storage.repository import Repository
+from mtstore.storage.write_lock import DEFAULT_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,10 +32,54 @@ if TYPE_CHECKING:
 
 
 class Store(Reader):
-    """A store of many tickers' market data; `mtstore.open` gives one.
+    """Market data of many tickers in one folder; `mtstore.open` returns one.
 
-    `Reader` says how it is read; here is what fills it, looks after it and takes it elsewhere.
+    Its methods fill, read and maintain the store. It is a context manager; leaving the block closes it.
+
+    Attributes
+    ----------
+    repository
+        The store on disk, for mtstore's own code.
     """
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = False,
+        grace: timedelta = DEFAULT_GRACE,
+        lock_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        memory_limit: str | int | None = None,
+    ) -> Self:
+        """Open the store in the folder `path`; see `mtstore.open`."""
+        return cls(
+            Repository.open(
+                path, create=create, grace=grace, lock_timeout_seconds=lock_timeout_seconds, memory_limit=memory_limit
+            )
+        )
+
+    @property
+    def path(self) -> Path:
+        """The store's folder."""
+        return self.repository.path
+
+    def snapshot(self, generation: int | None = None) -> AbstractContextManager[int]:
+        """Keep this thread's reads on one snapshot until the block ends; the block gets its number.
+
+        Another thread joins the snapshot with that number.
+
+        Raises
+        ------
+        SnapshotExpiredError
+            The block outlived the store's grace period and files of its snapshot are gone.
+
+        Examples
+        --------
+        >>> with store.snapshot():  # doctest: +SKIP
+        ...     bars, status = store.bars("AAPL").to_arrow(), store.status().to_arrow()
+        """
+        return self.repository.snapshot(generation)
 
     @overload
     def ingest(
@@ -117,18 +166,18 @@ class Store(Reader):
                 raise InputError("ingest with a configuration needs start: where the bars should begin")
             _check_options(ingest_network, options)
             loaded = load_config(config)
-            report = ingest_network(self, loaded, **options)
-            make_room(self, loaded)
+            report = ingest_network(self.repository, loaded, **options)
+            make_room(self.repository, loaded)
             return report
         if data is None:
             raise InputError("ingest needs files, a frame, or config= with sources")
         if is_frame(data):
             _check_options(ingest_frame, options)
-            return ingest_frame(self, data, **options)
+            return ingest_frame(self.repository, data, **options)
         _check_options(ingest_files, options)
         if isinstance(data, (str, os.PathLike)):
-            return ingest_files(self, [Path(data)], **options)
-        return ingest_files(self, cast("Iterable[str | Path]", data), **options)
+            return ingest_files(self.repository, [Path(data)], **options)
+        return ingest_files(self.repository, cast("Iterable[str | Path]", data), **options)
 
     async def ingest_async(
         self, config: str | os.PathLike[str] | Mapping[str, Any] | Config, start: Any, end: Any = None, **options: Any
@@ -143,8 +192,8 @@ class Store(Reader):
         from mtstore.query.cache.cache_limits import make_room
 
         loaded = load_config(config)
-        report = await ingest_network_async(self, loaded, start, end, **options)
-        make_room(self, loaded)
+        report = await ingest_network_async(self.repository, loaded, start, end, **options)
+        make_room(self.repository, loaded)
         return report
 
     def ingest_references(
@@ -164,13 +213,13 @@ class Store(Reader):
         """
         from mtstore.ingest.files.ingest_references import ingest_references
 
-        return ingest_references(self, splits=splits, dividends=dividends, source=source)
+        return ingest_references(self.repository, splits=splits, dividends=dividends, source=source)
 
     def compact(self, tickers: str | Iterable[str] | None = None) -> Compaction:
         """Merge each partition's files into one; rows, coverage and answers stay the same."""
         from mtstore.storage.maintenance.compact import compact
 
-        return compact(self, tickers)
+        return compact(self.repository, tickers)
 
     def verify(self, progress: Progress = lambda *_: None) -> Verification:
         """Read every file to the last byte, and hold it against the metadata and the log; nothing is changed.
@@ -185,7 +234,7 @@ class Store(Reader):
         """
         from mtstore.storage.maintenance.verify import verify
 
-        return verify(self.layout, progress)
+        return verify(self.repository.layout, progress)
 
     def repair(self, progress: Progress = lambda *_: None) -> Repair:
         """Set aside what is damaged, mark its coverage as not fetched, and make the database file anew.
@@ -203,7 +252,7 @@ class Store(Reader):
         """
         from mtstore.storage.maintenance.repair import repair
 
-        return repair(self.layout, progress, lock_timeout_seconds=self.lock_timeout_seconds)
+        return repair(self.repository.layout, progress, lock_timeout_seconds=self.repository.lock_timeout_seconds)
 
     def publish(self, to: str | os.PathLike[str], *, materialize: bool = False, path_prefix: str | None = None) -> Path:
         """Write a copy of the database file for another machine or container; gives its path.
@@ -228,12 +277,32 @@ class Store(Reader):
         """
         from mtstore.storage.maintenance.export_copy import publish_copy
 
-        return publish_copy(self, to, materialize=materialize, path_prefix=path_prefix)
+        return publish_copy(self.repository, to, materialize=materialize, path_prefix=path_prefix)
 
+    def rebuild(self) -> int:
+        """Rebuild the database file from `data/` and `meta/` alone; return the number of the new snapshot.
 
-def open_store(path: str | os.PathLike[str], *, create: bool = False, **options: Any) -> Store:
-    """Open the store at `path`; see `mtstore.open`."""
-    return Store.open(path, create=create, **options)
+        A store that does not open is rebuilt by `mtstore rebuild`.
+
+        Raises
+        ------
+        StoreError
+            A data file that the log names is missing or damaged, or log entries are missing.
+        """
+        return self.repository.rebuild()
+
+    def close(self) -> None:
+        """Close the database file; later reads raise StoreError."""
+        self.repository.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
 
 
 def _check_options(function: Callable[..., Any], options: Mapping[str, Any]) -> None:

@@ -79,7 +79,7 @@ def test_mapped_tensors_are_not_cut_beyond_all_sessions(world):
 
 def test_a_range_of_many_years_is_noted_as_all_of_them(world):
     world.store.bars("AAA", "0001-01-01", "9999-12-31").to_arrow()
-    (noted,) = (world.store.path / "uses").glob(f"{world.store.uses._name}")
+    (noted,) = (world.store.path / "uses").glob(f"{world.store.repository.uses._name}")
     assert len(noted.read_text().splitlines()) < 30
 
 
@@ -157,10 +157,10 @@ def test_what_is_no_ticker_is_refused_where_one_is_taken(world, ask, name):
 
 @pytest.mark.parametrize("name", [5, ["AAA"], " A", "a\nb", ""])
 def test_a_frame_of_what_is_no_ticker_is_refused(world, name):
-    generation = world.store.generation()
+    generation = world.store.repository.generation()
     with pytest.raises(TickerError, match="a ticker is "):
         world.store.ingest(frame(), ticker=name, schema="ohlcv-1m")
-    assert world.store.generation() == generation
+    assert world.store.repository.generation() == generation
 
 
 def test_a_text_is_one_ticker(world):

@@ -102,7 +102,7 @@ def tell_room(store: Store, config: Config) -> None:
     """Make room for what was fetched as the configuration's `cache` says, and say what went."""
     from mtstore.query.cache.cache_limits import make_room
 
-    gone = make_room(store, config)
+    gone = make_room(store.repository, config)
     if gone.bytes:
         what = count(len(gone.partitions), "partition")
         say(f"made room: {gone.derived_bytes / 1e6:,.1f} MB of derived results and {what} went")

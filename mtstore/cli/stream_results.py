@@ -41,7 +41,7 @@ def opened(store: Store, statement: str, bounds: Bounds) -> Iterator[tuple[pa.Sc
     MemoryLimitError
         It would take more memory than allowed.
     """
-    with answering(store, bounds) as (connection, check):
+    with answering(store.repository, bounds) as (connection, check):
         pump = _Pump(connection, statement, check)
         if bounds.timeout_seconds is not None:
             pump.end_process_after(bounds.timeout_seconds + _PATIENCE_SECONDS)

@@ -126,7 +126,7 @@ class CacheManager:
         check_series_words(source, schema)
         if not self.config.multi_ticker.cache.enabled:
             return self._count(None)
-        with self._store.connection() as connection, mapped_errors():
+        with self._store.repository.connection() as connection, mapped_errors():
             configured = self.config.ticker(ticker).data_source
             series = choose_series(known_series(connection, ticker), ticker, source, schema, configured)
             if series is None:
@@ -139,7 +139,7 @@ class CacheManager:
             given |= {"start_us": asked.start_us, "end_us": asked.end_us}
             statement = sqlfiles.load("queries/cached_bars", view=identifier(view_name(series["schema"])))
             rows = connection.sql(statement, params=given).to_arrow_table()
-        self._store.uses.note([ticker], asked.start_us, asked.end_us)
+        self._store.repository.uses.note([ticker], asked.start_us, asked.end_us)
         return self._count(long_frame(rows, self._tz))
 
     def cache_data(
@@ -186,7 +186,7 @@ class CacheManager:
             return
         rows = read_rows(data, repr(ticker), naive_as=self._tz)
         configured = self.config.ticker(ticker).data_source
-        with self._store.connection() as connection:
+        with self._store.repository.connection() as connection:
             known = known_series(connection, ticker)
             binding = binding_of(connection, source_name(known, source, configured), self.config)
             stored = [
@@ -204,7 +204,7 @@ class CacheManager:
         settings = self.config.multi_ticker.cache
         freshness = Freshness(settings.ttl_days, settings.settle_days)
         run = start_run("cache", {"ticker": ticker, "range": str(bounds)})
-        writing = self._store.writer(
+        writing = self._store.repository.writer(
             "cache", freshness=freshness, run_id=run.run_id, is_compressed=settings.compression
         )
         with writing as writer:
@@ -240,12 +240,12 @@ class CacheManager:
         """
         bounds = self._bounds(start, end) if start is not None or end is not None else None
         if ticker is not None:
-            check_settled(self._store, ticker_name(ticker))
+            check_settled(self._store.repository, ticker_name(ticker))
         check_series_words(source, schema)
-        with self._store.connection() as connection:
+        with self._store.repository.connection() as connection:
             rows = list(self._stale_rows(connection, ticker, bounds, source, schema))
         now = datetime.now(UTC)
-        with self._store.writer("cache invalidate") as writer:
+        with self._store.repository.writer("cache invalidate") as writer:
             for row in rows:
                 writer.note("coverage_ledger", row | {"run_id": writer.run_id, "fetched_at": now, "fresh_until": now})
         return len({(*row["tickers"], row["source"], row["schema"]) for row in rows})
@@ -258,15 +258,15 @@ class CacheManager:
         """
         if max_size_gb is not None:
             check_number("max_size_gb", max_size_gb)
-        return make_room(self._store, self.config, None if max_size_gb is None else int(max_size_gb * 1e9))
+        return make_room(self._store.repository, self.config, None if max_size_gb is None else int(max_size_gb * 1e9))
 
     def pin(self, *tickers: str) -> list[str]:
         """Never evict the bars of these tickers; gives all that are pinned. InputError: one that nobody knows."""
-        return pin(self._store, tickers)
+        return pin(self._store.repository, tickers)
 
     def unpin(self, *tickers: str) -> list[str]:
         """Let tickers go that were pinned; gives all that are pinned. InputError: one that is not."""
-        return pin(self._store, tickers, is_pinned=False)
+        return pin(self._store.repository, tickers, is_pinned=False)
 
     def entries(self) -> pd.DataFrame:
         """One row per series: sizes, ages, when it goes stale, when it was last used; the view `cache_index`."""

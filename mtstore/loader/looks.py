@@ -70,7 +70,7 @@ class Looks:
         """
         wanted = None if tickers is None else set(wanted_tickers(self.config, self._store, tickers))
         freed = 0
-        for entry in derived.entries(self._store):
+        for entry in derived.entries(self._store.repository):
             if wanted is None or wanted & set(entry.tickers):
                 derived.remove(entry)
                 freed += entry.byte_size
@@ -90,5 +90,5 @@ class Looks:
         if start is None and end is None:
             start, end = self._last_range
         call = align_call(self.config, self._store, tickers, start, end)
-        with sight(self._store, self.config) as connection, mapped_errors():
+        with sight(self._store.repository, self.config) as connection, mapped_errors():
             yield connection, call

@@ -22,6 +22,7 @@ from mtstore.storage.settings.ticker_metadata import (
     put_active_range,
     read_metadata,
 )
+from mtstore.store import Store
 
 Day = str | date | None
 
@@ -48,13 +49,13 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
 
     def __init__(
         self,
-        store: str | PathLike[str] | Repository,
+        store: str | PathLike[str] | Store,
         *,
         configured: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self._resources = ExitStack()
-        if isinstance(store, Repository):
-            self._store = store
+        if isinstance(store, Store):
+            self._store = store.repository
         else:
             self._store = self._resources.enter_context(Repository.open(store))
         self._known = frozenset(configured or {})

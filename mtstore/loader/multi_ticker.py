@@ -231,8 +231,8 @@ class MultiTickerDataLoader(Managers, Looks):
             raise InputError("multi_ticker.enabled is false: there is nothing to align in chunks; load_data loads")
         load = self._new_load(start, end, tickers=tickers, fields=fields, columns=columns, dtype=dtype)
         load.fetched = self._fetching.fetch(self._store, load.call.tickers or (), start, end)
-        self._store.uses.note(load.call.tickers or (), *load.call.bounds.covering_us())
-        chunks = Chunks(self._store, load, parse_chunk(chunk))
+        self._store.repository.uses.note(load.call.tickers or (), *load.call.bounds.covering_us())
+        chunks = Chunks(self._store.repository, load, parse_chunk(chunk))
         self._chunks.add(chunks)
         self._last_load = load
         self._last_range = (start, end)
@@ -263,11 +263,11 @@ class MultiTickerDataLoader(Managers, Looks):
             is_told = False
             fetched = self._fetching.fetch(self._store, wanted_tickers(self.config, self._store, ticker), start, end)
         call = ticker_call(self.config, self._store, ticker, start, end)
-        with sight(self._store, self.config) as connection, mapped_errors():
+        with sight(self._store.repository, self.config) as connection, mapped_errors():
             missing = missing_ranges(connection, call, fetched)
             text = missing_sentence(connection, self.config, self._store.path, call, missing)
             frame = ticker_frame(connection, call)
-        self._store.uses.note([ticker], *call.bounds.covering_us())
+        self._store.repository.uses.note([ticker], *call.bounds.covering_us())
         if not is_told:
             self._tell(fetched)
         if text is not None:
@@ -306,13 +306,13 @@ class MultiTickerDataLoader(Managers, Looks):
         """Make the frame of a load; `generation` is the one that another thread holds for it."""
         with (
             self._store.snapshot(generation),
-            sight(self._store, self.config) as connection,
+            sight(self._store.repository, self.config) as connection,
             mapped_errors(),
         ):
-            frame = load.to_frame(make_table(load, self._store, connection))
-        self._store.uses.note(load.call.tickers or (), *load.call.bounds.covering_us())
+            frame = load.to_frame(make_table(load, self._store.repository, connection))
+        self._store.repository.uses.note(load.call.tickers or (), *load.call.bounds.covering_us())
         if load.fetched.has_rows and self.config.multi_ticker.cache.evict == "refetchable":
-            make_room(self._store, self.config)
+            make_room(self._store.repository, self.config)
         self.aligned_data = frame
         self._last_load = load
         self._last_range = asked

@@ -9,19 +9,27 @@ from typing import TYPE_CHECKING, Any, Unpack
 from mtstore import sqlfiles
 from mtstore.query.request.result import Parameters, Result
 from mtstore.query.sandbox.user_query import Bounds, Question
-from mtstore.storage.repository import Repository
 
 if TYPE_CHECKING:
     from mtstore.query.align.tensor import Tensor
     from mtstore.query.quality import FindingOptions
     from mtstore.query.series import Aligned, AlignOptions, Series, SeriesOptions
+    from mtstore.storage.repository import Repository
 
 
-class Reader(Repository):
-    """A store as whoever reads it sees it: questions that are asked when their answer is wanted.
+class Reader:
+    """The methods of a store that read. A result's statement runs when the result is read.
 
-    Bars are stored raw, in UTC, labelled by their open; what is done with them is defined by the SQL in `sql/`.
+    Bars are stored raw, in UTC, labelled by their open. The SQL in `sql/` defines what is computed from them.
+
+    Attributes
+    ----------
+    repository
+        The store on disk, for mtstore's own code.
     """
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
 
     def sql(
         self,
@@ -59,7 +67,7 @@ class Reader(Repository):
         --------
         >>> store.sql("SELECT count(*) FROM bars WHERE ticker = ?", ["AAPL"]).fetchall()  # doctest: +SKIP
         """
-        return Question(self, query, params, Bounds(timeout, memory_limit, unsafe))
+        return Question(self.repository, query, params, Bounds(timeout, memory_limit, unsafe))
 
     def bars(
         self,
@@ -99,7 +107,7 @@ class Reader(Repository):
         """
         from mtstore.query.series import stored_bars
 
-        return stored_bars(self, tickers, start, end, schema=schema, source=source, session=session, tz=tz)
+        return stored_bars(self.repository, tickers, start, end, schema=schema, source=source, session=session, tz=tz)
 
     def resample(
         self,
@@ -126,7 +134,7 @@ class Reader(Repository):
         """
         from mtstore.query.series import resampled
 
-        return resampled(self, tickers, interval, start, end, options=options)
+        return resampled(self.repository, tickers, interval, start, end, options=options)
 
     def align(
         self,
@@ -151,7 +159,7 @@ class Reader(Repository):
         """
         from mtstore.query.series import aligned
 
-        return aligned(self, tickers, interval, start, end, method=method, options=options)
+        return aligned(self.repository, tickers, interval, start, end, method=method, options=options)
 
     def tensor(
         self,
@@ -195,8 +203,8 @@ class Reader(Repository):
         from mtstore.query.align.tensor import make_tensor
         from mtstore.query.series import align_call
 
-        call = align_call(self, tickers, interval, start, end, method="grid", options=options)
-        return make_tensor(self, call, fields, dtype=dtype, mmap=mmap, memory_limit=memory_limit)
+        call = align_call(self.repository, tickers, interval, start, end, method="grid", options=options)
+        return make_tensor(self.repository, call, fields, dtype=dtype, mmap=mmap, memory_limit=memory_limit)
 
     def gaps(
         self,
@@ -218,7 +226,7 @@ class Reader(Repository):
         """
         from mtstore.query.quality import gaps
 
-        return gaps(self, tickers, start, end, max_gap_minutes=max_gap_minutes, options=options)
+        return gaps(self.repository, tickers, start, end, max_gap_minutes=max_gap_minutes, options=options)
 
     def outliers(
         self,
@@ -244,7 +252,7 @@ class Reader(Repository):
         from mtstore.query.quality import outliers
 
         return outliers(
-            self,
+            self.repository,
             tickers,
             start,
             end,
@@ -276,13 +284,19 @@ class Reader(Repository):
         from mtstore.query.quality import quality
 
         return quality(
-            self, tickers, start, end, max_gap_minutes=max_gap_minutes, std_threshold=std_threshold, options=options
+            self.repository,
+            tickers,
+            start,
+            end,
+            max_gap_minutes=max_gap_minutes,
+            std_threshold=std_threshold,
+            options=options,
         )
 
     def status(self) -> Result:
         """One row per stored series: ticker, source, schema, rows, files, bytes, first and last bar, calendar."""
-        return Result(self, sqlfiles.load("queries/status"))
+        return Result(self.repository, sqlfiles.load("queries/status"))
 
     def tickers(self) -> Sequence[str]:
         """The tickers that have bars, in order of name."""
-        return [row[0] for row in Result(self, sqlfiles.load("queries/stored_tickers")).fetchall()]
+        return [row[0] for row in Result(self.repository, sqlfiles.load("queries/stored_tickers")).fetchall()]

@@ -157,7 +157,7 @@ def make_partitions(parameters: dict[str, Any]) -> None:
     days = [market.bars(name, f"{year}-01-03", f"{year}-01-03") for year in _PARTITION_YEARS]
     month = [market.bars(name, f"{year}-01-01", f"{year}-01-31") for year in _PARTITION_YEARS]
     covers = TimeRange(_us(date(_PARTITION_YEARS[0], 1, 1)), _us(date(_PARTITION_YEARS[-1] + 1, 1, 1)))
-    with mtstore.open(parameters["folder"], create=True) as store, store.writer("benchmark") as writer:
+    with mtstore.open(parameters["folder"], create=True) as store, store.repository.writer("benchmark") as writer:
         for number, ticker in enumerate(partition_tickers(parameters["count"])):
             bars = _joined(month if number < _POPULAR else days)
             writer.add(BarBatch(SourceBinding("polygon", "polygon"), "ohlcv-1m", ticker, (covers,), bars, final=True))

@@ -102,11 +102,11 @@ def test_the_same_file_again_is_left_alone(store: Store, tmp_path: Path) -> None
     copy = write_flat(tmp_path / "copy", [row("A", "09:30")])
     report = store.ingest([path, copy])
     assert {outcome.path: outcome.status for outcome in report.files} == {str(path): "ingested", str(copy): "unchanged"}
-    before, generation = core_tables(store), store.generation()
+    before, generation = core_tables(store), store.repository.generation()
     again = store.ingest(path)
     assert [outcome.status for outcome in again.files] == ["unchanged"]
     assert again.commits == 0
-    assert store.generation() == generation
+    assert store.repository.generation() == generation
     assert core_tables(store) == before
 
 

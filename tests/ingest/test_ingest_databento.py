@@ -44,7 +44,7 @@ def load(store, market, monkeypatch):
         config = config_for(
             market, tickers, provider="databento", sources={"db": {"max_cost_usd": max_cost_usd}}, **changes
         )
-        return ingest_network(store, config, start, end, vendors=vendors_for(config), **(options or {}))
+        return ingest_network(store.repository, config, start, end, vendors=vendors_for(config), **(options or {}))
 
     return run
 
@@ -100,7 +100,7 @@ def test_cost_that_is_not_confirmed_is_not_spent(load, market):
 
 def test_plan_gives_records_bytes_and_dollars_without_buying(load, market, store):
     config = config_for(market, ["AAPL"], provider="databento", sources={"db": {}})
-    plan = plan_network(store, config, "2024-03-04", "2024-03-05", vendors=vendors_for(config))
+    plan = plan_network(store.repository, config, "2024-03-04", "2024-03-05", vendors=vendors_for(config))
     [fetch] = plan.fetches
     assert (fetch.records, fetch.bytes, fetch.cost_usd) == (60, 60 * 56, pytest.approx(0.6))
     assert "get_range" not in methods(market)
@@ -197,7 +197,7 @@ def test_the_instruments_that_a_ticker_stood_for_are_kept_with_their_dates(load,
     def kept():
         return {
             ticker: [(one["start"], one["end"], one["instrument_id"]) for one in known["db"]["symbology"]]
-            for ticker, known in read_metadata(store).items()
+            for ticker, known in read_metadata(store.repository).items()
         }
 
     assert kept() == expected
@@ -209,9 +209,9 @@ def test_the_instruments_that_a_ticker_stood_for_are_kept_with_their_dates(load,
     assert kept() == expected
     store.rebuild()
     assert kept() == expected
-    generation = store.generation()
+    generation = store.repository.generation()
     load("2024-03-04", "2024-03-06")
-    assert store.generation() == generation
+    assert store.repository.generation() == generation
 
 
 days = st.integers(0, 12).map(lambda number: date(2024, 3, 1) + timedelta(days=number))

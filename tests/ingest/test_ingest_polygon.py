@@ -43,7 +43,7 @@ def load(store, market, monkeypatch):
     def run(start="2024-03-04", end="2024-03-08", tickers=TICKERS, *, options=None, **changes):
         config = config_for(market, tickers, **changes)
         given = {"with_references": False, **(options or {})}
-        return ingest_network(store, config, start, end, vendors=vendors_for(config), **given)
+        return ingest_network(store.repository, config, start, end, vendors=vendors_for(config), **given)
 
     return run
 
@@ -192,7 +192,7 @@ def test_plan_makes_no_request_and_says_what_a_load_would_ask(load, market, stor
     load("2024-03-04", "2024-03-05", ["AAPL"])
     market.forget()
     config = config_for(market, TICKERS)
-    plan = plan_network(store, config, "2024-03-04", "2024-03-05", vendors=vendors_for(config))
+    plan = plan_network(store.repository, config, "2024-03-04", "2024-03-05", vendors=vendors_for(config))
     assert market.requests == []
     assert plan.cached == ("AAPL",)
     assert [fetch.tickers for fetch in plan.fetches] == [("MSFT",), ("GOOG",)]
@@ -324,7 +324,7 @@ def test_ranges_from_files_are_not_asked_for(load, market, store):
     from mtstore.ingest.run_record import start_run
 
     run = start_run("ingest", {})
-    with store.writer("ingest", run_id=run.run_id) as writer:
+    with store.repository.writer("ingest", run_id=run.run_id) as writer:
         writer.add(answer)
         row = run.row(status="complete", tickers=1, files=1, rows=1, quarantined_rows=0)
         writer.note("ingest_runs", row)
@@ -379,7 +379,7 @@ def test_cancelled_task_stops_the_load(load, market, store):
 
     async def main():
         task = asyncio.ensure_future(
-            ingest_network_async(store, config, "2024-03-04", "2024-03-08", vendors=vendors_for(config))
+            ingest_network_async(store.repository, config, "2024-03-04", "2024-03-08", vendors=vendors_for(config))
         )
         while not market.requests:
             await asyncio.sleep(0.01)
@@ -394,7 +394,9 @@ def test_cancelled_task_stops_the_load(load, market, store):
 
 def test_async_load_gives_the_same_report(load, market, store):
     config = config_for(market, TICKERS)
-    report = asyncio.run(ingest_network_async(store, config, "2024-03-04", "2024-03-08", vendors=vendors_for(config)))
+    report = asyncio.run(
+        ingest_network_async(store.repository, config, "2024-03-04", "2024-03-08", vendors=vendors_for(config))
+    )
     assert (report.rows, report.is_complete) == (450, True)
 
 
@@ -428,7 +430,7 @@ def test_splits_dividends_and_details_come_with_the_first_load_and_again_when_th
         "/v3/reference/splits",
         "/v3/reference/tickers/AAPL",
     ]
-    known = read_metadata(store)["AAPL"]["polygon"]
+    known = read_metadata(store.repository)["AAPL"]["polygon"]
     assert (known["name"], known["list_date"], known["active"]) == ("Apple Inc.", "1980-12-12", True)
     assert "address" not in known
     assert store.sql("SELECT split_to FROM splits").fetchall() == [(5.0,)]
@@ -449,13 +451,15 @@ def test_update_goes_on_from_the_last_coverage_to_the_last_closed_bar(load, mark
     market.forget()
     config = config_for(market, ["AAPL", "NEW"])
     vendors = vendors_for(config, clock=lambda: us("2024-03-12T15:00:30") / 1e6)
-    report = update_network(store, config, vendors=vendors, with_references=False)
+    report = update_network(store.repository, config, vendors=vendors, with_references=False)
     lag_us = 960 * 1_000_000
     until = (us("2024-03-12T15:00:30") - lag_us) // 60_000_000 * 60_000_000
     assert asked(market) == [("AAPL", ny("2024-03-09"), until)]
     assert "fetch it once with a start" in report.tickers["NEW"].error
     market.forget()
-    assert update_network(store, config, tickers=["AAPL"], vendors=vendors, with_references=False).requests == 0
+    assert (
+        update_network(store.repository, config, tickers=["AAPL"], vendors=vendors, with_references=False).requests == 0
+    )
 
 
 def test_a_store_fetches_from_a_configuration_at_once_and_in_the_background(polygon, store, monkeypatch):

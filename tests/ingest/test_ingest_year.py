@@ -27,12 +27,12 @@ SCRIPT = """
 import json, sys
 import mtstore
 from mtstore.config import load_config
-from mtstore.ingest.network import ingest_network
+from mtstore.ingest.network.ingest_network import ingest_network
 given = json.loads(sys.argv[1])
 with mtstore.open(given["store"], create=True) as store:
     print("ready", flush=True)
     ingest_network(
-        store, load_config(given["config"]), *given["range"], with_references=False,
+        store.repository, load_config(given["config"]), *given["range"], with_references=False,
         progress=lambda one: print(one.done, flush=True),
     )
 """
@@ -80,7 +80,7 @@ def measured(server, store, config) -> dict[str, int]:
     counts = {}
     for name, (start, end) in LOADS.items():
         server.forget()
-        report = ingest_network(store, config, start, end, vendors=vendors, with_references=False)
+        report = ingest_network(store.repository, config, start, end, vendors=vendors, with_references=False)
         assert report.is_complete
         assert report.requests == len(server.requests)
         counts[name] = len(server.requests)
@@ -140,7 +140,9 @@ def test_killed_backfill_goes_on_where_it_was(polygon, tmp_path, monkeypatch, af
     polygon.forget()
     with mtstore.open(given["store"]) as store:
         loaded = config_for(polygon, TICKERS)
-        report = ingest_network(store, loaded, *given["range"], vendors=vendors_for(loaded), with_references=False)
+        report = ingest_network(
+            store.repository, loaded, *given["range"], vendors=vendors_for(loaded), with_references=False
+        )
         assert report.is_complete
         assert 10 - after - 1 <= len(polygon.requests) <= 10 - after + 1
         found = store.sql("SELECT ticker, count(*), count(DISTINCT ts_event) FROM bars GROUP BY ticker").fetchall()
@@ -172,6 +174,6 @@ def test_interrupt_ends_a_load_within_two_seconds_and_it_resumes(polygon, tmp_pa
     with mtstore.open(given["store"]) as store:
         loaded = config_for(polygon, TICKERS)
         assert ingest_network(
-            store, loaded, *given["range"], vendors=vendors_for(loaded), with_references=False
+            store.repository, loaded, *given["range"], vendors=vendors_for(loaded), with_references=False
         ).is_complete
         assert store.sql("SELECT count(*) FROM bars").fetchall() == [(10 * 22 * 50,)]

@@ -56,7 +56,7 @@ def test_ranges_with_their_metadata(store, old):
     (old / "metadata.json").write_text(json.dumps({"AAPL": {"sector": "Tech"}, "version": 1}), encoding="utf-8")
     (old / "cache_index.json").write_text("{}", encoding="utf-8")
     before = digests(old)
-    report = migrate(store, old)
+    report = migrate(store.repository, old)
     assert report.is_complete
     assert [(one.ticker, one.schema, one.files, one.rows_expected, one.rows_stored) for one in report.tickers] == [
         ("AAPL", "ohlcv-1m", 2, 785, 785),
@@ -73,13 +73,13 @@ def test_ranges_with_their_metadata(store, old):
 def test_a_second_run_changes_nothing(store, old):
     put(bars("2023-01-03 09:30"), old / "AAPL" / "2023-01-01_2023-01-04.parquet")
     (old / "AAPL" / "metadata.json").write_text('{"sector": "Tech"}', encoding="utf-8")
-    migrate(store, old)
-    generation = store.generation()
-    again = migrate(store, old)
+    migrate(store.repository, old)
+    generation = store.repository.generation()
+    again = migrate(store.repository, old)
     assert again.is_complete
     assert [outcome.status for outcome in again.ingest.files] == ["unchanged"]
     assert again.tickers[0].rows_stored == 390
-    assert store.generation() == generation
+    assert store.repository.generation() == generation
     assert MetadataManager(store)["AAPL"] == {"sector": "Tech"}
 
 
@@ -97,7 +97,7 @@ def test_hive_partitions_by_day(store, old):
         year, month, number = day.split("-")
         folder = old / "symbol=X%3ABTCUSD" / f"year={year}" / f"month={month}" / f"day={number}"
         put(bars(f"{day} 00:00", count=1440, tz="UTC"), folder / "data.parquet")
-    report = migrate(store, old, tz="UTC")
+    report = migrate(store.repository, old, tz="UTC")
     assert report.is_complete
     assert [(one.ticker, one.layout, one.rows_stored) for one in report.tickers] == [("X:BTCUSD", "hive", 2880)]
 
@@ -105,7 +105,7 @@ def test_hive_partitions_by_day(store, old):
 def test_names_that_say_range_and_interval(store, old):
     put(bars("2024-01-03 09:30").tz_localize(None), old / "SPY_20240101_20240701_ohlcv_1min.parquet")
     put(bars("2024-01-03 09:30", count=78, step="5min"), old / "QQQ_20240101_20240701_ohlcv_5min.csv")
-    report = migrate(store, old)
+    report = migrate(store.repository, old)
     assert report.is_complete
     assert {one.ticker: (one.schema, one.rows_stored) for one in report.tickers} == {
         "QQQ": ("ohlcv-5m", 78),
@@ -136,7 +136,7 @@ def test_a_folder_of_files_by_ticker_in_any_spelling(store, old, style):
         put(frame.reset_index(drop=True).rename(columns=names).assign(t=seconds * 1000, n=3), path, index=False)
     else:
         put(frame, path)
-    report = migrate(store, old)
+    report = migrate(store.repository, old)
     assert report.rejected == []
     assert report.is_complete
     given = stored(store, "AAPL")
@@ -149,7 +149,7 @@ def test_days_stay_days_whatever_zone_their_midnight_has(store, old):
     values = bars("2024-01-02", count=20).reset_index(drop=True)
     put(values.assign(date=days.strftime("%Y-%m-%d")), old / "A.csv", index=False)
     put(values.set_index(days.tz_localize("UTC").rename("timestamp")), old / "B.parquet")
-    report = migrate(store, old)
+    report = migrate(store.repository, old)
     assert [(one.ticker, one.schema, one.is_verified) for one in report.tickers] == [
         ("A", "ohlcv-1d", True),
         ("B", "ohlcv-1d", True),
@@ -165,7 +165,7 @@ def test_of_two_files_about_one_range_the_later_one_holds(store, old):
     earlier = put(bars("2024-01-03 09:30"), old / "A" / "2024-01-02_2024-01-04.parquet")
     os.utime(earlier, (1_700_000_000, 1_700_000_000))
     os.utime(later, (1_700_000_100, 1_700_000_100))
-    report = migrate(store, old)
+    report = migrate(store.repository, old)
     assert report.is_complete
     assert (report.tickers[0].rows_in_files, report.tickers[0].rows_expected) == (395, 5)
     assert stored(store, "A")["open"].tolist() == [500.0, 501.0, 502.0, 503.0, 504.0]
@@ -175,7 +175,7 @@ def test_rows_that_no_market_can_have_made_are_counted(store, old):
     frame = bars("2024-01-03 09:30", count=20)
     frame.loc[frame.index[3], "high"] = 1.0
     put(frame, old / "A.parquet")
-    report = migrate(store, old)
+    report = migrate(store.repository, old)
     assert report.is_complete
     assert [(one.rows_expected, one.rows_stored, one.rows_quarantined) for one in report.tickers] == [(20, 19, 1)]
 
@@ -186,7 +186,7 @@ def test_what_cannot_be_read_is_refused_and_the_rest_goes_in(store, old):
     (old / "EMPTY.csv").write_bytes(b"")
     put(bars("2024-01-03 09:30", count=20).drop(columns="volume"), old / "NOVOLUME.csv")
     (old / "notes.txt").write_text("hello", encoding="utf-8")
-    report = migrate(store, old)
+    report = migrate(store.repository, old)
     assert not report.is_complete
     assert [one.ticker for one in report.tickers if one.is_verified] == ["GOOD"]
     assert {os.path.basename(outcome.path) for outcome in report.rejected} == {
@@ -197,10 +197,10 @@ def test_what_cannot_be_read_is_refused_and_the_rest_goes_in(store, old):
 
 def test_names_that_say_what_cannot_be_are_errors(store, old, tmp_path):
     with pytest.raises(InputError, match="there is no such file or folder"):
-        migrate(store, tmp_path / "nowhere")
+        migrate(store.repository, tmp_path / "nowhere")
     put(bars("2024-01-03 09:30", count=2), old / "A" / "2024-02-30_2024-03-01.parquet")
     with pytest.raises(InputError, match="its name holds no date"):
-        migrate(store, old)
+        migrate(store.repository, old)
 
 
 def test_the_command_line_tells_and_changes_nothing_when_dry(tmp_path, old, capsys):

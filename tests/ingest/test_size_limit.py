@@ -127,10 +127,10 @@ def test_without_leave_only_derived_results_go(vendor, path, monkeypatch):
     monkeypatch.setattr(kept, "LEAST_BYTES", 1)
     with loads(vendor, path, evict="derived") as loader:
         frame = loader.load_data(DAY, DAY)
-        assert len(derived.entries(loader.store)) == 1
+        assert len(derived.entries(loader.store.repository)) == 1
         gone = loader.cache_manager.prune(max_size_gb=0)
         assert gone.derived_bytes == gone.bytes > 0
-        assert derived.entries(loader.store) == []
+        assert derived.entries(loader.store.repository) == []
         assert len(stored(loader.store)) == 3
         assert frame.notna().all(axis=None)
 
@@ -141,7 +141,7 @@ def test_derived_results_go_before_fetched_bars(vendor, path, monkeypatch):
         loader.load_data(DAY, DAY)
         gone = loader.cache_manager.prune(max_size_gb=share_of(loader.store, 1))
         assert gone.partitions == ()
-        assert derived.entries(loader.store) == []
+        assert derived.entries(loader.store.repository) == []
 
 
 def test_a_load_that_fetched_makes_room_by_itself(vendor, path):
@@ -246,7 +246,7 @@ def test_only_a_ticker_that_somebody_knows_can_be_pinned(loader):
 def test_bars_fetched_without_a_loader_can_go_too(vendor, path):
     config = config_for(vendor, TICKERS, cache=REFETCHABLE)
     with mtstore.open(path, create=True) as store:
-        ingest_network(store, config, DAY, DAY)
+        ingest_network(store.repository, config, DAY, DAY)
         with mtstore.CacheManager(config, store=store) as cache:
             assert len(cache.prune(max_size_gb=0).partitions) == 3
         assert store.sql("SELECT count(*) FROM splits").fetchall() == [(0,)]

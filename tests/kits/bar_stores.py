@@ -57,7 +57,7 @@ def add_bars(
     binding: SourceBinding = POLYGON,
 ) -> None:
     """Store bars by ticker; `covers` is what is known, [start, end) in UTC, else the hull of the bars."""
-    with store.writer("test") as writer:
+    with store.repository.writer("test") as writer:
         for ticker, table in tables.items():
             if covers is not None:
                 span = TimeRange(us(covers[0]), us(covers[1]))

@@ -24,7 +24,7 @@ KINDS = (DATA, RETIRED, QUARANTINE, REVISIONS, LOG, PRIVATE, PUBLIC, DERIVED)
 
 def fill(store: Store) -> None:
     """Data of several partitions, retired files, quarantined rows, revisions, coverage of every word."""
-    with store.writer("calendar") as writer:  # a calendar of one's own, as small as they come
+    with store.repository.writer("calendar") as writer:  # a calendar of one's own, as small as they come
         writer.note("calendars", {"calendar": "MINI", "timezone": "America/New_York"})
         for day in (2, 3):
             at = datetime(2024, 1, day, 14, 30, tzinfo=UTC)

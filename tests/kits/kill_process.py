@@ -37,6 +37,7 @@ from mtstore.storage.commit import failpoints as steps
 from mtstore.storage.commit import writer
 from mtstore.storage.layout import Layout
 from mtstore.storage.maintenance.evict import evict as evict_partitions
+from mtstore.storage.repository import Repository
 from tests.kits.stores import MINUTE, START, answer, core_tables, data_files, known_files, minute_bars, minutes, write
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -82,7 +83,7 @@ State = dict[str, list[Any]]
 def fetch(store: Store, *answers: BarBatch) -> None:
     """Answers into a store as if they came from a vendor, who can be asked again."""
     counts = dict.fromkeys(("tickers", "files", "rows", "quarantined_rows"), 0)
-    with store.writer("fetch") as writer:
+    with store.repository.writer("fetch") as writer:
         run = {"run_id": writer.run_id, "kind": "fetch", "status": "complete", "started_at": datetime.now(UTC)}
         writer.note("ingest_runs", run | counts)
         for one in answers:
@@ -107,7 +108,7 @@ def replace(root: Path) -> None:
 
 def append(root: Path) -> None:
     """Add bars behind all that there are; a commit of its own for each of three tickers."""
-    with mtstore.open(root) as store, store.writer("append") as writer:
+    with mtstore.open(root) as store, store.repository.writer("append") as writer:
         for ticker in ("A", "B", "C"):
             writer.add(answer(ticker, {1_000: 1.0, 1_001: 2.0}, minutes(1_000, 1_100)))
             writer.commit()
@@ -121,7 +122,7 @@ def compact(root: Path) -> None:
 
 def rebuild(root: Path) -> None:
     """Make the database anew."""
-    Store.rebuild_at(root)
+    Repository.rebuild_at(root)
 
 
 def ingest(root: Path) -> None:
@@ -140,7 +141,7 @@ def publish(root: Path) -> None:
 def evict(root: Path) -> None:
     """Evict every partition."""
     with mtstore.open(root) as store:
-        evict_partitions(store, ["polygon"], 0)
+        evict_partitions(store.repository, ["polygon"], 0)
 
 
 def init(root: Path) -> None:
@@ -273,7 +274,7 @@ def state(store: Store) -> State:
         "core.sources": "*",
         "core.series": "ticker, schema, first_ts, last_ts, row_count",
     }
-    with store.connection() as connection:
+    with store.repository.connection() as connection:
         return {
             name: sorted(connection.execute(f"SELECT {wanted} FROM {name}").fetchall(), key=repr)
             for name, wanted in columns.items()
@@ -282,8 +283,8 @@ def state(store: Store) -> State:
 
 def check_store(store: Store) -> None:
     """Nothing is left over, nothing is missing, and the public name shows the newest generation."""
-    layout: Layout = store.layout
-    newest = store.generation()
+    layout: Layout = store.repository.layout
+    newest = store.repository.generation()
     assert layout.generations(layout.log)[-1] == newest
     assert layout.published_generation() == newest
     public = layout.public_link.resolve()

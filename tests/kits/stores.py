@@ -58,7 +58,7 @@ def answer(
 
 def write(store: Store, *answers: BarBatch) -> None:
     """Answers into a store, in one writer."""
-    with store.writer("test") as writer:
+    with store.repository.writer("test") as writer:
         for one in answers:
             writer.add(one)
 
@@ -80,7 +80,7 @@ def core_tables(store: Store) -> dict[str, list[str]]:
 
     Long ones, such as sessions, are a digest of all their rows.
     """
-    with store.connection() as connection:
+    with store.repository.connection() as connection:
         names = connection.execute(
             "SELECT table_name FROM duckdb_tables() "
             "WHERE schema_name = 'core' AND database_name = current_database() ORDER BY ALL"

@@ -101,7 +101,7 @@ def applied(path, tmp_path_factory):
         bars = {name: table.select(kept) for name, table in tables.items()}
         with make_store(place, bars, covers=("2023-11-19", "2023-11-29")) as store:
             plain = {name: values[0] for name, values in (ALIGNMENT | LOAD).items()}
-            publish_config(store, load_config(_config(place, plain | {"night": night})))
+            publish_config(store.repository, load_config(_config(place, plain | {"night": night})))
         made[night] = place
     return made
 

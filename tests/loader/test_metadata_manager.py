@@ -45,7 +45,7 @@ def test_every_version_is_kept_with_its_time_through_a_rebuild(store):
     manager.update_ticker_metadata("A", cap=1)
     between = datetime.now(UTC)
     manager.update_ticker_metadata("A", cap=2)
-    generation = store.generation()
+    generation = store.repository.generation()
     store.rebuild()
     history = manager.get_history("A")
     assert [version.metadata for version in history] == [{"cap": 1}, {"cap": 2}]
@@ -59,10 +59,10 @@ def test_every_version_is_kept_with_its_time_through_a_rebuild(store):
 def test_an_update_that_changes_nothing_is_no_commit(store):
     manager = MetadataManager(store)
     manager.update_ticker_metadata("A", cap=1)
-    generation = store.generation()
+    generation = store.repository.generation()
     manager.update_ticker_metadata("A", {"cap": 1})
     manager.update_ticker_metadata("NEW", {})
-    assert store.generation() == generation
+    assert store.repository.generation() == generation
 
 
 def test_sql_sees_the_metadata_in_the_view_of_tickers(store):
@@ -75,7 +75,9 @@ def test_an_update_keeps_the_other_settings_of_a_ticker(store):
     from mtstore.config import load_config
     from mtstore.storage.settings.apply_config import publish_config
 
-    publish_config(store, load_config({"tickers": {"A": {"weight": 1.0, "priority": 3, "metadata": {"x": 1}}}}))
+    publish_config(
+        store.repository, load_config({"tickers": {"A": {"weight": 1.0, "priority": 3, "metadata": {"x": 1}}}})
+    )
     MetadataManager(store).update_ticker_metadata("A", y=2)
     MetadataManager(store).set_active_range("A", "2020-01-31")
     sql = "SELECT weight, priority, in_universe, active_from::VARCHAR, active_to, metadata FROM tickers"

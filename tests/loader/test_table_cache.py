@@ -106,7 +106,7 @@ TURNS = {f"{way}, {option}": (WAYS[way], OPTIONS[option]) for way, option in zip
 @pytest.mark.parametrize(("alignment", "options"), TURNS.values(), ids=TURNS)
 def test_a_repeated_load_is_mapped_and_equals_one_that_is_made(store, assembled, alignment, options):
     expected = load(store, options=options, cache={"derived": False}, **alignment)
-    assert derived.entries(store) == []
+    assert derived.entries(store.repository) == []
     first = load(store, options=options, **alignment)
     assert len(assembled) == 2
     again = load(store, options=options, **alignment)
@@ -114,7 +114,7 @@ def test_a_repeated_load_is_mapped_and_equals_one_that_is_made(store, assembled,
     pd.testing.assert_frame_equal(first, expected)
     pd.testing.assert_frame_equal(again, expected)
     assert again.index.equals(expected.index)
-    assert [entry.tickers for entry in derived.entries(store)] == [("AAA", "BBB", "CCC")]
+    assert [entry.tickers for entry in derived.entries(store.repository)] == [("AAA", "BBB", "CCC")]
 
 
 def test_what_is_written_into_a_frame_is_seen_by_nobody_else(store):
@@ -137,7 +137,7 @@ def test_what_is_written_into_a_frame_is_seen_by_nobody_else(store):
 @pytest.mark.parametrize("spoil", [lambda content: content[: len(content) // 2], lambda _: b""], ids=["half", "empty"])
 def test_a_damaged_one_is_said_and_made_anew(store, assembled, caplog, name, spoil):
     expected = load(store)
-    (entry,) = derived.entries(store)
+    (entry,) = derived.entries(store.repository)
     content = (entry.path / name).read_bytes()
     (entry.path / name).unlink()
     (entry.path / name).write_bytes(spoil(content))
@@ -226,30 +226,30 @@ def test_a_load_that_fails_is_not_kept(store):
     for _ in range(2):
         with pytest.raises(DataQualityError):
             load(store, validation={"on_failure": "raise"})
-    assert derived.entries(store) == []
+    assert derived.entries(store.repository) == []
     assert list((store.path / "tmp").glob("run-*")) == []
 
 
 @pytest.mark.parametrize("cache", [{"enabled": False}, {"derived": False}, {"ttl_days": 0}, {"max_size_gb": 1e-9}])
 def test_nothing_is_kept_where_nothing_may_be(store, cache):
     load(store, cache=cache)
-    assert derived.entries(store) == []
+    assert derived.entries(store.repository) == []
 
 
 def test_small_tables_are_not_kept(store, monkeypatch):
     monkeypatch.setattr(kept, "LEAST_BYTES", 16_000_000)
     load(store)
-    assert derived.entries(store) == []
+    assert derived.entries(store.repository) == []
 
 
 def test_what_was_used_longest_ago_makes_room(store, assembled):
     load(store)
-    (entry,) = derived.entries(store)
+    (entry,) = derived.entries(store.repository)
     room = {"max_size_gb": 2.5 * entry.byte_size / 1e9}
     load(store, cache=room, fill_value=1.0)
     load(store, cache=room)  # used again
     load(store, cache=room, fill_value=2.0)
-    assert len(derived.entries(store)) == 2
+    assert len(derived.entries(store.repository)) == 2
     load(store, cache=room)
     load(store, cache=room, fill_value=2.0)
     assert len(assembled) == 3
@@ -260,7 +260,7 @@ def test_what_was_used_longest_ago_makes_room(store, assembled):
 def test_what_nobody_used_for_the_ttl_goes_with_the_next_that_is_made(store):
     load(store, cache={"ttl_days": 1e-9})
     load(store, cache={"ttl_days": 1e-9}, fill_value=1.0)
-    assert len(derived.entries(store)) <= 1
+    assert len(derived.entries(store.repository)) <= 1
 
 
 def test_a_full_disk_costs_the_copy_and_not_the_load(store, monkeypatch, caplog):
@@ -270,7 +270,7 @@ def test_a_full_disk_costs_the_copy_and_not_the_load(store, monkeypatch, caplog)
     with caplog.at_level(logging.WARNING):
         frame = load(store)
     pd.testing.assert_frame_equal(frame, expected)
-    assert derived.entries(store) == []
+    assert derived.entries(store.repository) == []
     assert "not kept" in caplog.text
 
 
@@ -291,7 +291,7 @@ def test_a_disk_that_fails_costs_the_copy_and_not_the_load(store, monkeypatch, c
 def test_what_was_not_forced_to_disk_is_not_trusted_after_a_restart(store, assembled, monkeypatch):
     expected = load(store)
     monkeypatch.setattr(derived, "_boot", lambda: "another-run-of-the-system")
-    (entry,) = derived.entries(store)
+    (entry,) = derived.entries(store.repository)
     assert not entry.is_good
     values = entry.path / "values.bin"
     values.chmod(0o644)
@@ -323,7 +323,7 @@ def test_clearing_the_cache_leaves_frames_that_are_held(store):
         frame = loads.load_data(DAY, NEXT)
         total = float(np.nansum(frame.to_numpy()))
         assert loads.clear_cache(tickers=["BBB"]) > 0
-        assert derived.entries(store) == []
+        assert derived.entries(store.repository) == []
         assert float(np.nansum(frame.to_numpy())) == total
 
 
@@ -345,5 +345,5 @@ def test_processes_that_load_at_once_agree_and_share_one_entry(store):
     for child in children:
         child.join()
     assert answers == {json.dumps([float(np.nansum(load(store, cache={"derived": False}).to_numpy()))])}
-    assert len(derived.entries(store)) == 1
+    assert len(derived.entries(store.repository)) == 1
     assert not list((store.path / "tmp").glob("run-*"))

@@ -52,7 +52,7 @@ def store(tmp_path_factory):
     }
     add_bars(store, tables, covers=("2023-11-20", "2023-11-30"))
     names = {name: {"calendar": calendar} for calendar, found in CALENDARS.items() for name in found}
-    publish_config(store, load_config({"multi_ticker": {"tickers": names}}))
+    publish_config(store.repository, load_config({"multi_ticker": {"tickers": names}}))
     yield store
     store.close()
 
@@ -80,7 +80,7 @@ def questions(draw):
 def test_counts_are_those_of_the_macros(store, question):
     call, limits, thresholds, fields = question
     watch = Watch(limits, thresholds)
-    with store.connection() as connection:
+    with store.repository.connection() as connection:
         chosen = plan_for(connection, call)
         assert chosen is not None
         assert can_watch(chosen, call)
@@ -110,7 +110,7 @@ def _count(connection, call, name, statement, limit):
 def test_the_sample_has_gaps_and_outliers_to_be_counted(store):
     watch = Watch({"HOLEY": 1.0, "RARE": 1.0}, {"FULL": 3.0})
     call = AlignCall.parse(["FULL", "HOLEY", "RARE"], "1min", "2023-11-22", "2023-11-27")
-    with store.connection() as connection:
+    with store.repository.connection() as connection:
         assemble(connection, call, ("close",), Making(watch=watch))
     assert watch.gap_counts["HOLEY"] > 50
     assert watch.gap_counts["RARE"] >= 6
@@ -128,7 +128,7 @@ def test_the_sample_has_gaps_and_outliers_to_be_counted(store):
 )
 def test_calls_that_cut_sessions_or_go_beyond_them_are_left_to_the_macros(store, start, end, options):
     call = AlignCall.parse(["FULL"], "1min", start, end, **options)
-    with store.connection() as connection:
+    with store.repository.connection() as connection:
         chosen = plan_for(connection, call)
     assert chosen is not None
     assert not can_watch(chosen, call)

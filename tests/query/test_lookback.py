@@ -28,7 +28,7 @@ def store(tmp_path_factory):
     other = bars((f"{at}:00", 9.0, 9.0, 9.0, 9.0, 1.0) for at in ("2023-11-20T08:30", *OTHER))
     path = tmp_path_factory.mktemp("lookback") / "store"
     with make_store(path, {"NIGHT": night, "OTHER": other}, covers=("2023-11-19", "2023-11-22")) as made:
-        publish_config(made, load_config({"tickers": {"NIGHT": NIGHT, "OTHER": NIGHT}}))
+        publish_config(made.repository, load_config({"tickers": {"NIGHT": NIGHT, "OTHER": NIGHT}}))
         yield made
 
 

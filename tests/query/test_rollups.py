@@ -57,7 +57,7 @@ def store(tmp_path_factory):
 
 
 def table_of(store, call, fields=FIELDS, rollups=None):
-    with store.connection() as connection:
+    with store.repository.connection() as connection:
         return assemble(connection, call, fields, Making(rollups=rollups, with_close=True))
 
 
@@ -70,7 +70,7 @@ def assert_equal(one, other):
 
 
 def rolled(store):
-    return sorted(path.name for path in derived.derived_folder(store).glob("rollup-*"))
+    return sorted(path.name for path in derived.derived_folder(store.repository).glob("rollup-*"))
 
 
 def _instant(number):
@@ -98,14 +98,14 @@ def calls(draw):
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_that_of_the_bars(store, call, is_kept):
     if not is_kept:
-        shutil.rmtree(derived.derived_folder(store), ignore_errors=True)
+        shutil.rmtree(derived.derived_folder(store.repository), ignore_errors=True)
     expected = table_of(store, call)
-    assert_equal(table_of(store, call, rollups=Rollups(store, ROOM, least_bars=1)), expected)
-    assert_equal(table_of(store, call, rollups=Rollups(store, least_bars=1)), expected)
+    assert_equal(table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1)), expected)
+    assert_equal(table_of(store, call, rollups=Rollups(store.repository, least_bars=1)), expected)
 
 
 def test_a_rollup_is_pandas_five_minutes(store):
-    with store.connection() as connection:
+    with store.repository.connection() as connection:
         chosen = plan_for(connection, AlignCall.parse(["AAA"], "5min", None, None, session="all"))
     for file in chosen.files["AAA"]:
         found = pd.DataFrame(roll_up(file))
@@ -136,9 +136,9 @@ def test_a_rollup_is_pandas_five_minutes(store):
     ],
 )
 def test_which_calls_use_them(store, interval, options, fields, is_served):
-    shutil.rmtree(derived.derived_folder(store), ignore_errors=True)
+    shutil.rmtree(derived.derived_folder(store.repository), ignore_errors=True)
     call = AlignCall.parse(["AAA"], interval, None, None, **options)
-    table_of(store, call, fields, Rollups(store, ROOM, least_bars=1))
+    table_of(store, call, fields, Rollups(store.repository, ROOM, least_bars=1))
     assert len(rolled(store)) == (2 if is_served else 0)
 
 
@@ -152,9 +152,9 @@ def test_a_session_that_opens_between_five_minutes_is_read_from_the_bars(tmp_pat
     }
     make_store(tmp_path / "store", {"AAA": walk(times)}).close()
     with mtstore.MultiTickerDataLoader(config) as loader, mtstore.open(tmp_path / "store") as store:
-        publish_config(store, loader.config)
+        publish_config(store.repository, loader.config)
         call = AlignCall.parse(["AAA"], "5min", None, None)
-        found = table_of(store, call, rollups=Rollups(store, ROOM, least_bars=1))
+        found = table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
         assert rolled(store) == []
         assert found.ts_us[0] == us("2024-01-02T14:32:00")
 
@@ -162,11 +162,11 @@ def test_a_session_that_opens_between_five_minutes_is_read_from_the_bars(tmp_pat
 def test_who_deletes_them_while_they_are_read_changes_nothing(store):
     call = AlignCall.parse(NAMES[:3], "15min", None, None)
     expected = table_of(store, call)
-    table_of(store, call, rollups=Rollups(store, ROOM, least_bars=1))
-    with store.connection() as connection:
+    table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
+    with store.repository.connection() as connection:
         chosen = plan_for(connection, call)
-    reading = direct.Reading(chosen, FIELDS, Rollups(store, least_bars=1))
-    shutil.rmtree(derived.derived_folder(store))
+    reading = direct.Reading(chosen, FIELDS, Rollups(store.repository, least_bars=1))
+    shutil.rmtree(derived.derived_folder(store.repository))
     values = np.empty(expected.values.shape)
     present = np.zeros(expected.present.shape, dtype=bool)
 
@@ -186,8 +186,8 @@ def test_who_deletes_them_while_they_are_read_changes_nothing(store):
 
 
 def test_a_small_part_of_a_file_makes_none(store):
-    shutil.rmtree(derived.derived_folder(store), ignore_errors=True)
-    rollups = Rollups(store, ROOM, least_bars=1)
+    shutil.rmtree(derived.derived_folder(store.repository), ignore_errors=True)
+    rollups = Rollups(store.repository, ROOM, least_bars=1)
     table_of(store, AlignCall.parse(["AAA"], "5min", "2023-11-22", "2023-11-22"), rollups=rollups)
     assert rolled(store) == []
 
@@ -196,57 +196,57 @@ def test_new_bars_have_a_rollup_of_their_own(tmp_path):
     times = _times(["2024-01-02"], first="14:30", count=390)
     call = AlignCall.parse(["AAA"], "5min", None, None)
     with make_store(tmp_path / "store", {"AAA": walk(times)}) as store:
-        table_of(store, call, rollups=Rollups(store, ROOM, least_bars=1))
+        table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
         add_bars(store, {"AAA": walk(times, base=500.0)})
-        found = table_of(store, call, rollups=Rollups(store, ROOM, least_bars=1))
+        found = table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
         assert len(rolled(store)) == 2
         assert_equal(found, table_of(store, call))
         assert found.values[0, 0] >= 500
 
 
 def test_they_keep_within_their_room(store):
-    shutil.rmtree(derived.derived_folder(store), ignore_errors=True)
+    shutil.rmtree(derived.derived_folder(store.repository), ignore_errors=True)
     call = AlignCall.parse(NAMES[:3], "5min", None, None)
-    found = table_of(store, call, rollups=Rollups(store, Room(1, None), least_bars=1))
+    found = table_of(store, call, rollups=Rollups(store.repository, Room(1, None), least_bars=1))
     assert rolled(store) == []
     assert_equal(found, table_of(store, call))
 
 
 def test_a_disk_that_takes_none_is_said_and_changes_nothing(store, monkeypatch, caplog):
-    shutil.rmtree(derived.derived_folder(store), ignore_errors=True)
+    shutil.rmtree(derived.derived_folder(store.repository), ignore_errors=True)
     monkeypatch.setattr(derived, "_FREE_SHARE", 1.0)
     monkeypatch.setattr(derived, "_FREE_BYTES", 2**63)
     call = AlignCall.parse(["AAA"], "5min", None, None)
     with caplog.at_level(logging.WARNING):
-        found = table_of(store, call, rollups=Rollups(store, ROOM, least_bars=1))
+        found = table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
     assert "five-minute bars are not kept" in caplog.text
     assert_equal(found, table_of(store, call))
 
 
 @pytest.mark.parametrize("spoil", [lambda content: content[: len(content) // 2], lambda _: b"", bytes.swapcase])
 def test_a_damaged_one_is_said_and_changes_nothing(store, caplog, spoil):
-    shutil.rmtree(derived.derived_folder(store), ignore_errors=True)
+    shutil.rmtree(derived.derived_folder(store.repository), ignore_errors=True)
     call = AlignCall.parse(["AAA"], "5min", None, None)
-    rollups = Rollups(store, ROOM, least_bars=1)
+    rollups = Rollups(store.repository, ROOM, least_bars=1)
     table_of(store, call, rollups=rollups)
-    paths = list(derived.derived_folder(store).glob("rollup-*/bars.parquet"))
+    paths = list(derived.derived_folder(store.repository).glob("rollup-*/bars.parquet"))
     assert paths
     for path in paths:
         content = path.read_bytes()
         path.unlink()
         path.write_bytes(spoil(content))
-    assert_equal(table_of(store, call, rollups=rollups), table_of(store, call))
+    assert_equal(table_of(store, call, rollups=rollups), table_of(store.repository, call))
     assert caplog.text.count("a derived result is damaged and is made anew") == len(paths)
-    assert_equal(table_of(store, call, rollups=rollups), table_of(store, call))
+    assert_equal(table_of(store, call, rollups=rollups), table_of(store.repository, call))
 
 
 def test_verify_finds_a_damaged_one(tmp_path):
     times = _times(["2024-01-02"], first="14:30", count=390)
     with make_store(tmp_path / "store", {"AAA": walk(times)}) as store:
         call = AlignCall.parse(["AAA"], "5min", None, None)
-        table_of(store, call, rollups=Rollups(store, ROOM, least_bars=1))
+        table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
         assert store.verify().is_sound
-        (path,) = derived.derived_folder(store).glob("rollup-*/bars.parquet")
+        (path,) = derived.derived_folder(store.repository).glob("rollup-*/bars.parquet")
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.unlink()

@@ -66,7 +66,7 @@ def calls(draw):
 @given(call=calls())
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_frame_is_that_of_the_macro(store, call):
-    with store.connection() as connection:
+    with store.repository.connection() as connection:
         assert direct.plan(connection, call) is not None
         frame = ticker_frame(connection, call)
         rows = connection.sql(sqlfiles.load("queries/ticker_rows"), params=call.parameters()).to_arrow_table()
@@ -75,6 +75,6 @@ def test_the_frame_is_that_of_the_macro(store, call):
 
 def test_adjusted_bars_come_from_the_macro(store):
     call = SeriesCall.parse("AAA", "5min", "2023-12-28", "2023-12-29", adjust="splits")
-    with store.connection() as connection:
+    with store.repository.connection() as connection:
         assert direct.plan(connection, call) is None
         assert len(ticker_frame(connection, call)) == 156

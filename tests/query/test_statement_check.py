@@ -272,12 +272,12 @@ def test_the_instance_is_locked_even_where_the_gate_is_passed_by(market, place):
         "CREATE TABLE x AS SELECT 1",
     ]
     for statement in refused:
-        with market.confined_connection() as connection, pytest.raises(duckdb.Error):
+        with market.repository.confined_connection() as connection, pytest.raises(duckdb.Error):
             connection.execute(spelled(statement, place))
 
 
 def test_the_stores_own_connection_is_not_confined(market, tmp_path):
-    with market.connection() as connection:
+    with market.repository.connection() as connection:
         connection.register("mine", pa.table({"a": [1, 2]}))
         connection.execute("CREATE TEMP TABLE t AS FROM mine")
         connection.execute(f"COPY t TO '{tmp_path / 'out.csv'}'")

@@ -82,7 +82,7 @@ def store(tmp_path_factory):
             }
         }
     }
-    publish_config(store, load_config(config))
+    publish_config(store.repository, load_config(config))
     yield store
     store.close()
 
@@ -164,5 +164,5 @@ def _key(bound):
 @given(call=calls())
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_assembly_equals_the_macro_on_any_call(store, call):
-    with store.connection() as connection:
+    with store.repository.connection() as connection:
         assert_equal(connection, call)

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 import mtstore
+from mtstore.storage.repository import Repository
 from mtstore.storage.views import file_groups
 from tests.kits.bar_stores import add_bars, make_store, minutes, walk
 
@@ -36,7 +37,7 @@ def _copy_in_groups(path, place):
     shutil.copytree(path, place, symlinks=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(file_groups, "GROUPED_ABOVE", 3)
-        mtstore.Store.rebuild_at(place)
+        Repository.rebuild_at(place)
 
 
 def _client(path):

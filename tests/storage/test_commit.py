@@ -21,6 +21,7 @@ from mtstore.errors import (
     StoreNotFoundError,
 )
 from mtstore.storage.commit import failpoints as steps
+from mtstore.storage.repository import Repository
 from tests.kits.stores import answer, bars_of, closes_of, core_tables, end, lines_of, minutes, process, tell, write
 
 INGEST = """
@@ -53,7 +54,7 @@ def test_two_processes_that_write_queue_and_lose_nothing(store: Store) -> None:
     end(*children)
     assert set(store.tickers()) == {"BOTH", *(f"{letter}{number}" for letter in "AB" for number in range(2))}
     assert set(closes_of(store, "BOTH")) == {ord(letter) * 100 + number for letter in "AB" for number in range(2)}
-    assert store.generation() == 5
+    assert store.repository.generation() == 5
     before = core_tables(store)
     store.rebuild()
     assert core_tables(store) == before
@@ -124,7 +125,7 @@ def test_a_snapshot_stays_on_one_generation_while_another_process_commits(store:
             assert inner == generation
         assert store.sql("SELECT generation FROM core.store_info").fetchall() == [(generation,)]
     assert len(bars_of(store)) == 1 + 2 * 2 + 2
-    assert store.generation() == generation + 2
+    assert store.repository.generation() == generation + 2
 
 
 def test_other_threads_do_not_share_a_snapshot(store: Store) -> None:
@@ -214,7 +215,7 @@ def test_there_is_no_store_where_none_was_made(tmp_path: Path) -> None:
 
 def test_opening_twice_with_create_makes_one_store(tmp_path: Path) -> None:
     with mtstore.open(tmp_path / "s", create=True) as first, mtstore.open(tmp_path / "s", create=True) as second:
-        assert first.generation() == second.generation() == 1
+        assert first.repository.generation() == second.generation() == 1
 
 
 def test_a_moved_store_is_noticed_and_rebuild_mends_it(store: Store, tmp_path: Path) -> None:
@@ -225,7 +226,7 @@ def test_a_moved_store_is_noticed_and_rebuild_mends_it(store: Store, tmp_path: P
     shutil.move(store.path, moved)
     with pytest.raises(StoreMovedError, match=f"mtstore rebuild {moved}"):
         mtstore.open(moved)
-    Store.rebuild_at(moved)
+    Repository.rebuild_at(moved)
     with mtstore.open(moved) as again:
         assert bars_of(again) == rows
     with duckdb.connect(moved / "market.duckdb", read_only=True) as client:
@@ -237,7 +238,7 @@ def test_a_store_whose_database_file_is_damaged_is_rebuilt_without_it(store: Sto
     write(store, answer("A", {0: 1.0}, minutes(0, 5)))
     before = core_tables(store)
     store.close()
-    newest = store.layout.catalog_file(store.generation())
+    newest = store.repository.layout.catalog_file(store.repository.generation())
     newest.chmod(0o644)
     content = newest.read_bytes()
     if damage == "missing":
@@ -247,7 +248,7 @@ def test_a_store_whose_database_file_is_damaged_is_rebuilt_without_it(store: Sto
         newest.write_bytes({"cut": content[: len(content) // 3], "garbage": b"x" * len(content), "empty": b""}[damage])
         with pytest.raises(StoreError, match="mtstore rebuild"), mtstore.open(store.path) as broken:
             bars_of(broken)
-    Store.rebuild_at(store.path)
+    Repository.rebuild_at(store.path)
     with mtstore.open(store.path) as again:
         assert core_tables(again) == before
 
@@ -259,7 +260,7 @@ def test_a_store_of_another_format_is_refused(store: Store, monkeypatch: pytest.
 
 
 def test_two_readers_that_spill_do_not_share_a_folder(store: Store) -> None:
-    with mtstore.open(store.path) as other, store.connection() as one, other.connection() as two:
+    with mtstore.open(store.path) as other, store.repository.connection() as one, other.connection() as two:
         folders = {
             connection.execute("SELECT current_setting('temp_directory')").fetchall()[0][0] for connection in (one, two)
         }

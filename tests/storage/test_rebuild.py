@@ -14,6 +14,7 @@ from mtstore.bars import BarBatch
 from mtstore.errors import StoreError, StoreNotFoundError
 from mtstore.storage.layout import Layout
 from mtstore.storage.maintenance.repair import repair
+from mtstore.storage.repository import Repository
 from tests.kits.stores import POLYGON, answer, bars_of, core_tables, data_files, minute_bars, minutes, write
 
 NOW = datetime(2024, 1, 31, 12, 0, 0, 123_456, tzinfo=UTC)
@@ -32,7 +33,7 @@ def fill(store: Store) -> None:
         answer("C", {}, minutes(0, 9), result="failed", reason="no 'quoted' reason"),
         BarBatch(POLYGON, "ohlcv-1d", "A", (), daily, result="partial", day_tz="America/New_York", request={"a": 1}),
     )
-    with store.writer("notes") as writer:
+    with store.repository.writer("notes") as writer:
         for factor in (2.0, 4.0):  # the same key twice in one commit: the later row wins
             writer.note(
                 "splits",
@@ -73,12 +74,12 @@ def fill(store: Store) -> None:
             },
         )
         writer.note("settings", {"key": "alignment.timezone", "value": '"Europe/Berlin"'})
-    with store.writer("again") as writer:
+    with store.repository.writer("again") as writer:
         writer.note("settings", {"key": "alignment.timezone", "value": '"UTC"'})
 
 
 def assert_rebuilds_equal(store: Store) -> None:
-    before, files, generation = core_tables(store), data_files(store.path), store.generation()
+    before, files, generation = core_tables(store), data_files(store.path), store.repository.generation()
     assert store.rebuild() == generation + 1
     after = core_tables(store)
     for name, rows in before.items():
@@ -118,18 +119,18 @@ def test_it_needs_no_generation_and_no_public_file(store: Store) -> None:
         shutil.rmtree(store.path / folder)
         (store.path / folder).mkdir()
     (store.path / "market.duckdb").unlink()
-    Store.rebuild_at(store.path)
+    Repository.rebuild_at(store.path)
     with mtstore.open(store.path) as again:
         assert core_tables(again) == before
 
 
 def test_the_next_start_makes_a_lost_generation_from_the_log(store: Store) -> None:
     fill(store)
-    before, newest = core_tables(store), store.generation()
+    before, newest = core_tables(store), store.repository.generation()
     store.close()
-    store.layout.catalog_file(newest).unlink()
+    store.repository.layout.catalog_file(newest).unlink()
     with mtstore.open(store.path) as again:
-        assert again.generation() == newest
+        assert again.repository.generation() == newest
         assert core_tables(again) == before
 
 
@@ -144,14 +145,14 @@ def test_a_lost_data_file_is_named(store: Store) -> None:
 
 def test_a_hole_in_the_log_is_an_error(store: Store) -> None:
     fill(store)
-    store.layout.log_file(3).unlink()
+    store.repository.layout.log_file(3).unlink()
     with pytest.raises(StoreError, match="commits are missing from the log"):
         store.rebuild()
 
 
 def test_a_damaged_log_entry_is_named(store: Store) -> None:
     fill(store)
-    path = store.layout.log_file(2)
+    path = store.repository.layout.log_file(2)
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(StoreError, match=r"000002\.parquet"):
@@ -160,7 +161,7 @@ def test_a_damaged_log_entry_is_named(store: Store) -> None:
 
 def test_there_is_nothing_to_rebuild_without_a_store(tmp_path: Path) -> None:
     with pytest.raises(StoreNotFoundError):
-        Store.rebuild_at(tmp_path)
+        Repository.rebuild_at(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -173,7 +174,7 @@ def test_data_and_meta_alone_are_enough(store: Store, tmp_path: Path, mend: str)
         if folder.name not in {"data", "meta"}:
             shutil.rmtree(folder) if folder.is_dir() and not folder.is_symlink() else folder.unlink()
     if mend == "rebuild":
-        Store.rebuild_at(store.path)
+        Repository.rebuild_at(store.path)
     else:
         repair(Layout(store.path))
     with mtstore.open(store.path) as opened:

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import mtstore
-from mtstore import Store
 from mtstore.bars import arrow_schema
 from mtstore.errors import StoreNotFoundError
 from mtstore.storage import checksum as seal
@@ -24,6 +23,7 @@ from mtstore.storage.files import file_facts as inspection
 from mtstore.storage.files.data_file import FOOTER_KEY
 from mtstore.storage.layout import Layout, new_id
 from mtstore.storage.maintenance.verify import verify
+from mtstore.storage.repository import Repository
 from tests.kits import damage
 from tests.kits.damage import flip, overwrite
 from tests.kits.store_paths import StorePlace
@@ -183,8 +183,8 @@ def test_a_public_link_that_points_elsewhere_is_found(root: Path) -> None:
 
 def change_log(root: Path, records: list[Record]) -> None:
     """Commit records that no writer would: what they say of the files is wrong, and the log and database agree."""
-    with Store(root) as store, staging.staging_folder(store.layout) as folder:
-        catalog.rebuild(store.layout, folder, records)
+    with Repository(root) as repository, staging.staging_folder(repository.layout) as folder:
+        catalog.rebuild(repository.layout, folder, records)
 
 
 def test_coverage_that_contradicts_the_files_is_found(root: Path) -> None:

@@ -34,7 +34,7 @@ DAY = 86_400_000_000
 
 
 def generations(store: Store) -> int:
-    return store.generation()
+    return store.repository.generation()
 
 
 def test_many_answers_are_one_commit(store: Store) -> None:
@@ -146,7 +146,7 @@ def test_partial_ranges_of_a_complete_answer_are_not_called_complete(store: Stor
 def test_answers_go_stale_after_their_time_unless_they_are_settled_or_final(store: Store) -> None:
     now = int(datetime.now(UTC).timestamp() * 1e6)
     recent = TimeRange(now - DAY, now)
-    with store.writer("test", freshness=Freshness(ttl_days=2.0, settle_days=3.0)) as one:
+    with store.repository.writer("test", freshness=Freshness(ttl_days=2.0, settle_days=3.0)) as one:
         one.add(answer("OLD", {}, minutes(0, 5)))
         one.add(answer("NEW", {}, recent))
         one.add(answer("FINAL", {}, recent, final=True))
@@ -162,7 +162,7 @@ def test_a_source_takes_one_vendor_and_dataset_only(store: Store) -> None:
     other = answer("A", {0: 1.0}, minutes(0, 5), binding=SourceBinding("d", "databento", "DBEQ.BASIC"))
     with pytest.raises(SourceMismatchError, match=r"'d' holds databento XNAS\.ITCH, not databento DBEQ\.BASIC"):
         write(store, other)
-    with store.writer("test") as one:
+    with store.repository.writer("test") as one:
         one.add(answer("B", {0: 1.0}, minutes(0, 5), binding=SourceBinding("e", "databento", "DBEQ.BASIC")))
         with pytest.raises(SourceMismatchError):
             one.add(answer("B", {0: 1.0}, minutes(0, 5), binding=SourceBinding("e", "polygon")))
@@ -211,7 +211,7 @@ def test_an_error_before_the_commit_leaves_the_store_as_it_was(
 
 
 def test_a_commit_that_leaves_a_write_ahead_log_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, number = core_tables(store), store.generation()
+    before, number = core_tables(store), store.repository.generation()
     check = catalog._check
 
     def with_wal(path: Path, *rest: object) -> None:
@@ -221,14 +221,14 @@ def test_a_commit_that_leaves_a_write_ahead_log_is_refused(store: Store, monkeyp
     monkeypatch.setattr(catalog, "_check", with_wal)
     with pytest.raises(CommitError, match="write-ahead log"):
         write(store, answer("A", {0: 1.0}, minutes(0, 5)))
-    assert store.generation() == number
+    assert store.repository.generation() == number
     assert core_tables(store) == before
     assert data_files(store.path) == set()
 
 
 def test_an_open_cursor_does_not_disturb_a_commit(store: Store) -> None:
     write(store, answer("A", dict.fromkeys(range(300), 1.0), minutes(0, 300)))
-    with store.connection() as connection:
+    with store.repository.connection() as connection:
         reader = connection.execute("FROM bars ORDER BY ts_event")
         assert reader.fetchone() is not None
         write(store, answer("A", {}, minutes(0, 300)), answer("B", {0: 1.0}, minutes(0, 1)))
@@ -246,14 +246,14 @@ def test_compaction_leaves_one_file_a_partition_and_the_same_rows(store: Store) 
     assert (done.partitions, done.files_before, done.files_after) == (1, 3, 1)
     assert store.sql("SELECT ticker, file_count FROM core.series ORDER BY ticker").fetchall() == [("A", 1), ("B", 1)]
     assert (bars_of(store), store.sql("FROM core.coverage_ledger").fetchall()) == before
-    number = store.generation()
+    number = store.repository.generation()
     assert store.compact().partitions == 0
-    assert store.generation() == number
+    assert store.repository.generation() == number
 
 
 def test_an_answer_that_was_worked_out_on_an_older_state_is_worked_out_again(store: Store) -> None:
     other = mtstore.open(store.path)
-    with store.writer("one") as one:
+    with store.repository.writer("one") as one:
         one.add(answer("A", {0: 1.0, 1: 1.0}, minutes(0, 2)))
         write(other, answer("A", {1: 5.0, 2: 5.0}, minutes(1, 3)))
     assert closes_of(store, "A") == {0: 1.0, 1: 1.0, 2: 5.0}

@@ -43,7 +43,9 @@ def ls(store: Path, format_: str | None, output: Path | None, rows: int, *, deri
                     ("used_at", instant),
                 ]
             )
-            facts = ((e.path.name, list(e.tickers), e.byte_size, e.made_at, e.used_at) for e in entries(found))
+            facts = (
+                (e.path.name, list(e.tickers), e.byte_size, e.made_at, e.used_at) for e in entries(found.repository)
+            )
             table = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in facts], schema)
         else:
             table = found.sql("FROM cache_index ORDER BY ticker, source, schema").to_arrow()

@@ -72,5 +72,5 @@ def apply(store: Path, file: Path) -> None:
 
     config = load_config(file)
     with mtstore.open(store) as found:
-        generation = publish_config(found, config)
+        generation = publish_config(found.repository, config)
     say(f"published {count(len(config.universe), 'ticker')} to {store}: generation {generation}")

@@ -121,7 +121,9 @@ class _Fetch:
         from mtstore.ingest.network.ingest_network import plan_network
 
         config = load_config(self.config_file)
-        return tell_plan(plan_network(store, config, self._start(), self.end, tickers=self.tickers, schema=self.schema))
+        return tell_plan(
+            plan_network(store.repository, config, self._start(), self.end, tickers=self.tickers, schema=self.schema)
+        )
 
     def run(self, store: mtstore.Store, *, may_cost: bool, is_quiet: bool) -> int:
         from mtstore.cli.fetch_output import may_spend, show_fetching, tell_report, tell_room
@@ -131,7 +133,7 @@ class _Fetch:
         config = load_config(self.config_file)
         with show_fetching(is_quiet=is_quiet) as progress:
             report = ingest_network(
-                store,
+                store.repository,
                 config,
                 self._start(),
                 self.end,

@@ -70,7 +70,7 @@ def command(
         report = migrate(None, path, source=source, schema=schema, tz=tz)
     else:
         with mtstore.open(store, create=create) as found, show_progress(is_quiet=quiet) as progress:
-            report = migrate(found, path, source=source, schema=schema, tz=tz, progress=progress)
+            report = migrate(found.repository, path, source=source, schema=schema, tz=tz, progress=progress)
     table = _table(report)
     write_result(table.schema, table.to_batches(), kind, output, table_rows=rows if rows and output is None else None)
     return _tell(report)

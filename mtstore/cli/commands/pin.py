@@ -27,6 +27,6 @@ def command(store: Path, tickers: tuple[str, ...], *, remove: bool) -> None:
     from mtstore.storage.settings.pins import pin, pinned
 
     with mtstore.open(store) as found:
-        held = pin(found, tickers, is_pinned=not remove) if tickers else pinned(found)
+        held = pin(found.repository, tickers, is_pinned=not remove) if tickers else pinned(found.repository)
     for name in held:
         put(f"{name}\n")

@@ -17,12 +17,8 @@ def command(store: Path) -> None:
     For a store that was moved or copied, or whose database file was lost or damaged. The bars are not touched.
     """
     from mtstore.cli.console import say
-    from mtstore.errors import StoreNotFoundError
-    from mtstore.store import Store
+    from mtstore.storage.repository import Repository
 
     root = store.expanduser().resolve()
-    with Store(root) as found:
-        if not found.layout.is_store():
-            raise StoreNotFoundError(f"no store at {root}; `mtstore init {root}` makes one")
-        generation = found.rebuild()
+    generation = Repository.rebuild_at(root)
     say(f"made the database file of {root} anew: generation {generation}")

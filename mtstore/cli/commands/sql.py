@@ -52,5 +52,5 @@ def _inputs(store: Path | None) -> Inputs:
         return Inputs(Path())
     import mtstore
 
-    with mtstore.open(store) as found, found.connection() as connection:
+    with mtstore.open(store) as found, found.repository.connection() as connection:
         return read_inputs(connection, found.path)

@@ -34,7 +34,7 @@ def command(store: Path, config_file: Path, tickers: list[str] | None, *, yes: b
     with mtstore.open(store) as found:
         with show_fetching(is_quiet=quiet) as progress:
             report = update_network(
-                found, config, tickers=tickers, confirm_cost=may_spend(is_allowed=yes), progress=progress
+                found.repository, config, tickers=tickers, confirm_cost=may_spend(is_allowed=yes), progress=progress
             )
         tell_room(found, config)
     return tell_report(report)

@@ -159,7 +159,7 @@ class UnifiedDataLoader:
         alignment = self.config.multi_ticker.alignment
         wanted_tickers(self.config, self._store, ticker_name(symbol, "symbol"))
         fetched = self._fetching.fetch(self._store, [symbol], start, end)
-        with sight(self._store, self.config) as connection, mapped_errors():
+        with sight(self._store.repository, self.config) as connection, mapped_errors():
             call = SeriesCall.parse(
                 symbol,
                 read_timeframe(timeframe or self.default_timeframe),
@@ -174,7 +174,7 @@ class UnifiedDataLoader:
             missing = missing_ranges(connection, call, fetched)
             text = missing_sentence(connection, self.config, self._store.path, call, missing)
             frame = ticker_frame(connection, call)
-        self._store.uses.note([symbol], *call.bounds.covering_us())
+        self._store.repository.uses.note([symbol], *call.bounds.covering_us())
         for told, category in fetch_warnings(fetched):
             warnings.warn(told, category, stacklevel=2)
         if text is not None:
@@ -196,7 +196,7 @@ class UnifiedDataLoader:
         import pandas as pd
 
         ticker_name(symbol, "symbol")
-        with self._store.connection() as connection, mapped_errors():
+        with self._store.repository.connection() as connection, mapped_errors():
             series = known_series(connection, symbol)
             statement = sqlfiles.load("queries/ticker_info")
             row = connection.sql(statement, params={"ticker": symbol}).to_arrow_table().to_pylist()[0]

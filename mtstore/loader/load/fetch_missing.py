@@ -112,7 +112,7 @@ class Fetching:
         is_shown = self._shows_progress and sys.stderr is not None and sys.stderr.isatty()
         with fetch_bar() if is_shown else nullcontext(no_progress) as progress:
             report = ingest_network(
-                store,
+                store.repository,
                 self._config,
                 start,
                 end,

@@ -12,16 +12,15 @@ from mtstore.errors import InputError, TickerError
 from mtstore.storage.commit.staging import staging_folder
 
 if TYPE_CHECKING:
-    from mtstore.store import Store
+    from mtstore.storage.repository import Repository
 
 
-def pinned(store: Store) -> list[str]:
+def pinned(store: Repository) -> list[str]:
     """The tickers whose bars are never evicted."""
-    with store.connection() as connection:
-        return [row[0] for row in connection.execute(sqlfiles.load("queries/pinned_tickers")).fetchall()]
+    return _names(store, "pinned_tickers")
 
 
-def pin(store: Store, tickers: str | Iterable[str], *, is_pinned: bool = True) -> list[str]:
+def pin(store: Repository, tickers: str | Iterable[str], *, is_pinned: bool = True) -> list[str]:
     """Pin tickers, or let them go; gives all that are pinned now.
 
     Raises
@@ -31,7 +30,7 @@ def pin(store: Store, tickers: str | Iterable[str], *, is_pinned: bool = True) -
     """
     names = list(dict.fromkeys(ticker_names(tickers) or ()))
     held = pinned(store)
-    known = [*store.tickers(), *_settled(store)] if is_pinned else held
+    known = [*_names(store, "stored_tickers"), *_names(store, "cached_tickers")] if is_pinned else held
     for name in names:
         if name not in known:
             what = "known to the store" if is_pinned else "pinned"
@@ -46,12 +45,13 @@ def pin(store: Store, tickers: str | Iterable[str], *, is_pinned: bool = True) -
     return pinned(store)
 
 
-def check_settled(store: Store, ticker: str) -> None:
+def check_settled(store: Repository, ticker: str) -> None:
     """Refuse a ticker of which the store has neither bars nor an answer; TickerError names the nearest that it has."""
-    known = _settled(store)
+    known = _names(store, "cached_tickers")
     if ticker not in known:
         raise TickerError(f"nothing of ticker {ticker!r} was ever stored or asked for{did_you_mean(ticker, known)}")
 
 
-def _settled(store: Store) -> list[str]:
-    return [row[0] for row in store.sql(sqlfiles.load("queries/cached_tickers")).fetchall()]
+def _names(store: Repository, query: str) -> list[str]:
+    with store.connection() as connection:
+        return [row[0] for row in connection.execute(sqlfiles.load(f"queries/{query}")).fetchall()]

@@ -115,7 +115,7 @@ def commit(parameters: dict[str, Any]) -> Job:
     answers = [prepared() for _ in range(_FEW)]
 
     def work() -> None:
-        with store.writer("benchmark") as writer:
+        with store.repository.writer("benchmark") as writer:
             writer.add(answers.pop())
 
     return Job(work, repeat=_FEW)

@@ -77,7 +77,7 @@ def wide_first(parameters: dict[str, Any]) -> Job:
     """The same, made and put into the derived cache, from which it is removed before."""
     job = _load(parameters, is_validated=True, is_kept=True, method="outer_join")
     with _store(Ask.of(parameters)) as store:
-        for entry in derived.entries(store):
+        for entry in derived.entries(store.repository):
             derived.remove(entry)
     return job
 
