@@ -235,9 +235,9 @@ def test_a_damaged_one_is_said_and_changes_nothing(store, caplog, spoil):
         content = path.read_bytes()
         path.unlink()
         path.write_bytes(spoil(content))
-    assert_equal(table_of(store, call, rollups=rollups), table_of(store.repository, call))
+    assert_equal(table_of(store, call, rollups=rollups), table_of(store, call))
     assert caplog.text.count("a derived result is damaged and is made anew") == len(paths)
-    assert_equal(table_of(store, call, rollups=rollups), table_of(store.repository, call))
+    assert_equal(table_of(store, call, rollups=rollups), table_of(store, call))
 
 
 def test_verify_finds_a_damaged_one(tmp_path):
