@@ -24,7 +24,7 @@ from mtstore.query.request.request import AlignCall, check_word
 from mtstore.query.request.result import mapped_errors
 from mtstore.query.table.pandas_frames import wide_frame
 from mtstore.query.table.wide_table import DEFAULT_FIELDS, Making, field_names
-from mtstore.sources.infer_bar_width import Width
+from mtstore.sources.infer_bar_width import InferredWidth
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,7 +226,7 @@ def _check_options(options: Mapping[str, Any]) -> None:
     check_options(options, _OPTIONS)
 
 
-def _cleaned(rows: Rows, width: Width, calendar: str | None) -> Cleaned:
+def _cleaned(rows: Rows, width: InferredWidth, calendar: str | None) -> Cleaned:
     is_of_futures = calendar is not None and canonical_name(calendar) in FUTURES_CALENDARS
     return rows.cleaned(width.schema, width.day_tz, may_be_negative=is_of_futures)
 

@@ -37,7 +37,7 @@ from mtstore.query.request.result import mapped_errors
 from mtstore.query.table.pandas_frames import long_frame
 from mtstore.ranges import TimeRange, subtract
 from mtstore.sources.bar_grid import last_closed_us
-from mtstore.sources.infer_bar_width import Width
+from mtstore.sources.infer_bar_width import InferredWidth
 from mtstore.sqlfiles import identifier
 from mtstore.storage.commit.coverage_ledger import Freshness
 from mtstore.storage.settings.pins import check_settled, pin
@@ -190,7 +190,9 @@ class CacheManager:
             known = known_series(connection, ticker)
             binding = binding_of(connection, source_name(known, source, configured), self.config)
             stored = [
-                Width(one["schema"], None, one["day_tz"] or "UTC") for one in known if one["source"] == binding.source
+                InferredWidth(one["schema"], None, one["day_tz"] or "UTC")
+                for one in known
+                if one["source"] == binding.source
             ]
             width = shape_of(rows, ticker, self._tz, schema, stored)
             series = {"source": binding.source, "schema": width.schema, "day_tz": width.day_tz}

@@ -48,7 +48,7 @@ def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
     return list(found.values())
 
 
-def recognise(path: Path | str) -> FileFormat:
+def detect_format(path: Path | str) -> FileFormat:
     """The format of a file: `polygon-flatfile`, `dbn`, `parquet` or `csv`.
 
     Told by the content alone; but a name that promises something else is an error, since one of the two is wrong.

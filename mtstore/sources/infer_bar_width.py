@@ -18,7 +18,7 @@ _WIDTHS: Final = tuple(seconds * US_PER_SECOND for seconds in (3_600, 1_800, 900
 
 
 @dataclass(frozen=True, slots=True)
-class Width:
+class InferredWidth:
     """How wide a frame's bars are.
 
     Attributes
@@ -45,7 +45,7 @@ def schema_of(interval: BarInterval) -> str:
     return "ohlcv-" + interval.text.replace("min", "m")
 
 
-def check_width(us: np.ndarray, interval: BarInterval, where: str, tz: str) -> Width:
+def check_width(us: np.ndarray, interval: BarInterval, where: str, tz: str) -> InferredWidth:
     """The width that somebody gave; single rows may be off its bars, and are none.
 
     Raises
@@ -60,10 +60,12 @@ def check_width(us: np.ndarray, interval: BarInterval, where: str, tz: str) -> W
         off = np.flatnonzero(us % interval.microseconds)
         if len(off) and 2 * len(off) >= len(us):
             raise InputError(f"{where}: {_spell(us[off[0]])} is not on a whole bar of {interval}")
-    return Width(schema, interval, tz)
+    return InferredWidth(schema, interval, tz)
 
 
-def infer_width(us: np.ndarray, zones: tuple[str, ...], resampling: BarInterval | None, where: str) -> Width | None:
+def infer_width(
+    us: np.ndarray, zones: tuple[str, ...], resampling: BarInterval | None, where: str
+) -> InferredWidth | None:
     """The width of bars that open at `us` (sorted, unique); None where a single row could be anything.
 
     Rows at midnight (of one of `zones`) are days. Else the raster that holds the times tells, as far as `resampling`
@@ -80,7 +82,7 @@ def infer_width(us: np.ndarray, zones: tuple[str, ...], resampling: BarInterval 
     is_intraday = resampling is None or resampling.is_intraday
     for zone in dict.fromkeys(zones):
         if len(us) > int(is_intraday) and _are_midnights(us, zone):
-            return Width("ohlcv-1d", parse_interval("1d"), zone)
+            return InferredWidth("ohlcv-1d", parse_interval("1d"), zone)
     if not len(us) or (len(us) == 1 and resampling is None):
         return None
     us = _without_strays(us)
@@ -96,7 +98,7 @@ def infer_width(us: np.ndarray, zones: tuple[str, ...], resampling: BarInterval 
     if resampling is not None and resampling.is_intraday:
         raster = int(np.gcd(raster, resampling.microseconds))
     width = next(width for width in _WIDTHS if raster % width == 0)
-    return Width(schema_of(_as_interval(width) or parse_interval("1s")), interval, zones[0])
+    return InferredWidth(schema_of(_as_interval(width) or parse_interval("1s")), interval, zones[0])
 
 
 def _without_strays(us: np.ndarray) -> np.ndarray:

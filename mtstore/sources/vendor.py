@@ -72,7 +72,7 @@ class VendorSource(Protocol):
     def max_tickers_per_request(self) -> int: ...
 
     @property
-    def tells_changes(self) -> bool:
+    def reports_changes(self) -> bool:
         """Whether the vendor says, free of charge, when its data last changed."""
         ...
 
@@ -82,7 +82,7 @@ class VendorSource(Protocol):
         since_us: int,
         *,
         cancel: threading.Event | None = None,
-        tally: RequestStats | None = None,
+        stats: RequestStats | None = None,
     ) -> Ranges:
         """The parts of a range whose data may have changed since an instant; all of it where nobody tells."""
         ...
@@ -110,7 +110,7 @@ class VendorSource(Protocol):
         asked: TimeRange,
         *,
         cancel: threading.Event | None = None,
-        tally: RequestStats | None = None,
+        stats: RequestStats | None = None,
     ) -> Estimate:
         """What `fetch` with the same arguments would take."""
         ...
@@ -124,7 +124,7 @@ class VendorSource(Protocol):
         folder: Path | None = None,
         budget: CostBudget | None = None,
         cancel: threading.Event | None = None,
-        tally: RequestStats | None = None,
+        stats: RequestStats | None = None,
     ) -> Iterator[BarBatch]:
         """One chunk: complete answers, or an error, never a shorter answer."""
         ...

@@ -12,7 +12,7 @@ import pytest
 from mtstore import CacheManager, Store
 from mtstore.ingest.files.already_ingested import EarlierIngest, already_ingested
 from mtstore.ingest.files.report import IngestResult
-from mtstore.sources.custom.column_mapping import Mapping
+from mtstore.sources.custom.column_mapping import ColumnMapping
 from mtstore.synthetic import Faults, SyntheticMarket
 from tests.kits.flat_files import row, write_flat
 from tests.kits.stores import answer, closes_of, minute_bars, minutes, write
@@ -46,7 +46,7 @@ def dbn(store: Store, folder: Path, which: str) -> IngestResult:
 def own_file(store: Store, folder: Path, which: str, **options: object) -> IngestResult:
     path = folder / f"{which}.parquet"
     pq.write_table(minute_bars({0: 1.0, 1: 1.0} if which == "A" else {0: 2.0, 2: 2.0}), path)
-    return store.ingest(path, mapping=Mapping("ohlcv-1m", ticker="A"), **options)
+    return store.ingest(path, mapping=ColumnMapping("ohlcv-1m", ticker="A"), **options)
 
 
 def own_file_that_covers(store: Store, folder: Path, which: str) -> IngestResult:

@@ -13,7 +13,7 @@ import pytest
 from mtstore import Store
 from mtstore.config import load_config
 from mtstore.errors import BrokenFileError, InputError
-from mtstore.sources.custom.read_file import Mapping
+from mtstore.sources.custom.read_file import ColumnMapping
 from mtstore.storage.settings.apply_config import publish_config
 from tests.kits.stores import START, bars_of, closes_of, minute_bars, minutes
 
@@ -47,7 +47,7 @@ def test_a_file_with_our_names_needs_its_schema_only(store: Store, tmp_path: Pat
 def test_other_names_are_read_by_a_mapping(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("when;first;high;low;last;shares\n2024-01-02 09:31;1;2;1;2;10\n2024-01-02 09:32;2;2;1;1;5\n")
-    mapping = Mapping(
+    mapping = ColumnMapping(
         "ohlcv-1m",
         columns={"ts_event": "when", "open": "first", "close": "last", "volume": "shares"},
         ticker="TRUE",
@@ -67,7 +67,7 @@ def test_a_file_without_mapping_and_schema_is_refused(store: Store, tmp_path: Pa
     pq.write_table(table({0: 1.0}), tmp_path / "mine.parquet")
     report = store.ingest(tmp_path / "mine.parquet")
     assert "--schema" in str(report.rejected[0].error)
-    report = store.ingest(tmp_path / "mine.parquet", mapping=Mapping("ohlcv-1m"), schema="ohlcv-1d")
+    report = store.ingest(tmp_path / "mine.parquet", mapping=ColumnMapping("ohlcv-1m"), schema="ohlcv-1d")
     assert "'ohlcv-1d' is asked for" in str(report.rejected[0].error)
 
 
@@ -110,7 +110,7 @@ def test_a_value_that_cannot_be_read_refuses_the_file_and_leaves_nothing(store: 
     path = tmp_path / "mine.csv"
     rows = [f"A,{1_704_205_800 + number * 60},1,1,1,{'x' if number == 299_999 else 1},1" for number in range(300_000)]
     path.write_text("\n".join(["ticker,ts_event,open,high,low,close,volume", *rows]))
-    report = store.ingest(path, mapping=Mapping("ohlcv-1m", time_unit="s"))
+    report = store.ingest(path, mapping=ColumnMapping("ohlcv-1m", time_unit="s"))
     assert "row 300,000" in str(report.rejected[0].error)
     assert bars_of(store) == []
 
@@ -192,7 +192,7 @@ def test_a_frame_that_leaves_something_open_is_refused(store: Store, options: di
     with pytest.raises((InputError, BrokenFileError), match=words):
         store.ingest(frame, **options)
     with pytest.raises(InputError, match="beside a mapping"):
-        store.ingest(frame, ticker="A", mapping=Mapping("ohlcv-1m", ticker="B"))
+        store.ingest(frame, ticker="A", mapping=ColumnMapping("ohlcv-1m", ticker="B"))
 
 
 def test_daily_frames_keep_the_days_of_their_zone(store: Store) -> None:

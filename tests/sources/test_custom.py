@@ -15,7 +15,7 @@ import pytest
 
 from mtstore.errors import BrokenFileError, ConfigError, InputError
 from mtstore.sources.batch_schema import batch_schema
-from mtstore.sources.custom.read_file import Mapping, OwnFile, read_mapping, table_batches
+from mtstore.sources.custom.read_file import ColumnMapping, CustomFile, read_mapping, table_batches
 from mtstore.synthetic import SyntheticMarket
 
 PLAIN = "ticker,ts_event,open,high,low,close,volume\n"
@@ -27,20 +27,20 @@ def rows_of(batches: Any) -> pd.DataFrame:
     return pa.Table.from_batches(batches, schema=batch_schema()).to_pandas()
 
 
-def read_csv(tmp_path: Path, text: str, mapping: Mapping, **options: Any) -> pd.DataFrame:
+def read_csv(tmp_path: Path, text: str, mapping: ColumnMapping, **options: Any) -> pd.DataFrame:
     (tmp_path / "own.csv").write_text(text, encoding="utf-8")
-    return rows_of(OwnFile(tmp_path / "own.csv", mapping, "csv").batches(**options))
+    return rows_of(CustomFile(tmp_path / "own.csv", mapping, "csv").batches(**options))
 
 
 def read_times(tmp_path: Path, times: list[str], **settings: Any) -> list[str]:
     text = PLAIN + "".join(f'AAA,"{time}",1,2,1,2,10\n' for time in times)
-    stamps = read_csv(tmp_path, text, Mapping(**({"schema": "ohlcv-1m"} | settings))).ts_event
+    stamps = read_csv(tmp_path, text, ColumnMapping(**({"schema": "ohlcv-1m"} | settings))).ts_event
     return [stamp.isoformat() for stamp in stamps]
 
 
 def test_a_csv_of_our_own_names_needs_no_columns(tmp_path: Path) -> None:
     text = PLAIN + "NA,2024-01-02T14:30:00Z,1.5,2.25,1,2,10.5\n001,2024-01-02T14:31:00Z,2,2,2,2,\n"
-    rows = read_csv(tmp_path, text, Mapping("ohlcv-1m"))
+    rows = read_csv(tmp_path, text, ColumnMapping("ohlcv-1m"))
     assert rows.ticker.tolist() == ["NA", "001"]
     assert rows.ts_event.tolist() == [pd.Timestamp("2024-01-02 14:30Z"), pd.Timestamp("2024-01-02 14:31Z")]
     assert rows[["open", "high", "low", "close"]].to_numpy().tolist() == [[1.5, 2.25, 1, 2], [2, 2, 2, 2]]
@@ -60,7 +60,7 @@ def test_columns_are_mapped_and_the_others_ignored(tmp_path: Path) -> None:
         "vwap": "w",
         "transactions": "n",
     }
-    mapping = Mapping("ohlcv-1m", columns=columns, ticker="X:BTCUSD", time_unit="ms", delimiter=";")
+    mapping = ColumnMapping("ohlcv-1m", columns=columns, ticker="X:BTCUSD", time_unit="ms", delimiter=";")
     (row,) = read_csv(tmp_path, text, mapping).to_dict("records")
     assert row == {
         "ticker": "X:BTCUSD", "ts_event": pd.Timestamp("2024-01-02 14:30Z"), "open": 1, "high": 4, "low": 0.5,
@@ -141,14 +141,14 @@ def test_a_day_is_labelled_by_its_midnight(tmp_path: Path, stamp: str, text: str
 )
 def test_what_cannot_be_read_is_named_by_file_and_row(tmp_path: Path, line: str, message: str) -> None:
     with pytest.raises(BrokenFileError, match=f"own\\.csv.*{message}"):
-        read_csv(tmp_path, PLAIN + "AAA,2024-01-02 14:30,1,2,1,2,10\n" + line + "\n", Mapping("ohlcv-1m"))
+        read_csv(tmp_path, PLAIN + "AAA,2024-01-02 14:30,1,2,1,2,10\n" + line + "\n", ColumnMapping("ohlcv-1m"))
 
 
 def test_rows_are_counted_over_all_chunks(tmp_path: Path) -> None:
     lines = [f"AAA,{1704205800 + 60 * at},1,2,1,2,10\n" for at in range(5_000)]
     lines[4_321] = lines[4_321].replace(",2,10", ",two,10")
     with pytest.raises(BrokenFileError, match="row 4,322: 'close' is two"):
-        read_csv(tmp_path, PLAIN + "".join(lines), Mapping("ohlcv-1m", time_unit="s"), chunk_rows=64)
+        read_csv(tmp_path, PLAIN + "".join(lines), ColumnMapping("ohlcv-1m", time_unit="s"), chunk_rows=64)
 
 
 @pytest.mark.parametrize(
@@ -164,9 +164,9 @@ def test_a_wrong_unit_is_noticed(tmp_path: Path, unit: str, number: str) -> None
 
 def test_words_for_nothing_are_null_where_they_are_named(tmp_path: Path) -> None:
     text = PLAIN + "NA,2024-01-02T14:30Z,1,2,1,2,NA\n"
-    assert read_csv(tmp_path, text, Mapping("ohlcv-1m", null_values=("", "NA"))).volume.isna().all()
+    assert read_csv(tmp_path, text, ColumnMapping("ohlcv-1m", null_values=("", "NA"))).volume.isna().all()
     with pytest.raises(BrokenFileError, match="'volume' is NA, which is no number"):
-        read_csv(tmp_path, text, Mapping("ohlcv-1m"))
+        read_csv(tmp_path, text, ColumnMapping("ohlcv-1m"))
 
 
 def test_a_missing_column_is_named_with_the_nearest_one(tmp_path: Path) -> None:
@@ -174,31 +174,33 @@ def test_a_missing_column_is_named_with_the_nearest_one(tmp_path: Path) -> None:
     with pytest.raises(
         BrokenFileError, match=r"no column 'time' for ts_event; did you mean 'Time'\?; its columns are 'ticker'"
     ):
-        OwnFile(tmp_path / "own.csv", Mapping("ohlcv-1m", columns={"ts_event": "time"}), "csv")
+        CustomFile(tmp_path / "own.csv", ColumnMapping("ohlcv-1m", columns={"ts_event": "time"}), "csv")
     with pytest.raises(BrokenFileError, match="no column 'vw' for vwap"):
-        OwnFile(tmp_path / "own.csv", Mapping("ohlcv-1m", columns={"ts_event": "Time", "vwap": "vw"}), "csv")
+        CustomFile(tmp_path / "own.csv", ColumnMapping("ohlcv-1m", columns={"ts_event": "Time", "vwap": "vw"}), "csv")
     (tmp_path / "own.csv").write_text("ticker,ts_event,open,open,high,low,close,volume\n")
     with pytest.raises(BrokenFileError, match="'open' is there 2 times"):
-        OwnFile(tmp_path / "own.csv", Mapping("ohlcv-1m"), "csv")
+        CustomFile(tmp_path / "own.csv", ColumnMapping("ohlcv-1m"), "csv")
 
 
 def test_a_byte_order_mark_and_quotes_are_no_part_of_names(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_bytes(
         b'\xef\xbb\xbf"ticker","ts_event",open,high,low,close,volume\r\n"A ""x""",2024-01-02T14:30Z,1,2,1,2,10\r\n'
     )
-    assert rows_of(OwnFile(tmp_path / "own.csv", Mapping("ohlcv-1m"), "csv").batches()).ticker.tolist() == ['A "x"']
+    assert rows_of(CustomFile(tmp_path / "own.csv", ColumnMapping("ohlcv-1m"), "csv").batches()).ticker.tolist() == [
+        'A "x"'
+    ]
 
 
 def test_only_the_tickers_asked_for_are_given(tmp_path: Path) -> None:
     text = PLAIN + "".join(f"{name},2024-01-02T14:30Z,1,2,1,2,{at}\n" for at, name in enumerate("ABAB"))
-    assert read_csv(tmp_path, text, Mapping("ohlcv-1m"), tickers=["B"]).volume.tolist() == [1, 3]
-    assert read_csv(tmp_path, text, Mapping("ohlcv-1m"), tickers=["C"]).empty
+    assert read_csv(tmp_path, text, ColumnMapping("ohlcv-1m"), tickers=["B"]).volume.tolist() == [1, 3]
+    assert read_csv(tmp_path, text, ColumnMapping("ohlcv-1m"), tickers=["C"]).empty
 
 
 def test_rows_can_be_located(tmp_path: Path) -> None:
     text = PLAIN + "".join(f"{name},2024-01-02T14:3{at}Z,1,2,1,2,10\n" for at, name in enumerate("ABAB"))
     (tmp_path / "own.csv").write_text(text)
-    file = OwnFile(tmp_path / "own.csv", Mapping("ohlcv-1m"), "csv")
+    file = CustomFile(tmp_path / "own.csv", ColumnMapping("ohlcv-1m"), "csv")
     at = pd.Timestamp("2024-01-02 14:32Z").value // 1000
     assert file.locate([("A", at), ("B", at), ("B", at + 60_000_000)]) == {("A", at): 3, ("B", at + 60_000_000): 4}
     assert file.locate([]) == {}
@@ -208,11 +210,11 @@ def test_gzipped_csv_is_read_and_a_cut_one_is_refused(tmp_path: Path) -> None:
     content = gzip.compress((PLAIN + "AAA,2024-01-02T14:30Z,1,2,1,2,10\n").encode(), compresslevel=0)
     path = tmp_path / "own.csv.gz"
     path.write_bytes(content)
-    assert len(rows_of(OwnFile(path, Mapping("ohlcv-1m"), "csv").batches())) == 1
+    assert len(rows_of(CustomFile(path, ColumnMapping("ohlcv-1m"), "csv").batches())) == 1
     for length in range(2, len(content)):
         path.write_bytes(content[:length])
         with pytest.raises(BrokenFileError, match=r"own\.csv\.gz"):
-            rows_of(OwnFile(path, Mapping("ohlcv-1m"), "csv").batches())
+            rows_of(CustomFile(path, ColumnMapping("ohlcv-1m"), "csv").batches())
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,9 @@ def test_parquet_times_of_all_kinds_are_instants(tmp_path: Path, times: pa.Array
         "volume": pa.array([7], pa.uint64()),
     })  # fmt: skip
     pq.write_table(table, tmp_path / "own.parquet")
-    (row,) = rows_of(OwnFile(tmp_path / "own.parquet", Mapping("ohlcv-1m"), "parquet").batches()).to_dict("records")
+    (row,) = rows_of(CustomFile(tmp_path / "own.parquet", ColumnMapping("ohlcv-1m"), "parquet").batches()).to_dict(
+        "records"
+    )
     assert row["ts_event"] == pd.Timestamp("2024-01-02 14:30Z")
     assert [row[name] for name in ("ticker", "open", "high", "low", "close", "volume")] == ["A", 1, 2.5, 1, 2, 7]
 
@@ -242,8 +246,8 @@ def test_parquet_dates_are_days_of_the_zone(tmp_path: Path) -> None:
         {"ts_event": [date(2024, 7, 1)], "open": [1.0], "high": [1.0], "low": [1.0], "close": [1.0], "volume": [1]}
     )
     pq.write_table(table, tmp_path / "own.parquet")
-    mapping = Mapping("ohlcv-1d", ticker="A", tz="America/New_York")
-    rows = rows_of(OwnFile(tmp_path / "own.parquet", mapping, "parquet").batches())
+    mapping = ColumnMapping("ohlcv-1d", ticker="A", tz="America/New_York")
+    rows = rows_of(CustomFile(tmp_path / "own.parquet", mapping, "parquet").batches())
     assert rows.ts_event.tolist() == [pd.Timestamp("2024-07-01 04:00Z")]
 
 
@@ -264,7 +268,7 @@ def test_parquet_columns_of_the_wrong_kind_are_named(
              "low": [1.0], "close": [1.0], "volume": [1.0]}  # fmt: skip
     pq.write_table(pa.table(table | {column: values}), tmp_path / "own.parquet")
     with pytest.raises(BrokenFileError, match=message):
-        rows_of(OwnFile(tmp_path / "own.parquet", Mapping("ohlcv-1m"), "parquet").batches())
+        rows_of(CustomFile(tmp_path / "own.parquet", ColumnMapping("ohlcv-1m"), "parquet").batches())
 
 
 def test_a_cut_parquet_file_is_refused(tmp_path: Path) -> None:
@@ -272,19 +276,19 @@ def test_a_cut_parquet_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.parquet"
     pq.write_table(market.bars("AAA", "2024-01-02", "2024-01-03"), path)
     content = path.read_bytes()
-    mapping = Mapping("ohlcv-1m", ticker="AAA")
-    assert rows_of(OwnFile(path, mapping, "parquet").batches()).ts_event.is_monotonic_increasing
+    mapping = ColumnMapping("ohlcv-1m", ticker="AAA")
+    assert rows_of(CustomFile(path, mapping, "parquet").batches()).ts_event.is_monotonic_increasing
     for length in (0, 4, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:length])
         with pytest.raises(BrokenFileError, match=r"own\.parquet: cannot be read"):
-            OwnFile(path, mapping, "parquet")
+            CustomFile(path, mapping, "parquet")
 
 
 def test_a_stored_table_comes_through_unchanged(tmp_path: Path) -> None:
     bars = SyntheticMarket(["AAA"]).bars("AAA", "2024-01-02", "2024-03-28")
     pq.write_table(bars, tmp_path / "own.parquet")
-    mapping = Mapping("ohlcv-1m", ticker="AAA")
-    batches = list(OwnFile(tmp_path / "own.parquet", mapping, "parquet").batches(chunk_rows=1_000))
+    mapping = ColumnMapping("ohlcv-1m", ticker="AAA")
+    batches = list(CustomFile(tmp_path / "own.parquet", mapping, "parquet").batches(chunk_rows=1_000))
     assert max(len(batch) for batch in batches) <= 1_000
     assert pa.Table.from_batches(batches).select(bars.column_names).equals(bars)
     assert pa.Table.from_batches(list(table_batches(bars, mapping))).select(bars.column_names).equals(bars)
@@ -293,7 +297,7 @@ def test_a_stored_table_comes_through_unchanged(tmp_path: Path) -> None:
 def test_frames_bring_their_times_as_column_or_index() -> None:
     index = pd.DatetimeIndex(["2024-01-02 09:30", "2024-01-02 09:31"], tz="America/New_York")
     frame = pd.DataFrame({"open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 5}, index=index)
-    mapping = Mapping("ohlcv-1m", ticker="AAA")
+    mapping = ColumnMapping("ohlcv-1m", ticker="AAA")
     for one in (frame, frame.rename_axis("ts_event"), frame.rename_axis("ts_event").reset_index()):
         rows = rows_of(table_batches(one, mapping))
         assert rows.ts_event.tolist() == list(index.tz_convert("UTC"))
@@ -309,7 +313,7 @@ def test_a_mapping_file_is_read_as_text(tmp_path: Path) -> None:
         "schema: ohlcv-1m\nticker: NO\ntz: America/New_York\nstamp: close\ntime_unit: ms\n"
         'delimiter: ";"\nnull_values: ["", NA]\ncolumns:\n  ts_event: 1\n  open: on\n'
     )
-    assert read_mapping(path) == Mapping(
+    assert read_mapping(path) == ColumnMapping(
         "ohlcv-1m", columns={"ts_event": "1", "open": "on"}, ticker="NO", tz="America/New_York", stamp="close",
         time_unit="ms", delimiter=";", null_values=("", "NA"),
     )  # fmt: skip
@@ -348,9 +352,9 @@ def test_a_missing_mapping_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_equal_mappings_make_equal_requests() -> None:
-    one = Mapping("ohlcv-1m", columns={"open": "open"}, ticker="A")
-    two = Mapping("ohlcv-1m", ticker="A")
+    one = ColumnMapping("ohlcv-1m", columns={"open": "open"}, ticker="A")
+    two = ColumnMapping("ohlcv-1m", ticker="A")
     assert one.to_request() == two.to_request()
     assert hash(one) == hash(two)
-    assert one.to_request() != Mapping("ohlcv-1m", ticker="B").to_request()
+    assert one.to_request() != ColumnMapping("ohlcv-1m", ticker="B").to_request()
     assert "ticker" not in one.to_request()["columns"]

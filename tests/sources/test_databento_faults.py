@@ -101,10 +101,10 @@ def load(source, tickers=("AAPL",), **more):
 @pytest.mark.parametrize("name", STREAM)
 def test_fault_of_the_stream_that_passes_costs_a_retry_and_no_bar(market, databento_source, tmp_path, name):
     market.plan(STREAM[name], when=is_range)
-    tally = RequestStats()
-    answers = load(databento_source(), ["AAPL", "MSFT"], tally=tally, folder=tmp_path)
+    stats = RequestStats()
+    answers = load(databento_source(), ["AAPL", "MSFT"], stats=stats, folder=tmp_path)
     assert [(answer.result, answer.bars.num_rows) for answer in answers] == [("complete", 390), ("complete", 100)]
-    assert (tally.requests, tally.retries) == (5, 1)
+    assert (stats.requests, stats.retries) == (5, 1)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -284,9 +284,9 @@ def test_hanging_answer_is_given_up_after_the_timeout_and_asked_for_again(market
 
 def test_slow_answer_is_waited_for(market, databento_source):
     market.plan(faults.slow(0.015), when=is_range)
-    tally = RequestStats()
-    [answer] = load(databento_source(timeout_seconds=1), tally=tally)
-    assert (answer.bars.num_rows, tally.retries) == (390, 0)
+    stats = RequestStats()
+    [answer] = load(databento_source(timeout_seconds=1), stats=stats)
+    assert (answer.bars.num_rows, stats.retries) == (390, 0)
 
 
 @pytest.mark.parametrize("spoil", [faults.hang(), faults.slow(0.2)], ids=["hanging", "trickling"])

@@ -32,8 +32,8 @@ def market(databento):
 
 def test_two_tickers_are_one_paid_request_after_three_free_ones(market, databento_source, tmp_path):
     source = databento_source()
-    tally = RequestStats()
-    first, second = source.fetch(["AAPL", "MSFT"], "ohlcv-1m", DAY, folder=tmp_path, tally=tally)
+    stats = RequestStats()
+    first, second = source.fetch(["AAPL", "MSFT"], "ohlcv-1m", DAY, folder=tmp_path, stats=stats)
     assert methods(market) == [
         "metadata.get_dataset_range",
         "metadata.get_record_count",
@@ -61,8 +61,8 @@ def test_two_tickers_are_one_paid_request_after_three_free_ones(market, databent
     ]
     assert (first.binding.provider, first.binding.dataset, first.day_tz) == ("databento", "XNAS.ITCH", "UTC")
     assert first.request == {"stype_in": "raw_symbol"}
-    assert (tally.requests, tally.retries) == (4, 0)
-    assert tally.bytes_received > 0
+    assert (stats.requests, stats.retries) == (4, 0)
+    assert stats.bytes_received > 0
     assert list(tmp_path.iterdir()) == []
 
 

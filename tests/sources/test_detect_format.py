@@ -12,7 +12,7 @@ import pytest
 import zstandard
 
 from mtstore.errors import BrokenFileError, IngestError, InputError, UnrecognisedFileError
-from mtstore.sources.detect_format import expand_paths, recognise
+from mtstore.sources.detect_format import detect_format, expand_paths
 from mtstore.synthetic import SyntheticMarket
 
 POLYGON = b"ticker,volume,open,close,high,low,window_start,transactions\nAAA,1,1,1,1,1,1700000000000000000,1\n"
@@ -33,20 +33,20 @@ def parquet(path: Path) -> bytes:
 @pytest.mark.parametrize("name", ["2024-01-02.csv.gz", "no-suffix", "data.bin"])
 def test_gzipped_flat_files_are_told_by_their_header(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(gzip.compress(POLYGON))
-    assert recognise(tmp_path / name) == "polygon-flatfile"
+    assert detect_format(tmp_path / name) == "polygon-flatfile"
 
 
 def test_a_flat_file_may_be_unpacked_and_in_another_column_order(tmp_path: Path) -> None:
     path = tmp_path / "2024-01-02.csv"
     path.write_bytes(b"window_start,ticker,low,high,open,close,transactions,volume\n")
-    assert recognise(path) == "polygon-flatfile"
+    assert detect_format(path) == "polygon-flatfile"
 
 
 @pytest.mark.parametrize("content", [OWN, OWN.replace(b",", b";"), OWN.replace(b",", b"\t"), b"\xef\xbb\xbf" + OWN])
 def test_other_csv_is_csv(tmp_path: Path, content: bytes) -> None:
     for name, packed in (("own.csv", content), ("own.csv.gz", gzip.compress(content)), ("own", content)):
         (tmp_path / name).write_bytes(packed)
-        assert recognise(tmp_path / name) == "csv"
+        assert detect_format(tmp_path / name) == "csv"
 
 
 def test_dbn_is_told_through_zstd(tmp_path: Path, dbn: bytes) -> None:
@@ -57,16 +57,16 @@ def test_dbn_is_told_through_zstd(tmp_path: Path, dbn: bytes) -> None:
         ("d.zst", zstandard.compress(dbn)),
     ):
         (tmp_path / name).write_bytes(content)
-        assert recognise(tmp_path / name) == "dbn"
+        assert detect_format(tmp_path / name) == "dbn"
 
 
 def test_parquet_is_told_by_both_ends(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     content = parquet(path)
-    assert recognise(path) == "parquet"
+    assert detect_format(path) == "parquet"
     path.write_bytes(content[:-1])
     with pytest.raises(BrokenFileError, match=f"cut off at byte {len(content) - 1}"):
-        recognise(path)
+        detect_format(path)
 
 
 @pytest.mark.parametrize(
@@ -90,13 +90,13 @@ def test_what_was_found_is_said(tmp_path: Path, name: str, content: bytes, messa
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(UnrecognisedFileError, match=message):
-        recognise(path)
+        detect_format(path)
 
 
 def test_dbn_under_another_name_is_refused(tmp_path: Path, dbn: bytes) -> None:
     (tmp_path / "x.csv").write_bytes(dbn)
     with pytest.raises(UnrecognisedFileError, match="it holds uncompressed DBN"):
-        recognise(tmp_path / "x.csv")
+        detect_format(tmp_path / "x.csv")
 
 
 def test_a_beginning_that_tells_nothing_is_broken(tmp_path: Path, dbn: bytes) -> None:
@@ -104,22 +104,22 @@ def test_a_beginning_that_tells_nothing_is_broken(tmp_path: Path, dbn: bytes) ->
         for length in range(1, 20):
             (tmp_path / name).write_bytes(content[:length])
             with pytest.raises(IngestError, match=name):
-                recognise(tmp_path / name)
+                detect_format(tmp_path / name)
 
 
 def test_a_flat_file_that_is_cut_further_on_is_still_a_flat_file(tmp_path: Path) -> None:
     content = gzip.compress(POLYGON * 10_000, compresslevel=0)
     (tmp_path / "x.csv.gz").write_bytes(content[: len(content) // 2])
-    assert recognise(tmp_path / "x.csv.gz") == "polygon-flatfile"
+    assert detect_format(tmp_path / "x.csv.gz") == "polygon-flatfile"
     (tmp_path / "x.csv.gz").write_bytes(content[:1000])
-    assert recognise(tmp_path / "x.csv.gz") == "polygon-flatfile"
+    assert detect_format(tmp_path / "x.csv.gz") == "polygon-flatfile"
 
 
 def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
-        recognise(tmp_path / "missing")
+        detect_format(tmp_path / "missing")
     with pytest.raises(InputError, match="is no file"):
-        recognise(tmp_path)
+        detect_format(tmp_path)
 
 
 def touch(folder: Path, *names: str) -> None:

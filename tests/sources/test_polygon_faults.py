@@ -74,10 +74,10 @@ def test_fault_that_passes_costs_a_retry_and_no_bar(market, polygon_source, name
         return len(seen) == page
 
     market.plan(TRANSIENT[name], when=is_page)
-    tally = RequestStats()
-    answer = load(polygon_source(), tally=tally)
+    stats = RequestStats()
+    answer = load(polygon_source(), stats=stats)
     assert (answer.result, answer.bars.num_rows, answer.quarantined) == ("complete", 250, None)
-    assert (tally.requests, tally.retries, len(market.requests)) == (4, 1, 4)
+    assert (stats.requests, stats.retries, len(market.requests)) == (4, 1, 4)
     assert market.lines[page - 1] == market.lines[page]
 
 
@@ -180,9 +180,9 @@ def test_server_that_always_hangs_is_unavailable(market, polygon_source):
 
 def test_slow_answer_is_waited_for(market, polygon_source):
     market.plan(faults.slow(0.015), times=1)
-    tally = RequestStats()
-    assert load(polygon_source(timeout_seconds=1), tally=tally).bars.num_rows == 250
-    assert tally.retries == 0
+    stats = RequestStats()
+    assert load(polygon_source(timeout_seconds=1), stats=stats).bars.num_rows == 250
+    assert stats.retries == 0
 
 
 def test_answer_that_trickles_for_ever_ends_with_the_time_of_an_attempt(market, polygon_source):
@@ -232,9 +232,9 @@ def test_cancelling_ends_the_wait_for_the_limiter(market, polygon_source):
 
 def test_legal_oddities_of_gzip_are_read(market, polygon_source):
     market.plan(faults.two_gzip_members, times=3)
-    tally = RequestStats()
-    assert load(polygon_source(), tally=tally).bars.num_rows == 250
-    assert tally.retries == 0
+    stats = RequestStats()
+    assert load(polygon_source(), stats=stats).bars.num_rows == 250
+    assert stats.retries == 0
 
 
 def test_repeated_rows_across_pages_are_stored_once(market, polygon_source):

@@ -53,8 +53,8 @@ def test_every_page_is_asked_for_unadjusted_because_the_cursor_does_not_say_so(p
     polygon.companies["AAPL"].splits = [
         {"ticker": "AAPL", "execution_date": "2024-05-01", "split_from": 1, "split_to": 4}
     ]
-    tally = RequestStats()
-    [answer] = polygon_source().fetch(["AAPL"], "ohlcv-1m", DAY, tally=tally)
+    stats = RequestStats()
+    [answer] = polygon_source().fetch(["AAPL"], "ohlcv-1m", DAY, stats=stats)
     opened = us("2024-03-04T14:30") // 1000
     cursor = "bGltaXQ9MTAwJnNvcnQ9YXNj"
     assert polygon.lines == [
@@ -64,8 +64,8 @@ def test_every_page_is_asked_for_unadjusted_because_the_cursor_does_not_say_so(p
     ]
     assert answer.bars.num_rows == 250
     assert max(answer.bars["open"].to_pylist()) == 149.0
-    assert (tally.requests, tally.retries) == (3, 0)
-    assert tally.bytes_received > 0
+    assert (stats.requests, stats.retries) == (3, 0)
+    assert stats.bytes_received > 0
 
 
 def test_hours_cut_by_a_page_come_whole(polygon, polygon_source):

@@ -14,8 +14,7 @@ from mtstore.errors import InputError
 from mtstore.ingest.files.dbn_input import with_place
 from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ranges import TimeRange
-from mtstore.sources.custom.read_file import Mapping as ColumnMapping
-from mtstore.sources.custom.read_file import OwnFile, OwnFormat, table_batches
+from mtstore.sources.custom.read_file import ColumnMapping, CustomFile, CustomFormat, table_batches
 from mtstore.storage.layout import check_source_name
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class CustomInput(Input):
     """
 
     mapping: ColumnMapping | None = None
-    file: OwnFile | None = None
+    file: CustomFile | None = None
     table: Any = None
     futures: frozenset[str] = frozenset()
 
@@ -53,16 +52,16 @@ class CustomInput(Input):
         cls,
         path: Path,
         sha256: str,
-        file_format: OwnFormat,
+        file_format: CustomFormat,
         *,
         mapping: ColumnMapping | None,
         schema: str | None,
         source: str | None,
         covers: TimeRange | None,
     ) -> Self:
-        """Look at a file's columns; see `OwnFile` for errors."""
+        """Look at a file's columns; see `CustomFile` for errors."""
         mapping = complete_mapping(mapping, schema, str(path))
-        file = OwnFile(path, mapping, file_format)
+        file = CustomFile(path, mapping, file_format)
         return cls(
             path,
             sha256,

@@ -36,7 +36,7 @@ from mtstore.storage.commit.coverage_ledger import request_key
 
 if TYPE_CHECKING:
     from mtstore.bounds import BoundLike
-    from mtstore.sources.custom.read_file import Mapping
+    from mtstore.sources.custom.read_file import ColumnMapping
     from mtstore.storage.commit.writer import Writer
     from mtstore.storage.repository import Repository
 
@@ -49,7 +49,7 @@ def ingest_files(
     source: str | None = None,
     schema: str | None = None,
     tickers: str | Iterable[str] | None = None,
-    mapping: Mapping | dict[str, Any] | Path | str | None = None,
+    mapping: ColumnMapping | dict[str, Any] | Path | str | None = None,
     covers: TimeRange | tuple[BoundLike, BoundLike] | None = None,
     progress: ProgressCallback = no_progress,
 ) -> IngestResult:

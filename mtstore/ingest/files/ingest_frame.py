@@ -14,7 +14,7 @@ from mtstore.ingest.files.report import IngestResult
 from mtstore.ingest.run_record import start_run
 from mtstore.ranges import TimeRange
 from mtstore.sources.custom.column_mapping import as_mapping
-from mtstore.sources.custom.read_file import Mapping
+from mtstore.sources.custom.read_file import ColumnMapping
 
 if TYPE_CHECKING:
     from mtstore.bounds import BoundLike
@@ -39,7 +39,7 @@ def ingest_frame(
     schema: str | None = None,
     covers: TimeRange | tuple[BoundLike, BoundLike] | None = None,
     tz: str = "UTC",
-    mapping: Mapping | dict[str, Any] | Path | str | None = None,
+    mapping: ColumnMapping | dict[str, Any] | Path | str | None = None,
     source: str | None = None,
 ) -> IngestResult:
     """Put the bars of a frame into a store.
@@ -57,8 +57,8 @@ def ingest_frame(
     tz
         IANA zone of times without one, and of daily bars' days.
     mapping
-        Other names of columns, and all else that `Mapping` knows, or the file that has it; then `ticker` and `tz` stand
-        in it.
+        Other names of columns, and all else that `ColumnMapping` knows, or the file that has it; then `ticker` and `tz`
+        stand in it.
     source
         The source's name, `own` by default.
 
@@ -78,7 +78,7 @@ def ingest_frame(
         frame = frame.to_arrow()
     mapping = as_mapping(mapping, schema)
     if mapping is None and schema is not None:
-        mapping = Mapping(schema, ticker=ticker, tz=tz)
+        mapping = ColumnMapping(schema, ticker=ticker, tz=tz)
     elif ticker is not None and mapping is not None and mapping.ticker != ticker:
         raise InputError(f"ticker {ticker!r} is given beside a mapping that says {mapping.ticker!r}")
     mapping = complete_mapping(mapping, schema, "the frame")

@@ -14,11 +14,11 @@ from mtstore.ingest.files.flat_file_input import FlatFileInput
 from mtstore.ingest.files.input_file import Input, sha256_of
 from mtstore.ingest.files.report import FileOutcome, Progress, ProgressCallback
 from mtstore.ranges import TimeRange
-from mtstore.sources.detect_format import expand_paths, recognise
+from mtstore.sources.detect_format import detect_format, expand_paths
 from mtstore.storage.layout import check_source_name
 
 if TYPE_CHECKING:
-    from mtstore.sources.custom.read_file import Mapping
+    from mtstore.sources.custom.read_file import ColumnMapping
 
 FORMATS = ("polygon-flatfile", "dbn", "parquet", "csv")
 
@@ -30,7 +30,7 @@ class InputOptions:
     format: str | None = None
     source: str | None = None
     schema: str | None = None
-    mapping: Mapping | None = None
+    mapping: ColumnMapping | None = None
     covers: TimeRange | None = None
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ def open_inputs(
 
 
 def _open(path: Path, options: InputOptions) -> Input:
-    kind = options.format or recognise(path)
+    kind = options.format or detect_format(path)
     digest = sha256_of(path)
     if kind in ("polygon-flatfile", "dbn"):
         _check_vendor_options(path, kind, options)

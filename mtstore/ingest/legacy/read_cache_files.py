@@ -18,8 +18,8 @@ from mtstore.ingest.legacy.cache_layouts import CacheFile
 from mtstore.intervals import parse_interval
 from mtstore.ranges import TimeRange
 from mtstore.sources.bar_grid import midnight_us
-from mtstore.sources.custom.column_mapping import Mapping, TimeUnit
-from mtstore.sources.custom.read_file import OwnFile
+from mtstore.sources.custom.column_mapping import ColumnMapping, TimeUnit
+from mtstore.sources.custom.read_file import CustomFile
 from mtstore.sources.infer_bar_width import infer_width, schema_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class CachedBars:
     """
 
     file: CacheFile
-    mapping: Mapping
+    mapping: ColumnMapping
     us: np.ndarray
     zone: str | None
 
@@ -80,7 +80,7 @@ def inspect_cache(file: CacheFile, tz: str) -> CachedBars:
     unit, style = _time_style(sample.get(time_column))
     delimiter = sample.get("\0", ",") if file.format == "csv" else ","
     # Read as seconds: the width is not known yet, and no time is moved by that.
-    mapping = Mapping(
+    mapping = ColumnMapping(
         "ohlcv-1s",
         columns=columns,
         ticker=file.ticker,
@@ -90,7 +90,7 @@ def inspect_cache(file: CacheFile, tz: str) -> CachedBars:
         delimiter=delimiter or ",",
         null_values=("", "nan", "NaN", "None"),
     )
-    batches = OwnFile(file.path, mapping, file.format).batches()
+    batches = CustomFile(file.path, mapping, file.format).batches()
     parts = [batch["ts_event"].cast("int64").to_numpy(zero_copy_only=False) for batch in batches]
     return CachedBars(file, mapping, np.concatenate(parts) if parts else np.empty(0, dtype=np.int64), zone)
 

@@ -29,7 +29,7 @@ class CostCheck:
 
 
 def check_cost(
-    todo: Sequence[Chunk], confirm_cost: Confirm, *, cancel: threading.Event, tally: RequestStats
+    todo: Sequence[Chunk], confirm_cost: Confirm, *, cancel: threading.Event, stats: RequestStats
 ) -> CostCheck:
     """The budgets of a run: each source's `max_cost_usd`, or what was confirmed.
 
@@ -43,7 +43,7 @@ def check_cost(
         allowed = source.settings.max_cost_usd
         if source.binding.provider == "databento":
             try:
-                total = _cost_usd([chunk for chunk in todo if chunk.source is source], cancel, tally)
+                total = _cost_usd([chunk for chunk in todo if chunk.source is source], cancel, stats)
             except SourceError as error:
                 cost_check.unknown[name] = error
                 continue
@@ -58,8 +58,8 @@ def check_cost(
     return cost_check
 
 
-def _cost_usd(chunks: Sequence[Chunk], cancel: threading.Event, tally: RequestStats) -> float:
+def _cost_usd(chunks: Sequence[Chunk], cancel: threading.Event, stats: RequestStats) -> float:
     estimates = [
-        chunk.source.estimate(chunk.tickers, chunk.schema, chunk.range, cancel=cancel, tally=tally) for chunk in chunks
+        chunk.source.estimate(chunk.tickers, chunk.schema, chunk.range, cancel=cancel, stats=stats) for chunk in chunks
     ]
     return sum(estimate.cost_usd or 0.0 for estimate in estimates)

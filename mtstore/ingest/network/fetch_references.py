@@ -37,7 +37,7 @@ class References:
     dividends: list[dict[str, Any]] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
     error: SourceError | None = None
-    tally: RequestStats = field(default_factory=RequestStats)
+    stats: RequestStats = field(default_factory=RequestStats)
 
     def store(self, writer: Writer, at: datetime) -> None:
         """Put splits and dividends into their tables, and remember that they were asked for."""
@@ -109,9 +109,9 @@ def _fetch_one(one: FetchTarget, cancel: threading.Event) -> References:
     source: PolygonSource = one.source  # type: ignore[assignment]  # `due` chooses
     found = References(one.ticker, source.settings.source)
     try:
-        found.splits = source.splits(one.ticker, cancel=cancel, tally=found.tally)
-        found.dividends = source.dividends(one.ticker, cancel=cancel, tally=found.tally)
-        details = source.details(one.ticker, cancel=cancel, tally=found.tally) or {}
+        found.splits = source.splits(one.ticker, cancel=cancel, stats=found.stats)
+        found.dividends = source.dividends(one.ticker, cancel=cancel, stats=found.stats)
+        details = source.details(one.ticker, cancel=cancel, stats=found.stats) or {}
         found.details = {name: value for name, value in details.items() if isinstance(value, str | int | float)}
     except SourceError as error:
         found.error = error

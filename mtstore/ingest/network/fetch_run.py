@@ -143,9 +143,9 @@ class FetchRun:
 
     def _allowed(self, todo: Sequence[Chunk]) -> tuple[list[Chunk], CostCheck]:
         """What may be fetched, and what may be spent for it."""
-        tally = RequestStats()
-        cost_check = check_cost(todo, self._options.confirm_cost, cancel=self._cancel, tally=tally)
-        self._count(tally)
+        stats = RequestStats()
+        cost_check = check_cost(todo, self._options.confirm_cost, cancel=self._cancel, stats=stats)
+        self._count(stats)
         affordable = []
         for chunk in todo:
             error = cost_check.unknown.get(chunk.source.settings.source)
@@ -161,10 +161,10 @@ class FetchRun:
         revalidations: list[Revalidation] = []
         if self._options.refresh_all:
             return list(wanted), revalidations
-        tally = RequestStats()
+        stats = RequestStats()
         for one in wanted:
             try:
-                found = revalidations_of(one, cancel=self._cancel, tally=tally)
+                found = revalidations_of(one, cancel=self._cancel, stats=stats)
             except SourceError as error:
                 # Then it is asked for as if nothing were known.
                 logger.warning("%s", error, extra={"ticker": one.ticker, "source": one.source.settings.source})
@@ -173,7 +173,7 @@ class FetchRun:
             self._report.tickers[one.ticker].unchanged = same
             left.append(replace(one, plan=replace(one.plan, needs=subtract(one.plan.needs, same))))
             revalidations += found
-        self._count(tally)
+        self._count(stats)
         return left, revalidations
 
     def _renew(self, revalidations: Sequence[Revalidation], writer: Writer) -> None:
@@ -211,11 +211,11 @@ class FetchRun:
 
     def _accept(self, fetched: Fetched, writer: Writer) -> None:
         chunk = fetched.chunk
-        self._count(fetched.tally)
+        self._count(fetched.stats)
         for ticker in chunk.tickers:
             outcome = self._report.tickers[ticker]
-            outcome.requests += fetched.tally.requests
-            outcome.retries += fetched.tally.retries
+            outcome.requests += fetched.stats.requests
+            outcome.retries += fetched.stats.retries
             outcome.seconds += fetched.seconds
         if fetched.error is not None:
             self._fail(chunk, fetched.error)
@@ -239,10 +239,10 @@ class FetchRun:
             self._accept_references(found, writer)
 
     def _accept_references(self, found: references.References, writer: Writer) -> None:
-        self._count(found.tally)
+        self._count(found.stats)
         outcome = self._report.tickers[found.ticker]
-        outcome.requests += found.tally.requests
-        outcome.retries += found.tally.retries
+        outcome.requests += found.stats.requests
+        outcome.retries += found.stats.retries
         if found.error is None:
             found.store(writer, datetime.now(UTC))
             if found.details:
@@ -276,10 +276,10 @@ class FetchRun:
         )
         return split_at_settled(answer, line) if line is not None else (answer, None)
 
-    def _count(self, tally: RequestStats) -> None:
-        self._report.requests += tally.requests
-        self._report.retries += tally.retries
-        self._report.bytes_received += tally.bytes_received
+    def _count(self, stats: RequestStats) -> None:
+        self._report.requests += stats.requests
+        self._report.retries += stats.retries
+        self._report.bytes_received += stats.bytes_received
 
     def _raise_if_asked(self, error: MtstoreError) -> None:
         if self._options.on_error == "raise":

@@ -46,7 +46,7 @@ class Fetched:
     chunk: Chunk
     answers: list[BarBatch] = field(default_factory=list)
     error: MtstoreError | None = None
-    tally: RequestStats = field(default_factory=RequestStats)
+    stats: RequestStats = field(default_factory=RequestStats)
     seconds: float = 0.0
 
 
@@ -157,7 +157,7 @@ class Fetcher:
                 folder=self._folder,
                 budget=self._budgets.get(name),
                 cancel=self._cancel,
-                tally=fetched.tally,
+                stats=fetched.stats,
             )
             fetched.answers = list(answers)
         except MtstoreError as error:

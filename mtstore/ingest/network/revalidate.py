@@ -45,12 +45,12 @@ class Revalidation:
         yield from ledger.rows([answer], run_id, at, freshness)
 
 
-def revalidations_of(one: FetchTarget, *, cancel: threading.Event, tally: RequestStats) -> list[Revalidation]:
+def revalidations_of(one: FetchTarget, *, cancel: threading.Event, stats: RequestStats) -> list[Revalidation]:
     """The stale parts of what is wanted that did not change since they were fetched.
 
     Only answers to today's request can be renewed, and only where the vendor tells when its data changed.
     """
-    if not one.plan.stale or not one.source.tells_changes:
+    if not one.plan.stale or not one.source.reports_changes:
         return []
     request = dict(one.source.request_parameters(one.schema))
     found = []
@@ -59,7 +59,7 @@ def revalidations_of(one: FetchTarget, *, cancel: threading.Event, tally: Reques
         if row.result not in FRESH_RESULTS or row.request_key != ledger.request_key(request):
             continue
         for part in intersect((segment.range,), one.plan.stale):
-            changed = one.source.changed_since(part, row.fetched_at_us, cancel=cancel, tally=tally)
+            changed = one.source.changed_since(part, row.fetched_at_us, cancel=cancel, stats=stats)
             same = subtract((part,), changed)
             if same:
                 found.append(Revalidation(one.source.binding, one.schema, one.ticker, same, row, request))

@@ -9,7 +9,7 @@ from mtstore.errors import InputError
 from mtstore.loader.frames.read_bars import Rows
 from mtstore.ranges import TimeRange, intersect, subtract
 from mtstore.sources.databento.responses import may_be_negative
-from mtstore.sources.infer_bar_width import Width
+from mtstore.sources.infer_bar_width import InferredWidth
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NEEDED = VALUE_COLUMNS[:5]
 
 
-def shape_of(rows: Rows, ticker: str, tz: str, schema: str | None, stored: list[Width]) -> Width:
+def shape_of(rows: Rows, ticker: str, tz: str, schema: str | None, stored: list[InferredWidth]) -> InferredWidth:
     """What a frame's bars are: as said, else as the rows tell, else as the one series that is stored.
 
     Raises
@@ -39,7 +39,7 @@ def shape_of(rows: Rows, ticker: str, tz: str, schema: str | None, stored: list[
             if len(off):
                 raise InputError(f"{ticker!r}: {np.datetime64(int(rows.us[off[0]]), 'us')} UTC is no bar of {schema}")
         known = next((width.day_tz for width in stored if width.schema == schema), None)
-        return Width(schema, None, known or rows.tz)
+        return InferredWidth(schema, None, known or rows.tz)
     if len(stored) == 1:
         return stored[0]
     raise InputError(f"{ticker!r}: {len(rows.us)} rows do not tell what the bars are; say schema, like 'ohlcv-1m'")
@@ -48,7 +48,7 @@ def shape_of(rows: Rows, ticker: str, tz: str, schema: str | None, stored: list[
 def to_answer(
     rows: Rows,
     ticker: str,
-    width: Width,
+    width: InferredWidth,
     binding: SourceBinding,
     *,
     asked: TimeRange,

@@ -13,7 +13,7 @@ from mtstore.ranges import US_PER_DAY
 
 if TYPE_CHECKING:
     from mtstore.loader.frames.read_bars import Rows
-    from mtstore.sources.infer_bar_width import Width
+    from mtstore.sources.infer_bar_width import InferredWidth
 
 _MOST = 3
 
@@ -24,7 +24,7 @@ def widths_of(
     tz: str,
     resampling: BarInterval | None,
     native_of: Callable[[str], BarInterval | None],
-) -> dict[str, Width]:
+) -> dict[str, InferredWidth]:
     """The width of each frame's bars that has any; a lone row is as wide as the other tickers' bars.
 
     Parameters
@@ -37,7 +37,7 @@ def widths_of(
     InputError
         A frame that does not tell it, or does not fit what somebody gave.
     """
-    widths: dict[str, Width] = {}
+    widths: dict[str, InferredWidth] = {}
     alone = []
     for ticker, one in rows.items():
         if not len(one.us):
@@ -60,7 +60,7 @@ def widths_of(
 
 
 def common_interval(
-    rows: Mapping[str, Rows], widths: Mapping[str, Width], resampling: BarInterval | None
+    rows: Mapping[str, Rows], widths: Mapping[str, InferredWidth], resampling: BarInterval | None
 ) -> BarInterval:
     """The interval of the result, which the finest frame decides where nobody said; rarer rows are thin trading.
 
@@ -89,7 +89,7 @@ def common_interval(
     return interval
 
 
-def _too_wide(widths: Mapping[str, Width], interval: BarInterval) -> str:
+def _too_wide(widths: Mapping[str, InferredWidth], interval: BarInterval) -> str:
     """Whose bars are how wide, and what can be done, where some are too wide for what finer ones have decided."""
     by_step: dict[int, list[str]] = {}
     for ticker, width in widths.items():

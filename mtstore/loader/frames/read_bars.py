@@ -13,7 +13,7 @@ from mtstore.intervals import BarInterval
 from mtstore.loader.frames.read_times import TIME_COLUMNS, read_times
 from mtstore.sources.bar_grid import midnights_us
 from mtstore.sources.clean import Cleaned, clean
-from mtstore.sources.infer_bar_width import Width, check_width, infer_width
+from mtstore.sources.infer_bar_width import InferredWidth, check_width, infer_width
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ class Rows:
 
     def width(
         self, where: str, *, tz: str, native: BarInterval | None, resampling: BarInterval | None = None
-    ) -> Width | None:
+    ) -> InferredWidth | None:
         """How wide the bars are: as given, else as the rows tell; see `infer_width`."""
         import numpy as np
 

@@ -18,8 +18,7 @@ ts_event, open, high, low, close and volume must be there; vwap and transactions
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingType
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -38,7 +37,7 @@ COLUMNS = ("ticker", "ts_event", *VALUE_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class ColumnMapping:
     """How files of one's own are read; see the module's example for the meaning of each key.
 
     Attributes
@@ -65,7 +64,7 @@ class Mapping:
     """
 
     schema: str
-    columns: MappingType[str, str] = field(default_factory=dict, hash=False)
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     ticker: str | None = None
     tz: str = "UTC"
     stamp: Stamp = "open"
@@ -134,7 +133,7 @@ class Mapping:
         return found
 
 
-def read_mapping(path: Path | str, schema: str | None = None) -> Mapping:
+def read_mapping(path: Path | str, schema: str | None = None) -> ColumnMapping:
     """Read a mapping file (YAML); `schema` is for one that does not name its own.
 
     Raises
@@ -160,23 +159,25 @@ def read_mapping(path: Path | str, schema: str | None = None) -> Mapping:
     raise ConfigError(f"{path}: {'; '.join(problems)}", tuple(problems))
 
 
-def as_mapping(given: Mapping | MappingType[str, Any] | Path | str | None, schema: str | None = None) -> Mapping | None:
+def as_mapping(
+    given: ColumnMapping | Mapping[str, Any] | Path | str | None, schema: str | None = None
+) -> ColumnMapping | None:
     """A mapping as it is given in Python: itself, its keys and values, or the file that has them.
 
     `schema` is for keys and values that do not name one.
     """
-    if given is None or isinstance(given, Mapping):
+    if given is None or isinstance(given, ColumnMapping):
         return given
     return read_mapping(given, schema) if isinstance(given, (Path, str)) else parse_mapping(given, schema)
 
 
-def parse_mapping(tree: Any, schema: str | None = None) -> Mapping:
-    """A mapping from the keys and values of its file, and `schema` if they name none; see `Mapping` for errors."""
-    if not isinstance(tree, MappingType):
+def parse_mapping(tree: Any, schema: str | None = None) -> ColumnMapping:
+    """Build a mapping from keys and values; `schema` is the default of theirs. Errors: as `ColumnMapping`."""
+    if not isinstance(tree, Mapping):
         raise _refusal([f"a mapping is keys and values, like 'schema: ohlcv-1m', got {tree!r}"])
     if schema is not None:
         tree = {"schema": schema} | dict(tree)
-    valid = [one.name for one in fields(Mapping)]
+    valid = [one.name for one in fields(ColumnMapping)]
     problems = [f"{key}: unknown key{did_you_mean(key, valid)}" for key in tree if key not in valid]
     if "schema" not in tree:
         problems.append("schema: it is missing (ohlcv-1m, ohlcv-1d, …)")
@@ -186,7 +187,7 @@ def parse_mapping(tree: Any, schema: str | None = None) -> Mapping:
             continue
         value = tree[key]
         if key == "columns":
-            is_right = isinstance(value, MappingType) and all(isinstance(name, str) for name in value.values())
+            is_right = isinstance(value, Mapping) and all(isinstance(name, str) for name in value.values())
             wanted = "our names and theirs"
         elif key == "null_values":
             is_right = _is_texts(value)
@@ -199,7 +200,7 @@ def parse_mapping(tree: Any, schema: str | None = None) -> Mapping:
         values[key] = dict(value) if key == "columns" and is_right else value
     if problems:
         raise _refusal(problems)
-    return Mapping(**values)
+    return ColumnMapping(**values)
 
 
 def _is_texts(value: Any) -> bool:

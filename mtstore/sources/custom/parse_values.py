@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from mtstore.sources.custom.column_mapping import Mapping
+    from mtstore.sources.custom.column_mapping import ColumnMapping
 
 _US_PER_UNIT = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
 _OFFSET = r"\d[T ]\d{2}:?\d{2}.*(?:Z|z|[+-]\d{2}(?::?\d{2})?)$"
@@ -27,7 +27,7 @@ Place = Callable[[int], str]
 """Says where a row of the chunk stands: `own.csv, row 17`."""
 
 
-def to_instants(column: pa.Array, mapping: Mapping, place: Place) -> np.ndarray:
+def to_instants(column: pa.Array, mapping: ColumnMapping, place: Place) -> np.ndarray:
     """The bars' opens in microseconds since the epoch, UTC.
 
     `column` holds timestamps, dates, numbers (`mapping.time_unit`) or text. Daily bars come out at the midnight of
@@ -62,7 +62,7 @@ def to_instants(column: pa.Array, mapping: Mapping, place: Place) -> np.ndarray:
     return _to_opens(stamps, mapping)
 
 
-def to_numbers(column: pa.Array, name: str, kind: pa.DataType, mapping: Mapping, place: Place) -> pa.Array:
+def to_numbers(column: pa.Array, name: str, kind: pa.DataType, mapping: ColumnMapping, place: Place) -> pa.Array:
     """A column as float64 or int64; text is read as decimal numbers, `mapping.null_values` are NULL."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -109,7 +109,7 @@ def _refuse_null(column: pa.Array, name: str, place: Place) -> None:
         raise BrokenFileError(f"{place(at)}: {name!r} has no value")
 
 
-def _from_timestamps(column: pa.Array, mapping: Mapping, place: Place) -> np.ndarray:
+def _from_timestamps(column: pa.Array, mapping: ColumnMapping, place: Place) -> np.ndarray:
     import pyarrow as pa
 
     zone = column.type.tz
@@ -118,7 +118,7 @@ def _from_timestamps(column: pa.Array, mapping: Mapping, place: Place) -> np.nda
     return moments if zone is not None else _localize(moments.view("datetime64[us]"), mapping, place)
 
 
-def _from_numbers(column: pa.Array, mapping: Mapping, place: Place) -> np.ndarray:
+def _from_numbers(column: pa.Array, mapping: ColumnMapping, place: Place) -> np.ndarray:
     name, scale = mapping.theirs("ts_event"), _US_PER_UNIT[mapping.time_unit or "us"]
     values = _plain_numbers(column, name, mapping, place)
     if values.dtype.kind == "i":
@@ -134,7 +134,7 @@ def _from_numbers(column: pa.Array, mapping: Mapping, place: Place) -> np.ndarra
     return scaled
 
 
-def _plain_numbers(column: pa.Array, name: str, mapping: Mapping, place: Place) -> np.ndarray:
+def _plain_numbers(column: pa.Array, name: str, mapping: ColumnMapping, place: Place) -> np.ndarray:
     """Numbers as int64 where all are whole, else as float64."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -149,7 +149,7 @@ def _plain_numbers(column: pa.Array, name: str, mapping: Mapping, place: Place) 
     return values
 
 
-def _from_text(column: pa.Array, mapping: Mapping, place: Place) -> np.ndarray:
+def _from_text(column: pa.Array, mapping: ColumnMapping, place: Place) -> np.ndarray:
     import pandas as pd
     import pyarrow.compute as pc
 
@@ -177,7 +177,7 @@ def _from_text(column: pa.Array, mapping: Mapping, place: Place) -> np.ndarray:
     return _localize(moments.to_numpy(), mapping, place)
 
 
-def _localize(wall: np.ndarray, mapping: Mapping, place: Place) -> np.ndarray:
+def _localize(wall: np.ndarray, mapping: ColumnMapping, place: Place) -> np.ndarray:
     """Wall times of the mapping's zone as instants; refused unless there is exactly one."""
     import pandas as pd
 
@@ -198,7 +198,7 @@ def _localize_or_nat(index: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:
     return index.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
 
 
-def _to_opens(stamps: np.ndarray, mapping: Mapping) -> np.ndarray:
+def _to_opens(stamps: np.ndarray, mapping: ColumnMapping) -> np.ndarray:
     if not mapping.is_daily:
         return stamps - mapping.width_us if mapping.stamp == "close" else stamps
     # A day's close may be its last moment or the midnight after it: both belong to the day before the next moment.

@@ -17,19 +17,19 @@ from mtstore.arguments import did_you_mean
 from mtstore.bars import PRICE_COLUMNS
 from mtstore.errors import BrokenFileError, InputError
 from mtstore.sources.batch_schema import CHUNK_ROWS, batch_schema
-from mtstore.sources.custom.column_mapping import COLUMNS, OPTIONAL_COLUMNS, Mapping, parse_mapping, read_mapping
+from mtstore.sources.custom.column_mapping import COLUMNS, OPTIONAL_COLUMNS, ColumnMapping, parse_mapping, read_mapping
 from mtstore.sources.custom.parse_values import to_instants, to_numbers, to_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Mapping", "OwnFile", "OwnFormat", "parse_mapping", "read_mapping", "table_batches"]
+__all__ = ["ColumnMapping", "CustomFile", "CustomFormat", "parse_mapping", "read_mapping", "table_batches"]
 
-OwnFormat = Literal["parquet", "csv"]
+CustomFormat = Literal["parquet", "csv"]
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-class OwnFile:
+class CustomFile:
     """One parquet or CSV file (gzipped or not) and the mapping that says how to read it.
 
     Parameters
@@ -47,7 +47,7 @@ class OwnFile:
         The file is not of that format, is cut, or lacks a column that is mapped.
     """
 
-    def __init__(self, path: Path | str, mapping: Mapping, file_format: OwnFormat) -> None:
+    def __init__(self, path: Path | str, mapping: ColumnMapping, file_format: CustomFormat) -> None:
         if file_format not in ("parquet", "csv"):
             raise InputError(f"files of one's own are parquet or csv, got {file_format!r}")
         self.path = Path(path)
@@ -149,7 +149,7 @@ class OwnFile:
 
 
 def table_batches(
-    table: Any, mapping: Mapping, *, name: str = "the table", tickers: Collection[str] | None = None
+    table: Any, mapping: ColumnMapping, *, name: str = "the table", tickers: Collection[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Batches of `batch_schema()` from a pyarrow Table or a pandas DataFrame in memory.
 
@@ -166,7 +166,7 @@ def table_batches(
         yield batch
 
 
-def _frame_to_table(frame: Any, mapping: Mapping) -> pa.Table:
+def _frame_to_table(frame: Any, mapping: ColumnMapping) -> pa.Table:
     import pandas as pd
     import pyarrow as pa
 
@@ -179,7 +179,7 @@ def _frame_to_table(frame: Any, mapping: Mapping) -> pa.Table:
     return pa.Table.from_pandas(frame.reset_index() if has_names else frame, preserve_index=False)
 
 
-def _is_time(index: Any, mapping: Mapping) -> bool:
+def _is_time(index: Any, mapping: ColumnMapping) -> bool:
     """Whether an index is the bars' time: instants, dates, text, and numbers if the mapping says of what."""
     import pandas as pd
 
@@ -189,7 +189,7 @@ def _is_time(index: Any, mapping: Mapping) -> bool:
     return index.nlevels == 1 and index.name is None and (mapping.time_unit is not None or not is_number)
 
 
-def _present_columns(names: Sequence[str], mapping: Mapping, origin: str) -> dict[str, str]:
+def _present_columns(names: Sequence[str], mapping: ColumnMapping, origin: str) -> dict[str, str]:
     """Our columns that are there, with their names; those that must be there are, or it is an error."""
     twice = sorted({name for name in names if names.count(name) > 1 and name in map(mapping.theirs, COLUMNS)})
     if twice:
@@ -214,7 +214,7 @@ def _present_columns(names: Sequence[str], mapping: Mapping, origin: str) -> dic
 def _converted(
     chunks: Iterable[pa.RecordBatch],
     columns: dict[str, str],
-    mapping: Mapping,
+    mapping: ColumnMapping,
     origin: str,
     tickers: Collection[str] | None,
 ) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
@@ -235,7 +235,7 @@ def _converted(
 
 
 def _convert(
-    chunk: pa.RecordBatch, columns: dict[str, str], mapping: Mapping, origin: str, before: int
+    chunk: pa.RecordBatch, columns: dict[str, str], mapping: ColumnMapping, origin: str, before: int
 ) -> pa.RecordBatch:
     import pyarrow as pa
 
@@ -263,7 +263,7 @@ def _convert(
     return pa.RecordBatch.from_arrays([arrays[field.name] for field in schema], schema=schema)
 
 
-def _tickers(chunk: pa.RecordBatch, columns: dict[str, str], mapping: Mapping, place: Any) -> pa.Array:
+def _tickers(chunk: pa.RecordBatch, columns: dict[str, str], mapping: ColumnMapping, place: Any) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -14,21 +14,21 @@ from mtstore.sources.databento import metadata as databento_metadata
 from mtstore.sources.databento.dbn_file import DbnFile
 from mtstore.sources.databento.responses import open_whole
 from mtstore.sources.databento.session import DatabentoSession
-from mtstore.sources.http.retry import CallFailedError, Errand
+from mtstore.sources.http.retry import CallFailedError, RequestContext
 from mtstore.sources.vendor import CostBudget, Estimate
 
 _RECORD_BYTES = 56
 
 
-class Shop:
+class Downloader:
     """What one session buys; estimates are kept until they are used."""
 
     def __init__(self, session: DatabentoSession) -> None:
         self._session = session
         self._estimates: dict[Any, Estimate] = {}
 
-    def download(self, errand: Errand, scratch: Path, budget: CostBudget) -> DbnFile:
-        """The errand's range as a file in `scratch`, whole and what was asked for; paid from `budget`.
+    def download(self, context: RequestContext, scratch: Path, budget: CostBudget) -> DbnFile:
+        """The context's range as a file in `scratch`, whole and what was asked for; paid from `budget`.
 
         Raises
         ------
@@ -38,9 +38,9 @@ class Shop:
             The budget does not hold the cost, or not that of another attempt after a broken answer.
         """
         settings = self._session.settings
-        estimate = self.estimate(errand)
-        self._estimates.pop((tuple(errand.tickers), errand.schema, errand.range), None)
-        what = f"{settings.source}: {errand}"
+        estimate = self.estimate(context)
+        self._estimates.pop((tuple(context.tickers), context.schema, context.range), None)
+        what = f"{settings.source}: {context}"
         price = estimate.cost_usd or 0.0
         counted = estimate.records if settings.check_record_counts else None
         budget.spend(price, what=what)
@@ -54,49 +54,49 @@ class Shop:
                 has_come = False
             path = scratch / f"{uuid4().hex}.dbn.zst"
             try:
-                store = client.timeseries.get_range(**self._request(errand), path=path)
+                store = client.timeseries.get_range(**self._request(context), path=path)
                 store.reader.close()
             finally:
                 # The client makes the file when the vendor has agreed and begins to send.
                 has_come = path.exists()
-                errand.tally.bytes_received += path.stat().st_size if has_come else 0
+                context.stats.bytes_received += path.stat().st_size if has_come else 0
             return open_whole(
                 path,
                 dataset=settings.dataset or "",
-                schema=errand.schema,
-                symbols=symbols_of(errand.tickers, settings.stype_in),
-                asked=range_of(errand),
+                schema=context.schema,
+                symbols=symbols_of(context.tickers, settings.stype_in),
+                asked=range_of(context),
                 counted=counted,
             )
 
         try:
-            return self._session.call(ask, errand)
+            return self._session.call(ask, context)
         except CallFailedError:
             if not has_come:
                 budget.refund(price)
             raise
 
-    def estimate(self, errand: Errand) -> Estimate:
-        """What the errand would bring and cost, as the vendor says, free of charge; kept until it is fetched."""
-        key = (tuple(errand.tickers), errand.schema, errand.range)
+    def estimate(self, context: RequestContext) -> Estimate:
+        """What the context would bring and cost, as the vendor says, free of charge; kept until it is fetched."""
+        key = (tuple(context.tickers), context.schema, context.range)
         if key not in self._estimates:
-            request = self._request(errand)
+            request = self._request(context)
             records = None
             if self._session.settings.check_record_counts:
-                records = databento_metadata.record_count(self._session, request, replace(errand, what="record count"))
-            dollars = databento_metadata.cost_usd(self._session, request, replace(errand, what="cost"))
+                records = databento_metadata.record_count(self._session, request, replace(context, what="record count"))
+            dollars = databento_metadata.cost_usd(self._session, request, replace(context, what="cost"))
             size = None if records is None else records * _RECORD_BYTES
             self._estimates[key] = Estimate(requests=1, records=records, bytes=size, cost_usd=dollars)
         return self._estimates[key]
 
-    def _request(self, errand: Errand) -> dict[str, Any]:
-        settings, inside = self._session.settings, range_of(errand)
+    def _request(self, context: RequestContext) -> dict[str, Any]:
+        settings, inside = self._session.settings, range_of(context)
         return {
             "dataset": settings.dataset,
             "start": inside.start_us * 1_000,
             "end": inside.end_us * 1_000,
-            "symbols": list(symbols_of(errand.tickers, settings.stype_in)),
-            "schema": errand.schema,
+            "symbols": list(symbols_of(context.tickers, settings.stype_in)),
+            "schema": context.schema,
             "stype_in": settings.stype_in,
         }
 
@@ -121,8 +121,8 @@ def symbols_of(tickers: Sequence[str], stype_in: str) -> dict[str, str]:
     return symbols
 
 
-def range_of(errand: Errand) -> TimeRange:
-    """The errand's range; it has one."""
-    if errand.range is None:
-        raise ValueError(f"{errand} has no range")
-    return errand.range
+def range_of(context: RequestContext) -> TimeRange:
+    """The context's range; it has one."""
+    if context.range is None:
+        raise ValueError(f"{context} has no range")
+    return context.range

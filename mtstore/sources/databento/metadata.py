@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, intersect, normalise, subtract
 from mtstore.sources.databento.session import DatabentoSession
-from mtstore.sources.http.retry import Errand
+from mtstore.sources.http.retry import RequestContext
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class DayCondition:
     last_modified: date | None
 
 
-def dataset_window(session: DatabentoSession, schema: str, errand: Errand) -> TimeRange:
+def dataset_window(session: DatabentoSession, schema: str, context: RequestContext) -> TimeRange:
     """What the key can have of a schema, `[start, end)`."""
     dataset = session.settings.dataset or ""
 
@@ -37,10 +37,10 @@ def dataset_window(session: DatabentoSession, schema: str, errand: Errand) -> Ti
         bounds = answer.get("schema", {}).get(schema, answer)
         return TimeRange(read_instant_us(bounds["start"]), read_instant_us(bounds["end"]))
 
-    return session.ask(_strict(ask), errand)
+    return session.ask(_strict(ask), context)
 
 
-def record_count(session: DatabentoSession, request: Mapping[str, Any], errand: Errand) -> int:
+def record_count(session: DatabentoSession, request: Mapping[str, Any], context: RequestContext) -> int:
     """How many records a request would bring."""
 
     def ask(client: Any) -> int:
@@ -49,10 +49,10 @@ def record_count(session: DatabentoSession, request: Mapping[str, Any], errand: 
             raise ValueError(f"the number of records is {counted!r}")
         return counted
 
-    return session.call(ask, errand)
+    return session.call(ask, context)
 
 
-def cost_usd(session: DatabentoSession, request: Mapping[str, Any], errand: Errand) -> float:
+def cost_usd(session: DatabentoSession, request: Mapping[str, Any], context: RequestContext) -> float:
     """What a request would cost, in dollars."""
 
     def ask(client: Any) -> float:
@@ -61,10 +61,10 @@ def cost_usd(session: DatabentoSession, request: Mapping[str, Any], errand: Erra
             raise ValueError(f"the cost is {cost!r}")
         return float(cost)
 
-    return session.call(ask, errand)
+    return session.call(ask, context)
 
 
-def conditions(session: DatabentoSession, asked: TimeRange, errand: Errand) -> list[DayCondition]:
+def conditions(session: DatabentoSession, asked: TimeRange, context: RequestContext) -> list[DayCondition]:
     """The state of each UTC day of a range."""
     dataset = session.settings.dataset or ""
     first, last = _day(asked.start_us), _day(asked.end_us - 1)
@@ -81,7 +81,7 @@ def conditions(session: DatabentoSession, asked: TimeRange, errand: Errand) -> l
             for row in rows
         ]
 
-    return session.ask(_strict(ask), errand)
+    return session.ask(_strict(ask), context)
 
 
 def changed_since(found: Sequence[DayCondition], asked: TimeRange, since_us: int) -> Ranges:
@@ -96,7 +96,9 @@ def changed_since(found: Sequence[DayCondition], asked: TimeRange, since_us: int
     return intersect((asked,), subtract((days,), unchanged))
 
 
-def resolve(session: DatabentoSession, tickers: Sequence[str], asked: TimeRange, errand: Errand) -> Mapping[str, Any]:
+def resolve(
+    session: DatabentoSession, tickers: Sequence[str], asked: TimeRange, context: RequestContext
+) -> Mapping[str, Any]:
     """Which instrument each ticker was, by date: the vendor's answer, with `result`, `partial` and `not_found`."""
     settings = session.settings
     first, last = _day(asked.start_us), _day(asked.end_us - 1) + timedelta(days=1)
@@ -109,7 +111,7 @@ def resolve(session: DatabentoSession, tickers: Sequence[str], asked: TimeRange,
             raise TypeError("the symbology has no result")
         return answer
 
-    return session.ask(_strict(ask), errand)
+    return session.ask(_strict(ask), context)
 
 
 def read_instant_us(text: str) -> int:

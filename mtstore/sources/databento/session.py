@@ -16,10 +16,10 @@ from mtstore.errors import SourceAuthError
 from mtstore.sources.http.rate_limit import Limiter
 from mtstore.sources.http.retry import (
     AttemptError,
-    Caller,
     CallFailedError,
-    Errand,
     Failure,
+    RequestContext,
+    RetryingCaller,
     kind_of_status,
     parse_retry_after,
 )
@@ -39,9 +39,9 @@ class DatabentoSession:
             requests_per_minute=settings.requests_per_minute, max_concurrency=settings.max_concurrency
         )
         self._opening = threading.Lock()
-        self._opened: tuple[Any, Caller] | None = None
+        self._opened: tuple[Any, RetryingCaller] | None = None
 
-    def call(self, work: Callable[[Any], T], errand: Errand) -> T:
+    def call(self, work: Callable[[Any], T], context: RequestContext) -> T:
         """The value of `work`, which makes one request with the client it is given.
 
         Raises
@@ -67,12 +67,12 @@ class DatabentoSession:
                 _close_leftovers(error)
                 raise
 
-        return caller.call(attempt, errand)
+        return caller.call(attempt, context)
 
-    def ask(self, work: Callable[[Any], T], errand: Errand) -> T:
+    def ask(self, work: Callable[[Any], T], context: RequestContext) -> T:
         """As `call`, but a failure is a SourceError."""
         try:
-            return self.call(work, errand)
+            return self.call(work, context)
         except CallFailedError as error:
             self.fail(error)
 
@@ -80,7 +80,7 @@ class DatabentoSession:
         """Raise the SourceError that a failed call amounts to."""
         self._open()[1].fail(error)
 
-    def _open(self) -> tuple[Any, Caller]:
+    def _open(self) -> tuple[Any, RetryingCaller]:
         with self._opening:
             if self._opened is None:
                 import databento
@@ -97,7 +97,7 @@ class DatabentoSession:
                 client: Any = databento.Historical(key, gateway=gateway)
                 for api in (client.metadata, client.timeseries, client.symbology):
                     api.TIMEOUT = self.settings.timeout_seconds
-                caller = Caller(
+                caller = RetryingCaller(
                     source=self.settings.source,
                     secret=secret,
                     limiter=self._limiter,

@@ -16,12 +16,12 @@ from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange
 from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import empty_bars
 from mtstore.sources.databento import metadata as databento_metadata
-from mtstore.sources.databento.download import Shop, range_of, symbols_of
+from mtstore.sources.databento.download import Downloader, range_of, symbols_of
 from mtstore.sources.databento.metadata import DayCondition
 from mtstore.sources.databento.responses import answers, unresolved
 from mtstore.sources.databento.session import DatabentoSession
 from mtstore.sources.http.request_stats import RequestStats
-from mtstore.sources.http.retry import CallFailedError, Errand
+from mtstore.sources.http.retry import CallFailedError, RequestContext
 from mtstore.sources.http.settings import NetworkSettings
 from mtstore.sources.vendor import CostBudget, Estimate
 
@@ -47,7 +47,7 @@ class DatabentoSource:
     """
 
     max_tickers_per_request = 2_000
-    tells_changes = True
+    reports_changes = True
     schemas = BAR_SCHEMAS
 
     def __init__(self, settings: NetworkSettings, *, clock: Callable[[], float] = time.time) -> None:
@@ -60,7 +60,7 @@ class DatabentoSource:
         self.binding = SourceBinding(settings.source, "databento", settings.dataset)
         self._clock = clock
         self._session = DatabentoSession(settings)
-        self._shop = Shop(self._session)
+        self._downloader = Downloader(self._session)
         self._asking = threading.Lock()
         self._windows: dict[str, tuple[float, TimeRange]] = {}
         self._conditions: dict[TimeRange, tuple[float, list[DayCondition]]] = {}
@@ -88,24 +88,26 @@ class DatabentoSource:
         return bar_grid.last_closed_us(now_us, schema, self.day_tz(ticker), lag_us=lag_us)
 
     def window(
-        self, schema: str, *, cancel: threading.Event | None = None, tally: RequestStats | None = None
+        self, schema: str, *, cancel: threading.Event | None = None, stats: RequestStats | None = None
     ) -> TimeRange:
         """What the key can have of the schema; asked once in five minutes."""
         _check_schema(schema)
         with self._asking:
             known = self._windows.get(schema)
             if known is None or self._clock() - known[0] > WINDOW_SECONDS:
-                errand = Errand("range of the dataset", schema=schema, cancel=cancel, tally=tally or RequestStats())
-                known = (self._clock(), databento_metadata.dataset_window(self._session, schema, errand))
+                context = RequestContext(
+                    "range of the dataset", schema=schema, cancel=cancel, stats=stats or RequestStats()
+                )
+                known = (self._clock(), databento_metadata.dataset_window(self._session, schema, context))
                 self._windows[schema] = known
         return known[1]
 
     def conditions(
-        self, asked: TimeRange, *, cancel: threading.Event | None = None, tally: RequestStats | None = None
+        self, asked: TimeRange, *, cancel: threading.Event | None = None, stats: RequestStats | None = None
     ) -> list[DayCondition]:
         """The state of each UTC day of a range, and when it last changed; free of charge."""
-        errand = Errand("condition of the dataset", range=asked, cancel=cancel, tally=tally or RequestStats())
-        return databento_metadata.conditions(self._session, asked, errand)
+        context = RequestContext("condition of the dataset", range=asked, cancel=cancel, stats=stats or RequestStats())
+        return databento_metadata.conditions(self._session, asked, context)
 
     def changed_since(
         self,
@@ -113,12 +115,12 @@ class DatabentoSource:
         since_us: int,
         *,
         cancel: threading.Event | None = None,
-        tally: RequestStats | None = None,
+        stats: RequestStats | None = None,
     ) -> Ranges:
         """The parts of a range whose data may have changed since an instant; free, and asked once in five minutes."""
         known = self._conditions.get(asked)
         if known is None or self._clock() - known[0] > WINDOW_SECONDS:
-            known = (self._clock(), self.conditions(asked, cancel=cancel, tally=tally))
+            known = (self._clock(), self.conditions(asked, cancel=cancel, stats=stats))
             self._conditions[asked] = known
         return databento_metadata.changed_since(known[1], asked, since_us)
 
@@ -128,11 +130,13 @@ class DatabentoSource:
         asked: TimeRange,
         *,
         cancel: threading.Event | None = None,
-        tally: RequestStats | None = None,
+        stats: RequestStats | None = None,
     ) -> Mapping[str, Any]:
         """Which instrument each ticker was, by date."""
-        errand = Errand("symbology", tickers=tickers, range=asked, cancel=cancel, tally=tally or RequestStats())
-        return databento_metadata.resolve(self._session, tickers, asked, errand)
+        context = RequestContext(
+            "symbology", tickers=tickers, range=asked, cancel=cancel, stats=stats or RequestStats()
+        )
+        return databento_metadata.resolve(self._session, tickers, asked, context)
 
     def estimate(
         self,
@@ -141,14 +145,14 @@ class DatabentoSource:
         asked: TimeRange,
         *,
         cancel: threading.Event | None = None,
-        tally: RequestStats | None = None,
+        stats: RequestStats | None = None,
     ) -> Estimate:
         """What a fetch would bring and cost, as the vendor says (two free requests); a fetch that follows uses it."""
-        errand = Errand(
-            "estimate", schema=schema, tickers=tickers, range=asked, cancel=cancel, tally=tally or RequestStats()
+        context = RequestContext(
+            "estimate", schema=schema, tickers=tickers, range=asked, cancel=cancel, stats=stats or RequestStats()
         )
         symbols_of(tickers, self.settings.stype_in)
-        estimate, _ = self._clamping(errand, self._shop.estimate)
+        estimate, _ = self._clamping(context, self._downloader.estimate)
         return estimate or Estimate(requests=0, records=0, bytes=0, cost_usd=0.0)
 
     def fetch(
@@ -160,7 +164,7 @@ class DatabentoSource:
         folder: Path | None = None,
         budget: CostBudget | None = None,
         cancel: threading.Event | None = None,
-        tally: RequestStats | None = None,
+        stats: RequestStats | None = None,
     ) -> Iterator[BarBatch]:
         """The bars of all tickers that open in `asked`, as far as they are closed and the vendor has them.
 
@@ -186,20 +190,20 @@ class DatabentoSource:
         concurrent.futures.CancelledError
             `cancel` was set.
         """
-        tally = tally or RequestStats()
+        stats = stats or RequestStats()
         symbols = symbols_of(tickers, self.settings.stype_in)
         last_closed = min(asked.end_us, self.last_closed_us(schema, ""))
         if last_closed <= asked.start_us:
             return
-        begins = self.window(schema, cancel=cancel, tally=tally).start_us
+        begins = self.window(schema, cancel=cancel, stats=stats).start_us
         before = _before(TimeRange(asked.start_us, last_closed), begins, schema)
         if before is not None:
             for ticker in tickers:
                 yield self._nothing(ticker, schema, before, "before the first data that the vendor has for this key")
         budget = budget or CostBudget(self.settings.max_cost_usd)
         with TemporaryDirectory(prefix="databento-", dir=folder, ignore_cleanup_errors=True) as scratch:
-            errand = Errand("bars", schema=schema, tickers=tickers, range=asked, cancel=cancel, tally=tally)
-            file, inside = self._clamping(errand, lambda one: self._shop.download(one, Path(scratch), budget))
+            context = RequestContext("bars", schema=schema, tickers=tickers, range=asked, cancel=cancel, stats=stats)
+            file, inside = self._clamping(context, lambda one: self._downloader.download(one, Path(scratch), budget))
             if inside is None:
                 return
             if file is None:
@@ -215,30 +219,32 @@ class DatabentoSource:
                 origin=f"timeseries.get_range {self.settings.dataset} {schema} {inside.start_us}000 {inside.end_us}000",
             )
 
-    def _clamping(self, errand: Errand, work: Callable[[Errand], T]) -> tuple[T | None, TimeRange | None]:
-        """What `work` gives for the part of the errand's range that the vendor has, and that part.
+    def _clamping(
+        self, context: RequestContext, work: Callable[[RequestContext], T]
+    ) -> tuple[T | None, TimeRange | None]:
+        """What `work` gives for the part of the context's range that the vendor has, and that part.
 
         The vendor's data may end before the window that it gave; it then says where, and is asked once more.
         """
         for is_first in (True, False):
-            inside = self._clamped(errand)
+            inside = self._clamped(context)
             if inside is None:
                 break
             try:
-                return work(replace(errand, range=inside)), inside
+                return work(replace(context, range=inside)), inside
             except CallFailedError as error:
                 if error.failure.code == _UNRESOLVED:
                     return None, inside
                 end = error.failure.payload.get("available_end")
                 if not (is_first and error.failure.code == _PAST_THE_END and isinstance(end, str)):
                     self._session.fail(error)
-                self._shorten_window(errand.schema, databento_metadata.read_instant_us(end))
+                self._shorten_window(context.schema, databento_metadata.read_instant_us(end))
         return None, None
 
-    def _clamped(self, errand: Errand) -> TimeRange | None:
-        """The errand's range in whole bars that are closed and lie in the vendor's window."""
-        asked, schema = range_of(errand), errand.schema
-        window = self.window(schema, cancel=errand.cancel, tally=errand.tally)
+    def _clamped(self, context: RequestContext) -> TimeRange | None:
+        """The context's range in whole bars that are closed and lie in the vendor's window."""
+        asked, schema = range_of(context), context.schema
+        window = self.window(schema, cancel=context.cancel, stats=context.stats)
         start_us = max(asked.start_us, window.start_us)
         vendor_end = bar_grid.floor_us(window.end_us, schema, "UTC")
         end_us = min(asked.end_us, self.last_closed_us(schema, ""), vendor_end)

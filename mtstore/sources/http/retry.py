@@ -73,15 +73,15 @@ class AttemptError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """What a call is for: the context of its log lines and errors, its cancellation and its tally."""
+class RequestContext:
+    """What a call is for: the context of its log lines and errors, its cancellation and its stats."""
 
     what: str
     schema: str = ""
     tickers: Sequence[str] = ()
     range: TimeRange | None = None
     cancel: threading.Event | None = None
-    tally: RequestStats = field(default_factory=RequestStats)
+    stats: RequestStats = field(default_factory=RequestStats)
 
     def __str__(self) -> str:
         shown = ", ".join(self.tickers[:3]) + (f" and {len(self.tickers) - 3} more" if len(self.tickers) > 3 else "")
@@ -91,7 +91,7 @@ class Errand:
         return " ".join(words)
 
 
-class Caller:
+class RetryingCaller:
     """Calls one vendor with one key.
 
     Parameters
@@ -124,7 +124,7 @@ class Caller:
         self._classify = classify
         self._refused: Failure | None = None
 
-    def call(self, work: Callable[[threading.Event], T], errand: Errand) -> T:
+    def call(self, work: Callable[[threading.Event], T], context: RequestContext) -> T:
         """The value of `work`, tried as often as the policy allows.
 
         `work` makes exactly one request and checks its answer; its argument is set when nobody waits for it any more.
@@ -134,16 +134,16 @@ class Caller:
         CallFailedError
             For good.
         concurrent.futures.CancelledError
-            `errand.cancel` was set.
+            `context.cancel` was set.
         """
         if self._refused is not None:
             # A refused key stays refused: ten tickers need not be told ten times.
-            raise CallFailedError(self._refused, self._sentence(self._refused, errand, attempts=0))
+            raise CallFailedError(self._refused, self._sentence(self._refused, context, attempts=0))
         elapsed = 0.0
         attempt = 0
         while True:
             attempt += 1
-            value, failure, seconds = self._attempt(work, errand, attempt)
+            value, failure, seconds = self._attempt(work, context, attempt)
             if failure is None:
                 return value[0]
             elapsed += seconds
@@ -152,24 +152,24 @@ class Caller:
             wait = self._wait_seconds(failure, attempt)
             too_late = elapsed + wait > self._policy.total_seconds
             if not failure.is_retryable or attempt >= self._policy.max_attempts or too_late:
-                sentence = self._sentence(failure, errand, attempts=attempt)
-                logger.warning("%s", sentence, extra=self._context(errand, attempt, failure))
+                sentence = self._sentence(failure, context, attempts=attempt)
+                logger.warning("%s", sentence, extra=self._log_fields(context, attempt, failure))
                 raise CallFailedError(failure, sentence) from self._cause(failure)
             logger.info(
                 "%s: %s: attempt %d failed (%s), next in %.1f s",
                 self._source,
-                errand,
+                context,
                 attempt,
                 _headline(failure),
                 wait,
-                extra=self._context(errand, attempt, failure),
+                extra=self._log_fields(context, attempt, failure),
             )
             if failure.status in (429, 503) and (failure.status == 429 or failure.retry_after_seconds):
                 self._limiter.pause(wait)
-            errand.tally.retries += 1
-            errand.tally.waited_seconds += wait
+            context.stats.retries += 1
+            context.stats.waited_seconds += wait
             elapsed += wait
-            sleep(wait, errand.cancel)
+            sleep(wait, context.cancel)
 
     def fail(self, error: CallFailedError) -> NoReturn:
         """Raise the error of the tree under `SourceError` that a failed call amounts to."""
@@ -177,16 +177,16 @@ class Caller:
         raise kind(str(error)) from self._cause(error.failure)
 
     def _attempt(
-        self, work: Callable[[threading.Event], T], errand: Errand, attempt: int
+        self, work: Callable[[threading.Event], T], context: RequestContext, attempt: int
     ) -> tuple[list[T], Failure | None, float]:
-        with self._limiter.slot(errand.cancel) as waited:
-            errand.tally.requests += 1
-            errand.tally.waited_seconds += waited
+        with self._limiter.slot(context.cancel) as waited:
+            context.stats.requests += 1
+            context.stats.waited_seconds += waited
             began = time.monotonic()
             value: list[T] = []
             failure: Failure | None = None
             try:
-                value.append(Call(work).run(errand.cancel, seconds=self._policy.attempt_seconds))
+                value.append(Call(work).run(context.cancel, seconds=self._policy.attempt_seconds))
             except AttemptError as error:
                 failure = error.failure
             except OutOfTimeError as error:
@@ -200,10 +200,10 @@ class Caller:
             logger.debug(
                 "%s: %s: attempt %d answered in %.2f s",
                 self._source,
-                errand,
+                context,
                 attempt,
                 seconds,
-                extra=self._context(errand, attempt, None),
+                extra=self._log_fields(context, attempt, None),
             )
         return value, failure, seconds
 
@@ -219,13 +219,13 @@ class Caller:
             return max(wait, min(policy.max_backoff_seconds, policy.rate_limit_seconds * doubled))
         return wait
 
-    def _sentence(self, failure: Failure, errand: Errand, *, attempts: int) -> str:
+    def _sentence(self, failure: Failure, context: RequestContext, *, attempts: int) -> str:
         tried = "not sent, the key was refused before" if attempts == 0 else f"after {attempts} attempts"
         asked = ""
         if failure.retry_after_seconds is not None and failure.is_retryable:
             asked = f"; the vendor asks to wait {failure.retry_after_seconds:g} s"
         request = f" (request id {failure.request_id})" if failure.request_id else ""
-        sentence = f"{self._source}: {errand}: {_headline(failure)}{request}{asked}"
+        sentence = f"{self._source}: {context}: {_headline(failure)}{request}{asked}"
         return sentence if attempts == 1 else f"{sentence}, {tried}"
 
     def _scrub(self, failure: Failure) -> Failure:
@@ -247,11 +247,11 @@ class Caller:
             error = error.__cause__ or error.__context__
         return failure.error
 
-    def _context(self, errand: Errand, attempt: int, failure: Failure | None) -> dict[str, Any]:
+    def _log_fields(self, context: RequestContext, attempt: int, failure: Failure | None) -> dict[str, Any]:
         return {
             "source": self._source,
-            "ticker": ",".join(errand.tickers),
-            "range": None if errand.range is None else (errand.range.start_us, errand.range.end_us),
+            "ticker": ",".join(context.tickers),
+            "range": None if context.range is None else (context.range.start_us, context.range.end_us),
             "attempt": attempt,
             "status": 200 if failure is None else failure.status,
             "request_id": None if failure is None else failure.request_id,

@@ -9,7 +9,7 @@ from mtstore.bars import is_daily, step_us
 from mtstore.errors import SourceAnswerError, UnsupportedSchemaError
 from mtstore.ranges import US_PER_DAY, TimeRange
 from mtstore.sources import bar_grid
-from mtstore.sources.http.retry import CallFailedError, Errand
+from mtstore.sources.http.retry import CallFailedError, RequestContext
 from mtstore.sources.polygon.client import WholeResponse
 from mtstore.sources.polygon.responses import NextPage, Page, quoted, read_aggregates
 from mtstore.sources.polygon.session import PolygonSession
@@ -29,19 +29,19 @@ _MAX_IDLE_PAGES = 2
 
 
 class BarPages:
-    """The errand's range, which is in whole bars, of its one ticker."""
+    """The context's range, which is in whole bars, of its one ticker."""
 
-    def __init__(self, session: PolygonSession, errand: Errand, *, day_tz: str) -> None:
+    def __init__(self, session: PolygonSession, context: RequestContext, *, day_tz: str) -> None:
         self._session = session
-        self._errand = errand
-        self._ticker = errand.tickers[0]
-        self._span = span_of(errand.schema)
+        self._context = context
+        self._ticker = context.tickers[0]
+        self._span = span_of(context.schema)
         self._day_tz = day_tz
 
     @property
     def origin(self) -> str:
         """The request, as quarantined rows name it."""
-        start, end = self._bounds(_range_of(self._errand))
+        start, end = self._bounds(_range_of(self._context))
         return f"/v2/aggs/ticker/{quoted(self._ticker)}/range/1/{self._span}/{start}/{end}"
 
     def all(self) -> list[Page]:
@@ -63,20 +63,20 @@ class BarPages:
             known |= times
             if position in seen or idle > _MAX_IDLE_PAGES:
                 raise SourceAnswerError(
-                    f"{self._session.settings.source}: {self._errand}: paging goes in circles "
+                    f"{self._session.settings.source}: {self._context}: paging goes in circles "
                     f"after {len(pages)} pages; nothing of the range is kept"
                 )
             seen.add(position)
 
     def _page(self, following: NextPage | None) -> Page:
         if following is None:
-            start, end = self._bounds(_range_of(self._errand))
+            start, end = self._bounds(_range_of(self._context))
             return self._session.ask(
-                lambda client: self._list(client, start, end, sort="asc", limit=PAGE_BASE_AGGREGATES), self._errand
+                lambda client: self._list(client, start, end, sort="asc", limit=PAGE_BASE_AGGREGATES), self._context
             )
         return self._session.ask(
             lambda client: self._list(client, following.start, following.end, params=dict(following.query)),
-            self._errand,
+            self._context,
         )
 
     def _list(self, client: Any, start: str | None, end: str | None, **more: Any) -> Page:
@@ -84,12 +84,12 @@ class BarPages:
         response: WholeResponse = client.list_aggs(
             quoted(self._ticker), 1, self._span, start, end, adjusted=False, raw=True, **more
         )
-        self._errand.tally.bytes_received += len(response.data)
+        self._context.stats.bytes_received += len(response.data)
         return read_aggregates(response, ticker=self._ticker, span=self._span)
 
     def _bounds(self, aligned: TimeRange) -> tuple[str, str]:
         """The bounds as the vendor takes them: both included, days by name, other instants in ms."""
-        if is_daily(self._errand.schema):
+        if is_daily(self._context.schema):
             days = bar_grid.days_in(aligned, self._day_tz)
             return days[0].isoformat(), days[-1].isoformat()
         return str(aligned.start_us // 1_000), str(aligned.end_us // 1_000 - 1)
@@ -106,11 +106,11 @@ class BarPages:
             return None, None
         first_us = pc.min(bars["ts_event"]).cast("int64").as_py()
         begins = bar_grid.floor_us(first_us, "ohlcv-1d", self._day_tz)
-        if begins - answered.start_us < max(_SUSPICIOUS_GAP_US, 2 * step_us(self._errand.schema)):
+        if begins - answered.start_us < max(_SUSPICIOUS_GAP_US, 2 * step_us(self._context.schema)):
             return None, None
         gap = TimeRange(answered.start_us, begins)
         first_day = TimeRange(gap.start_us, gap.start_us + US_PER_DAY)
-        probe = replace(self._errand, range=first_day)
+        probe = replace(self._context, range=first_day)
         bounds = self._bounds(first_day)
         try:
             page = self._session.call(lambda client: self._list(client, *bounds, sort="asc", limit=1), probe)
@@ -133,7 +133,7 @@ def span_of(schema: str) -> str:
     return SPANS[schema]
 
 
-def _range_of(errand: Errand) -> TimeRange:
-    if errand.range is None:
-        raise ValueError(f"{errand} has no range")
-    return errand.range
+def _range_of(context: RequestContext) -> TimeRange:
+    if context.range is None:
+        raise ValueError(f"{context} has no range")
+    return context.range

@@ -162,7 +162,7 @@ def make_client(settings: NetworkSettings, secret: Secret) -> tuple[Any, Transpo
             f"sources.{settings.source}.client is {settings.client!r}, a package that is not installed; "
             "install it, or use polygon, which mtstore depends on"
         ) from error
-    tame_loggers()
+    silence_loggers()
     client = package.RESTClient(
         api_key=key,
         base=(settings.base_url or _HOSTS[settings.client]).rstrip("/"),
@@ -177,7 +177,7 @@ def make_client(settings: NetworkSettings, secret: Secret) -> tuple[Any, Transpo
     return client, transport
 
 
-def tame_loggers() -> None:
+def silence_loggers() -> None:
     """Take away the handlers with which both packages print to stdout, where a command's data goes."""
     for name in _LOGGERS:
         vendor_logger = logging.getLogger(name)

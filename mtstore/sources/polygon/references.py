@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 
 from mtstore.errors import SourceAnswerError
-from mtstore.sources.http.retry import CallFailedError, Errand
-from mtstore.sources.polygon.responses import Page, quoted, read_day, read_details, read_number, read_references, refuse
+from mtstore.sources.http.retry import CallFailedError, RequestContext
+from mtstore.sources.polygon.responses import Page, quoted, read_day, read_details, read_number, read_references, reject
 from mtstore.sources.polygon.session import PolygonSession
 
 ROWS_PER_PAGE = 1_000
@@ -16,8 +16,8 @@ ROWS_PER_PAGE = 1_000
 Row = dict[str, Any]
 
 
-def splits(session: PolygonSession, errand: Errand) -> list[Row]:
-    """All splits of the errand's ticker as rows of `core.splits` without `seen_at`, the oldest first."""
+def splits(session: PolygonSession, context: RequestContext) -> list[Row]:
+    """All splits of the context's ticker as rows of `core.splits` without `seen_at`, the oldest first."""
     source = session.settings.source
 
     def read(row: Mapping[str, Any]) -> Row:
@@ -29,11 +29,11 @@ def splits(session: PolygonSession, errand: Errand) -> list[Row]:
             "source": source,
         }
 
-    return _rows(session, "list_splits", errand, read, by="execution_date")
+    return _rows(session, "list_splits", context, read, by="execution_date")
 
 
-def dividends(session: PolygonSession, errand: Errand) -> list[Row]:
-    """All cash dividends of the errand's ticker as rows of `core.dividends` without `seen_at`, the oldest first."""
+def dividends(session: PolygonSession, context: RequestContext) -> list[Row]:
+    """All cash dividends of the context's ticker as rows of `core.dividends` without `seen_at`, the oldest first."""
     source = session.settings.source
 
     def read(row: Mapping[str, Any]) -> Row:
@@ -46,19 +46,19 @@ def dividends(session: PolygonSession, errand: Errand) -> list[Row]:
             "source": source,
         }
 
-    return _rows(session, "list_dividends", errand, read, by="ex_dividend_date")
+    return _rows(session, "list_dividends", context, read, by="ex_dividend_date")
 
 
-def details(session: PolygonSession, errand: Errand, *, on: date | None = None) -> Mapping[str, Any] | None:
-    """What is known about the errand's ticker; None if the vendor does not know it."""
-    ticker = errand.tickers[0]
+def details(session: PolygonSession, context: RequestContext, *, on: date | None = None) -> Mapping[str, Any] | None:
+    """What is known about the context's ticker; None if the vendor does not know it."""
+    ticker = context.tickers[0]
 
     def ask(client: Any) -> Mapping[str, Any]:
         response = client.get_ticker_details(quoted(ticker), date=on and on.isoformat(), raw=True)
         return read_details(response, ticker=ticker)
 
     try:
-        return session.call(ask, errand)
+        return session.call(ask, context)
     except CallFailedError as error:
         if error.failure.status == 404:
             return None
@@ -66,10 +66,10 @@ def details(session: PolygonSession, errand: Errand, *, on: date | None = None) 
 
 
 def _rows(
-    session: PolygonSession, method: str, errand: Errand, read: Callable[[Mapping[str, Any]], Row], *, by: str
+    session: PolygonSession, method: str, context: RequestContext, read: Callable[[Mapping[str, Any]], Row], *, by: str
 ) -> list[Row]:
     """All pages' rows, each once."""
-    ticker = errand.tickers[0]
+    ticker = context.tickers[0]
     found: dict[Any, Row] = {}
     seen: set[Any] = set()
     query: Mapping[str, str] = {}
@@ -79,16 +79,16 @@ def _rows(
         page = read_references(getattr(client, method)(params=dict(query), raw=True, **first))
         strangers = sorted({str(row.get("ticker")) for row in page.rows} - {ticker})
         if strangers:
-            refuse(f"the answer is about other tickers, {', '.join(strangers)}", page.request_id)
+            reject(f"the answer is about other tickers, {', '.join(strangers)}", page.request_id)
         return page, [read(row) for row in page.rows]
 
     while True:
-        page, rows = session.ask(ask, errand)
+        page, rows = session.ask(ask, context)
         found.update((tuple(row.items()), row) for row in rows)
         if page.next_page is None:
             return sorted(found.values(), key=lambda row: row[by])
         query = page.next_page.query
         position = tuple(sorted(query.items()))
         if not query or position in seen:
-            raise SourceAnswerError(f"{session.settings.source}: {errand}: paging goes in circles")
+            raise SourceAnswerError(f"{session.settings.source}: {context}: paging goes in circles")
         seen.add(position)

@@ -62,21 +62,21 @@ def read_aggregates(response: WholeResponse, *, ticker: str, span: str) -> Page:
     body = _read_object(response)
     request_id = _text(body.get("request_id"))
     if body.get("adjusted") is not False:
-        refuse(f"bars are adjusted={body.get('adjusted')!r} where unadjusted ones were asked for", request_id)
+        reject(f"bars are adjusted={body.get('adjusted')!r} where unadjusted ones were asked for", request_id)
     rows = _read_rows(body, request_id)
     counted = body.get("resultsCount")
     if isinstance(counted, bool) or not isinstance(counted, int):
-        refuse(f"resultsCount is {counted!r}, so that nobody can say whether the answer is whole", request_id)
+        reject(f"resultsCount is {counted!r}, so that nobody can say whether the answer is whole", request_id)
     if counted != len(rows):
-        refuse(f"the answer holds {len(rows)} results and counts {counted}", request_id)
+        reject(f"the answer holds {len(rows)} results and counts {counted}", request_id)
     if rows and not isinstance(body.get("ticker"), str):
-        refuse(f"the answer is for the ticker {body.get('ticker')!r}", request_id)
+        reject(f"the answer is for the ticker {body.get('ticker')!r}", request_id)
     next_page = _read_next(body, request_id)
     if next_page is not None:
         path = urlsplit(str(body["next_url"])).path
         matched = _AGGREGATES_PATH.match(path)
         if matched is None or unquote(matched[1]) != ticker or matched[2] != span:
-            refuse(f"the next page is of something else, {path}", request_id)
+            reject(f"the next page is of something else, {path}", request_id)
         next_page = NextPage(matched[3], matched[4], next_page.query)
     # Only the columns are kept: a chunk's rows as objects would take ten times the memory.
     is_delayed = body.get("status") == "DELAYED"
@@ -88,7 +88,7 @@ def read_references(response: WholeResponse) -> Page:
     body = _read_object(response)
     request_id = _text(body.get("request_id"))
     if "results" not in body:
-        refuse("the answer has no results", request_id)
+        reject("the answer has no results", request_id)
     return Page(_read_rows(body, request_id), None, False, request_id, _read_next(body, request_id))
 
 
@@ -98,7 +98,7 @@ def read_details(response: WholeResponse, *, ticker: str) -> Mapping[str, Any]:
     request_id = _text(body.get("request_id"))
     details = body.get("results")
     if not isinstance(details, dict) or details.get("ticker") != ticker:
-        refuse(f"the answer holds no details of {ticker}", request_id)
+        reject(f"the answer holds no details of {ticker}", request_id)
     return details
 
 
@@ -130,14 +130,14 @@ def read_day(value: Any, *, what: str) -> date:
     try:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
-        refuse(f"{what} is {value!r}, which is no date", None)
+        reject(f"{what} is {value!r}, which is no date", None)
 
 
 def read_number(value: Any, *, what: str) -> float:
     """A positive number out of a reference row."""
     number = _number(value)
     if number is None or not 0 < number < math.inf:
-        refuse(f"{what} is {value!r}, which is no positive number", None)
+        reject(f"{what} is {value!r}, which is no positive number", None)
     return number
 
 
@@ -150,9 +150,9 @@ def _read_object(response: WholeResponse) -> Mapping[str, Any]:
             Failure("answer", f"the answer is no JSON ({error}); it begins {start!r}", status=200, error=error)
         ) from error
     if not isinstance(body, dict):
-        refuse(f"the answer is a JSON {type(body).__name__}, not an object", None)
+        reject(f"the answer is a JSON {type(body).__name__}, not an object", None)
     if body.get("status") not in ("OK", "DELAYED"):
-        refuse(f"the answer's status is {body.get('status')!r}", _text(body.get("request_id")))
+        reject(f"the answer's status is {body.get('status')!r}", _text(body.get("request_id")))
     return body
 
 
@@ -161,7 +161,7 @@ def _read_rows(body: Mapping[str, Any], request_id: str | None) -> list[Mapping[
     if rows is None:
         rows = []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        refuse("the answer's results are no list of objects", request_id)
+        reject("the answer's results are no list of objects", request_id)
     return rows
 
 
@@ -170,7 +170,7 @@ def _read_next(body: Mapping[str, Any], request_id: str | None) -> NextPage | No
     if url is None:
         return None
     if not isinstance(url, str):
-        refuse(f"next_url is {url!r}", request_id)
+        reject(f"next_url is {url!r}", request_id)
     query = {name: value for name, value in parse_qsl(urlsplit(url).query) if name.lower() != "apikey"}
     return NextPage(None, None, query)
 
@@ -180,7 +180,7 @@ def quoted(ticker: str) -> str:
     return quote(ticker, safe=":.")
 
 
-def refuse(message: str, request_id: str | None) -> NoReturn:
+def reject(message: str, request_id: str | None) -> NoReturn:
     """Raise the AttemptError of an answer that came but cannot be right; it will be asked for again."""
     raise AttemptError(Failure("answer", message, status=200, request_id=request_id))
 

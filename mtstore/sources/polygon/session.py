@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, NoReturn, TypeVar
 
 from mtstore.sources.http.rate_limit import Limiter
-from mtstore.sources.http.retry import Caller, CallFailedError, Errand, Failure
+from mtstore.sources.http.retry import CallFailedError, Failure, RequestContext, RetryingCaller
 from mtstore.sources.http.settings import NetworkSettings, RetryPolicy, Secret
 from mtstore.sources.polygon.client import Transport, make_client
 
@@ -26,9 +26,9 @@ class PolygonSession:
             requests_per_minute=settings.requests_per_minute, max_concurrency=settings.max_concurrency
         )
         self._opening = threading.Lock()
-        self._opened: tuple[Any, Transport, Caller] | None = None
+        self._opened: tuple[Any, Transport, RetryingCaller] | None = None
 
-    def call(self, work: Callable[[Any], T], errand: Errand) -> T:
+    def call(self, work: Callable[[Any], T], context: RequestContext) -> T:
         """The value of `work`, which makes one request with the client it is given.
 
         Raises
@@ -42,12 +42,12 @@ class PolygonSession:
             transport.serve(given_up)
             return work(client)
 
-        return caller.call(attempt, errand)
+        return caller.call(attempt, context)
 
-    def ask(self, work: Callable[[Any], T], errand: Errand) -> T:
+    def ask(self, work: Callable[[Any], T], context: RequestContext) -> T:
         """As `call`, but a failure is a SourceError."""
         try:
-            return self.call(work, errand)
+            return self.call(work, context)
         except CallFailedError as error:
             self.fail(error)
 
@@ -62,14 +62,14 @@ class PolygonSession:
             return policy
         return replace(policy, attempt_seconds=_ATTEMPT_TIMEOUTS * self.settings.timeout_seconds)
 
-    def _open(self) -> tuple[Any, Transport, Caller]:
+    def _open(self) -> tuple[Any, Transport, RetryingCaller]:
         with self._opening:
             if self._opened is None:
                 import urllib3
 
                 secret = self.settings.api_key or Secret("")
                 client, transport = make_client(self.settings, secret)
-                caller = Caller(
+                caller = RetryingCaller(
                     source=self.settings.source,
                     secret=secret,
                     limiter=self._limiter,

@@ -19,7 +19,7 @@ from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, interse
 from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import Checked, check_rows, empty_bars
 from mtstore.sources.http.request_stats import RequestStats
-from mtstore.sources.http.retry import Errand
+from mtstore.sources.http.retry import RequestContext
 from mtstore.sources.http.settings import NetworkSettings
 from mtstore.sources.polygon import references as polygon_references
 from mtstore.sources.polygon.bars import PAGE_BASE_AGGREGATES, BarPages, span_of
@@ -46,7 +46,7 @@ class PolygonSource:
     """
 
     max_tickers_per_request = 1
-    tells_changes = False
+    reports_changes = False
     schemas = BAR_SCHEMAS
 
     def __init__(self, settings: NetworkSettings, *, clock: Callable[[], float] = time.time) -> None:
@@ -76,10 +76,10 @@ class PolygonSource:
         since_us: int,
         *,
         cancel: threading.Event | None = None,
-        tally: RequestStats | None = None,
+        stats: RequestStats | None = None,
     ) -> Ranges:
         """All of it: the vendor does not say when its bars change."""
-        del since_us, cancel, tally
+        del since_us, cancel, stats
         return (asked,)
 
     def last_closed_us(self, schema: str, ticker: str) -> int:
@@ -94,7 +94,7 @@ class PolygonSource:
         asked: TimeRange,
         *,
         cancel: threading.Event | None = None,
-        tally: RequestStats | None = None,
+        stats: RequestStats | None = None,
     ) -> Estimate:
         """Requests at most, if every minute of the ticker's hours has a bar; the plan has no price per request."""
         weeks = (asked.end_us - asked.start_us) / (7 * US_PER_DAY)
@@ -113,7 +113,7 @@ class PolygonSource:
         folder: Path | None = None,
         budget: CostBudget | None = None,
         cancel: threading.Event | None = None,
-        tally: RequestStats | None = None,
+        stats: RequestStats | None = None,
     ) -> Iterator[BarBatch]:
         """The bars of each ticker that open in `asked`, as far as they are closed and published.
 
@@ -138,21 +138,21 @@ class PolygonSource:
                 continue
             aligned = bar_grid.align(TimeRange(asked.start_us, end_us), schema, self.day_tz(ticker))
             if aligned is not None:
-                yield from self._fetch_one(ticker, schema, aligned, cancel, tally or RequestStats())
+                yield from self._fetch_one(ticker, schema, aligned, cancel, stats or RequestStats())
 
     def splits(
-        self, ticker: str, *, cancel: threading.Event | None = None, tally: RequestStats | None = None
+        self, ticker: str, *, cancel: threading.Event | None = None, stats: RequestStats | None = None
     ) -> list[dict[str, Any]]:
         """All splits of a ticker as rows of `core.splits` without `seen_at`, the oldest first."""
-        errand = Errand("splits", tickers=(ticker,), cancel=cancel, tally=tally or RequestStats())
-        return polygon_references.splits(self._session, errand)
+        context = RequestContext("splits", tickers=(ticker,), cancel=cancel, stats=stats or RequestStats())
+        return polygon_references.splits(self._session, context)
 
     def dividends(
-        self, ticker: str, *, cancel: threading.Event | None = None, tally: RequestStats | None = None
+        self, ticker: str, *, cancel: threading.Event | None = None, stats: RequestStats | None = None
     ) -> list[dict[str, Any]]:
         """All cash dividends of a ticker as rows of `core.dividends` without `seen_at`, the oldest first."""
-        errand = Errand("dividends", tickers=(ticker,), cancel=cancel, tally=tally or RequestStats())
-        return polygon_references.dividends(self._session, errand)
+        context = RequestContext("dividends", tickers=(ticker,), cancel=cancel, stats=stats or RequestStats())
+        return polygon_references.dividends(self._session, context)
 
     def details(
         self,
@@ -160,17 +160,17 @@ class PolygonSource:
         *,
         on: date | None = None,
         cancel: threading.Event | None = None,
-        tally: RequestStats | None = None,
+        stats: RequestStats | None = None,
     ) -> Mapping[str, Any] | None:
         """What the vendor knows about a ticker (on a day); None if it does not know the ticker."""
-        errand = Errand("details", tickers=(ticker,), cancel=cancel, tally=tally or RequestStats())
-        return polygon_references.details(self._session, errand, on=on)
+        context = RequestContext("details", tickers=(ticker,), cancel=cancel, stats=stats or RequestStats())
+        return polygon_references.details(self._session, context, on=on)
 
     def _fetch_one(
-        self, ticker: str, schema: str, aligned: TimeRange, cancel: threading.Event | None, tally: RequestStats
+        self, ticker: str, schema: str, aligned: TimeRange, cancel: threading.Event | None, stats: RequestStats
     ) -> Iterator[BarBatch]:
-        errand = Errand("bars", schema=schema, tickers=(ticker,), range=aligned, cancel=cancel, tally=tally)
-        bar_pages = BarPages(self._session, errand, day_tz=self.day_tz(ticker))
+        context = RequestContext("bars", schema=schema, tickers=(ticker,), range=aligned, cancel=cancel, stats=stats)
+        bar_pages = BarPages(self._session, context, day_tz=self.day_tz(ticker))
         pages = bar_pages.all()
         answered = aligned
         if any(page.is_delayed for page in pages):
@@ -179,7 +179,7 @@ class PolygonSource:
             if end_us <= aligned.start_us:
                 return
             answered = TimeRange(aligned.start_us, min(aligned.end_us, end_us))
-        checked = self._check(errand, aligned, pages, bar_pages.origin)
+        checked = self._check(context, aligned, pages, bar_pages.origin)
         if answered != aligned:
             checked = _until(checked, answered.end_us)
         clipped, reason = bar_pages.clipped(checked.bars, answered)
@@ -212,10 +212,10 @@ class PolygonSource:
             quarantined=checked.quarantined,
         )
 
-    def _check(self, errand: Errand, aligned: TimeRange, pages: Sequence[Page], origin: str) -> Checked:
+    def _check(self, context: RequestContext, aligned: TimeRange, pages: Sequence[Page], origin: str) -> Checked:
         import numpy as np
 
-        ticker = errand.tickers[0]
+        ticker = context.tickers[0]
         foreign = [
             name
             for page in pages
@@ -223,7 +223,7 @@ class PolygonSource:
         ]
         return check_rows(
             {name: np.concatenate([page.columns[name] for page in pages]) for name in pages[0].columns},
-            schema=errand.schema,
+            schema=context.schema,
             asked=aligned,
             day_tz=self.day_tz(ticker),
             origin=origin,
