@@ -1,15 +1,22 @@
-"""Options of the whole suite, and an environment without settings or keys of the person who runs it."""
+"""Options and hypothesis profiles of the whole suite, and an environment without private settings or keys."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.kits.store_paths", "tests.servers.fixtures"]
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _PRIVATE = ("MTSTORE_", "POLYGON_", "MASSIVE_", "DATABENTO_")
+
+# The default suite takes the same examples in every run. `--hypothesis-profile=explore` looks for new ones, and prints
+# a decorator that reproduces a failure.
+settings.register_profile("repeat", derandomize=True, database=None, deadline=None)
+settings.register_profile("explore", database=None, deadline=None, print_blob=True)
+settings.load_profile("repeat")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting and no key leaks into a test."""
+    """Remove settings, keys and proxies from the environment."""
     for name in os.environ:
         if name.startswith(_PRIVATE) or name.upper() in _PROXIES:
             monkeypatch.delenv(name)

@@ -34,9 +34,11 @@ from mtstore.sources.polygon.responses import read_aggregates, read_details, rea
 from mtstore.synthetic import Faults, SyntheticMarket
 from tests.kits.stores import answer, bars_of, minutes, write
 
+pytestmark = pytest.mark.security
+
 FEW = int(os.environ.get("FUZZ_EXAMPLES", "10"))
-quick = settings(max_examples=FEW, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-many = settings(max_examples=FEW * 10, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+quick = settings(max_examples=FEW, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=FEW * 10, deadline=None, suppress_health_check=list(HealthCheck))
 
 BAD_NAMES = (
     "../../x",

@@ -15,6 +15,8 @@ from mtstore.arguments import size_bytes
 from mtstore.errors import InputError, MemoryLimitError, MtstoreError, QueryError
 from mtstore.storage.layout import Layout
 
+pytestmark = pytest.mark.security
+
 CANARY = "canary-4711"
 # Sixty bars to the power of ten: DuckDB goes through a billion in a fifth of a second.
 MANY_BARS = ", ".join(f"bars AS t{n}" for n in range(10))
