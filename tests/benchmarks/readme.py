@@ -1,4 +1,4 @@
-"""The README's table of measurements, made from the committed `results.json`; a test compares the two."""
+"""The table of measurements in `tests/benchmarks/README.md`, written from the committed `results.json`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results.json"
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 
 def keep(described: Mapping[str, Any]) -> dict[str, Any]:
-    """Put newly measured cases beside those of `results.json`, in the order of the cases; gives the whole."""
+    """Merge measured cases into `results.json`, in the order of the cases, and return all of them."""
     stored = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"cases": {}}
     found = {**stored["cases"], **described["cases"]}
     order = described["order"]
@@ -24,7 +24,7 @@ def keep(described: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rewrite(whole: Mapping[str, Any]) -> None:
-    """Put the table into the README, between its marks."""
+    """Replace the table between the marks of the README."""
     text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -32,7 +32,7 @@ def rewrite(whole: Mapping[str, Any]) -> None:
 
 
 def section(whole: Mapping[str, Any]) -> str:
-    """What stands between the marks: the machine, and one row per case."""
+    """Return the text between the marks: the machine, and one row per case."""
     machine = whole["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if name != "mtstore")
     others = [
@@ -55,7 +55,7 @@ def section(whole: Mapping[str, Any]) -> str:
 
 
 def missed(whole: Mapping[str, Any]) -> list[str]:
-    """The targets that are not met, with their cases."""
+    """Return the targets that are not met, with their cases."""
     every = ((name, one) for name, case in whole["cases"].items() for one in case["targets"])
     return [f"{name}: {_target(one)}" for name, one in every if not one["is_met"]]
 
@@ -64,11 +64,11 @@ def _median(name: str, one: Mapping[str, Any]) -> str:
     if one["problem"] is not None:
         return f"{name}: {one['problem']}"
     figures = one.get("figures", {})
-    told = [f"{figures[key]:.3g} {unit}" for key, unit in _TOLD.items() if key in figures]
-    return f"{name} {', '.join(told) if told else _seconds(one['median_seconds'])}"
+    shown = [f"{figures[key]:.3g} {unit}" for key, unit in _SHOWN.items() if key in figures]
+    return f"{name} {', '.join(shown) if shown else _seconds(one['median_seconds'])}"
 
 
-_TOLD = {"bytes_per_bar": "bytes"}
+_SHOWN = {"bytes_per_bar": "bytes"}
 
 
 def _target(one: Mapping[str, Any]) -> str:

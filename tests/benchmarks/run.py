@@ -1,8 +1,7 @@
-"""Measures mtstore beside other engines: `python -m tests.benchmarks.run [CASE …] [--scale small|full|large]`.
+"""Measure mtstore beside other engines: `python -m tests.benchmarks.run [CASE …] [--scale small|full|large]`.
 
-Data is made once, below `--data`: a minute at the small scale, half an hour at the full one. Tables go to stdout,
-progress to stderr. Exit code 1: a contender failed, or answers differ; targets that are missed are told, and are no
-failure.
+Data are written once, below `--data`: a minute at the small scale, half an hour at the full one. Tables go to stdout,
+progress to stderr. Exit code 1: a contender failed, or results differ. Missed targets are listed; they are no failure.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from tests.benchmarks.scales import SCALES, changed
 
 
 def main() -> int:
-    """Run the cases that are asked for."""
+    """Run the requested cases."""
     options = _parser().parse_args()
     scale = changed(SCALES[options.scale], options.set)
     data = Data(options.data.expanduser().resolve(), scale)
@@ -90,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", type=Path, help="write all figures to this file too")
     parser.add_argument(
-        "--readme", action="store_true", help="keep the figures in results.json, and make the README's table from it"
+        "--readme",
+        action="store_true",
+        help="keep the figures in results.json, and rewrite the table of README.md here",
     )
     return parser
 

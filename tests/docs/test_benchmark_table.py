@@ -1,4 +1,4 @@
-"""The README's measurements are those of the committed results."""
+"""The table of the benchmarks' README shows the committed results."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 from tests.benchmarks import readme
 
 
-def test_the_readme_shows_the_committed_results():
+def test_readme_shows_committed_results():
     text = readme.README.read_text(encoding="utf-8")
     shown = text.split(readme.BEGIN + "\n")[1].split(readme.END)[0]
     assert shown == readme.section(json.loads(readme.RESULTS.read_text(encoding="utf-8")))
 
 
-def test_no_answer_differed():
+def test_results_of_contenders_agree():
     results = json.loads(readme.RESULTS.read_text(encoding="utf-8"))
     assert not any(case["disagreements"] for case in results["cases"].values())
