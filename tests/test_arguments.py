@@ -175,15 +175,15 @@ def test_the_loader_of_one_ticker_loads_without_its_name(world):
         with pytest.raises(InputError, match="of 'AAA', not of 'BBB'"):
             loader.load("BBB", DAY, DAY)
         with pytest.raises(InputError, match="of 'AAA', not of"):
-            loader.load(["AAA"], DAY, DAY)
+            loader.load(["AAA"], DAY, DAY)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (lambda world: mtstore.open(None), "path of a folder, got None"),
-        (lambda world: MetadataManager(None), "path of a folder, got None"),
-        (lambda world: MetadataManager({"store": "x"}), "path of a folder, got {"),
+        (lambda world: mtstore.open(None), "path of a folder, got None"),  # type: ignore[arg-type]
+        (lambda world: MetadataManager(None), "path of a folder, got None"),  # type: ignore[arg-type]
+        (lambda world: MetadataManager({"store": "x"}), "path of a folder, got {"),  # type: ignore[arg-type]
         (lambda world: world.store.sql(None), "a query is SQL text, got None"),
         (lambda world: world.store.sql("SELECT $t", 5), "params 5: a list"),
         (lambda world: world.store.sql("SELECT $t", "AAA"), "params 'AAA': a list"),
@@ -251,7 +251,7 @@ def test_metadata_as_of_a_day_or_a_text(tmp_path):
         assert manager.get_ticker_metadata("AAA", as_of=today) == known
         assert manager.get_ticker_metadata("AAA", as_of="2023-01-01") == {}
         assert manager.get_ticker_metadata("AAA", as_of=pd.Timestamp("2023-01-01")) == {}
-        assert 5 not in manager
+        assert 5 not in manager  # type: ignore[comparison-overlap]
         with pytest.raises(RangeError, match="as_of 'x' cannot be read"):
             manager.get_ticker_metadata("AAA", as_of="x")
         with pytest.raises(RangeError, match="active_from is a date like '2023-01-31', got 'x'"):

@@ -17,7 +17,8 @@ NEW_YORK = "America/New_York"
 
 
 def utc(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)
+    year, month, day, hour, minute, second, *_ = (*parts, 0, 0, 0)
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,7 @@ def test_a_wall_time_that_clocks_skip_is_refused(value):
 @pytest.mark.parametrize("text", ["2023-03-12 01:59:59", "2023-03-12 03:00", "2023-11-05 00:59", "2023-11-05 02:00"])
 def test_wall_times_beside_a_change_of_clocks_are_plain(text):
     start = parse_bounds(text, None, tz=NEW_YORK).start
+    assert isinstance(start, datetime)
     assert start.astimezone(ZoneInfo(NEW_YORK)).replace(tzinfo=None) == datetime.fromisoformat(text)
 
 
@@ -149,6 +151,7 @@ def test_every_wall_time_reads_as_one_instant_that_shows_it_or_is_refused(wall):
         start = parse_bounds(wall, None, tz=NEW_YORK).start
     except RangeError:
         return
+    assert isinstance(start, datetime)
     assert start.astimezone(ZoneInfo(NEW_YORK)).replace(tzinfo=None) == wall.replace(fold=0)
 
 
@@ -199,6 +202,8 @@ def test_dates_can_mean_utc_days_with_the_last_one_included():
 
 def test_covering_instants_exist_for_the_first_and_last_date():
     start_us, end_us = parse_bounds("0001-01-01", "9999-12-31").covering_us()
+    assert start_us is not None
+    assert end_us is not None
     assert start_us < end_us
 
 

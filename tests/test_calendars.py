@@ -31,7 +31,7 @@ NIGHT_DESK = {
 
 
 def _session(calendar: str, day: str, **options: Any) -> dict[str, Any]:
-    rows = session_table(calendar, **options).to_pylist()
+    rows: list[dict[str, Any]] = session_table(calendar, **options).to_pylist()
     found = [row for row in rows if row["session_date"] == date.fromisoformat(day)]
     assert len(found) == 1
     return found[0]

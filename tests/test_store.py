@@ -35,7 +35,7 @@ def test_an_option_of_ingest_that_there_is_not_is_refused_too_and_all_that_there
             store.ingest(*given, **options, tickr="AAA")
         valid = str(caught.value).partition("(valid: ")[2].rstrip(")").split(", ")
         assert len(valid) > 5
-        assert [name for name in valid if f"`{name}`" not in mtstore.Store.ingest.__doc__] == []
+        assert [name for name in valid if f"`{name}`" not in str(mtstore.Store.ingest.__doc__)] == []
 
 
 def test_what_a_macro_refuses_is_said_in_its_own_words(store):

@@ -141,7 +141,7 @@ def make_arctic(parameters: dict[str, Any]) -> None:
     library = arcticdb.Arctic(f"lmdb://{folder}?map_size=64GB").create_library("bars")
     for ticker, paths in market_files(Path(parameters["market"])).items():
         frame = pd.concat([pd.read_parquet(path, partitioning=None) for path in paths]).set_index("ts_event")
-        frame.index = frame.index.tz_localize(None).astype("datetime64[ns]")
+        frame.index = pd.DatetimeIndex(frame.index).tz_localize(None).astype("datetime64[ns]")
         library.write(ticker, frame)
 
 

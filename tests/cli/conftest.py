@@ -43,6 +43,6 @@ def flat_files(tmp_path_factory) -> list[Path]:
 @pytest.fixture(scope="session")
 def market(tmp_path_factory, flat_files) -> Path:
     """A store of two tickers and two sessions (the second a half day); tests only read it."""
-    path = tmp_path_factory.mktemp("market") / "store"
+    path: Path = tmp_path_factory.mktemp("market") / "store"
     assert run(["ingest", str(path), *map(str, flat_files), "--create", "--quiet"]) == 0
     return path

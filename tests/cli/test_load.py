@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -91,7 +92,7 @@ def test_the_demo_runs_without_keys_twice_and_its_advice_is_true(mtstore_cli, tm
 
     advice = first.err.partition("Next, in Python:\n")[2]
     python = "\n".join(line.strip() for line in advice.partition("\n\n")[0].splitlines())
-    scope: dict = {}
+    scope: dict[str, Any] = {}
     exec(compile(python, "advice", "exec"), scope)  # noqa: S102
     assert scope["frame"].shape == (1_602, 25)
     statement = next(line.strip() for line in advice.splitlines() if line.strip().startswith("FROM aligned_outer"))

@@ -36,7 +36,7 @@ def test_the_help_lists_every_verb_and_every_exit_code(mtstore_cli):
         assert re.search(rf"^ +{code.value}  {re.escape(code.reason)}$", text, re.MULTILINE)
 
 
-def commands(command: click.Command, path: tuple[str, ...] = ()):
+def commands(command: click.Command | None, path: tuple[str, ...] = ()):
     yield path, command
     if isinstance(command, click.Group):
         context = click.Context(command)
@@ -117,6 +117,8 @@ def test_a_reader_that_leaves_ends_the_command_quietly(market):
     process = subprocess.Popen(
         [*MTSTORE, "query", str(market), sql, "--format", "csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+    assert process.stdout is not None
+    assert process.stderr is not None
     assert process.stdout.readline() == b"number,text\n"
     process.stdout.close()
     assert process.stderr.read() == b""

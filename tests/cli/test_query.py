@@ -153,7 +153,7 @@ def test_a_statement_that_duckdb_refuses_has_its_own_code(mtstore_cli, market, s
 )
 def test_spans_are_written_as_duckdb_writes_them(mtstore_cli, market, span):
     shown = mtstore_cli("query", market, f"SELECT INTERVAL '{span}' AS span", "--format", "json")
-    assert json.loads(shown.out) == [{"span": duckdb.sql(f"SELECT (INTERVAL '{span}')::VARCHAR").fetchall()[0][0]}]
+    assert json.loads(shown.out) == [{"span": duckdb.execute(f"SELECT (INTERVAL '{span}')::VARCHAR").fetchall()[0][0]}]
 
 
 @pytest.mark.parametrize("kind", ["table", "csv", "json"])

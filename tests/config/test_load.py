@@ -5,6 +5,7 @@ import sys
 import traceback
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from mtstore.config import Config, load_config
 from mtstore.config.models import Alignment
+from mtstore.config.sources import DatabentoSource, PolygonSource
 from mtstore.errors import ConfigError, MtstoreError
 from mtstore.intervals import VALID_INTERVALS
 
@@ -266,11 +268,11 @@ def test_a_missing_file_and_a_wrong_argument_are_config_errors(tmp_path):
     with pytest.raises(ConfigError, match="there is no configuration file"):
         load_config(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match="a configuration is a path or a mapping, got 5"):
-        load_config(5)
+        load_config(5)  # type: ignore[arg-type]
 
 
 def test_a_mapping_that_contains_itself_is_refused():
-    config: dict = {"tickers": {}}
+    config: dict[str, Any] = {"tickers": {}}
     config["alignment"] = config
     with pytest.raises(ConfigError, match="contains itself"):
         load_config(config)
@@ -317,23 +319,28 @@ def test_no_error_shows_what_may_be_a_key(source, tmp_path):
 def test_a_key_stays_the_name_of_its_variable_until_it_is_revealed(monkeypatch):
     monkeypatch.setenv("MY_KEY", SECRET)
     config = load_config({"sources": {"polygon": {"provider": "polygon", "api_key": "${MY_KEY}"}}})
-    key = config.sources["polygon"].api_key
-    assert key.reveal() == SECRET
+    source = config.sources["polygon"]
+    assert isinstance(source, PolygonSource)
+    assert source.api_key.reveal() == SECRET
     assert SECRET not in repr(config) + str(config) + config.model_dump_json()
 
 
 def test_a_key_that_the_environment_lacks_is_an_error_only_when_it_is_needed(monkeypatch):
     monkeypatch.delenv("DATABENTO_API_KEY", raising=False)
     config = load_config({"sources": {"d": {"provider": "databento", "dataset": "XNAS.ITCH"}}})
+    source = config.sources["d"]
+    assert isinstance(source, DatabentoSource)
     with pytest.raises(MtstoreError, match="DATABENTO_API_KEY is not set"):
-        config.sources["d"].api_key.reveal()
+        source.api_key.reveal()
 
 
 def test_variables_are_filled_in_under_sources_and_in_the_store_s_path(monkeypatch):
     monkeypatch.setenv("MY_URL", "http://127.0.0.1:8000/")
     monkeypatch.delenv("NO_URL", raising=False)
     source = {"provider": "polygon", "base_url": "${MY_URL}"}
-    assert load_config({"sources": {"p": source}}).sources["p"].base_url == "http://127.0.0.1:8000"
+    read = load_config({"sources": {"p": source}}).sources["p"]
+    assert isinstance(read, PolygonSource)
+    assert read.base_url == "http://127.0.0.1:8000"
     assert problems_of({"sources": {"p": {**source, "base_url": "${NO_URL}"}}}) == (
         "sources.p.base_url: the environment variable NO_URL is not set",
     )

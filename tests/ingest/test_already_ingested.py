@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -24,7 +25,7 @@ def status(report: IngestResult) -> list[str]:
     return [outcome.status for outcome in report.files]
 
 
-def state(store: Store) -> list[tuple[object, ...]]:
+def state(store: Store) -> list[tuple[Any, ...]]:
     return store.sql("SELECT ticker, epoch_us(ts_event), close FROM bars ORDER BY ALL").fetchall()
 
 

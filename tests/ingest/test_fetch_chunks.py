@@ -166,10 +166,11 @@ def test_stop_signal_follows_the_callers_event_and_leaves_it_alone():
     began = time.monotonic()
     assert signal.wait(10)
     assert time.monotonic() - began < 5
-    other = StopSignal(threading.Event())
+    outer = threading.Event()
+    other = StopSignal(outer)
     other.set()
     assert other.wait(0)
-    assert not other._outer.is_set()
+    assert not outer.is_set()
 
 
 def test_budget_is_shared_and_never_overdrawn():

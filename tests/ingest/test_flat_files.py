@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -219,7 +220,7 @@ def test_no_file_at_all_is_an_error(store: Store, tmp_path: Path) -> None:
         store.ingest(tmp_path / "nothing.csv.gz")
 
 
-BAD = {
+BAD: dict[str, dict[str, Any]] = {
     "high is below open or close": {"high": 9.0},
     "low is above open or close": {"low": 11.0},
     "volume is missing, negative or not finite": {"volume": -1},

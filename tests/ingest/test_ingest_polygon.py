@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -401,7 +402,7 @@ def test_async_load_gives_the_same_report(load, market, store):
 
 
 def test_progress_tells_every_chunk(load, market):
-    seen = []
+    seen: list[Any] = []
     load(options={"progress": seen.append})
     assert [(one.done, one.total) for one in seen] == [(1, 3), (2, 3), (3, 3)]
     assert seen[-1].rows == 450
@@ -455,7 +456,7 @@ def test_update_goes_on_from_the_last_coverage_to_the_last_closed_bar(load, mark
     lag_us = 960 * 1_000_000
     until = (us("2024-03-12T15:00:30") - lag_us) // 60_000_000 * 60_000_000
     assert asked(market) == [("AAPL", ny("2024-03-09"), until)]
-    assert "fetch it once with a start" in report.tickers["NEW"].error
+    assert "fetch it once with a start" in str(report.tickers["NEW"].error)
     market.forget()
     assert (
         update_network(store.repository, config, tickers=["AAPL"], vendors=vendors, with_references=False).requests == 0

@@ -10,6 +10,7 @@ import sys
 import time
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,7 +107,7 @@ def test_ten_tickers_and_a_year_of_polygon_cold_warm_and_extended(polygon, tmp_p
 def test_ten_tickers_and_a_year_of_databento_cold_warm_and_extended(databento, tmp_path, monkeypatch):
     monkeypatch.setenv("DATABENTO_API_KEY", DATABENTO_KEY)
     for ticker in TICKERS:
-        rows = databento.list(ticker).bars["ohlcv-1m"]
+        rows = databento.list_symbol(ticker).bars["ohlcv-1m"]
         for day in trading_days(date(2022, 12, 1), date(2024, 1, 31)):
             rows += bars(f"{day}T15:00", 20)
     sources = {"db": {"timeout_seconds": 30, "max_cost_usd": 1}}
@@ -129,12 +130,12 @@ def test_killed_backfill_goes_on_where_it_was(polygon, tmp_path, monkeypatch, af
         "multi_ticker": {"tickers": TICKERS},
         "sources": {"polygon": {"provider": "polygon", "base_url": polygon.url, "max_concurrency": 1}},
     }
-    given = {"store": str(tmp_path / "store"), "config": config, "range": ["2023-01-01", "2023-01-31"]}
+    given: dict[str, Any] = {"store": str(tmp_path / "store"), "config": config, "range": ["2023-01-01", "2023-01-31"]}
     script = f"import mtstore.storage.commit.writer as w; w.COMMIT_EVERY_SECONDS = 0.0\n{SCRIPT}"
     with subprocess.Popen(
         [sys.executable, "-c", script, json.dumps(given)], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
     ) as running:
-        while running.stdout.readline().strip() != str(after):
+        while running.stdout and running.stdout.readline().strip() != str(after):
             pass
         running.send_signal(signal.SIGKILL)
     polygon.forget()
@@ -158,7 +159,7 @@ def test_interrupt_ends_a_load_within_two_seconds_and_it_resumes(polygon, tmp_pa
         "multi_ticker": {"tickers": TICKERS},
         "sources": {"polygon": {"provider": "polygon", "base_url": polygon.url, "max_concurrency": 1}},
     }
-    given = {"store": str(tmp_path / "store"), "config": config, "range": ["2023-01-01", "2023-01-31"]}
+    given: dict[str, Any] = {"store": str(tmp_path / "store"), "config": config, "range": ["2023-01-01", "2023-01-31"]}
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT, json.dumps(given)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:

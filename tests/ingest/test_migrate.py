@@ -77,6 +77,7 @@ def test_a_second_run_changes_nothing(store, old):
     generation = store.repository.generation()
     again = migrate(store.repository, old)
     assert again.is_complete
+    assert again.ingest is not None
     assert [outcome.status for outcome in again.ingest.files] == ["unchanged"]
     assert again.tickers[0].rows_stored == 390
     assert store.repository.generation() == generation

@@ -93,7 +93,8 @@ def test_years_of_a_ticker_go_one_by_one(loader, path):
     loader.cache_manager.prune(max_size_gb=share_of(loader.store, 0.5))
     assert stored(loader.store) == ["AAA 2023", "BBB 2023", "CCC 2023"]
     assert covered(loader.store) == set(TICKERS)
-    report = loader.load_data(EARLIER, EARLIER) is not None and loader.report
+    assert loader.load_data(EARLIER, EARLIER) is not None
+    report = loader.report
     assert all(entry.requests == 0 for entry in report)
 
 

@@ -64,8 +64,10 @@ def add_bars(
             else:
                 stamps = table["ts_event"].cast("int64").to_pylist()
                 span = TimeRange(stamps[0], stamps[-1] + step_us(schema))
-            result = "complete" if table.num_rows else "empty"
-            writer.add(BarBatch(binding, schema, ticker, (span,), table, result=result, final=True))
+            batch = BarBatch(
+                binding, schema, ticker, (span,), table, result="complete" if table.num_rows else "empty", final=True
+            )
+            writer.add(batch)
 
 
 def make_store(path: Path, tables: Mapping[str, pa.Table] | None = None, **options: Any) -> mtstore.Store:

@@ -121,7 +121,7 @@ def placed(world: World, session: str) -> pd.DataFrame:
 def resampled(world: World, minutes: int, session: str) -> pd.DataFrame:
     bars = placed(world, session)
     step = pd.Timedelta(minutes=minutes)
-    bars["label"] = bars["anchor"] + (bars["ts_event"] - bars["anchor"]) // step * step
+    bars["label"] = bars["anchor"] + (bars["ts_event"] - bars["anchor"]).dt.floor(step)
     bars["traded"] = bars["vwap"] * bars["volume"]
     bars["no_vwap"] = bars["vwap"].isna() & (bars["volume"] > 0)
     grouped = bars.sort_values(["ticker", "ts_event"]).groupby(["label", "ticker"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import warnings
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -165,9 +166,8 @@ def test_what_a_store_refuses_is_left_out_and_told_of_with_the_same_reason(tmp_p
     ours = found[["ticker", "ts_event", "reason", "volume"]].sort_values(["ticker", "ts_event", "reason"])
     theirs = refused.assign(ts_event=refused["ts_event"].dt.tz_convert("UTC"))
     assert ours.astype(str).values.tolist() == theirs.astype(str).values.tolist()
-    for entry in found.itertuples():
-        assert frame.index[entry.row] == entry.ts_event
-        assert np.array_equal(frame["open"].iloc[entry.row], entry.open)
+    assert list(frame.index[found["row"]]) == list(found["ts_event"])
+    np.testing.assert_array_equal(frame["open"].to_numpy()[found["row"]], found["open"].to_numpy())
 
 
 def test_without_a_bad_row_the_quarantine_is_empty():
@@ -238,14 +238,14 @@ def test_one_ticker_is_its_own_alignment():
     given = DataAligner("inner_join", resampling="5min").align_data({"A": minutes("2024-01-03 09:30", 10)})
     assert given["A_open"].tolist() == [1.0, 6.0]
     assert given["A_volume"].tolist() == [1500.0, 4000.0]
-    assert str(given.index.tz) == NEW_YORK
+    assert str(pd.DatetimeIndex(given.index).tz) == NEW_YORK
 
 
 def test_no_ticker_gives_neither_rows_nor_columns():
     given = DataAligner().align_data({})
     assert given.shape == (0, 0)
     assert given.index.name == "timestamp"
-    assert str(given.index.tz) == NEW_YORK
+    assert str(pd.DatetimeIndex(given.index).tz) == NEW_YORK
 
 
 @pytest.mark.parametrize("empty", [pd.DataFrame(), minutes("2024-01-03 09:30", 0)])
@@ -391,7 +391,13 @@ def test_the_options_that_are_named_as_valid_are_taken_by_their_names():
         DataAligner(fild="x")
     valid = str(caught.value).partition("(valid: ")[2].rstrip(")").split(", ")
     assert not {"tz", "method", "adjust", "from_source", "from_schema"} & set(valid)
-    good = {"session": "all", "anchor": "epoch", "fill_volume": "null", "fill_prices": "close", "fill": "none"}
+    good: dict[str, Any] = {
+        "session": "all",
+        "anchor": "epoch",
+        "fill_volume": "null",
+        "fill_prices": "close",
+        "fill": "none",
+    }
     good |= {"max_age": "5min", "lookback": timedelta(0), "across_sessions": False}
     assert set(good) == set(valid)
     DataAligner(**good)
@@ -403,4 +409,4 @@ def test_one_field_may_be_given_by_its_name_and_none_means_all():
     assert list(aligner.align_data(frames, fields="close").columns) == ["A_close"]
     pd.testing.assert_frame_equal(aligner.align_data(frames, fields=[]), aligner.align_data(frames))
     with pytest.raises(InputError, match="fields 5: one of open"):
-        aligner.align_data(frames, fields=5)
+        aligner.align_data(frames, fields=5)  # type: ignore[arg-type]

@@ -23,6 +23,10 @@ def cache(tmp_path):
         yield manager
 
 
+def bar_count(frame: pd.DataFrame | None) -> int:
+    return 0 if frame is None else len(frame)
+
+
 def minutes(start, count, tz=NEW_YORK, step="1min"):
     index = pd.date_range(start, periods=count, freq=step, tz=tz)
     price = np.arange(100.0, 100.0 + count)
@@ -47,12 +51,15 @@ def test_bars_lie_compressed_or_not_as_configured_and_are_read_together(tmp_path
     assert kinds(place) == ["UNCOMPRESSED", "ZSTD"]
     with CacheManager({"cache_dir": place}) as manager:
         given = manager.get_cached_data("AAPL", "2024-01-03", "2024-01-04")
+        assert given is not None
         assert len(given) == 780
         with MultiTickerDataLoader({"store": place, "tickers": ["AAPL"]}) as loader:
             assert loader.load_data("2024-01-03", "2024-01-04")["AAPL_close"].tolist() == given["close"].tolist()
         manager.store.compact()
         assert kinds(place, manager.store) == ["ZSTD"]
-        pd.testing.assert_frame_equal(manager.get_cached_data("AAPL", "2024-01-03", "2024-01-04"), given)
+        again = manager.get_cached_data("AAPL", "2024-01-03", "2024-01-04")
+        assert again is not None
+        pd.testing.assert_frame_equal(again, given)
         manager.store.verify()
 
 
@@ -72,13 +79,13 @@ def test_nothing_comes_back_unless_the_whole_range_is_covered(cache):
     assert cache.get_cached_data("MSFT", "2024-01-03", "2024-01-03") is None
     part = cache.get_cached_data("AAPL", "2024-01-03 10:00", "2024-01-03 10:05")
     assert list(part.index.strftime("%H:%M")) == ["10:00", "10:01", "10:02", "10:03", "10:04"]
-    assert len(cache.get_cached_data("AAPL", "2024-01-04", "2024-01-04")) == 0
+    assert bar_count(cache.get_cached_data("AAPL", "2024-01-04", "2024-01-04")) == 0
 
 
 def test_days_without_a_session_need_no_coverage(cache):
     cache.cache_data("AAPL", minutes("2024-01-05 09:30", 390), "2024-01-05", "2024-01-05")
     cache.cache_data("AAPL", minutes("2024-01-08 09:30", 390), "2024-01-08", "2024-01-08")
-    assert len(cache.get_cached_data("AAPL", "2024-01-05", "2024-01-08")) == 780
+    assert bar_count(cache.get_cached_data("AAPL", "2024-01-05", "2024-01-08")) == 780
     cache.cache_data("X:BTCUSD", minutes("2024-01-05 09:30", 10), "2024-01-05", "2024-01-05")
     assert cache.get_cached_data("X:BTCUSD", "2024-01-05", "2024-01-06") is None
 
@@ -87,14 +94,14 @@ def test_an_overnight_session_begins_the_evening_before(tmp_path):
     config = {"multi_ticker": {"store": str(tmp_path / "s"), "tickers": {"ESH4": {"calendar": "CMES"}}}}
     with CacheManager(config) as cache:
         cache.cache_data("ESH4", minutes("2024-01-02 18:00", 60), "2024-01-03", "2024-01-03")
-        assert len(cache.get_cached_data("ESH4", "2024-01-03", "2024-01-03")) == 60
+        assert bar_count(cache.get_cached_data("ESH4", "2024-01-03", "2024-01-03")) == 60
         assert cache.get_cached_data("ESH4", "2024-01-02", "2024-01-03") is None
 
 
 def test_a_newer_answer_replaces_what_the_range_held(cache):
     cache.cache_data("AAPL", minutes("2024-01-03 09:30", 390), "2024-01-03", "2024-01-03")
     cache.cache_data("AAPL", minutes("2024-01-03 09:30", 3), "2024-01-03 09:30", "2024-01-03 16:00")
-    assert len(cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03")) == 3
+    assert bar_count(cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03")) == 3
 
 
 @pytest.mark.parametrize(
@@ -117,8 +124,8 @@ def test_invalidated_ranges_are_asked_for_again_and_others_are_not(cache):
     cache.cache_data("MSFT", minutes("2024-01-03 09:30", 390), "2024-01-03", "2024-01-05")
     assert cache.invalidate("AAPL", "2024-01-04", "2024-01-04") == 1
     assert cache.get_cached_data("AAPL", "2024-01-03", "2024-01-05") is None
-    assert len(cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03")) == 390
-    assert len(cache.get_cached_data("MSFT", "2024-01-03", "2024-01-05")) == 390
+    assert bar_count(cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03")) == 390
+    assert bar_count(cache.get_cached_data("MSFT", "2024-01-03", "2024-01-05")) == 390
     with pytest.raises(
         TickerError, match=r"nothing of ticker 'APPL' was ever stored or asked for; did you mean 'AAPL'"
     ):
@@ -149,7 +156,7 @@ def test_rows_that_no_market_can_have_made_are_set_aside_and_their_part_is_not_c
         cache.cache_data("AAPL", frame, "2024-01-03", "2024-01-03")
     assert caught[0].filename == __file__
     assert cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03") is None
-    assert len(cache.get_cached_data("AAPL", "2024-01-03 09:30", "2024-01-03 09:34")) == 4
+    assert bar_count(cache.get_cached_data("AAPL", "2024-01-03 09:30", "2024-01-03 09:34")) == 4
     sql = "SELECT ticker, reason, origin FROM quarantine"
     assert cache.store.sql(sql).fetchall() == [("AAPL", "low is above open or close", "cache_data")]
 
@@ -160,7 +167,7 @@ def test_a_loader_sees_what_was_cached_and_has_a_manager_of_its_own(tmp_path):
         cache.cache_data("AAPL", minutes("2024-01-03 09:30", 390), "2024-01-03", "2024-01-03")
     with MultiTickerDataLoader(config) as loader:
         assert len(loader.load_data("2024-01-03", "2024-01-03")) == 390
-        assert len(loader.cache_manager.get_cached_data("AAPL", "2024-01-03", "2024-01-03")) == 390
+        assert bar_count(loader.cache_manager.get_cached_data("AAPL", "2024-01-03", "2024-01-03")) == 390
 
 
 def test_two_sources_are_kept_apart(cache):
@@ -176,7 +183,7 @@ def test_the_finest_bars_are_given_unless_others_are_asked_for(cache):
     cache.cache_data("AAPL", minutes("2024-01-03 09:30", 5), "2024-01-03", "2024-01-03")
     days = minutes("2024-01-02", 3, step="1D")
     cache.cache_data("AAPL", days, "2024-01-02", "2024-01-04")
-    assert len(cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03")) == 5
+    assert bar_count(cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03")) == 5
     daily = cache.get_cached_data("AAPL", "2024-01-02", "2024-01-04", schema="ohlcv-1d")
     assert list(daily.index) == list(days.index)
 
@@ -241,7 +248,7 @@ def test_processes_and_threads_write_at_once_and_nothing_is_lost(tmp_path):
     assert [process.exitcode for process in processes] == [0, 0]
     with CacheManager({"cache_dir": path}) as cache:
         for ticker in ("P0", "P1", "T0", "T1", "T2"):
-            assert len(cache.get_cached_data(ticker, "2024-01-03", "2024-01-03")) == 30
+            assert bar_count(cache.get_cached_data(ticker, "2024-01-03", "2024-01-03")) == 30
     assert threading.active_count() == 1
 
 
@@ -264,6 +271,6 @@ def test_cached_prices_of_futures_may_be_negative(tmp_path):
     frame[["high", "low"]] = frame[["low", "high"]].to_numpy()
     with CacheManager(config) as cache:
         cache.cache_data("CLK0", frame, "2020-04-20 14:00", "2020-04-20 14:03")
-        assert len(cache.get_cached_data("CLK0", "2020-04-20 14:00", "2020-04-20 14:03")) == 3
+        assert bar_count(cache.get_cached_data("CLK0", "2020-04-20 14:00", "2020-04-20 14:03")) == 3
         with pytest.warns(UserWarning, match="3 of 3 rows cannot be bars"):
             cache.cache_data("AAPL", frame, "2020-04-20 14:00", "2020-04-20 14:03")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ TICKERS = ["THIN", "FULL", "NIGHT", "NEVER"]
 NIGHT = {"session_start": "20:00", "session_end": "04:00", "timezone": "America/New_York"}
 FIELDS = ["open", "high", "low", "close", "volume", "transactions"]
 
-ALIGNMENT = {
+ALIGNMENT: dict[str, list[Any]] = {
     "method": ["forward_fill", "outer_join", "inner_join"],
     "resampling": ["5min", "1min", "1h", "1d"],
     "session": ["regular", "all"],
@@ -33,8 +34,12 @@ ALIGNMENT = {
     "lookback": [None, "3d"],
     "anchor": ["session", "midnight"],
 }
-LOAD = {"columns": ["flat", "multi"], "dtype": ["float64", "float32"], "skip_columns": ["nan", "drop"]}
-CALENDARS = {"night": ["equities", "overnight window"]}
+LOAD: dict[str, list[Any]] = {
+    "columns": ["flat", "multi"],
+    "dtype": ["float64", "float32"],
+    "skip_columns": ["nan", "drop"],
+}
+CALENDARS: dict[str, list[Any]] = {"night": ["equities", "overnight window"]}
 ROWS = all_pairs(ALIGNMENT | LOAD | CALENDARS)
 CASES = [
     pytest.param(row, id=name, marks=() if number % 5 == 1 else pytest.mark.slow)
@@ -120,7 +125,7 @@ def test_any_two_settings_together_give_the_macros_answer(path, applied, row):
         expected.columns = [f"{ticker}_{name}" for ticker, name in expected.columns]
     assert list(frame.columns) == list(expected.columns)
     assert list(frame.index) == list(expected.index)
-    assert str(frame.index.tz) == row["timezone"]
+    assert str(pd.DatetimeIndex(frame.index).tz) == row["timezone"]
     assert set(frame.dtypes) == {np.dtype(row["dtype"])}
     tolerance = 1e-12 if row["dtype"] == "float64" else 1e-6
     np.testing.assert_allclose(frame.to_numpy(float), expected.to_numpy(), rtol=tolerance)

@@ -128,6 +128,7 @@ def test_the_cache_and_the_store(store, regular):
     with mtstore.CacheManager(config(store)) as cache:
         found = cache.get_cached_data("TRUE", f"{FIRST}T09:30:00-05:00", f"{FIRST}T16:00:00-05:00")
     day = regular["TRUE"].loc[FIRST]
+    assert found is not None
     assert_same(found[FIELDS].tz_convert(NEW_YORK), day[FIELDS])
     with mtstore.open(store) as opened:
         found = opened.align(TICKERS, "1h", FIRST, LAST, method="outer_join").to_pandas()

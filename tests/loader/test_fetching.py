@@ -271,7 +271,7 @@ def test_paid_bars_need_a_word_and_are_bought_once(tmp_path, tmp_path_factory, m
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.authority))
     monkeypatch.setenv("DATABENTO_API_KEY", DATABENTO_KEY)
     with DatabentoServer(certificates) as server:
-        server.list("AAPL").bars["ohlcv-1m"] += bars("2024-03-04T14:30", 30)
+        server.list_symbol("AAPL").bars["ohlcv-1m"] += bars("2024-03-04T14:30", 30)
         server.dollars_per_record = 0.01
         config = config_for(server, ["AAPL"], provider="databento", store=str(tmp_path / "store"))
         with (

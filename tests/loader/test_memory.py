@@ -72,9 +72,11 @@ def test_the_limit_bounds_duckdb_too(path):
 
 def test_the_report_tells_rows_seconds_and_peak_memory(path):
     with loader(path) as loads:
-        assert loads.report is None
+        before = loads.report
         frame = loads.load_data(DAY, DAY)
         report = loads.report
+    assert before is None
+    assert report is not None
     assert (report.rows, report.columns) == frame.shape
     assert report.output_bytes == frame.to_numpy().nbytes
     assert report.peak_memory_bytes > report.output_bytes

@@ -200,7 +200,7 @@ def test_the_active_range_of_a_ticker_that_nobody_knows_is_refused(market):
             manager.set_active_range("NEWC", "2024-01-03")
         assert manager.get_history("NEWC") == []
         manager.set_active_range("NEWCO", "2024-01-03")
-        assert [version.active_from.isoformat() for version in manager.get_history("NEWCO")] == ["2024-01-03"]
+        assert [str(version.active_from) for version in manager.get_history("NEWCO")] == ["2024-01-03"]
     manager = MetadataManager(market)
     manager.update_ticker_metadata("DESCRIBED", sector="Tech")
     manager.set_active_range("DESCRIBED", "2024-01-03")

@@ -147,7 +147,7 @@ def test_a_ticker_s_loader_has_its_interval_session_and_source(path):
     with TickerDataLoader("MSFT", config(path)) as loader:
         assert isinstance(loader, UnifiedDataLoader)
         frame = loader.load_data(*DAY)
-        assert list(frame.index.strftime("%H:%M")) == ["10:00", "11:00"]
+        assert list(pd.DatetimeIndex(frame.index).strftime("%H:%M")) == ["10:00", "11:00"]
         assert frame["open"].tolist() == [122.0, 242.0]
         pd.testing.assert_frame_equal(loader.load_ohlcv(None, *DAY), frame)
         assert loader.get_data_info()["symbol"] == "MSFT"
@@ -171,6 +171,7 @@ def test_without_multi_ticker_the_first_ticker_is_loaded_as_it_is(path):
             frame = loader.load_data(*DAY)
         pd.testing.assert_frame_equal(frame, loader.data_loaders["AAPL"].load_data(*DAY))
         assert loader.aligned_data is frame
+        assert loader.report is not None
         assert (loader.report.rows, loader.report.columns) == frame.shape
         assert (loader.report["AAPL"].rows, loader.report["AAPL"].error) == (len(frame), None)
         closes = loader.load_data(*DAY, tickers=["MSFT"], fields=["close"])

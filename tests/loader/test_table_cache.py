@@ -194,10 +194,10 @@ def test_an_active_range_that_changes_misses(store, assembled):
 
 
 def _holey():
-    rows = [(at, 100.0, 100.0, 100.0, 100.0, 10.0) for at in minutes(DAY)]
+    flat = [(at, 100.0, 100.0, 100.0, 100.0, 10.0) for at in minutes(DAY)]
     rows = [
         (row[0], *(value * (2 if number == 200 else 1 + number % 3 / 100) for value in row[1:5]), 10.0)
-        for number, row in enumerate(rows)
+        for number, row in enumerate(flat)
     ]
     return bars(row for number, row in enumerate(rows) if not 100 <= number < 130)
 

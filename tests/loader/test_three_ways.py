@@ -48,7 +48,7 @@ def loaded(store: Path, method: str) -> pd.DataFrame:
 def wide(rows: pd.DataFrame) -> pd.DataFrame:
     """Long rows of SQL as the loader's table, by pandas alone."""
     table = rows.pivot_table(index="ts_event", columns="ticker", values=FIELDS, dropna=False, aggfunc="first")
-    table.columns = [f"{ticker}_{field}" for field, ticker in table.columns]
+    table.columns = table.columns.map(lambda pair: f"{pair[1]}_{pair[0]}")
     table.index = pd.DatetimeIndex(pd.to_datetime(table.index, utc=True)).tz_convert("America/New_York")
     return table[[f"{ticker}_{field}" for ticker in TICKERS for field in FIELDS]].sort_index()
 

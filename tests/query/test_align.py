@@ -116,7 +116,7 @@ def test_what_a_call_leaves_open_is_as_the_applied_configuration_has_it(tmp_path
         alignment = {"method": "forward_fill", "timezone": "UTC", "fill_volume": "null", "max_age": "2min"}
         publish_config(store.repository, load_config({"tickers": ["BBB", "AAA"], "alignment": alignment}))
         frame = store.align(None, "1min").to_pandas()
-        assert [str(frame.index.tz), *frame.columns[::5]] == ["UTC", "BBB_open", "AAA_open"]
+        assert [str(pd.DatetimeIndex(frame.index).tz), *frame.columns[::5]] == ["UTC", "BBB_open", "AAA_open"]
         assert frame["BBB_volume"].isna().sum() == 260
         rows = store.sql("SELECT count(volume) FROM aligned_ffill(NULL, '1min') WHERE ticker = 'BBB'").fetchall()
         assert rows == [(130,)]

@@ -72,9 +72,10 @@ REFUSED_NAMES = ("", " ", "A ", "A\0B", "A\nB", "A" * 300, "🦆" * 80, "\x7f", 
 @contextmanager
 def taken_or_refused(*also: type[Exception]) -> Iterator[None]:
     """The block works, or raises an error of ours that says something."""
+    expected: tuple[type[Exception], ...] = (MtstoreError, *also)
     try:
         yield
-    except (MtstoreError, *also) as error:
+    except expected as error:
         said = str(error)
     else:
         return

@@ -85,7 +85,8 @@ def test_counts_are_those_of_the_macros(store, question):
         assert chosen is not None
         assert can_watch(chosen, call)
         assemble(connection, call, fields, Making(watch=watch))
-        gaps, outliers = Counter(), Counter()
+        gaps: Counter[str] = Counter()
+        outliers: Counter[str] = Counter()
         for name in call.tickers:
             gaps[name] = _count(connection, call, name, "validation_gaps", limits[name])
             outliers[name] = _count(connection, call, name, "validation_outliers", thresholds[name])

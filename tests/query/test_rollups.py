@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -107,6 +108,7 @@ def test_every_answer_is_that_of_the_bars(store, call, is_kept):
 def test_a_rollup_is_pandas_five_minutes(store):
     with store.repository.connection() as connection:
         chosen = plan_for(connection, AlignCall.parse(["AAA"], "5min", None, None, session="all"))
+    assert chosen is not None
     for file in chosen.files["AAA"]:
         found = pd.DataFrame(roll_up(file))
         read = pd.read_parquet(file.path, columns=["ts_event", "open", "high", "low", "close", "volume"])
@@ -165,6 +167,7 @@ def test_who_deletes_them_while_they_are_read_changes_nothing(store):
     table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
     with store.repository.connection() as connection:
         chosen = plan_for(connection, call)
+    assert chosen is not None
     reading = direct.Reading(chosen, FIELDS, Rollups(store.repository, least_bars=1))
     shutil.rmtree(derived.derived_folder(store.repository))
     values = np.empty(expected.values.shape)
@@ -180,7 +183,8 @@ def test_who_deletes_them_while_they_are_read_changes_nothing(store):
     def finish(number, rows):
         rows[FIELDS.index("bar_count"), ~present[number]] = 0
 
-    reading.fill(Sheet(), present, finish)
+    sheet: Any = Sheet()
+    reading.fill(sheet, present, finish)
     np.testing.assert_array_equal(values, expected.values)
     np.testing.assert_array_equal(present, expected.present)
 

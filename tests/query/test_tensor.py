@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,7 +110,8 @@ def test_a_mapped_tensor_is_made_once_and_cannot_be_changed(store):
 def _map_in_child(path, queue):
     with mtstore.open(path) as store:
         tensor = store.tensor(["AAA", "BBB", "CCC"], DAY, "2023-11-27", "7min", mmap=True)
-        queue.put((str(tensor.values.filename), float(np.nansum(tensor.values))))
+        values: Any = tensor.values
+        queue.put((str(values.filename), float(np.nansum(tensor.values))))
 
 
 def test_processes_that_ask_at_once_share_one_file(store):

@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import zstandard
@@ -42,7 +43,7 @@ class Instrument:
     """
 
     number: int
-    bars: dict[str, list[tuple]] = field(default_factory=lambda: defaultdict(list))
+    bars: dict[str, list[tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(list))
     listed: date = date(1990, 1, 1)
     renumbered: dict[date, int] = field(default_factory=dict)
 
@@ -83,7 +84,7 @@ class DatabentoServer(VendorServer):
         context.load_cert_chain(self.certificates.chain, self.certificates.key)
         return context
 
-    def list(self, symbol: str, **known) -> Instrument:
+    def list_symbol(self, symbol: str, **known) -> Instrument:
         """Put a symbol into the dataset."""
         return self.instruments.setdefault(symbol, Instrument(1_000 + len(self.instruments), **known))
 
@@ -151,7 +152,7 @@ class DatabentoServer(VendorServer):
 
         first, last = _day(int(given["start"])), _day(int(given["end"]) - 1) + timedelta(days=1)
         found = self._found(given)
-        mappings = [
+        mappings: list[Any] = [
             Mapping(name, self.instruments[name].intervals(first, last)) for name in [*found, *self.extra_symbols]
         ]
         asked = given["symbols"].split(",")
@@ -160,7 +161,7 @@ class DatabentoServer(VendorServer):
             start=int(given["start"]),
             end=int(given["end"]),
             stype_in=databento_dbn.SType.from_str(given["stype_in"]),
-            stype_out=databento_dbn.SType.INSTRUMENT_ID,
+            stype_out=databento_dbn.SType.from_str("instrument_id"),
             schema=databento_dbn.Schema.from_str(given["schema"]),
             symbols=asked,
             partial=[name for name in found if self.instruments[name].listed > first],
@@ -224,7 +225,9 @@ def error_reply(code: int, case: str, message: str, payload=None) -> Reply:
     return json_reply({"detail": detail}, code).header("request-id", "req-db")
 
 
-def bars(start: str, count: int, *, step: int = 60, first_price: float = 100.0, publisher: int = 2) -> list[tuple]:
+def bars(
+    start: str, count: int, *, step: int = 60, first_price: float = 100.0, publisher: int = 2
+) -> list[tuple[Any, ...]]:
     """`count` bars from an instant of UTC on."""
     at = int(datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp())
     return [(at + step * i, first_price + i % 50, 10 + i % 7, publisher) for i in range(count)]

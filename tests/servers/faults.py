@@ -10,8 +10,8 @@ from dataclasses import replace
 from tests.servers.base import Fault, Reply, Request, json_reply
 
 
-def _on_content(fault):
-    fault.on_content = True
+def _on_content(fault: Fault) -> Fault:
+    fault.on_content = True  # type: ignore[attr-defined]
     return fault
 
 

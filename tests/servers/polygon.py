@@ -15,6 +15,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.servers.base import Reply, Request, VendorServer, gzipped, json_reply
@@ -29,12 +30,12 @@ _AGGREGATES = re.compile(r"/v2/aggs/ticker/([^/]+(?:/[^/]+)?)/range/(\d+)/(\w+)/
 class Company:
     """One ticker: its bars by base span, and what else the vendor knows."""
 
-    seconds: list[dict] = field(default_factory=list)
-    minutes: list[dict] = field(default_factory=list)
-    days: list[dict] = field(default_factory=list)
-    splits: list[dict] = field(default_factory=list)
-    dividends: list[dict] = field(default_factory=list)
-    details: dict = field(default_factory=dict)
+    seconds: list[dict[str, Any]] = field(default_factory=list)
+    minutes: list[dict[str, Any]] = field(default_factory=list)
+    days: list[dict[str, Any]] = field(default_factory=list)
+    splits: list[dict[str, Any]] = field(default_factory=list)
+    dividends: list[dict[str, Any]] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 class PolygonServer(VendorServer):
@@ -116,11 +117,13 @@ class PolygonServer(VendorServer):
             body["results"] = rows
         if next_ms is not None:
             cursor = base64.urlsafe_b64encode(f"limit={limit}&sort={query.get('sort', 'asc')}".encode()).decode()
-            path = f"/v2/aggs/ticker/{ticker.replace('/', '%2F')}/range/{multiplier}/{span}/{next_ms}/{end}"
-            body["next_url"] = f"https://api.polygon.io{path}?cursor={cursor.rstrip('=')}"
+            url = f"/v2/aggs/ticker/{ticker.replace('/', '%2F')}/range/{multiplier}/{span}/{next_ms}/{end}"
+            body["next_url"] = f"https://api.polygon.io{url}?cursor={cursor.rstrip('=')}"
         return json_reply(body)
 
-    def _page(self, ticker: str, span: str, start_ms: int, end_ms: int, limit: int) -> tuple[list[dict], int | None]:
+    def _page(
+        self, ticker: str, span: str, start_ms: int, end_ms: int, limit: int
+    ) -> tuple[list[dict[str, Any]], int | None]:
         company = self.companies.get(ticker, Company())
         base = {"second": company.seconds, "day": company.days}.get(span, company.minutes)
         wanted = [row for row in base if start_ms <= row["t"] <= end_ms]
@@ -134,12 +137,12 @@ class PolygonServer(VendorServer):
         next_ms = more[0]["t"] // _SPAN_MS[span] * _SPAN_MS[span]
         return [row for row in hours if row["t"] < next_ms], next_ms
 
-    def _adjusted(self, ticker: str, row: dict) -> dict:
+    def _adjusted(self, ticker: str, row: dict[str, Any]) -> dict[str, Any]:
         factor = 1.0
         for split in self.companies[ticker].splits:
             if row["t"] < day_ms(split["execution_date"]):
                 factor *= split["split_from"] / split["split_to"]
-        scaled = {name: row[name] * factor for name in ("o", "h", "l", "c", "vw") if name in row}
+        scaled: dict[str, Any] = {name: row[name] * factor for name in ("o", "h", "l", "c", "vw") if name in row}
         return {**row, **scaled, "v": row["v"] / factor}
 
     def _references(self, request: Request) -> Reply:
@@ -194,9 +197,9 @@ def _day_of(at_ms: int) -> date:
     return datetime.fromtimestamp(at_ms / 1_000, UTC).astimezone(NEW_YORK).date()
 
 
-def gather(rows: list[dict], width_ms: int) -> list[dict]:
+def gather(rows: list[dict[str, Any]], width_ms: int) -> list[dict[str, Any]]:
     """Bars of a greater width from smaller ones."""
-    found: dict[int, dict] = {}
+    found: dict[int, dict[str, Any]] = {}
     for row in rows:
         at = row["t"] // width_ms * width_ms
         bar = found.get(at)
@@ -209,7 +212,7 @@ def gather(rows: list[dict], width_ms: int) -> list[dict]:
     return list(found.values())
 
 
-def bar(at_ms: int, price: float = 100.0, volume: float = 10.0) -> dict:
+def bar(at_ms: int, price: float = 100.0, volume: float = 10.0) -> dict[str, Any]:
     """One bar whose values are told by its price."""
     return {
         "v": volume,
@@ -223,7 +226,7 @@ def bar(at_ms: int, price: float = 100.0, volume: float = 10.0) -> dict:
     }
 
 
-def minutes(day: str, count: int, *, start: str = "09:30", first_price: float = 100.0) -> list[dict]:
+def minutes(day: str, count: int, *, start: str = "09:30", first_price: float = 100.0) -> list[dict[str, Any]]:
     """`count` minute bars from a wall time in New York on."""
     opened = datetime.combine(date.fromisoformat(day), clock.fromisoformat(start), NEW_YORK)
     at = int(opened.timestamp() * 1_000)

@@ -20,4 +20,5 @@ def span(start: str, end: str) -> TimeRange:
 
 def times(answer: BarBatch) -> list[int]:
     """The opens of an answer's bars, µs."""
-    return answer.bars["ts_event"].cast("int64").to_pylist()
+    found: list[int] = answer.bars["ts_event"].cast("int64").to_pylist()
+    return found

@@ -24,7 +24,8 @@ PLAIN = "ticker,ts_event,open,high,low,close,volume\n"
 def rows_of(batches: Any) -> pd.DataFrame:
     batches = list(batches)
     assert all(batch.schema.equals(batch_schema()) for batch in batches)
-    return pa.Table.from_batches(batches, schema=batch_schema()).to_pandas()
+    found: pd.DataFrame = pa.Table.from_batches(batches, schema=batch_schema()).to_pandas()
+    return found
 
 
 def read_csv(tmp_path: Path, text: str, mapping: ColumnMapping, **options: Any) -> pd.DataFrame:

@@ -89,8 +89,8 @@ METADATA = {
 
 @pytest.fixture
 def market(databento):
-    databento.list("AAPL").bars["ohlcv-1m"] = bars("2024-03-04T14:30", 390)
-    databento.list("MSFT").bars["ohlcv-1m"] = bars("2024-03-04T14:30", 100)
+    databento.list_symbol("AAPL").bars["ohlcv-1m"] = bars("2024-03-04T14:30", 390)
+    databento.list_symbol("MSFT").bars["ohlcv-1m"] = bars("2024-03-04T14:30", 100)
     return databento
 
 
@@ -220,7 +220,7 @@ def test_answer_for_another_range_is_an_error(market, databento_source):
 
 
 def test_answer_about_other_tickers_is_an_error(market, databento_source):
-    market.list("TSLA").bars["ohlcv-1m"] = bars("2024-03-04T14:30", 5)
+    market.list_symbol("TSLA").bars["ohlcv-1m"] = bars("2024-03-04T14:30", 5)
     market.extra_symbols = ["TSLA"]
     with pytest.raises(SourceAnswerError, match="about other tickers, TSLA"):
         load(databento_source())
@@ -258,7 +258,7 @@ def test_negative_price_of_a_stock_is_quarantined_and_its_slot_is_partial(market
 def test_negative_price_of_a_future_is_kept(databento, databento_source):
     databento.dataset = "GLBX.MDP3"
     at = us("2020-04-20T18:30") // 1_000_000
-    databento.list("CLK0").bars["ohlcv-1m"] = [(at, -37.63, 5, 1)]
+    databento.list_symbol("CLK0").bars["ohlcv-1m"] = [(at, -37.63, 5, 1)]
     source = databento_source(dataset="GLBX.MDP3")
     [answer] = source.fetch(["CLK0"], "ohlcv-1m", span("2020-04-20", "2020-04-21"))
     assert (answer.result, answer.bars["close"].to_pylist()) == ("complete", [-37.63])

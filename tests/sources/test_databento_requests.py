@@ -25,8 +25,8 @@ def methods(server):
 
 @pytest.fixture
 def market(databento):
-    databento.list("AAPL").bars["ohlcv-1m"] = bars("2024-03-04T14:30", 390)
-    databento.list("MSFT").bars["ohlcv-1m"] = bars("2024-03-04T14:30", 100, first_price=300.0)
+    databento.list_symbol("AAPL").bars["ohlcv-1m"] = bars("2024-03-04T14:30", 390)
+    databento.list_symbol("MSFT").bars["ohlcv-1m"] = bars("2024-03-04T14:30", 100, first_price=300.0)
     return databento
 
 
@@ -101,7 +101,7 @@ def test_budget_is_cumulative_over_fetches(market, databento_source):
 
 @pytest.mark.parametrize(("schema", "step"), [("ohlcv-1s", 1), ("ohlcv-1h", 3600), ("ohlcv-1d", 86400)])
 def test_every_schema_of_bars_is_read(databento, databento_source, schema, step):
-    databento.list("AAPL").bars[schema] = bars("2024-03-04", 2, step=step)
+    databento.list_symbol("AAPL").bars[schema] = bars("2024-03-04", 2, step=step)
     [answer] = databento_source().fetch(["AAPL"], schema, span("2024-03-04", "2024-03-06"))
     assert (answer.result, times(answer)) == ("complete", [us("2024-03-04"), us("2024-03-04") + step * 1_000_000])
 
@@ -122,7 +122,7 @@ def test_tickers_none_of_which_resolves_are_empty_without_a_paid_request(market,
 
 
 def test_ticker_that_resolves_on_some_days_is_complete_with_a_note(databento, databento_source):
-    databento.list("NEW", listed=date(2024, 3, 5)).bars["ohlcv-1m"] = bars("2024-03-05T14:30", 10)
+    databento.list_symbol("NEW", listed=date(2024, 3, 5)).bars["ohlcv-1m"] = bars("2024-03-05T14:30", 10)
     [answer] = databento_source().fetch(["NEW"], "ohlcv-1m", span("2024-03-04", "2024-03-06"))
     assert (answer.result, answer.bars.num_rows) == ("complete", 10)
     assert answer.ranges == (span("2024-03-04", "2024-03-06"),)
@@ -131,7 +131,7 @@ def test_ticker_that_resolves_on_some_days_is_complete_with_a_note(databento, da
 
 def test_bars_of_several_venues_become_one(databento, databento_source):
     at = int(datetime(2024, 3, 4, 14, 30, tzinfo=UTC).timestamp())
-    databento.list("AAPL").bars["ohlcv-1m"] = [(at, 100.0, 5, 39), (at, 110.0, 50, 40), (at + 60, 90.0, 7, 39)]
+    databento.list_symbol("AAPL").bars["ohlcv-1m"] = [(at, 100.0, 5, 39), (at, 110.0, 50, 40), (at + 60, 90.0, 7, 39)]
     [answer] = databento_source().fetch(["AAPL"], "ohlcv-1m", DAY)
     assert answer.result == "complete"
     rows = [[row[name] for name in ("open", "high", "low", "close", "volume")] for row in answer.bars.to_pylist()]
@@ -140,7 +140,7 @@ def test_bars_of_several_venues_become_one(databento, databento_source):
 
 def test_undefined_prices_are_null(databento, databento_source):
     at = int(datetime(2024, 3, 4, 14, 30, tzinfo=UTC).timestamp())
-    databento.list("AAPL").bars["ohlcv-1m"] = [(at, None, 5, 2)]
+    databento.list_symbol("AAPL").bars["ohlcv-1m"] = [(at, None, 5, 2)]
     [answer] = databento_source().fetch(["AAPL"], "ohlcv-1m", DAY)
     assert (answer.result, answer.bars["open"].to_pylist()) == ("complete", [None])
 

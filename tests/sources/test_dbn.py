@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tracemalloc
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -45,7 +45,8 @@ def samples(*, supported: bool) -> list[Any]:
 def read(file: DbnFile, **options: Any) -> pd.DataFrame:
     batches = list(file.batches(**options))
     assert all(batch.schema.equals(batch_schema()) for batch in batches)
-    return pa.Table.from_batches(batches, schema=batch_schema()).to_pandas()
+    found: pd.DataFrame = pa.Table.from_batches(batches, schema=batch_schema()).to_pandas()
+    return found
 
 
 def read_with_the_client(path: Path) -> pd.DataFrame:
@@ -179,7 +180,7 @@ def test_vectorised_records_are_those_of_the_vendors_own_class(tmp_path: Path) -
     path = market.write_dbn(tmp_path / "x.dbn", "2024-03-01", "2024-03-01")
     store = databento.DBNStore.from_file(path)
     body = path.read_bytes()[-store.to_ndarray().nbytes :]
-    messages = list(store)
+    messages: list[Any] = list(store)
     assert b"".join(map(bytes, messages)) == body
     again = [
         databento_dbn.OHLCVMsg(
@@ -415,6 +416,7 @@ def test_a_stream_that_is_given_up_closes_its_file(tmp_path: Path) -> None:
     market = SyntheticMarket(["AAA"], seed=4)
     file = DbnFile(market.write_dbn(tmp_path / "x.dbn", "2024-03-01", "2024-03-29"))
     stream = file.batches(chunk_rows=10)
+    assert isinstance(stream, Generator)
     next(stream)
     stream.close()  # an open file would be a ResourceWarning, and those are errors here
     assert io.BytesIO(file.path.read_bytes()).read(3) == b"DBN"

@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -277,7 +278,7 @@ def test_pages_out_of_order_are_put_in_order(market, polygon_source):
 
 
 def test_cursor_that_goes_in_circles_is_an_error(market, polygon_source):
-    here = {}
+    here: dict[str, Any] = {}
 
     def loop(body):
         here.setdefault("url", body["next_url"])

@@ -21,7 +21,7 @@ def main(folder: str, path: str, zone: str, threads: str) -> None:
     connection.execute(f"SET TimeZone = '{zone}'")
     connection.execute(f"ATTACH '{path}' AS mine (READ_ONLY)")
     connection.execute("USE mine")
-    answers = []
+    answers: list[dict[str, Any]] = []
     for statement in json.load(sys.stdin):
         try:
             rows = connection.execute(statement).fetchall()

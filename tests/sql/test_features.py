@@ -53,7 +53,8 @@ def test_rolling_volatility(world: World, closes: pd.DataFrame) -> None:
 
 def _pairs(closes: pd.DataFrame, ticker: str) -> pd.DataFrame:
     """Log returns of two tickers from one common bar to the next."""
-    return np.log(closes[[ticker, BENCHMARK]].dropna()).diff()
+    both = closes[[ticker, BENCHMARK]].dropna()
+    return both.apply(np.log).diff()
 
 
 def _over_windows(pairs: pd.DataFrame, measure: str) -> pd.Series:

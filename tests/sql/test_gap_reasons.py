@@ -54,7 +54,12 @@ def test_a_later_answer_takes_the_place_of_an_earlier_one(market: Any) -> None:
 def _refuse(market: Any, ts_event: str, **labels: Any) -> None:
     bad = market.table([(ts_event, 1.0, 0.5, 1.0, 1.0, 1.0)])
     assert bad.schema == arrow_schema()
-    named = {"ticker": "AAA", "source": "polygon", "schema": "ohlcv-1m", "reason": "high is below open or close"}
+    named: dict[str, Any] = {
+        "ticker": "AAA",
+        "source": "polygon",
+        "schema": "ohlcv-1m",
+        "reason": "high is below open or close",
+    }
     named |= {"origin": "file:7", "run_id": "1", "seen_at": SEEN_AT} | labels
     for name, value in named.items():
         bad = bad.append_column(name, pa.array([value]))

@@ -153,9 +153,9 @@ def test_an_object_is_made_again_only_if_its_text_differs(filled: Any, tmp_path:
     changed = [row[0] for row, old in zip(connection.execute(digests).fetchall(), before, strict=True) if row != old]
     assert any("resampled" in name for name in changed)
     assert not any("core.step_us" in name for name in changed)
-    (zone,) = connection.execute(
+    ((zone,),) = connection.execute(
         "SELECT session_date FROM resampled(['X:BTCUSD'], '1d', anchor := 'midnight') LIMIT 1"
-    ).fetchone()
+    ).fetchall()
     assert zone is not None
     connection.close()
 

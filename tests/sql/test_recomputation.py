@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,9 +68,10 @@ def test_inner(world: World) -> None:
 @pytest.mark.parametrize("max_age_minutes", [None, 30])
 def test_forward_fill(world: World, max_age_minutes: int | None) -> None:
     wanted = _rectangle(resampled(world, 5, "regular"))
-    wide = wanted.unstack("ticker")
+    wide: Any = wanted.unstack("ticker")  # two levels of columns, which the stubs do not know
     present = wide["bar_count"].notna()
-    stamps = pd.DataFrame(np.where(present, np.arange(len(wide))[:, None], np.nan), wide.index, present.columns).ffill()
+    rows = np.where(present, np.arange(len(wide))[:, None], np.nan)
+    stamps = pd.DataFrame(rows, wide.index, columns=wide["bar_count"].columns).ffill()
     labels = wide.index.to_series().dt.tz_localize(None).to_numpy()
     last = stamps.apply(lambda column: pd.Series(labels).reindex(column).to_numpy())
     age = pd.DataFrame({name: labels - last[name].to_numpy() for name in last}, index=wide.index)
@@ -88,13 +91,7 @@ def test_forward_fill(world: World, max_age_minutes: int | None) -> None:
 
 
 def test_grid(world: World) -> None:
-    labels = pd.DatetimeIndex(
-        [
-            label
-            for row in world.sessions.itertuples()
-            for label in pd.date_range(row.open_ts, row.close_ts, freq="15min", inclusive="left")
-        ]
-    )
+    labels = pd.DatetimeIndex([label for row in world.sessions.itertuples() for label in _steps(row, "15min")])
     index = pd.MultiIndex.from_product([labels, TICKERS], names=["label", "ticker"])
     wanted = resampled(world, 15, "regular").reindex(index)
     found = _by_label(world.sql(f"FROM aligned_grid(NULL, '15min', {RANGE})"))
@@ -107,7 +104,7 @@ def test_gaps(world: World) -> None:
     for ticker in TICKERS:
         own = bars[bars["ticker"] == ticker]
         for row in world.sessions.itertuples():
-            minutes = pd.date_range(row.open_ts, row.close_ts, freq="min", inclusive="left")
+            minutes = _steps(row, "min")
             missing = ~minutes.isin(own["ts_event"])
             edges = np.flatnonzero(np.diff(np.concatenate([[0], missing.astype(int), [0]])))
             for start, end in zip(edges[::2], edges[1::2], strict=True):
@@ -169,7 +166,7 @@ def test_quality(world: World) -> None:
     regular["outlier"] = (returns - by_ticker.transform("mean")).abs() > 4 * by_ticker.transform("std")
     own = regular.groupby(keys)
     wanted = pd.DataFrame(index=index)
-    length = (world.sessions["close_ts"] - world.sessions["open_ts"]) // pd.Timedelta(minutes=1)
+    length = (world.sessions["close_ts"] - world.sessions["open_ts"]).dt.total_seconds() // 60
     wanted["expected_bars"] = np.tile(length.to_numpy(), len(TICKERS))
     wanted["present_bars"] = own.size()
     wanted["zero_volume_bars"] = regular[regular["volume"] == 0].groupby(keys).size()
@@ -194,6 +191,11 @@ def test_quality(world: World) -> None:
     assert (
         wanted[["zero_volume_bars", "off_session_bars", "outlier_count", "quarantined_rows", "gap_count"]].sum() > 9
     ).all()
+
+
+def _steps(session: Any, freq: str) -> pd.DatetimeIndex:
+    """Return the instants of a session, its close not among them."""
+    return pd.date_range(session.open_ts, session.close_ts, freq=freq, inclusive="left")
 
 
 def _rectangle(rows: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -92,8 +93,9 @@ def test_a_copy_is_replaced_in_one_step_and_follows_the_store(store: Store, tmp_
 
 
 def test_an_empty_store_can_be_published(tmp_path: Path) -> None:
+    variants: list[dict[str, Any]] = [{}, {"materialize": True}, {"path_prefix": "/mnt/store"}]
     with mtstore.open(tmp_path / "store", create=True) as store:
-        for number, options in enumerate([{}, {"materialize": True}, {"path_prefix": "/mnt/store"}]):
+        for number, options in enumerate(variants):
             copy = store.publish(tmp_path / f"{number}.duckdb", **options)
             with duckdb.connect(copy, read_only=True) as connection:
                 assert connection.execute("SELECT count(*) FROM bars").fetchone() == (0,)
@@ -101,7 +103,7 @@ def test_an_empty_store_can_be_published(tmp_path: Path) -> None:
 
 def test_what_cannot_be_published_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     with mtstore.open(tmp_path / "store", create=True) as store:
-        refused = [
+        refused: list[tuple[Path, dict[str, Any], str]] = [
             (store.path / "copy.duckdb", {}, "inside the store"),
             (tmp_path, {}, "a file in a folder that exists"),
             (tmp_path / "none" / "copy.duckdb", {}, "a file in a folder that exists"),

@@ -67,7 +67,10 @@ def test_a_lost_data_file_is_forgotten_and_can_be_fetched_again(root: Path, how:
         ).fetchall()
         others = [row for row in bars_of(store) if not (row[0] == "A" and first <= row[3] <= last)]
         lost_bars = len(bars_of(store)) - len(others)
-    content = broken(path) if how == "damaged" else path.unlink()
+    if how == "damaged":
+        content = broken(path)
+    else:
+        path.unlink()
     done = mended(root)
     assert lost_bars > 0
     assert [(one.ticker, [(span.start_us, span.end_us) for span in one.ranges]) for one in done.lost] == (
@@ -101,6 +104,7 @@ def test_another_damaged_file_is_set_aside_and_no_bar_is_lost(root: Path, kind: 
     done = mended(root)
     assert done.lost == []
     assert not path.exists()
+    assert done.folder is not None
     assert (done.folder / path.relative_to(root)).exists()
     with mtstore.open(root) as store:
         assert bars_of(store) == bars

@@ -31,7 +31,7 @@ def test_minute_files_hold_exactly_the_markets_bars(tmp_path: Path) -> None:
         rows = read(path)
         assert list(rows.ticker.unique()) == ["AAA", "NA", "TRUE"]
         for ticker, part in rows.groupby("ticker"):
-            bars = market.bars(ticker, day, day).to_pandas()
+            bars = market.bars(str(ticker), day, day).to_pandas()
             assert list(part.window_start) == [moment.value for moment in bars.ts_event]
             for name in ("open", "high", "low", "close", "volume", "transactions"):
                 assert part[name].tolist() == bars[name].tolist(), name

@@ -15,10 +15,15 @@ from mtstore.synthetic import Faults, Split, SyntheticMarket
 CLEAN = Faults.none()
 
 
+def index_of(bars: pd.DataFrame, zone: str = "America/New_York") -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(bars.index).tz_convert(zone)
+
+
 def frame(market: SyntheticMarket, ticker: str, start: str, end: str, schema: str = "ohlcv-1m") -> pd.DataFrame:
     table = market.bars(ticker, start, end, schema)
     assert table.schema.equals(arrow_schema())
-    return table.to_pandas().set_index("ts_event")
+    found: pd.DataFrame = table.to_pandas().set_index("ts_event")
+    return found
 
 
 def test_the_same_seed_gives_the_same_bars_and_another_seed_others() -> None:
@@ -37,9 +42,7 @@ def test_a_day_does_not_depend_on_the_range_that_was_asked_for() -> None:
     whole = frame(market, "AAA", "2023-11-01", "2024-02-29")
     for day in ("2023-11-24", "2023-12-29", "2024-01-02", "2024-02-29"):
         apart = frame(SyntheticMarket(1, seed=7), "AAA", day, day)
-        pd.testing.assert_frame_equal(
-            apart, whole[whole.index.tz_convert("America/New_York").date == date.fromisoformat(day)]
-        )
+        pd.testing.assert_frame_equal(apart, whole[index_of(whole).date == date.fromisoformat(day)])
 
 
 def test_a_range_of_instants_is_half_open() -> None:
@@ -72,7 +75,7 @@ def test_weekends_and_holidays_have_no_bars(day: str) -> None:
 
 def test_extended_hours_are_sparse_and_end_early_on_a_half_day() -> None:
     market = SyntheticMarket(1, seed=1, faults=CLEAN)
-    local = frame(market, "AAA", "2024-11-18", "2024-11-29").index.tz_convert("America/New_York")
+    local = index_of(frame(market, "AAA", "2024-11-18", "2024-11-29"))
     minutes = local.hour * 60 + local.minute
     assert minutes.min() >= 4 * 60
     assert minutes.max() < 20 * 60
@@ -84,7 +87,7 @@ def test_extended_hours_are_sparse_and_end_early_on_a_half_day() -> None:
 
 def test_a_midday_break_has_no_bars() -> None:
     market = SyntheticMarket(1, seed=1, calendar="XHKG", faults=CLEAN)
-    index = frame(market, "AAA", "2024-03-05", "2024-03-05").index.tz_convert("Asia/Hong_Kong")
+    index = index_of(frame(market, "AAA", "2024-03-05", "2024-03-05"), "Asia/Hong_Kong")
     expected = [*pd.date_range("2024-03-05 09:30", "2024-03-05 11:59", freq="min", tz="Asia/Hong_Kong"),
                 *pd.date_range("2024-03-05 13:00", "2024-03-05 15:59", freq="min", tz="Asia/Hong_Kong")]  # fmt: skip
     assert list(index) == expected
@@ -126,10 +129,10 @@ def test_hours_and_days_are_made_of_the_minutes() -> None:
     expected = minutes.resample("1h").agg(rules).dropna()
     pd.testing.assert_frame_equal(hours[list(rules)], expected, check_freq=False, check_dtype=False)
     days = frame(market, "AAA", "2024-03-01", "2024-03-31", "ohlcv-1d")
-    local = minutes.set_axis(minutes.index.tz_convert("America/New_York"))
+    local = minutes.set_axis(index_of(minutes))
     expected = local.resample("1D").agg(rules).dropna()
     pd.testing.assert_frame_equal(
-        days.set_axis(days.index.tz_convert("America/New_York"))[list(rules)],
+        days.set_axis(index_of(days))[list(rules)],
         expected, check_freq=False, check_dtype=False,
     )  # fmt: skip
     weighted = (minutes.vwap * minutes.volume).resample("1h").sum() / minutes.volume.resample("1h").sum()
@@ -169,7 +172,7 @@ def test_planted_faults_are_where_they_are_said_to_be() -> None:
             assert (inside.high < inside.low).all()
             assert len(inside) == 1
         elif fault.kind == "bad_print":
-            neighbours = bars[(bars.index.normalize() == start.normalize()) & (bars.index != start)]
+            neighbours = bars[(index_of(bars, "UTC").normalize() == start.normalize()) & (bars.index != start)]
             assert abs(inside.close.iloc[0] / neighbours.close.median() - 1) > 0.1
             assert neighbours.close.between(neighbours.close.median() * 0.9, neighbours.close.median() * 1.1).all()
 

@@ -34,7 +34,7 @@ def daily(parameters: dict[str, Any]) -> Job:
 
     def work() -> pd.DataFrame:
         wide = _side_by_side(reader.read(ask))
-        wide.index = wide.index.tz_localize("America/New_York")
+        wide.index = pd.DatetimeIndex(wide.index).tz_localize("America/New_York")
         return wide
 
     return Job(work, wide_digest)

@@ -28,7 +28,10 @@ def five_minutes(parameters: dict[str, Any]) -> Job:
     """Five-minute bars by ticker; XNYS opens on a multiple of five minutes."""
 
     def resampled(ask: Ask) -> dict[str, pd.DataFrame]:
-        return {name: frame.groupby(frame.index.floor("5min")).agg(_HOW) for name, frame in _read(ask).items()}
+        return {
+            name: frame.groupby(pd.DatetimeIndex(frame.index).floor("5min")).agg(_HOW)
+            for name, frame in _read(ask).items()
+        }
 
     return _job(parameters, resampled, frames_digest)
 
@@ -39,7 +42,7 @@ def daily(parameters: dict[str, Any]) -> Job:
     def resampled(ask: Ask) -> pd.DataFrame:
         return _side_by_side(
             {
-                name: frame.groupby(frame.index.tz_convert(TZ).normalize()).agg(_HOW)
+                name: frame.groupby(pd.DatetimeIndex(frame.index).tz_convert(TZ).normalize()).agg(_HOW)
                 for name, frame in _read(ask).items()
             }
         )
