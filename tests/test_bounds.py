@@ -17,8 +17,8 @@ NEW_YORK = "America/New_York"
 
 
 def utc(*parts: int) -> datetime:
-    year, month, day, hour, minute, second, *_ = (*parts, 0, 0, 0)
-    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    year, month, day, *clock = (*parts, 0, 0, 0, 0)[:7]
+    return datetime(year, month, day, clock[0], clock[1], clock[2], clock[3], tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
