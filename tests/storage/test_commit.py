@@ -215,7 +215,7 @@ def test_there_is_no_store_where_none_was_made(tmp_path: Path) -> None:
 
 def test_opening_twice_with_create_makes_one_store(tmp_path: Path) -> None:
     with mtstore.open(tmp_path / "s", create=True) as first, mtstore.open(tmp_path / "s", create=True) as second:
-        assert first.repository.generation() == second.generation() == 1
+        assert first.repository.generation() == second.repository.generation() == 1
 
 
 def test_a_moved_store_is_noticed_and_rebuild_mends_it(store: Store, tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_store_of_another_format_is_refused(store: Store, monkeypatch: pytest.
 
 
 def test_two_readers_that_spill_do_not_share_a_folder(store: Store) -> None:
-    with mtstore.open(store.path) as other, store.repository.connection() as one, other.connection() as two:
+    with mtstore.open(store.path) as other, store.repository.connection() as one, other.repository.connection() as two:
         folders = {
             connection.execute("SELECT current_setting('temp_directory')").fetchall()[0][0] for connection in (one, two)
         }
