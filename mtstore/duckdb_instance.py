@@ -19,7 +19,7 @@ def new_instance(**settings: str) -> duckdb.DuckDBPyConnection:
     # A name that SQL does not know must be an error, not whatever a variable of that name holds.
     config: dict[str, str | bool | int | float | list[str]] = {"python_enable_replacements": "false", **settings}
     connection = duckdb.connect(":memory:", config=config)
-    connection.execute(sqlfiles.load("queries/set_session_options"))
+    connection.execute(sqlfiles.load("snapshot.set_session_options"))
     return connection
 
 

@@ -137,7 +137,7 @@ class CacheManager:
                 return self._count(None)
             given = {"ticker": ticker, "source": series["source"]}
             given |= {"start_us": asked.start_us, "end_us": asked.end_us}
-            statement = sqlfiles.load("queries/cached_bars", view=identifier(view_name(series["schema"])))
+            statement = sqlfiles.load("cache.bars", view=identifier(view_name(series["schema"])))
             rows = connection.sql(statement, params=given).to_arrow_table()
         self._store.repository.uses.note([ticker], asked.start_us, asked.end_us)
         return self._count(long_frame(rows, self._tz))
@@ -276,7 +276,7 @@ class CacheManager:
 
     def stats(self) -> dict[str, Any]:
         """What the cache holds and how it did: path, series, rows, bytes, stale_series, max_bytes, hits, misses …"""
-        totals: dict[str, Any] = self._store.sql(sqlfiles.load("queries/cache_totals")).to_arrow().to_pylist()[0]
+        totals: dict[str, Any] = self._store.sql(sqlfiles.load("cache.totals")).to_arrow().to_pylist()[0]
         with self._guard:
             counts = {"hits": self._hits, "misses": self._misses}
         asked = sum(counts.values())
@@ -325,7 +325,7 @@ class CacheManager:
         """Rows that say of each fresh answer again what it said, stale from now on."""
         names = [ticker]
         if ticker is None:
-            names = [row[0] for row in connection.execute(sqlfiles.load("queries/cached_tickers")).fetchall()]
+            names = [row[0] for row in connection.execute(sqlfiles.load("cache.tickers")).fetchall()]
         for name in filter(None, names):
             for series in known_series(connection, name):
                 if schema not in {None, series["schema"]} or source not in {None, series["source"], series["provider"]}:

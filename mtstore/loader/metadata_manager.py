@@ -139,7 +139,7 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         if ticker in self._known:
             return
         with self._store.connection() as connection:
-            rows = connection.execute(sqlfiles.load("queries/named_tickers")).fetchall()
+            rows = connection.execute(sqlfiles.load("settings.named_tickers")).fetchall()
         known = {*self._known, *(row[0] for row in rows)}
         if ticker not in known:
             hint = did_you_mean(ticker, known)

@@ -36,7 +36,7 @@ def gaps(
     options: FindingOptions,
 ) -> Series:
     """The macro `gaps`; see `mtstore.Store.gaps`."""
-    return _asked(store, "call_gaps", tickers, (start, end), options, max_gap_minutes=max_gap_minutes)
+    return _asked(store, "request.gaps", tickers, (start, end), options, max_gap_minutes=max_gap_minutes)
 
 
 def outliers(
@@ -55,7 +55,7 @@ def outliers(
     applied = applied_options(store, {"session": "session"})
     values = {"std_threshold": std_threshold, "trailing_bars": trailing_bars, "method": method}
     values["session"] = session or applied.get("session", "regular")
-    return _asked(store, "call_outliers", tickers, (start, end), options, **values)
+    return _asked(store, "request.outliers", tickers, (start, end), options, **values)
 
 
 def quality(
@@ -70,7 +70,7 @@ def quality(
 ) -> Series:
     """The macro `quality`; see `mtstore.Store.quality`."""
     values = {"max_gap_minutes": max_gap_minutes, "std_threshold": std_threshold}
-    return _asked(store, "call_quality", tickers, (start, end), options, **values)
+    return _asked(store, "request.quality", tickers, (start, end), options, **values)
 
 
 def _asked(
@@ -87,7 +87,7 @@ def _asked(
     parameters = call.parameters()
     return Series(
         store,
-        sqlfiles.load(f"queries/{statement}"),
+        sqlfiles.load(statement),
         {name: parameters[name] for name in taken} | values,
         call.tz,
         call.bounds,

@@ -295,8 +295,8 @@ class Reader:
 
     def status(self) -> Result:
         """One row per stored series: ticker, source, schema, rows, files, bytes, first and last bar, calendar."""
-        return Result(self.repository, sqlfiles.load("queries/status"))
+        return Result(self.repository, sqlfiles.load("snapshot.status"))
 
     def tickers(self) -> Sequence[str]:
         """The tickers that have bars, in order of name."""
-        return [row[0] for row in Result(self.repository, sqlfiles.load("queries/stored_tickers")).fetchall()]
+        return [row[0] for row in Result(self.repository, sqlfiles.load("settings.stored_tickers")).fetchall()]

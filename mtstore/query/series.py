@@ -180,7 +180,7 @@ def stored_bars(
         "session": session,
         "tz": zone,
     }
-    return Series(store, sqlfiles.load("queries/stored_bars"), parameters, zone, bounds)
+    return Series(store, sqlfiles.load("request.stored_bars"), parameters, zone, bounds)
 
 
 def resampled(
@@ -195,7 +195,7 @@ def resampled(
     """The macro `resampled`; see `mtstore.Store.resample`."""
     given = {**applied_options(store, _SERIES_SETTINGS), **options}
     call = SeriesCall.parse(tickers, interval, start, end, **given)
-    return Series(store, sqlfiles.load("queries/call_resampled"), call.parameters(), call.tz, call.bounds)
+    return Series(store, sqlfiles.load("request.resampled"), call.parameters(), call.tz, call.bounds)
 
 
 def aligned(
@@ -232,7 +232,7 @@ def align_call(
 def applied_options(store: Repository, names: Mapping[str, str]) -> dict[str, Any]:
     """What `mtstore config apply` published for some keys of `alignment`, by the names of a call's options."""
     with store.connection() as connection:
-        rows = connection.execute(sqlfiles.load("queries/applied_settings")).fetchall()
+        rows = connection.execute(sqlfiles.load("objects.applied_settings")).fetchall()
     applied = {key.removeprefix("alignment."): json.loads(value) for key, value in rows if key.startswith("alignment.")}
     return {option: applied[key] for key, option in names.items() if applied.get(key) is not None}
 

@@ -248,7 +248,7 @@ class Repository:
 
     def _check_place(self) -> None:
         with self.connection() as connection:
-            row = connection.execute(sqlfiles.load("queries/store_info")).fetchone()
+            row = connection.execute(sqlfiles.load("snapshot.store_info")).fetchone()
         if row is not None and row[0] != log.FORMAT_VERSION:
             raise StoreFormatError(
                 f"{self.path}: the store has format {row[0]}; this version of mtstore reads {log.FORMAT_VERSION}"

@@ -1,8 +1,8 @@
 -- The tables behind every view and macro, in the schema `core`.
 --
--- They are a fold over the commit log under `meta/log/` (see sql/queries/apply_*.sql): nothing is ever written here that
--- the log and the data files cannot give again. People read the views in `main`; objects in a schema of their own
--- cannot be captured by somebody's temp table called `files`.
+-- Replaying the commit log under `meta/log/` writes them (insert_rows and delete_rows in queries/commit.sql), so that
+-- they can be rebuilt from the log and the data files at any time. Users read the views in `main`. The tables are in
+-- a schema of their own so that a user's temporary table called `files` cannot capture them.
 
 CREATE SCHEMA IF NOT EXISTS core;
 

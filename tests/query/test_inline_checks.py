@@ -88,8 +88,8 @@ def test_counts_are_those_of_the_macros(store, question):
         gaps: Counter[str] = Counter()
         outliers: Counter[str] = Counter()
         for name in call.tickers:
-            gaps[name] = _count(connection, call, name, "validation_gaps", limits[name])
-            outliers[name] = _count(connection, call, name, "validation_outliers", thresholds[name])
+            gaps[name] = _count(connection, call, name, "validation.gaps", limits[name])
+            outliers[name] = _count(connection, call, name, "validation.outliers", thresholds[name])
     if call.interval.is_intraday:
         assert watch.gap_counts == gaps
     else:
@@ -99,13 +99,13 @@ def test_counts_are_those_of_the_macros(store, question):
 
 def _count(connection, call, name, statement, limit):
     parameters = call.common_parameters() | {"tickers": [name], "limit": limit}
-    for unused in ("anchor", "adjust", *(["session"] if statement == "validation_gaps" else [])):
+    for unused in ("anchor", "adjust", *(["session"] if statement == "validation.gaps" else [])):
         del parameters[unused]
-    if statement == "validation_outliers":
+    if statement == "validation.outliers":
         parameters["trailing_bars"] = None
     elif not call.interval.is_intraday:
         return 0
-    return connection.sql(sqlfiles.load(f"queries/{statement}"), params=parameters).to_arrow_table().num_rows
+    return connection.sql(sqlfiles.load(statement), params=parameters).to_arrow_table().num_rows
 
 
 def test_the_sample_has_gaps_and_outliers_to_be_counted(store):

@@ -69,7 +69,7 @@ def test_the_frame_is_that_of_the_macro(store, call):
     with store.repository.connection() as connection:
         assert direct.plan(connection, call) is not None
         frame = ticker_frame(connection, call)
-        rows = connection.sql(sqlfiles.load("queries/ticker_rows"), params=call.parameters()).to_arrow_table()
+        rows = connection.sql(sqlfiles.load("request.ticker_rows"), params=call.parameters()).to_arrow_table()
     pd.testing.assert_frame_equal(frame, long_frame(rows, call.tz), rtol=1e-12)
 
 

@@ -45,7 +45,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
                     " $end AS session_end, $zone AS timezone",
                     {"key": name, "calendar": calendar, "start": start, "end": end, "zone": zone},
                 )
-        for statement in duckdb.extract_statements(sqlfiles.load("queries/build_session_days")):
+        for statement in duckdb.extract_statements(sqlfiles.load("session_days.build")):
             connection.execute(statement)
         yield connection
 

@@ -66,7 +66,7 @@ def _show(found: mtstore.Store, store: Path) -> None:
     say("\nThe head of it (close and volume):")
     put(_head(frame) + "\n")
     say("\nWhat is covered:")
-    covered = found.sql(sqlfiles.load("queries/coverage_summary")).to_arrow()
+    covered = found.sql(sqlfiles.load("snapshot.coverage_summary")).to_arrow()
     write_result(covered.schema, covered.to_batches(), "table", None, table_rows=None)
 
 

@@ -32,7 +32,7 @@ class EarlierIngest:
 def earlier_ingests(store: Repository, keys: Sequence[str]) -> dict[str, EarlierIngest]:
     """What became of those inputs of `keys` that went in before; told by the ledger, no data file is read."""
     with store.connection() as connection:
-        rows = fetch_rows(connection, sqlfiles.load("queries/known_inputs"), {"keys": list(keys)})
+        rows = fetch_rows(connection, sqlfiles.load("ingest.earlier_ingests"), {"keys": list(keys)})
     return {row["input_key"]: EarlierIngest(frozenset(row["successors"]), row["is_replaced"]) for row in rows}
 
 

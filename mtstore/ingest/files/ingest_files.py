@@ -134,7 +134,7 @@ def _tell_of_futures(store: Repository, own: Sequence[CustomInput]) -> None:
         return
     with store.connection() as connection:
         parameters = {"calendars": sorted(FUTURES_CALENDARS)}
-        rows = connection.execute(sqlfiles.load("queries/tickers_of_calendars"), parameters).fetchall()
+        rows = connection.execute(sqlfiles.load("derive.tickers_of_calendars"), parameters).fetchall()
     for one in own:
         one.futures = frozenset(row[0] for row in rows)
 

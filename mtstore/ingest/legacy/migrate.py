@@ -217,7 +217,7 @@ def _verify(store: Repository, place: TickerMigration, expected: np.ndarray, sou
 
     given = {"ticker": place.ticker, "schema": place.schema, "source": source}
     with store.connection() as connection:
-        rows = connection.sql(sqlfiles.load("queries/migrated_times"), params=given).to_arrow_table()
+        rows = connection.sql(sqlfiles.load("ingest.migrated_times"), params=given).to_arrow_table()
     times = rows["ts_us"].to_numpy()
     is_bad = rows["is_quarantined"].to_numpy()
     stored, quarantined = times[~is_bad], times[is_bad]

@@ -81,7 +81,7 @@ def due(store: Repository, wanted: Sequence[FetchTarget], *, ttl_days: float | N
     found = []
     with store.connection() as connection:
         for name, members in by_source.items():
-            statement = sqlfiles.load("queries/reference_times")
+            statement = sqlfiles.load("ingest.reference_times")
             known = dict(connection.execute(statement, {"source": name}).fetchall())
             for one in members:
                 fetched_us = known.get(reference_key(name, one.ticker))

@@ -206,7 +206,7 @@ class FetchTargets:
         name = calendars.canonical_name(calendar, own)
         if name not in self._sessions:
             with self._store.connection() as connection:
-                statement = sqlfiles.load("queries/stored_sessions")
+                statement = sqlfiles.load("ingest.stored_sessions")
                 rows = connection.execute(statement, {"calendar": name}).fetchall() if name not in own else []
             if not rows:
                 table = calendars.session_table(name, own=own)
@@ -227,7 +227,7 @@ class FetchTargets:
         with self._store.connection() as connection:
             for (source_name, schema), tickers in groups.items():
                 given = {"tickers": tickers, "source": source_name, "schema": schema}
-                for order, row in enumerate(fetch_rows(connection, sqlfiles.load("queries/ledger_rows"), given)):
+                for order, row in enumerate(fetch_rows(connection, sqlfiles.load("ingest.coverage_of_tickers"), given)):
                     bounds = zip(row["starts_us"], row["ends_us"], strict=True)
                     found[source_name, schema, row["ticker"]].append(
                         LedgerRow(

@@ -40,7 +40,7 @@ def check_series_words(source: str | None, schema: str | None) -> None:
 
 def known_series(connection: duckdb.DuckDBPyConnection, ticker: str) -> list[dict[str, Any]]:
     """The series that are stored of a ticker or were asked for, the finest first: source, schema, provider, day_tz."""
-    return fetch_rows(connection, sqlfiles.load("queries/cached_series"), {"ticker": ticker})
+    return fetch_rows(connection, sqlfiles.load("cache.series"), {"ticker": ticker})
 
 
 def choose_series(
@@ -87,7 +87,7 @@ def sessions_of(connection: duckdb.DuckDBPyConnection, ticker: str, binding: Sou
     """The sessions of a ticker's calendar: configured, else the store's, else inferred."""
     calendar = config.ticker(ticker).calendar
     if calendar is None:
-        row = connection.execute(sqlfiles.load("queries/cached_calendar"), {"ticker": ticker}).fetchone()
+        row = connection.execute(sqlfiles.load("cache.calendar"), {"ticker": ticker}).fetchone()
         calendar = row[0] if row else infer_calendar(ticker, binding.provider, binding.dataset)
     return Sessions.of(connection, calendar, config.own_calendars())
 

@@ -36,7 +36,7 @@ class Sessions:
     def of(cls, connection: duckdb.DuckDBPyConnection, calendar: str, own: Mapping[str, OwnCalendar]) -> Sessions:
         """As the store has them, else as the library does."""
         name = canonical_name(calendar, own)
-        statement = sqlfiles.load("queries/stored_sessions")
+        statement = sqlfiles.load("ingest.stored_sessions")
         rows = [] if name in own else connection.execute(statement, {"calendar": name}).fetchall()
         if not rows:
             table = session_table(name, own=own)
@@ -81,7 +81,7 @@ def ledger_segments(
 ) -> tuple[Segment, ...]:
     """Which answer speaks for which instant of a series."""
     given = {"tickers": [ticker], "source": source, "schema": schema}
-    rows = fetch_rows(connection, sqlfiles.load("queries/ledger_rows"), given)
+    rows = fetch_rows(connection, sqlfiles.load("ingest.coverage_of_tickers"), given)
     return latest_segments(_ledger_row(order, row) for order, row in enumerate(rows))
 
 

@@ -198,7 +198,7 @@ class UnifiedDataLoader:
         ticker_name(symbol, "symbol")
         with self._store.repository.connection() as connection, mapped_errors():
             series = known_series(connection, symbol)
-            statement = sqlfiles.load("queries/ticker_info")
+            statement = sqlfiles.load("settings.ticker_info")
             row = connection.sql(statement, params={"ticker": symbol}).to_arrow_table().to_pylist()[0]
         first, last = (
             None if row[name] is None else pd.Timestamp(row[name]).tz_convert(TIMEZONE)

@@ -24,7 +24,7 @@ def sight(store: Repository, config: Config) -> Iterator[duckdb.DuckDBPyConnecti
     rows = [settings.to_row() for settings in config.all_tickers.values()]
     with store.connection() as connection, fixed(connection) as facts:
         tickers = {"tickers": [row["ticker"] for row in rows]}
-        found = facts.rows(connection, "queries/ticker_view", tickers)
+        found = facts.rows(connection, "overlay.ticker_facts", tickers)
         stored = {row["ticker"]: row for row in found}
         rows = [_with_stored_range(row, stored.get(row["ticker"])) for row in rows]
         if all(_agrees(row, stored.get(row["ticker"])) for row in rows):

@@ -72,7 +72,7 @@ def _parameters(load: Load, connection: duckdb.DuckDBPyConnection) -> dict[str, 
         "fill_value": multi.alignment.fill_value,
         "limits": limits,
         "defaults": load.config.default_settings(),
-        "applied": fetch_rows(connection, sqlfiles.load("queries/applied_settings")),
+        "applied": fetch_rows(connection, sqlfiles.load("objects.applied_settings")),
     }
 
 

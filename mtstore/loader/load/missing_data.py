@@ -31,7 +31,7 @@ def missing_ranges(
     found = uncovered(connection, call, call.tickers or (), datetime.now(UTC))
     if not found or not fetched.tickers:
         return found
-    series = fetch_rows(connection, sqlfiles.load("queries/call_series"), call.series_parameters())
+    series = fetch_rows(connection, sqlfiles.load("request.series"), call.series_parameters())
     stored = {row["ticker"] for row in series if row["source"] is not None}
     left = {
         ticker: subtract(ranges, fetched.excused(ticker, is_stored=ticker in stored))
@@ -75,7 +75,7 @@ def other_sources(connection: duckdb.DuckDBPyConnection, config: Config, tickers
     wanted = {name: source for name in tickers if (source := config.ticker(name).data_source) is not None}
     if not wanted:
         return
-    rows = known(connection).rows(connection, "queries/ticker_view", {"tickers": list(wanted)})
+    rows = known(connection).rows(connection, "overlay.ticker_facts", {"tickers": list(wanted)})
     stored = {row["ticker"]: row["source_names"] for row in rows if row["source_count"]}
     strayed = [name for name in wanted if name in stored and wanted[name] not in stored[name]]
     for source in dict.fromkeys(wanted[name] for name in strayed):

@@ -20,7 +20,7 @@ def warm(connection: duckdb.DuckDBPyConnection, root: Path, call: SeriesCall) ->
     start_us, end_us = call.bounds.covering_us()
     parameters = call.series_parameters() | {"first_us": start_us, "last_us": end_us}
     size = 0
-    for path, byte_size in connection.execute(sqlfiles.load("queries/call_files"), parameters).fetchall():
+    for path, byte_size in connection.execute(sqlfiles.load("request.files"), parameters).fetchall():
         size += byte_size
         with suppress(FileNotFoundError):  # retired since; who reads it is told so
             _advise(root / path)

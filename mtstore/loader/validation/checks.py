@@ -87,7 +87,7 @@ def splits_between(connection: duckdb.DuckDBPyConnection, call: AlignCall, ticke
     wanted = set(tickers)
     return tuple(
         (row["ticker"], row["execution_date"], row["split_from"], row["split_to"])
-        for row in known(connection).rows(connection, "queries/known_splits")
+        for row in known(connection).rows(connection, "validation.splits")
         if row["ticker"] in wanted
         and (first is None or row["execution_date"] >= first)
         and (last is None or row["execution_date"] <= last)
@@ -117,7 +117,7 @@ def _gaps(connection: duckdb.DuckDBPyConnection, call: AlignCall, limits: Mappin
     parameters = call.common_parameters() | {"limit": min(limits.values())}
     for name in ("session", "anchor", "adjust"):
         del parameters[name]
-    table = connection.sql(sqlfiles.load("queries/validation_gaps"), params=parameters).to_arrow_table()
+    table = connection.sql(sqlfiles.load("validation.gaps"), params=parameters).to_arrow_table()
     return _beyond(table, limits, lambda row: row["missing_minutes"])
 
 
@@ -127,7 +127,7 @@ def _outliers(
     parameters = call.common_parameters() | {"limit": min(limits.values()), "trailing_bars": trailing_bars}
     for name in ("anchor", "adjust"):
         del parameters[name]
-    table = connection.sql(sqlfiles.load("queries/validation_outliers"), params=parameters).to_arrow_table()
+    table = connection.sql(sqlfiles.load("validation.outliers"), params=parameters).to_arrow_table()
     least = 0 if trailing_bars is None else LEAST_SAMPLE
     return _beyond(table, limits, lambda row: abs(row["z_score"]) if row["sample_size"] >= least else 0.0)
 

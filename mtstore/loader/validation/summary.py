@@ -38,7 +38,7 @@ def quality_frame(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> pd.
         del parameters[name]
     if not call.interval.is_intraday:
         parameters["bar_interval"] = "1 minute"  # expected bars are counted within sessions
-    table = connection.sql(sqlfiles.load("queries/quality_by_ticker"), params=parameters).to_arrow_table()
+    table = connection.sql(sqlfiles.load("validation.quality_by_ticker"), params=parameters).to_arrow_table()
     rows = table.to_pylist()
     frame: pd.DataFrame = table.to_pandas().set_index("ticker")
     for name in (*_ENDS, "last_stored"):

@@ -83,7 +83,7 @@ def iter_wide(
 def _cuts(connection: duckdb.DuckDBPyConnection, call: AlignCall, length: timedelta) -> list[datetime]:
     """The instants between pieces, strictly inside of the range."""
     zone = ZoneInfo(call.tz)
-    rows = fetch_rows(connection, sqlfiles.load("queries/call_series"), call.series_parameters())
+    rows = fetch_rows(connection, sqlfiles.load("request.series"), call.series_parameters())
     stored = [(row["first_us"], row["last_us"]) for row in rows if row["first_us"] is not None]
     first = call.bounds.start
     if first is None:

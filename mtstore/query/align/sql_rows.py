@@ -21,9 +21,9 @@ SESSION = "session_day"
 IN_RANGE = "in_range"
 _BATCH_ROWS = 500_000
 _SPECIAL = {
-    CLOSE: "queries/wide_close_column",
-    SESSION: "queries/wide_session_column",
-    IN_RANGE: "queries/wide_in_range_column",
+    CLOSE: "request.close_column",
+    SESSION: "request.session_column",
+    IN_RANGE: "request.in_range_column",
 }
 
 
@@ -49,7 +49,7 @@ class CallTickers:
 
 def call_tickers(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> CallTickers:
     """Who takes part; the macros' own check of the call runs here, once."""
-    rows = connection.execute(sqlfiles.load("queries/call_tickers"), call.common_parameters()).fetchall()
+    rows = connection.execute(sqlfiles.load("request.tickers"), call.common_parameters()).fetchall()
     names, stored, mixed, first, last = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     active = tuple(Active(*days) for days in zip(first, last, strict=True))
     return CallTickers(tuple(names), tuple(stored), any(mixed), active)
@@ -59,7 +59,7 @@ def present_batches(
     connection: duckdb.DuckDBPyConnection, call: AlignCall, names: Sequence[str], columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     """One row per ticker and bucket with bars: `slot` (place in `names`), `ts_us`, and the columns asked for."""
-    statement = sqlfiles.load("queries/wide_present", columns=_columns(columns))
+    statement = sqlfiles.load("request.present_rows", columns=_columns(columns))
     parameters: dict[str, Any] = call.common_parameters() | {"names": list(names), "lookback": call.lookback}
     yield from connection.sql(statement, params=parameters).to_arrow_reader(_BATCH_ROWS)
 
@@ -69,7 +69,7 @@ def grid_batches(
 ) -> Iterator[pa.RecordBatch]:
     """One row per bucket of the calendar's complete grid: `ts_us`, and of the columns those that a bucket has."""
     wanted = [name for name in columns if name in {CLOSE, SESSION}]
-    statement = sqlfiles.load("queries/wide_grid", columns=_columns(wanted))
+    statement = sqlfiles.load("request.grid_rows", columns=_columns(wanted))
     parameters = call.common_parameters()
     del parameters["adjust"]
     yield from connection.sql(statement, params=parameters).to_arrow_reader(_BATCH_ROWS)
@@ -77,4 +77,4 @@ def grid_batches(
 
 def _columns(names: Sequence[str]) -> Sql:
     columns = [sqlfiles.load(_SPECIAL[name]) if name in _SPECIAL else identifier(name) for name in names]
-    return join(columns or [sqlfiles.load("queries/no_column")], ", ")
+    return join(columns or [sqlfiles.load("request.no_column")], ", ")

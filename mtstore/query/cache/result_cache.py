@@ -73,7 +73,7 @@ def key_of(connection: duckdb.DuckDBPyConnection, call: AlignCall, parameters: M
     looked_back_us = (call.lookback or timedelta(0)) // timedelta(microseconds=1)
     asked["first_us"] = None if start_us is None else start_us - looked_back_us - _MARGIN_US
     asked["last_us"] = None if end_us is None else end_us + _MARGIN_US
-    inputs = connection.execute(sqlfiles.load("queries/derived_inputs"), asked).fetchall()
+    inputs = connection.execute(sqlfiles.load("cache.result_inputs"), asked).fetchall()
     text = json.dumps([repr(call), dict(parameters), inputs, _sql_digest()], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 

@@ -26,7 +26,7 @@ def ticker_frame(connection: duckdb.DuckDBPyConnection, call: SeriesCall) -> pd.
     chosen = direct.plan(connection, call)
     if chosen is not None and chosen.files:
         return _read_directly(chosen, call.tz)
-    rows = connection.sql(sqlfiles.load("queries/ticker_rows"), params=call.parameters()).to_arrow_table()
+    rows = connection.sql(sqlfiles.load("request.ticker_rows"), params=call.parameters()).to_arrow_table()
     return long_frame(rows, call.tz)
 
 

@@ -53,19 +53,19 @@ def scope(store: Repository, view: View) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection whose current database answers as the configuration sees the store."""
     with store.connection() as connection:
         name = identifier(f"scope_{next(_NUMBERS)}")
-        row = connection.execute(sqlfiles.load("queries/current_database")).fetchone()
+        row = connection.execute(sqlfiles.load("snapshot.current_database")).fetchone()
         generation = identifier(row[0] if row else "")
-        connection.execute(sqlfiles.load("queries/open_scope", scope=name))
+        connection.execute(sqlfiles.load("overlay.open", overlay=name))
         try:
             _lay_out(connection, generation, store, view)
             yield connection
         finally:
-            connection.execute(sqlfiles.load("queries/close_scope", scope=name, generation=generation))
+            connection.execute(sqlfiles.load("overlay.close", overlay=name, snapshot=generation))
 
 
 def _lay_out(connection: duckdb.DuckDBPyConnection, generation: Sql, store: Repository, view: View) -> None:
     fold.create_tables(connection)
-    connection.execute(sqlfiles.load("queries/fill_scope", generation=generation))
+    connection.execute(sqlfiles.load("overlay.fill", snapshot=generation))
     now = datetime.now(UTC)
     rows = [{**row, "updated_at": now} for row in view.tickers]
     if rows:
@@ -81,10 +81,10 @@ def _lay_out(connection: duckdb.DuckDBPyConnection, generation: Sql, store: Repo
 
 def _add_calendars(connection: duckdb.DuckDBPyConnection, own: Mapping[str, OwnCalendar]) -> None:
     """Sessions of calendars that the store has not met yet, of tickers without any bar, too."""
-    rows = connection.execute(sqlfiles.load("queries/calendars_wanted"), {"horizon": date.min}).fetchall()
+    rows = connection.execute(sqlfiles.load("derive.calendars_to_extend"), {"horizon": date.min}).fetchall()
     missing = sorted({canonical_name(name, own) for name, _ in rows})
     if missing:
         zones, sessions = calendar_tables(missing, own=own)
         fold.put_rows(connection, "calendars", zones.to_pylist())
         fold.put_rows(connection, "sessions", sessions.to_pylist())
-        connection.execute(sqlfiles.load("queries/build_session_days"))
+        connection.execute(sqlfiles.load("session_days.build"))

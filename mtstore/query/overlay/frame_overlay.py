@@ -99,7 +99,7 @@ class _Database:
     def fill(
         self, frames: Sequence[FrameBars], tickers: Sequence[str], calendars: Mapping[str, str], wanted: set[str]
     ) -> None:
-        self.connection.execute(sqlfiles.load("queries/clear_frames"))
+        self.connection.execute(sqlfiles.load("overlay.clear_frames"))
         self._put_tickers(tickers, calendars)
         if frames:
             fold.put_rows(self.connection, "files", [_file_row(frame) for frame in frames])
@@ -130,7 +130,7 @@ class _Database:
     def _put_sessions(self, wanted: set[str]) -> None:
         for table, rows in zip(("calendars", "sessions"), calendar_tables(wanted - self._calendars), strict=True):
             self.connection.register("incoming", rows)
-            self.connection.execute(sqlfiles.load("queries/fold_insert", table=identifier(table)))
+            self.connection.execute(sqlfiles.load("commit.insert_rows", table=identifier(table)))
             self.connection.unregister("incoming")
         self._calendars |= wanted
 
@@ -154,7 +154,7 @@ class _Database:
             view = identifier(view_name(schema))
             relation = identifier(f"frames_{view_name(schema)}")
             values = {"view": view, "schema": literal(schema), "relation": relation}
-            self.connection.execute(sqlfiles.load("queries/frame_view", **values))
+            self.connection.execute(sqlfiles.load("overlay.frame_view", **values))
 
     def _show(self, schema: str, bars: pa.Table) -> None:
         self.connection.register(f"frames_{view_name(schema)}", bars)

@@ -19,11 +19,11 @@ JOINS = ("outer_join", "inner_join")
 DEFAULT_TZ = "America/New_York"
 FILLS = ("none", "forward")
 _POSITIONAL = ("tickers", "interval", "bounds")
-_MACROS = {
-    "outer_join": "aligned_outer",
-    "inner_join": "aligned_inner",
-    "forward_fill": "aligned_ffill",
-    GRID: "aligned_grid",
+_STATEMENTS = {
+    "outer_join": "request.aligned_outer",
+    "inner_join": "request.aligned_inner",
+    "forward_fill": "request.aligned_ffill",
+    GRID: "request.aligned_grid",
 }
 
 
@@ -160,7 +160,7 @@ class AlignCall(SeriesCall):
     @property
     def statement(self) -> str:
         """The name of the statement that asks the macro of this method."""
-        return f"queries/call_{_MACROS[self.method]}"
+        return _STATEMENTS[self.method]
 
     def parameters(self) -> dict[str, Any]:
         """The arguments of this method's macro, to be bound by name."""

@@ -109,7 +109,7 @@ def _words(statement: str) -> Iterator[str]:
 def _parse(connection: duckdb.DuckDBPyConnection, statement: str) -> dict[str, Any] | None:
     """DuckDB's parse of a statement; None if it can be read, but is no SELECT."""
     # Not `extract_statements`, which keeps every other thread waiting for as long as it parses.
-    ((text,),) = connection.execute(sqlfiles.load("queries/parse_tree"), {"statement": statement}).fetchall()
+    ((text,),) = connection.execute(sqlfiles.load("sandbox.parse_tree"), {"statement": statement}).fetchall()
     try:
         tree: dict[str, Any] = json.loads(text)
     except RecursionError:
@@ -198,5 +198,5 @@ def _published_macros() -> frozenset[str]:
 @functools.cache
 def _refused_functions() -> frozenset[str]:
     with closing(new_instance()) as connection:
-        rows = connection.execute(sqlfiles.load("queries/system_table_functions")).fetchall()
+        rows = connection.execute(sqlfiles.load("sandbox.system_table_functions")).fetchall()
     return frozenset(name for (name,) in rows if not _READING_FUNCTION.fullmatch(name))

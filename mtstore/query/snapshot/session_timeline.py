@@ -42,7 +42,7 @@ class Timeline:
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> Self:
-        """From the answer of `queries/session_pieces` or `queries/bucket_pieces`."""
+        """From the answer of `store_facts.session_segments` or `store_facts.bucket_segments`."""
         import numpy as np
 
         largest = np.iinfo(np.int64).max

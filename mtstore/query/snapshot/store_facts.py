@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mtstore.query.request.request import SeriesCall
 
 _REMEMBERED = 8
-_ASKED = ("queries/known_asked", "")
+_ASKED = ("store_facts.covered_ranges", "")
 
 Row: TypeAlias = dict[str, Any]
 SeriesKey: TypeAlias = tuple[str, str | None, str | None]
@@ -94,7 +94,7 @@ class Known:
 
     def sessions(self, connection: duckdb.DuckDBPyConnection, calendar: str) -> Mapping[str, np.ndarray]:
         """A calendar's sessions in order: `day` (since 1970-01-01), `open_us`, `close_us`."""
-        key = ("queries/known_sessions", calendar)
+        key = ("store_facts.sessions", calendar)
         if key not in self._answers:
             self._answers[key] = connection.execute(sqlfiles.load(key[0]), {"calendar": calendar}).fetchnumpy()
         found: Mapping[str, np.ndarray] = self._answers[key]
@@ -120,12 +120,12 @@ class Known:
         if found is None:
             if is_plain:
                 parameters: dict[str, Any] = {"session_key": session_key, "session": call.session}
-                rows = connection.execute(sqlfiles.load("queries/session_pieces"), parameters)
+                rows = connection.execute(sqlfiles.load("store_facts.session_segments"), parameters)
             else:
                 asked = call.series_parameters()
                 parameters = {name: asked[name] for name in ("bar_interval", "session", "anchor")}
                 parameters |= {"tickers": [ticker], "tz": call.tz}
-                rows = connection.execute(sqlfiles.load("queries/bucket_pieces"), parameters)
+                rows = connection.execute(sqlfiles.load("store_facts.bucket_segments"), parameters)
             found = self.timelines[key] = Timeline.from_columns(rows.fetchnumpy())
         return found
 
@@ -162,7 +162,7 @@ def find_known(connection: duckdb.DuckDBPyConnection) -> Known | None:
     if id(connection) in _fixed:
         return _fixed[id(connection)]
     # All of the answer is fetched: a connection with an unfinished result refuses the next statement.
-    rows = connection.execute(sqlfiles.load("queries/database_identity")).fetchall()
+    rows = connection.execute(sqlfiles.load("snapshot.database_identity")).fetchall()
     if not rows:
         return None
     key = rows[0]
@@ -181,13 +181,13 @@ def find_known(connection: duckdb.DuckDBPyConnection) -> Known | None:
 
 def _read(connection: duckdb.DuckDBPyConnection, root: Path) -> Known:
     tickers = {
-        row.pop("ticker"): KnownTicker(**row) for row in fetch_rows(connection, sqlfiles.load("queries/known_tickers"))
+        row.pop("ticker"): KnownTicker(**row) for row in fetch_rows(connection, sqlfiles.load("store_facts.tickers"))
     }
     series: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
-    for ticker, source, schema, step in connection.execute(sqlfiles.load("queries/known_series")).fetchall():
+    for ticker, source, schema, step in connection.execute(sqlfiles.load("store_facts.series")).fetchall():
         series[ticker].append((source, schema, step))
     files: dict[tuple[str, str, str], list[KnownFile]] = defaultdict(list)
-    for ticker, source, schema, path, *facts in connection.execute(sqlfiles.load("queries/known_files")).fetchall():
+    for ticker, source, schema, path, *facts in connection.execute(sqlfiles.load("store_facts.files")).fetchall():
         files[ticker, source, schema].append(KnownFile(root / path, ticker, *facts))
     return Known(tickers, dict(series), dict(files))
 

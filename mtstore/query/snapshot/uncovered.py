@@ -62,7 +62,7 @@ def _series(
         elif entry is not None and series is not None:
             found[ticker] = (entry.calendar, *series)
         elif entry is not None:
-            rows = fetch_rows(connection, sqlfiles.load("queries/call_series"), call.series_parameters())
+            rows = fetch_rows(connection, sqlfiles.load("request.series"), call.series_parameters())
             return {row["ticker"]: (row["calendar"], row["source"], row["schema"]) for row in rows}
     return found
 

@@ -184,12 +184,12 @@ def read_flat_files(files: Sequence[FlatFile], tickers: Collection[str] | None) 
 
     paths = [str(file.path) for file in files]
     columns: dict[str, Any] = {name: COLUMNS.get(name, "VARCHAR") for name in files[0].header}
-    statement = sqlfiles.load("queries/read_flat_files")
+    statement = sqlfiles.load("ingest.read_flat_files")
     parameters = {"files": paths, "columns": columns, "tickers": sorted(tickers) if tickers is not None else None}
     with new_instance() as connection:
         try:
             table = connection.sql(statement, params=parameters).to_arrow_table()
-            rejects = connection.execute(sqlfiles.load("queries/flat_file_rejects")).fetchall()
+            rejects = connection.execute(sqlfiles.load("ingest.flat_file_rejects")).fetchall()
         except duckdb.Error as error:
             raise BrokenFileError(f"{', '.join(paths)}: {error}") from error
     found = [Reject(*row) for row in rejects]

@@ -20,7 +20,9 @@ _HORIZON = timedelta(days=30)
 
 def calendar_records(connection: duckdb.DuckDBPyConnection, at: datetime) -> list[log.Record]:
     """Records for every calendar in use that is missing, or whose sessions end within 30 days of `at`."""
-    wanted = connection.execute(sqlfiles.load("queries/calendars_wanted"), {"horizon": at.date() + _HORIZON}).fetchall()
+    wanted = connection.execute(
+        sqlfiles.load("derive.calendars_to_extend"), {"horizon": at.date() + _HORIZON}
+    ).fetchall()
     records: list[log.Record] = []
     for calendar, last_session in wanted:
         records += _records_of(calendar, last_session)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def expired_files(connection: duckdb.DuckDBPyConnection, before: datetime) -> list[dict[str, Any]]:
     """The data files that were retired before `before`."""
-    return fetch_rows(connection, sqlfiles.load("queries/expired_files"), {"before": before})
+    return fetch_rows(connection, sqlfiles.load("commit.expired_files"), {"before": before})
 
 
 def delete_files(layout: Layout, expired: list[dict[str, Any]]) -> None:

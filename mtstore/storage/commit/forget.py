@@ -29,11 +29,11 @@ def record(source: str, schema: str, ticker: str, ranges: Iterable[TimeRange]) -
 
 def forget(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]]) -> None:
     """Cut the ranges of such records out of the ledger of the current database; the order of what stays is kept."""
-    ledger = fetch_rows(connection, sqlfiles.load("queries/ledger_to_cut"))
+    ledger = fetch_rows(connection, sqlfiles.load("commit.coverage_ledger"))
     for row in rows:
         hole = normalise(TimeRange(*bounds) for bounds in row["ranges"])
         ledger = [part for old in ledger for part in _cut(old, row, hole)]
-    connection.execute(sqlfiles.load("queries/clear_ledger"))
+    connection.execute(sqlfiles.load("commit.clear_coverage_ledger"))
     if ledger:
         fold.put_rows(connection, _TABLE, [_as_record_row(row) for row in ledger])
 

@@ -95,7 +95,7 @@ def _known(connection: duckdb.DuckDBPyConnection | None) -> Mapping[tuple[str, i
     import duckdb
 
     try:
-        rows = fetch_rows(connection, sqlfiles.load("queries/known_uses"))
+        rows = fetch_rows(connection, sqlfiles.load("commit.last_used"))
     except duckdb.CatalogException:  # a generation of before there was the table; this commit makes it
         return {}
     return {(row["ticker"], row["year"]): row["used_at"] for row in rows}

@@ -74,7 +74,7 @@ def put_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[d
         _delete(connection, table, rows)
         rows = list({tuple(str(row.get(key)) for key in KEYS[table]): row for row in rows}.values())
     with _incoming(connection, rows):
-        connection.execute(sqlfiles.load("queries/fold_insert", table=identifier(table)))
+        connection.execute(sqlfiles.load("commit.insert_rows", table=identifier(table)))
 
 
 def _complete(record: Record, generation: int, describe: Describe) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def file_row(file: DataFile) -> dict[str, Any]:
 def _delete(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
     keys = sqlfiles.join((identifier(key) for key in KEYS[table]), ", ")
     with _incoming(connection, rows):
-        connection.execute(sqlfiles.load("queries/fold_delete", table=identifier(table), keys=keys))
+        connection.execute(sqlfiles.load("commit.delete_rows", table=identifier(table), keys=keys))
 
 
 @contextmanager
@@ -135,15 +135,15 @@ def derive(
     """
     import pyarrow as pa
 
-    connection.execute(sqlfiles.load("queries/derive_series"))
-    unnamed = connection.execute(sqlfiles.load("queries/tickers_without_calendar")).fetchall()
+    connection.execute(sqlfiles.load("derive.refresh_series"))
+    unnamed = connection.execute(sqlfiles.load("derive.tickers_without_calendar")).fetchall()
     inferred = {
         "ticker": [row[0] for row in unnamed],
         "calendar": [infer_calendar(ticker, provider or "", dataset) for ticker, provider, dataset in unnamed],
     }
     schema = pa.schema([("ticker", pa.string()), ("calendar", pa.string())])
     connection.register("inferred_calendars", pa.table(inferred, schema=schema))
-    connection.execute(sqlfiles.load("queries/derive_ticker_list"))
+    connection.execute(sqlfiles.load("derive.refresh_ticker_list"))
     connection.unregister("inferred_calendars")
     if changed is None or not _SESSION_INPUTS.isdisjoint(changed):
-        connection.execute(sqlfiles.load("queries/build_session_days"))
+        connection.execute(sqlfiles.load("session_days.build"))

@@ -78,7 +78,7 @@ def build_generation(
         set_store_info(connection, layout, last)
         create_objects(connection, layout.root)
         connection.commit()
-        expected = connection.execute(sqlfiles.load("queries/count_files")).fetchone()
+        expected = connection.execute(sqlfiles.load("commit.count_files")).fetchone()
     reached("catalog-changed")
     _check(path, last.generation, expected)
     durable.make_read_only(path)
@@ -142,7 +142,7 @@ def folded(
 def set_store_info(connection: duckdb.DuckDBPyConnection, layout: Layout, last: log.Entry) -> None:
     """Write down which commit the current database shows."""
     connection.execute(
-        sqlfiles.load("queries/set_store_info"),
+        sqlfiles.load("snapshot.set_store_info"),
         {
             "format_version": log.FORMAT_VERSION,
             "store_id": last.store_id,
@@ -158,8 +158,8 @@ def _check(path: Path, generation: int, expected: Any) -> None:
     if wal.exists():
         raise CommitError(f"{path}: changes stayed in the write-ahead log {wal.name}; nothing was committed")
     with attached(path, read_only=True) as connection:
-        found = connection.execute(sqlfiles.load("queries/count_files")).fetchone()
-        info = fetch_rows(connection, sqlfiles.load("queries/store_info"))
+        found = connection.execute(sqlfiles.load("commit.count_files")).fetchone()
+        info = fetch_rows(connection, sqlfiles.load("snapshot.store_info"))
     if found != expected or len(info) != 1 or info[0]["generation"] != generation:
         raise CommitError(f"{path}: reopened, it shows {found} and {info}, not {expected} and generation {generation}")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def bound(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
     """What each known source is bound to, by its name."""
-    return {row["source"]: row for row in fetch_rows(connection, sqlfiles.load("queries/sources"))}
+    return {row["source"]: row for row in fetch_rows(connection, sqlfiles.load("ingest.sources"))}
 
 
 def row(binding: SourceBinding) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def _remove_uncommitted(layout: Layout, names: list[str]) -> list[Path]:
     if generation is None:
         raise StoreError(f"{layout.catalog}: no generation to hold an unfinished commit against")
     with attached(layout.catalog_file(generation), read_only=True) as connection:
-        known = {row[0] for row in connection.execute(sqlfiles.load("queries/known_paths")).fetchall()}
+        known = {row[0] for row in connection.execute(sqlfiles.load("commit.all_paths")).fetchall()}
     orphans = [layout.root / name for name in names if name not in known and (layout.root / name).exists()]
     for path in orphans:
         path.unlink()

@@ -26,7 +26,7 @@ def all_live_files(
     """The live data files of every partition (of some tickers), each list in time order."""
     found: dict[Partition, list[DataFile]] = defaultdict(list)
     parameters = {"tickers": sorted(tickers) if tickers is not None else None}
-    for row in fetch_rows(connection, sqlfiles.load("queries/live_files"), parameters):
+    for row in fetch_rows(connection, sqlfiles.load("commit.active_files"), parameters):
         file = DataFile(**row)
         found[file.partition].append(file)
     return dict(found)
@@ -40,7 +40,7 @@ def check_stored(connection: duckdb.DuckDBPyConnection, tickers: Iterable[str]) 
     TickerError
         Names the first, and the nearest of which something is.
     """
-    known = [row[0] for row in connection.execute(sqlfiles.load("queries/stored_tickers")).fetchall()]
+    known = [row[0] for row in connection.execute(sqlfiles.load("settings.stored_tickers")).fetchall()]
     for name in tickers:
         if name not in known:
             raise TickerError(f"nothing is stored of ticker {name!r}{did_you_mean(name, known)}")

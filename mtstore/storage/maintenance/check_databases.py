@@ -82,9 +82,9 @@ def fault_of(path: Path) -> str | None:
         return None
     try:
         with looking_at(path) as connection:
-            for (name,) in connection.execute(sqlfiles.load("queries/core_table_names")).fetchall():
+            for (name,) in connection.execute(sqlfiles.load("verify.core_table_names")).fetchall():
                 table = sqlfiles.join((identifier("core"), identifier(name)), ".")
-                connection.execute(sqlfiles.load("queries/read_whole_table", table=table)).fetchall()
+                connection.execute(sqlfiles.load("verify.read_whole_table", table=table)).fetchall()
     except duckdb.Error as error:
         return f"cannot be read: {_first_line(error)}"
     return None
@@ -98,13 +98,13 @@ def difference_from(expected: duckdb.DuckDBPyConnection, path: Path, *, with_obj
         with tempfile.TemporaryDirectory(prefix="mtstore-verify-") as folder:
             copy = shutil.copyfile(path, Path(folder) / path.name)
             alias = identifier(_ALIAS)
-            expected.execute(sqlfiles.load("queries/attach_only", path=literal(str(copy)), alias=alias))
+            expected.execute(sqlfiles.load("snapshot.attach_only", path=literal(str(copy)), alias=alias))
             try:
                 different = _different_tables(expected)
                 if with_objects:
                     different += _different_objects(expected)
             finally:
-                expected.execute(sqlfiles.load("queries/detach", alias=alias))
+                expected.execute(sqlfiles.load("snapshot.detach", alias=alias))
     except duckdb.Error as error:
         return f"cannot be read: {_first_line(error)}"
     return f"is not what the log says: {', '.join(different[:5])}" if different else None
@@ -112,12 +112,12 @@ def difference_from(expected: duckdb.DuckDBPyConnection, path: Path, *, with_obj
 
 def _different_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     different = []
-    for (name,) in connection.execute(sqlfiles.load("queries/core_table_names")).fetchall():
+    for (name,) in connection.execute(sqlfiles.load("verify.core_table_names")).fetchall():
         if name in _UNCOMPARED:
             continue
         expected = sqlfiles.join((identifier("core"), identifier(name)), ".")
         found = sqlfiles.join((identifier(_ALIAS), expected), ".")
-        counted = connection.execute(sqlfiles.load("queries/count_differences", expected=expected, found=found))
+        counted = connection.execute(sqlfiles.load("verify.count_differences", expected=expected, found=found))
         missing, unexpected = counted.fetchone() or (0, 0)
         if missing or unexpected:
             different.append(f"core.{name} lacks {missing} rows and has {unexpected} others")
@@ -125,12 +125,12 @@ def _different_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _different_objects(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    (current,) = connection.execute(sqlfiles.load("queries/current_database")).fetchone() or ("",)
-    statement = sqlfiles.load("queries/object_definitions")
+    (current,) = connection.execute(sqlfiles.load("snapshot.current_database")).fetchone() or ("",)
+    statement = sqlfiles.load("objects.object_definitions")
     expected = connection.execute(statement).fetchall()
-    connection.execute(sqlfiles.load("queries/use_database", alias=identifier(_ALIAS)))
+    connection.execute(sqlfiles.load("snapshot.use_database", alias=identifier(_ALIAS)))
     found = connection.execute(statement).fetchall()
-    connection.execute(sqlfiles.load("queries/use_database", alias=identifier(current)))
+    connection.execute(sqlfiles.load("snapshot.use_database", alias=identifier(current)))
     return sorted({f"the {kind} {name}" for kind, name, _ in set(expected) ^ set(found)})
 
 
@@ -142,7 +142,7 @@ def looking_at(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = new_instance()
         try:
             alias = identifier(_ALIAS)
-            connection.execute(sqlfiles.load("queries/attach_read_only", path=literal(str(copy)), alias=alias))
+            connection.execute(sqlfiles.load("snapshot.attach_read_only", path=literal(str(copy)), alias=alias))
             yield connection
         finally:
             connection.close()

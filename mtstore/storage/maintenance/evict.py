@@ -40,7 +40,7 @@ class Entry:
 
 def partitions(connection: duckdb.DuckDBPyConnection, sources: Collection[str]) -> list[Entry]:
     """Every partition, the one that was used longest ago first; `sources` are those that can be asked again."""
-    rows = fetch_rows(connection, sqlfiles.load("queries/cache_partitions"), {"sources": sorted(sources)})
+    rows = fetch_rows(connection, sqlfiles.load("cache.partitions"), {"sources": sorted(sources)})
     return [
         Entry(
             Partition(row["schema"], row["source"], row["ticker"], row["year"]),

@@ -115,7 +115,7 @@ def _with_rows(path: Path, root: Path) -> None:
 
 def _keep(connection: duckdb.DuckDBPyConnection, table: str, source: Sql, sources: dict[Sql, Sql]) -> None:
     name = identifier(table)
-    connection.execute(sqlfiles.load("queries/keep_rows", table=name, source=source))
+    connection.execute(sqlfiles.load("snapshot.create_table", table=name, source=source))
     sources[source] = join((identifier("core"), name), ".")
 
 
@@ -129,7 +129,7 @@ def _with_prefix(path: Path, root: Path, prefix: str) -> None:
     """Make the views and macros anew, over the same files under another folder."""
     with attached(path, read_only=False) as connection:
         connection.begin()
-        connection.execute(sqlfiles.load("queries/set_root", root=literal(str(root))))
+        connection.execute(sqlfiles.load("snapshot.set_root", root=literal(str(root))))
         inputs: Inputs = objects.read_inputs(connection, root)
         texts = (_placed(text, root, prefix) for text in object_texts.object_texts(inputs))
         objects.make_texts(connection, texts)

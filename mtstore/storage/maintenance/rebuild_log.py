@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 def write_log(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[Path]:
     """Write the entries of all generations up to the one that is the connection's current database into `folder`."""
-    (info,) = fetch_rows(connection, sqlfiles.load("queries/commit_shown"))
+    (info,) = fetch_rows(connection, sqlfiles.load("commit.current_commit"))
     newest, records = info["generation"], defaultdict(list)
     for table in fold.KEYS:
-        for (text,) in connection.execute(sqlfiles.load("queries/rows_as_json", table=identifier(table))).fetchall():
+        for (text,) in connection.execute(sqlfiles.load("commit.rows_as_json", table=identifier(table))).fetchall():
             row = json.loads(text)
             generation = row.pop("generation", newest)
             kept = {"path": row["path"]} if table == "files" else row  # a file's footer says the rest

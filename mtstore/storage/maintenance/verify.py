@@ -117,8 +117,8 @@ def _recall(layout: Layout, found: Findings) -> None:
 
 
 def _read_files(connection: duckdb.DuckDBPyConnection, found: Findings) -> None:
-    found.known |= dict(connection.execute(sqlfiles.load("queries/files_to_check")).fetchall())
-    for row in fetch_rows(connection, sqlfiles.load("queries/live_files"), {"tickers": None}):
+    found.known |= dict(connection.execute(sqlfiles.load("verify.files_to_check")).fetchall())
+    for row in fetch_rows(connection, sqlfiles.load("commit.active_files"), {"tickers": None}):
         found.recorded[row["path"]] = DataFile(**row)
 
 
@@ -212,7 +212,7 @@ def _known_now(layout: Layout) -> set[str] | None:
         return None
     try:
         with attached(layout.catalog_file(newest), read_only=True) as connection:
-            return {path for (path,) in connection.execute(sqlfiles.load("queries/known_paths")).fetchall()}
+            return {path for (path,) in connection.execute(sqlfiles.load("commit.all_paths")).fetchall()}
     except StoreError:
         return None
 

@@ -61,7 +61,7 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
     connection = new_instance()
     try:
         alias = identifier(f"g{path.stem}")
-        kind = "queries/attach_read_only" if read_only else "queries/attach_read_write"
+        kind = "snapshot.attach_read_only" if read_only else "snapshot.attach_read_write"
         with readable(path):
             connection.execute(sqlfiles.load(kind, path=literal(str(path)), alias=alias))
         if read_only:
@@ -69,7 +69,7 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
                 yield connection
         else:
             yield connection
-            connection.execute(sqlfiles.load("queries/checkpoint_and_detach", alias=alias))
+            connection.execute(sqlfiles.load("snapshot.checkpoint_and_detach", alias=alias))
     finally:
         connection.close()
 

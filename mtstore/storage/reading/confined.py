@@ -30,5 +30,5 @@ class ConfinedEngine(Engine):
     def _new_instance(self) -> duckdb.DuckDBPyConnection:
         connection = super()._new_instance()
         folders = literal([str(self._layout.root / name) for name in _FOLDERS])
-        connection.execute(sqlfiles.load("queries/confine", folders=folders))
+        connection.execute(sqlfiles.load("sandbox.lock_down", folders=folders))
         return connection

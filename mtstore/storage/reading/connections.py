@@ -43,7 +43,7 @@ class Engine:
         generation, cursor = self._enter(pinned)
         try:
             with reading(self._layout.catalog_file(generation)):
-                cursor.execute(sqlfiles.load("queries/use_database", alias=_alias(generation)))
+                cursor.execute(sqlfiles.load("snapshot.use_database", alias=_alias(generation)))
                 yield cursor
         finally:
             cursor.close()
@@ -98,13 +98,13 @@ class Engine:
         assert self._instance is not None  # noqa: S101 - the caller has just made it
         path = literal(str(self._layout.catalog_file(generation)))
         with readable(self._layout.catalog_file(generation)):
-            self._instance.execute(sqlfiles.load("queries/attach_only", path=path, alias=_alias(generation)))
+            self._instance.execute(sqlfiles.load("snapshot.attach_only", path=path, alias=_alias(generation)))
         self._readers[generation] = 0
 
     def _detach_unused(self, current: int) -> None:
         for generation in [number for number, readers in self._readers.items() if readers == 0 and number != current]:
             assert self._instance is not None  # noqa: S101 - the caller has just made it
-            self._instance.execute(sqlfiles.load("queries/detach", alias=_alias(generation)))
+            self._instance.execute(sqlfiles.load("snapshot.detach", alias=_alias(generation)))
             del self._readers[generation]
 
     def _new_instance(self) -> duckdb.DuckDBPyConnection:

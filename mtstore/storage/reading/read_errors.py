@@ -43,4 +43,4 @@ def why_unreadable(path: Path, error: Exception) -> StoreError:
 def _is_listed(layout: Layout, path: Path) -> bool:
     with attached(layout.public_link, read_only=True) as connection:
         named = {"path": str(path.relative_to(layout.root))}
-        return bool(connection.execute(sqlfiles.load("queries/listed_file"), named).fetchall())
+        return bool(connection.execute(sqlfiles.load("commit.active_file"), named).fetchall())

@@ -38,7 +38,7 @@ def publish_config(store: Repository, config: Config) -> int:
 
 
 def _put_tickers(commit: Commit, config: Config, own: Mapping[str, OwnCalendar]) -> None:
-    known = {row["ticker"]: row["metadata"] for row in _rows(commit, "ticker_metadata")}
+    known = {row["ticker"]: row["metadata"] for row in _rows(commit, "settings.ticker_metadata")}
     rows = {name: settings.to_row() for name, settings in config.all_tickers.items()}
     for ticker, row in rows.items():
         if row["calendar"] is not None:
@@ -56,7 +56,7 @@ def _merged(known: str | None, configured: str | None) -> str | None:
 
 def _put_settings(commit: Commit, config: Config) -> None:
     settings = config.default_settings()
-    stale = [row["key"] for row in _rows(commit, "applied_settings") if row["key"] not in settings]
+    stale = [row["key"] for row in _rows(commit, "objects.applied_settings") if row["key"] not in settings]
     commit.delete("settings", [{"key": key} for key in stale])
     commit.put("settings", [{"key": key, "value": json.dumps(value)} for key, value in settings.items()])
 
@@ -76,10 +76,10 @@ def _closed_days(
     commit: Commit, own: Mapping[str, OwnCalendar], open_days: set[tuple[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     """The sessions that an earlier version of these calendars had and this one has not."""
-    for row in _rows(commit, "sessions_of", {"calendars": list(own)}):
+    for row in _rows(commit, "derive.calendar_sessions", {"calendars": list(own)}):
         if (row["calendar"], row["session_date"]) not in open_days:
             yield row
 
 
-def _rows(commit: Commit, query: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    return fetch_rows(commit.reader, sqlfiles.load(f"queries/{query}"), parameters)
+def _rows(commit: Commit, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    return fetch_rows(commit.reader, sqlfiles.load(statement), parameters)

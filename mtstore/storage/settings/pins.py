@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def pinned(store: Repository) -> list[str]:
     """The tickers whose bars are never evicted."""
-    return _names(store, "pinned_tickers")
+    return _names(store, "settings.pinned_tickers")
 
 
 def pin(store: Repository, tickers: str | Iterable[str], *, is_pinned: bool = True) -> list[str]:
@@ -30,7 +30,7 @@ def pin(store: Repository, tickers: str | Iterable[str], *, is_pinned: bool = Tr
     """
     names = list(dict.fromkeys(ticker_names(tickers) or ()))
     held = pinned(store)
-    known = [*_names(store, "stored_tickers"), *_names(store, "cached_tickers")] if is_pinned else held
+    known = [*_names(store, "settings.stored_tickers"), *_names(store, "cache.tickers")] if is_pinned else held
     for name in names:
         if name not in known:
             what = "known to the store" if is_pinned else "pinned"
@@ -47,11 +47,11 @@ def pin(store: Repository, tickers: str | Iterable[str], *, is_pinned: bool = Tr
 
 def check_settled(store: Repository, ticker: str) -> None:
     """Refuse a ticker of which the store has neither bars nor an answer; TickerError names the nearest that it has."""
-    known = _names(store, "cached_tickers")
+    known = _names(store, "cache.tickers")
     if ticker not in known:
         raise TickerError(f"nothing of ticker {ticker!r} was ever stored or asked for{did_you_mean(ticker, known)}")
 
 
-def _names(store: Repository, query: str) -> list[str]:
+def _names(store: Repository, statement: str) -> list[str]:
     with store.connection() as connection:
-        return [row[0] for row in connection.execute(sqlfiles.load(f"queries/{query}")).fetchall()]
+        return [row[0] for row in connection.execute(sqlfiles.load(statement)).fetchall()]

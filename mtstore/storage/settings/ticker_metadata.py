@@ -46,7 +46,7 @@ class MetadataVersion:
 def read_metadata(store: Repository, tickers: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
     """The metadata of some tickers, or of all that have any."""
     with store.connection() as connection:
-        rows = fetch_rows(connection, sqlfiles.load("queries/ticker_metadata"))
+        rows = fetch_rows(connection, sqlfiles.load("settings.ticker_metadata"))
     return {
         row["ticker"]: json.loads(row["metadata"])
         for row in rows
@@ -130,7 +130,7 @@ def _change_rows(
     """Change the settings of tickers as they are under the lock, so that nobody else's change is lost."""
     wanted = list(tickers)
     with staging_folder(store.layout) as folder, store.begin("ticker metadata", folder) as commit:
-        rows = fetch_rows(commit.reader, sqlfiles.load("queries/ticker_settings"), {"tickers": wanted})
+        rows = fetch_rows(commit.reader, sqlfiles.load("settings.ticker_settings"), {"tickers": wanted})
         known = {row["ticker"]: row for row in rows}
         changed = {ticker: change(known.get(ticker, {"ticker": ticker, "metadata": None})) for ticker in wanted}
         new = [row for ticker, row in changed.items() if row != known.get(ticker) and (ticker in known or _says(row))]

@@ -66,39 +66,39 @@ def create_objects(
 
 def make_texts(connection: duckdb.DuckDBPyConnection, texts: Iterable[Sql]) -> None:
     """Make the objects of some statements, and drop the macros that none of them makes."""
-    made = dict(connection.execute(sqlfiles.load("queries/object_digests")).fetchall())
+    made = dict(connection.execute(sqlfiles.load("objects.object_digests")).fetchall())
     for text in texts:
         digest = hashlib.sha256(text.encode()).hexdigest()
         name = _created(text)[0]
         if made.pop(name, None) != digest:
             connection.execute(join([text, *comment_statements(text)], "\n"))
-            connection.execute(sqlfiles.load("queries/put_object_digest"), {"name": name, "digest": digest})
+            connection.execute(sqlfiles.load("objects.upsert_object_digest"), {"name": name, "digest": digest})
     for name in made:
         if name.startswith(_MADE_MACRO):
-            connection.execute(sqlfiles.load("queries/drop_macro", object=Sql(name.removeprefix(_MADE_MACRO))))
-            connection.execute(sqlfiles.load("queries/forget_object_digest"), {"name": name})
+            connection.execute(sqlfiles.load("objects.drop_macro", object=Sql(name.removeprefix(_MADE_MACRO))))
+            connection.execute(sqlfiles.load("objects.delete_object_digest"), {"name": name})
 
 
 def _look_up_dividend_closes(connection: duckdb.DuckDBPyConnection) -> None:
     """Bring `core.dividend_closes` up to date for the tickers whose dividends or files changed."""
-    stale = connection.execute(sqlfiles.load("queries/stale_dividend_closes")).fetchall()
+    stale = connection.execute(sqlfiles.load("derive.stale_dividend_closes")).fetchall()
     if not stale:
         return
     tickers = {"tickers": [ticker for ticker, _ in stale]}
-    connection.execute(sqlfiles.load("queries/forget_dividend_closes"), tickers)
-    connection.execute(sqlfiles.load("queries/build_dividend_closes"), tickers)
+    connection.execute(sqlfiles.load("derive.delete_dividend_closes"), tickers)
+    connection.execute(sqlfiles.load("derive.insert_dividend_closes"), tickers)
     for ticker, digest in stale:
         values = {"name": f"dividends of {ticker}", "digest": digest}
-        connection.execute(sqlfiles.load("queries/put_object_digest"), values)
+        connection.execute(sqlfiles.load("objects.upsert_object_digest"), values)
 
 
 def read_inputs(connection: duckdb.DuckDBPyConnection, root: Path) -> Inputs:
     """What the tables of the connection's current database say that its objects are made from."""
     paths: dict[str, list[str]] = {}
-    for kind, schema, path in connection.execute(sqlfiles.load("queries/object_inputs")).fetchall():
+    for kind, schema, path in connection.execute(sqlfiles.load("objects.view_inputs")).fetchall():
         paths.setdefault(schema or kind, []).append(path)
-    settings = connection.execute(sqlfiles.load("queries/applied_settings")).fetchall()
-    universe = connection.execute(sqlfiles.load("queries/applied_universe")).fetchall()
+    settings = connection.execute(sqlfiles.load("objects.applied_settings")).fetchall()
+    universe = connection.execute(sqlfiles.load("objects.applied_universe")).fetchall()
     return Inputs(
         root,
         quarantine_files=paths.pop("quarantine", []),
@@ -136,4 +136,4 @@ def _created(text: Sql) -> re.Match[str]:
 
 
 def _comment_on(kind: str, name: Sql, text: str) -> Sql:
-    return sqlfiles.load("queries/comment_on", kind=Sql(kind), object=name, text=literal(text))
+    return sqlfiles.load("objects.comment_on", kind=Sql(kind), object=name, text=literal(text))

@@ -6,7 +6,6 @@ defaults of options. The text of each object, and what is said of it, stands in 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +42,6 @@ _METHODS: Final = {
     "forward_fill": "aligned_ffill",
 }
 _UNION: Final = "\nUNION ALL\n"
-_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +99,8 @@ def _groups(schema: str, inputs: Inputs) -> FileGroups | None:
 
 
 def _fill(name: str, values: Mapping[str, Sql]) -> Sql:
-    """The text of a file, with those of `values` that it asks for."""
-    path = sqlfiles.sql_root() / f"{name}.sql"
-    wanted = set(_PLACEHOLDER.findall(path.read_text(encoding="utf-8")))
-    return Sql(sqlfiles.load(name, **{key: values[key] for key in wanted}).strip())
+    """Load a file with those of `values` that it has placeholders for."""
+    return sqlfiles.load(name, **{key: values[key] for key in sqlfiles.placeholders(name)})
 
 
 def _schemas(inputs: Inputs) -> list[str]:
@@ -162,7 +158,7 @@ def _chosen_arm(schema: str, inputs: Inputs) -> Sql:
     groups = _groups(schema, inputs)
     view = {"view": identifier(view_name(schema))}
     bars = _fill("parts/all_bars", view) if groups is None else groups.source
-    return _fill("parts/chosen_arm", {"bars": Sql(bars.strip()), "schema": literal(schema)})
+    return _fill("parts/chosen_arm", {"bars": bars, "schema": literal(schema)})
 
 
 def _schema_values(schema: str, inputs: Inputs) -> dict[str, Sql]:

@@ -1,2 +1,0 @@
--- The calendar of one ticker ($ticker), if the store knows it.
-SELECT calendar FROM core.ticker_list WHERE ticker = $ticker

@@ -1,4 +1,0 @@
--- Let go of a scope.
-USE {{generation}};
-
-DETACH {{scope}};

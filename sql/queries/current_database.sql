@@ -1,2 +1,0 @@
--- The database that names resolve in.
-SELECT current_database()

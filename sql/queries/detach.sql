@@ -1,2 +1,0 @@
--- Let go of a generation that nobody reads any more.
-DETACH {{alias}}

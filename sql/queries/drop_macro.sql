@@ -1,2 +1,0 @@
--- An object that is no longer made.
-DROP MACRO IF EXISTS {{object}};

@@ -1,0 +1,200 @@
+-- Read vendors' files and what earlier runs brought into the store.
+
+-- name: earlier_ingests
+-- Of some inputs ($keys) those that went in before: one row each. successors are the keys of newer inputs that brought
+-- something for the same tickers and time; is_replaced says whether another answer, of no input, has done so since.
+-- The tables of the first stores lack some columns until their next commit: those are NULL then.
+WITH later_columns AS (
+    SELECT
+        NULL::VARCHAR[] AS tickers,
+        NULL::TIMESTAMPTZ AS start_ts,
+        NULL::TIMESTAMPTZ AS end_ts,
+        NULL::BIGINT AS generation
+    WHERE false
+),
+inputs AS (
+    FROM later_columns
+    UNION ALL BY NAME
+    SELECT *, rowid AS place
+    FROM core.inputs
+),
+asked AS (
+    SELECT
+        input_key,
+        place,
+        source,
+        schema,
+        tickers,
+        start_ts,
+        end_ts,
+        generation
+    FROM inputs
+    WHERE list_contains($keys, input_key)
+),
+successors AS (
+    SELECT
+        asked.input_key,
+        list(newer.input_key ORDER BY newer.place) AS input_keys
+    FROM asked
+    INNER JOIN inputs AS newer
+        ON newer.source = asked.source
+        AND newer.schema = asked.schema
+        AND newer.place > asked.place
+        AND newer.start_ts < asked.end_ts
+        AND newer.end_ts > asked.start_ts
+    WHERE asked.tickers IS NULL
+        OR newer.tickers IS NULL
+        OR list_has_any(newer.tickers, asked.tickers)
+    GROUP BY asked.input_key
+),
+other_answers AS (
+    SELECT
+        ledger.source,
+        ledger.schema,
+        ledger.tickers,
+        ledger.generation,
+        unnest(ledger.ranges) AS answered
+    FROM core.coverage_ledger AS ledger
+    WHERE ledger.result <> 'failed'
+        AND ledger.generation > (SELECT min(generation) FROM asked)
+        AND NOT EXISTS (
+            SELECT 1
+            FROM inputs AS own
+            WHERE (own.run_id, own.source, own.schema) = (ledger.run_id, ledger.source, ledger.schema)
+        )
+),
+replaced AS (
+    SELECT DISTINCT asked.input_key
+    FROM asked
+    INNER JOIN other_answers AS other
+        ON other.source = asked.source
+        AND other.schema = asked.schema
+        AND other.generation > asked.generation
+        AND other.answered.start_ts < asked.end_ts
+        AND other.answered.end_ts > asked.start_ts
+    WHERE asked.tickers IS NULL
+        OR list_has_any(other.tickers, asked.tickers)
+)
+SELECT
+    asked.input_key,
+    coalesce(successors.input_keys, []) AS successors,
+    replaced.input_key IS NOT NULL AS is_replaced
+FROM asked
+LEFT JOIN successors USING (input_key)
+LEFT JOIN replaced USING (input_key)
+ORDER BY asked.place
+
+-- name: coverage_of_tickers
+-- What the coverage ledger says about some tickers ($tickers) of one source and schema, the oldest answer first; instants
+-- in µs since the epoch. An answer of a network run (which a killed run leaves without a row of its own) has the digest
+-- of its request; that of a file has none.
+SELECT
+    spoken.ticker,
+    spoken.starts_us,
+    spoken.ends_us,
+    spoken.result,
+    spoken.reason,
+    CASE WHEN coalesce(runs.kind, 'fetch') = 'fetch' THEN spoken.request_key END AS request_key,
+    spoken.fetched_at_us,
+    spoken.fresh_until_us
+FROM (
+    SELECT
+        unnest(list_intersect(tickers, $tickers)) AS ticker,
+        [epoch_us(covered.start_ts) FOR covered IN ranges] AS starts_us,
+        [epoch_us(covered.end_ts) FOR covered IN ranges] AS ends_us,
+        result,
+        reason,
+        request_key,
+        run_id,
+        epoch_us(fetched_at) AS fetched_at_us,
+        epoch_us(fresh_until) AS fresh_until_us,
+        generation,
+        rowid AS place
+    FROM core.coverage_ledger
+    WHERE source = $source
+      AND schema = $schema
+) AS spoken
+LEFT JOIN core.ingest_runs AS runs USING (run_id)
+ORDER BY spoken.generation, spoken.place
+
+-- name: stored_sessions
+-- The sessions of one calendar ($calendar) that the store knows, in µs since the epoch.
+SELECT
+    session_date,
+    epoch_us(open_ts) AS open_us,
+    epoch_us(close_ts) AS close_us
+FROM core.sessions
+WHERE calendar = $calendar
+ORDER BY open_ts
+
+-- name: sources
+-- Every source and what its name is bound to.
+SELECT
+    source,
+    provider,
+    dataset
+FROM core.sources
+ORDER BY source
+
+-- name: read_flat_files
+-- The rows of Polygon flat files ($files), by column name and with the types given ($columns), never sniffed.
+-- Lines that are no rows go to DuckDB's reject tables. $tickers NULL: all; a row without a ticker may be anybody's.
+SELECT
+    ticker,
+    window_start // 1000 AS ts_us,
+    (window_start % 1000)::SMALLINT AS ts_remainder,
+    open,
+    high,
+    low,
+    close,
+    volume,
+    transactions,
+    file_index::INTEGER AS file_index
+FROM read_csv(
+    $files,
+    columns = $columns,
+    auto_detect = FALSE,
+    header = TRUE,
+    delim = ',',
+    quote = '"',
+    nullstr = '',
+    strict_mode = TRUE,
+    store_rejects = TRUE
+)
+WHERE $tickers IS NULL OR ticker IS NULL OR list_contains($tickers, ticker)
+
+-- name: flat_file_rejects
+-- Lines that the last read_csv refused: one row per line, its first error.
+SELECT
+    any_value(scans.file_path) AS path,
+    errors.line,
+    arg_min(errors.error_message, errors.column_idx) AS error,
+    any_value(errors.csv_line) AS text
+FROM reject_errors AS errors
+INNER JOIN reject_scans AS scans USING (scan_id, file_id)
+GROUP BY errors.scan_id, errors.file_id, errors.line
+ORDER BY path, errors.line
+
+-- name: migrated_times
+-- The times (µs since the epoch) of one ticker's bars ($ticker, $schema, $source), stored and quarantined.
+SELECT epoch_us(ts_event) AS ts_us, false AS is_quarantined
+FROM core.bars
+WHERE ticker = $ticker
+    AND schema = $schema
+    AND source = $source
+UNION ALL
+SELECT epoch_us(ts_event), true
+FROM core.quarantine
+WHERE ticker = $ticker
+    AND schema = $schema
+    AND source = $source
+    AND ts_event IS NOT NULL
+
+-- name: reference_times
+-- When splits and dividends of tickers were last fetched from a source ($source), in µs since the epoch.
+SELECT
+    input_key,
+    epoch_us(ingested_at) AS fetched_at_us
+FROM core.inputs
+WHERE source = $source
+  AND schema = 'reference'

@@ -1,0 +1,63 @@
+-- Create views and macros, and read what they are made from.
+
+-- name: view_inputs
+-- What the published views are made from: kind ('data', 'quarantine', 'revisions'), schema, path.
+SELECT 'data' AS kind, schema, path FROM core.files
+UNION ALL
+SELECT kind, NULL, path FROM core.meta_files
+ORDER BY kind, schema, path;
+
+-- name: object_digests
+-- The digests of the texts that the published objects were made from, by object.
+SELECT object, digest FROM core.object_digests;
+
+-- name: object_definitions
+-- Every view and macro of the current database, with its text and comment, and the comments of columns.
+SELECT
+    'view' AS kind,
+    schema_name || '.' || view_name AS name,
+    concat_ws('|', sql, comment) AS definition
+FROM duckdb_views()
+WHERE database_name = current_database()
+    AND NOT internal
+UNION ALL
+SELECT
+    function_type,
+    schema_name || '.' || function_name,
+    concat_ws('|', parameters::VARCHAR, macro_definition, comment)
+FROM duckdb_functions()
+WHERE database_name = current_database()
+    AND NOT internal
+UNION ALL
+SELECT
+    'column',
+    schema_name || '.' || table_name || '.' || column_name,
+    concat_ws('|', data_type, comment)
+FROM duckdb_columns()
+WHERE database_name = current_database()
+    AND NOT internal
+ORDER BY ALL
+
+-- name: upsert_object_digest
+-- Remember the digest ($digest) of the text that the object $name was made from.
+INSERT OR REPLACE INTO core.object_digests (object, digest) VALUES ($name, $digest);
+
+-- name: delete_object_digest
+-- The object $name is gone.
+DELETE FROM core.object_digests WHERE object = $name;
+
+-- name: drop_macro
+-- An object that is no longer made.
+DROP MACRO IF EXISTS {{object}};
+
+-- name: comment_on
+-- Give a view, table macro, scalar macro or column the text that stands in its file's header.
+COMMENT ON {{kind}} {{object}} IS {{text}};
+
+-- name: applied_settings
+-- The configuration's published defaults: key, value as JSON text.
+SELECT key, value FROM core.settings ORDER BY key;
+
+-- name: applied_universe
+-- The configured universe, in its order.
+SELECT ticker FROM core.ticker_list WHERE universe_position IS NOT NULL ORDER BY universe_position, ticker;

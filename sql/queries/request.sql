@@ -1,0 +1,356 @@
+-- Answer a checked request; every argument is bound by name.
+
+-- name: resampled
+-- Stored bars in buckets: the macro resampled, every argument bound.
+SELECT *
+FROM resampled(
+    $tickers,
+    $bar_interval,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
+    session := $session,
+    anchor := $anchor,
+    tz := $tz,
+    adjust := $adjust,
+    from_source := $from_source,
+    from_schema := $from_schema
+)
+
+-- name: aligned_outer
+-- All tickers on the union of their buckets: the macro aligned_outer, every argument bound.
+SELECT *
+FROM aligned_outer(
+    $tickers,
+    $bar_interval,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
+    session := $session,
+    anchor := $anchor,
+    tz := $tz,
+    adjust := $adjust,
+    from_source := $from_source,
+    from_schema := $from_schema
+)
+
+-- name: aligned_inner
+-- All tickers on the buckets that each of them has: the macro aligned_inner, every argument bound.
+SELECT *
+FROM aligned_inner(
+    $tickers,
+    $bar_interval,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
+    session := $session,
+    anchor := $anchor,
+    tz := $tz,
+    adjust := $adjust,
+    from_source := $from_source,
+    from_schema := $from_schema
+)
+
+-- name: aligned_ffill
+-- All tickers on the union of their buckets, filled forward: the macro aligned_ffill, every argument bound.
+SELECT *
+FROM aligned_ffill(
+    $tickers,
+    $bar_interval,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
+    session := $session,
+    anchor := $anchor,
+    tz := $tz,
+    adjust := $adjust,
+    from_source := $from_source,
+    from_schema := $from_schema,
+    fill_volume := $fill_volume,
+    fill_prices := $fill_prices,
+    max_age := $max_age,
+    across_sessions := $across_sessions,
+    lookback := $lookback
+)
+
+-- name: aligned_grid
+-- All tickers on the calendar's complete grid: the macro aligned_grid, every argument bound.
+SELECT *
+FROM aligned_grid(
+    $tickers,
+    $bar_interval,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
+    session := $session,
+    anchor := $anchor,
+    tz := $tz,
+    adjust := $adjust,
+    from_source := $from_source,
+    from_schema := $from_schema,
+    fill := $fill,
+    fill_volume := $fill_volume,
+    fill_prices := $fill_prices,
+    max_age := $max_age,
+    across_sessions := $across_sessions,
+    lookback := $lookback
+)
+
+-- name: gaps
+-- Runs of missing bars: the macro gaps, every argument bound.
+SELECT *
+FROM gaps(
+    $tickers,
+    $max_gap_minutes,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
+    tz := $tz,
+    bar_interval := $bar_interval,
+    from_source := $from_source,
+    from_schema := $from_schema
+)
+
+-- name: outliers
+-- Bars whose return stands out: the macro outliers, every argument bound.
+SELECT *
+FROM outliers(
+    $tickers,
+    $std_threshold,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
+    session := $session,
+    tz := $tz,
+    bar_interval := $bar_interval,
+    trailing_bars := $trailing_bars,
+    method := $method,
+    from_source := $from_source,
+    from_schema := $from_schema
+)
+
+-- name: quality
+-- Each ticker and session, what is there and what is not: the macro quality, every argument bound.
+SELECT *
+FROM quality(
+    $tickers,
+    $max_gap_minutes,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
+    tz := $tz,
+    bar_interval := $bar_interval,
+    std_threshold := $std_threshold,
+    from_source := $from_source,
+    from_schema := $from_schema
+)
+
+-- name: tickers
+-- The tickers of a call, in the order in which a wide table shows them: as asked, else by place in the universe, else by
+-- name; whether anything of them is stored, whether the call's calendars differ, and the first and last session that each
+-- is shown for, in days since 1970-01-01. What is wrong with the call is an arm of its own: a check in the WHERE is left
+-- out where no ticker is known.
+WITH refusal AS (
+    SELECT first(p.problem ORDER BY p.rank, p.problem) AS problem
+    FROM core.call_problems(
+        $tickers,
+        $bar_interval,
+        start_ts := $start_ts,
+        end_ts := $end_ts,
+        session := $session,
+        anchor := $anchor,
+        tz := $tz,
+        adjust := $adjust,
+        from_source := $from_source,
+        from_schema := $from_schema
+    ) AS p
+    HAVING count(*) > 0
+),
+asked AS (
+    SELECT
+        chosen.ticker,
+        chosen.source IS NOT NULL AS is_stored,
+        chosen.is_mixed,
+        (listed.active_from - DATE '1970-01-01')::BIGINT AS first_day,
+        (listed.active_to - DATE '1970-01-01')::BIGINT AS last_day,
+        listed.universe_position
+    FROM core.chosen_series(
+        $tickers,
+        $bar_interval,
+        session := $session,
+        anchor := $anchor,
+        from_source := $from_source,
+        from_schema := $from_schema
+    ) AS chosen
+    LEFT JOIN core.ticker_list AS listed USING (ticker)
+    UNION ALL
+    SELECT
+        core.refuse(problem)::VARCHAR,
+        core.refuse(problem)::BOOLEAN,
+        core.refuse(problem)::BOOLEAN,
+        core.refuse(problem)::BIGINT,
+        core.refuse(problem)::BIGINT,
+        core.refuse(problem)::BIGINT
+    FROM refusal
+    WHERE core.refuse(problem) IS NOT NULL
+)
+SELECT
+    ticker,
+    is_stored,
+    is_mixed,
+    first_day,
+    last_day
+FROM asked
+ORDER BY
+    list_position($tickers, ticker),
+    universe_position,
+    ticker
+
+-- name: series
+-- The stored series that a call reads, one row per ticker; NULL for a ticker of which nothing is stored.
+SELECT
+    ticker,
+    source,
+    schema,
+    calendar,
+    epoch_us(first_ts) AS first_us,
+    epoch_us(last_ts) AS last_us
+FROM core.chosen_series(
+    $tickers,
+    $bar_interval,
+    session := $session,
+    anchor := $anchor,
+    from_source := $from_source,
+    from_schema := $from_schema
+)
+
+-- name: files
+-- The data files of a call's series that meet [$first_us, $last_us), µs since the epoch; NULL: no bound.
+SELECT
+    files.path,
+    files.byte_size
+FROM core.files
+INNER JOIN core.chosen_series(
+    $tickers,
+    $bar_interval,
+    session := $session,
+    anchor := $anchor,
+    from_source := $from_source,
+    from_schema := $from_schema
+) AS chosen USING (ticker, source, schema)
+WHERE coalesce(epoch_us(files.ts_max) >= $first_us, true)
+    AND coalesce(epoch_us(files.ts_min) < $last_us, true)
+ORDER BY files.path
+
+-- name: stored_bars
+-- Stored bars of some tickers ($tickers; NULL: all), as the view bars has them, in order of series and time.
+--
+-- $start_ts and $end_ts are instants, half-open, or dates, which take whole sessions, the end date with them; NULL: open.
+-- $session 'regular' keeps the bars within the session's regular hours.
+SELECT
+    ticker,
+    source,
+    schema,
+    year,
+    ts_event,
+    open,
+    high,
+    low,
+    close,
+    volume,
+    vwap,
+    transactions
+FROM bars_local
+WHERE ($tickers IS NULL OR list_contains($tickers, ticker))
+    AND ($source IS NULL OR source = $source)
+    AND ($schema IS NULL OR schema = $schema)
+    AND year >= core.utc_year(core.scan_start($start_ts, '1d', $tz))
+    AND year <= core.utc_year(core.scan_end($start_ts, $end_ts, '1d', $tz))
+    AND ts_event >= core.scan_start($start_ts, '1d', $tz)
+    AND ts_event < core.scan_end($start_ts, $end_ts, '1d', $tz)
+    AND ($session = 'all' OR in_session)
+    AND CASE
+        WHEN core.is_date($start_ts) THEN session_date >= timezone($tz, core.instant($start_ts, $tz))::DATE
+        ELSE ts_event >= coalesce(core.instant($start_ts, $tz), ts_event)
+    END
+    AND CASE
+        WHEN core.is_date($end_ts) THEN session_date <= timezone($tz, core.instant($end_ts, $tz))::DATE
+        ELSE epoch_us(ts_event) < coalesce(epoch_us(core.instant($end_ts, $tz)), epoch_us(ts_event) + 1)
+    END
+ORDER BY ticker, source, schema, ts_event
+
+-- name: ticker_rows
+-- One ticker's bars in its own buckets, in order of time: the macro resampled, every argument bound.
+SELECT
+    ts_event,
+    open,
+    high,
+    low,
+    close,
+    volume,
+    vwap,
+    transactions
+FROM resampled(
+    $tickers,
+    $bar_interval,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
+    session := $session,
+    anchor := $anchor,
+    tz := $tz,
+    adjust := $adjust,
+    from_source := $from_source,
+    from_schema := $from_schema
+)
+ORDER BY ts_event
+
+-- name: present_rows
+-- The rows that a wide table is filled with: one per ticker and bucket with bars, in no order; `slot` is the ticker's
+-- place in $names. The same rows as the macro resampled, whose call was checked before; with $lookback, older ones too.
+SELECT
+    names.slot,
+    epoch_us(resampled.ts_event) AS ts_us,
+    {{columns}}
+FROM core.resampled(
+    $tickers,
+    $bar_interval,
+    start_ts := core.look_back($start_ts, $lookback, $tz),
+    end_ts := $end_ts,
+    session := $session,
+    anchor := $anchor,
+    tz := $tz,
+    adjust := $adjust,
+    from_source := $from_source,
+    from_schema := $from_schema
+) AS resampled
+INNER JOIN (
+    SELECT
+        unnest($names) AS ticker,
+        unnest(range(len($names)))::INTEGER AS slot
+) AS names USING (ticker)
+WHERE $lookback::VARCHAR IS NULL OR core.is_reached(resampled.ts_event, resampled.session_date, $start_ts, $lookback, $tz)
+
+-- name: grid_rows
+-- The calendar's complete grid of a call, in no order: left edge, and what else a wide table reads of a bucket.
+SELECT
+    epoch_us(ts_event) AS ts_us,
+    {{columns}}
+FROM core.call_grid(
+    $tickers,
+    $bar_interval,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
+    session := $session,
+    anchor := $anchor,
+    tz := $tz,
+    from_source := $from_source,
+    from_schema := $from_schema
+)
+
+-- name: close_column
+-- A column of a wide read: the bucket's right edge.
+epoch_us(ts_close) AS close_us
+
+-- name: session_column
+-- A column of a wide read: the bucket's session, in days since 1970-01-01.
+(session_date - DATE '1970-01-01')::BIGINT AS session_day
+
+-- name: in_range_column
+-- A column of a wide read: whether the bucket lies in the range, and was not only looked back at.
+core.is_in_range(ts_event, session_date, $start_ts, $tz) AS in_range
+
+-- name: no_column
+-- A column of a wide read that wants no values, only which rows there are.
+NULL AS no_field

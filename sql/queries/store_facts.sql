@@ -1,0 +1,90 @@
+-- Read a snapshot's facts once, for the fast path.
+
+-- name: tickers
+-- Every ticker that the current database knows, with the grain of its sessions' opens.
+SELECT
+    listed.ticker,
+    listed.calendar,
+    listed.session_key,
+    listed.universe_position,
+    coalesce(keys.open_grain_us, 3600000000) AS open_grain_us,
+    listed.active_from IS NOT NULL OR listed.active_to IS NOT NULL AS has_active_range
+FROM core.ticker_list AS listed
+LEFT JOIN core.session_keys AS keys USING (session_key)
+
+-- name: series
+-- Every stored series: ticker, source, schema, width of a bar.
+SELECT
+    ticker,
+    source,
+    schema,
+    step_us
+FROM core.series
+
+-- name: files
+-- Every live data file, by series in time order; µs bounds, the last one included.
+SELECT
+    ticker,
+    source,
+    schema,
+    path,
+    epoch_us(ts_min) AS min_us,
+    epoch_us(ts_max) AS max_us,
+    row_count
+FROM core.files
+ORDER BY ticker, source, schema, ts_min
+
+-- name: sessions
+-- Every session of a calendar ($calendar), in order: days since 1970-01-01, µs bounds.
+SELECT
+    session_date - DATE '1970-01-01' AS day,
+    epoch_us(open_ts) AS open_us,
+    epoch_us(close_ts) AS close_us
+FROM core.sessions
+WHERE calendar = $calendar
+ORDER BY open_ts
+
+-- name: covered_ranges
+-- What was asked for and answered (complete, empty or partial), of every series: µs bounds.
+SELECT
+    ticker,
+    source,
+    schema,
+    epoch_us(start_ts) AS start_us,
+    epoch_us(end_ts) AS end_us
+FROM core.coverage
+WHERE result IN ('complete', 'empty', 'partial')
+
+-- name: session_segments
+-- The time line of one session key ($session_key) below a day, buckets counted from the session's open: the pieces of
+-- the macro core.bucket_days, joined where a midnight in UTC had cut them.
+SELECT
+    min(start_us) AS start_us,
+    max(end_us) AS end_us,
+    any_value(session_date) AS session_date,
+    anchor_us,
+    any_value(segment_end_us) AS limit_us
+FROM core.session_days
+WHERE session_key = $session_key
+    AND ($session = 'all' OR segment = 'regular')
+GROUP BY
+    segment,
+    anchor_us
+ORDER BY start_us
+
+-- name: bucket_segments
+-- The whole time line of a call's session key, as the macro core.bucket_days cuts it: one row per piece.
+SELECT
+    start_us,
+    end_us,
+    session_date,
+    anchor_us,
+    limit_us
+FROM core.bucket_days(
+    $tickers,
+    $bar_interval,
+    session := $session,
+    anchor := $anchor,
+    tz := $tz
+)
+ORDER BY start_us
