@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -63,6 +64,21 @@ def test_every_macro_says_what_it_is(connection: duckdb.DuckDBPyConnection) -> N
     ).fetchall()
     assert {name for schema, name, _ in macros if schema == "main"} == PUBLISHED["macros"]
     assert [name for _, name, comment in macros if not comment] == []
+
+
+def test_every_file_is_named_after_its_object() -> None:
+    for name in sqlfiles.published_objects():
+        folder, _, rest = name.partition("/")
+        if folder != "parts":
+            kind, path = ("VIEW" if folder == "views" else "MACRO"), rest.replace("/", ".")
+            assert re.search(
+                rf"^CREATE OR REPLACE {kind} {re.escape(path)}(?=[( ])",
+                (sqlfiles.sql_root() / f"{name}.sql").read_text(),
+                re.M,
+            ), name
+    files = [path for folder in ("views", "macros") for path in (sqlfiles.sql_root() / folder).rglob("*.sql")]
+    listed = {sqlfiles.sql_root() / f"{name}.sql" for name in sqlfiles.published_objects() if "parts/" not in name}
+    assert set(files) == listed
 
 
 def test_every_macros_columns_are_the_ones_it_describes(connection: duckdb.DuckDBPyConnection) -> None:

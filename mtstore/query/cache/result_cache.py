@@ -222,6 +222,6 @@ def _sql_digest() -> str:
     """A digest of the SQL that gives results their meaning."""
     digest = hashlib.sha256()
     root = sqlfiles.sql_root()
-    for path in sorted(part for folder in ("macros", "parts", "queries") for part in (root / folder).glob("*.sql")):
+    for path in sorted(part for folder in ("macros", "parts", "queries") for part in (root / folder).rglob("*.sql")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
