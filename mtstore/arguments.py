@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from mtstore.errors import InputError, TickerError
 
-_SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b\s*\Z", re.I)
+_SIZE: Final = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([kmgt]?)(i?)b\s*\Z", re.I | re.ASCII)
 _MOST_BYTES: Final = 1 << 60  # DuckDB counts no further
 
 

@@ -24,7 +24,7 @@ BAR_SCHEMAS = ("ohlcv-1s", "ohlcv-1m", "ohlcv-1h", "ohlcv-1d")
 PRICE_COLUMNS = ("open", "high", "low", "close")
 VALUE_COLUMNS = (*PRICE_COLUMNS, "volume", "vwap", "transactions")
 
-_SCHEMA_NAME = re.compile(r"ohlcv-([1-9]\d{0,3})([smhd])\Z")
+_SCHEMA_NAME = re.compile(r"ohlcv-([1-9][0-9]{0,3})([smhd])\Z")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 Result = Literal["complete", "empty", "partial", "failed", "quarantined"]

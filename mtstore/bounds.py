@@ -234,7 +234,8 @@ def _clamped(bound: Bound) -> Bound:
 
 
 def _local_date(bound: date | datetime, tz: str) -> date:
-    return bound.astimezone(ZoneInfo(tz)).date() if isinstance(bound, datetime) else bound
+    inner = _clamped(bound)  # a zone's clock may show a year beyond 1 to 9999
+    return inner.astimezone(ZoneInfo(tz)).date() if isinstance(inner, datetime) else inner
 
 
 def _as_instant(bound: date | datetime, margin: timedelta) -> datetime:

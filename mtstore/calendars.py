@@ -1,7 +1,7 @@
 """Trading calendars: when sessions open and close, and which calendar a ticker most likely follows.
 
 A session is labelled by its date; its bounds are instants, half-open `[open_ts, close_ts)`, less a break.
-Sessions come from the library exchange_calendars, or from calendars of one's own (`OwnCalendar`).
+Sessions come from the library exchange_calendars, or from calendars of one's own (`CustomCalendar`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from mtstore.arguments import did_you_mean
-from mtstore.custom_calendars import FIRST_SESSION, OwnCalendar
+from mtstore.custom_calendars import FIRST_SESSION, CustomCalendar
 from mtstore.errors import InputError
 
 if TYPE_CHECKING:
@@ -91,14 +91,16 @@ def canonical_name(calendar: str, own: Iterable[str] = ()) -> str:
     )
 
 
-def calendar_timezone(calendar: str, own: Mapping[str, OwnCalendar] | None = None) -> str:
+def calendar_timezone(calendar: str, own: Mapping[str, CustomCalendar] | None = None) -> str:
     """The IANA zone in which the calendar's dates are meant."""
     own = own or {}
     name = canonical_name(calendar, own)
     return own[name].timezone if name in own else str(_library_calendar(name, _default_last()).tz)
 
 
-def session_table(calendar: str, *, own: Mapping[str, OwnCalendar] | None = None, last: date | None = None) -> pa.Table:
+def session_table(
+    calendar: str, *, own: Mapping[str, CustomCalendar] | None = None, last: date | None = None
+) -> pa.Table:
     """The sessions of one calendar, oldest first.
 
     Parameters
@@ -132,7 +134,7 @@ def session_table(calendar: str, *, own: Mapping[str, OwnCalendar] | None = None
 
 
 def calendar_tables(
-    calendars: Iterable[str], *, own: Mapping[str, OwnCalendar] | None = None, last: date | None = None
+    calendars: Iterable[str], *, own: Mapping[str, CustomCalendar] | None = None, last: date | None = None
 ) -> tuple[pa.Table, pa.Table]:
     """The rows of `core.calendars` and of `core.sessions` for several calendars, each once."""
     import pyarrow as pa

@@ -1,9 +1,9 @@
-"""Calendars that people write down themselves: the same hours on the same weekdays, less holidays."""
+"""Custom calendars: the same hours on the same weekdays, except holidays."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -14,23 +14,23 @@ from mtstore.bounds import parse_zone
 from mtstore.errors import InputError
 
 FIRST_SESSION: Final = date(1990, 1, 1)
-"""No session before this date is listed; where the library's own bound is later, that bound holds."""
+"""The first date of any calendar's sessions; calendars of the library may begin later."""
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _DAY: Final = 1_440  # minutes
 
-_CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\Z")
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class OwnCalendar:
-    """A calendar that somebody wrote down: the same hours on the same weekdays, less holidays.
+class CustomCalendar:
+    """A custom calendar: the same hours on the same weekdays, except holidays.
 
     Attributes
     ----------
     name
-        What tickers call it.
+        The name by which tickers refer to it.
     timezone
         The IANA zone of all its times.
     open, close
@@ -60,8 +60,8 @@ class OwnCalendar:
     last: date | None = None
 
     @classmethod
-    def from_mapping(cls, name: str, mapping: Mapping[str, Any]) -> OwnCalendar:
-        """Read one calendar of a YAML file, whose times and dates are text.
+    def from_mapping(cls, name: str, mapping: Mapping[str, Any]) -> CustomCalendar:
+        """Read one calendar of a YAML file, with times and dates as text.
 
         Keys: `timezone`, `open`, `close` (required); `days`, `break` (a pair of times), `holidays`,
         `half_days` (date to closing time), `from`, `to`.
@@ -72,45 +72,54 @@ class OwnCalendar:
             An unknown or missing key, or a value that cannot be read; it names the calendar and the key.
         """
         valid = ("timezone", "open", "close", "days", "break", "holidays", "half_days", "from", "to")
+        where = f"calendar {name!r}"
         for key in mapping:
             if key not in valid:
-                hint = did_you_mean(key, valid)
-                raise InputError(f"calendar {name!r}: unknown key {key!r}{hint} (valid: {', '.join(valid)})")
+                raise InputError(f"{where}: unknown key {key!r}{did_you_mean(key, valid)} (valid: {', '.join(valid)})")
         for key in ("timezone", "open", "close"):
             if key not in mapping:
-                raise InputError(f"calendar {name!r}: {key!r} is missing")
-        where = f"calendar {name!r}"
+                raise InputError(f"{where}: {key!r} is missing")
+
+        def clock(value: object, key: str) -> time:
+            return parse_clock(value, f"{where}: {key!r}")
+
+        def day(value: object, key: str) -> date:
+            return _parse_date(value, f"{where}: {key!r}")
+
+        def listed(key: str, default: Sequence[str] = ()) -> Sequence[object]:
+            value = mapping.get(key, default)
+            if not isinstance(value, list | tuple):
+                raise InputError(f"{where}: {key!r} is a list, got {value!r}")
+            return value
+
         pause = mapping.get("break")
-        if pause is not None and (isinstance(pause, str) or len(pause) != 2):
+        if pause is not None and (not isinstance(pause, list | tuple) or len(pause) != 2):
             raise InputError(f"{where}: 'break' is two times like ['12:00', '13:00'], got {pause!r}")
-        days = frozenset(str(day).lower()[:3] for day in mapping.get("days", WEEKDAYS[:5]))
-        if not days or not days <= set(WEEKDAYS):
-            raise InputError(f"{where}: 'days' are some of {', '.join(WEEKDAYS)}, got {mapping['days']!r}")
+        half_days = mapping.get("half_days", {})
+        if not isinstance(half_days, Mapping):
+            raise InputError(f"{where}: 'half_days' maps dates to closing times, got {half_days!r}")
         return cls(
             name=name,
             timezone=parse_zone(str(mapping["timezone"])).key,
-            open=parse_clock(mapping["open"], f"{where}: 'open'"),
-            close=parse_clock(mapping["close"], f"{where}: 'close'"),
-            days=days,
-            break_start=None if pause is None else parse_clock(pause[0], f"{where}: 'break'"),
-            break_end=None if pause is None else parse_clock(pause[1], f"{where}: 'break'"),
-            holidays=frozenset(_parse_date(day, f"{where}: 'holidays'") for day in mapping.get("holidays", ())),
-            half_days={
-                _parse_date(day, f"{where}: 'half_days'"): parse_clock(close, f"{where}: 'half_days'")
-                for day, close in mapping.get("half_days", {}).items()
-            },
-            first=_parse_date(mapping["from"], f"{where}: 'from'") if "from" in mapping else None,
-            last=_parse_date(mapping["to"], f"{where}: 'to'") if "to" in mapping else None,
+            open=clock(mapping["open"], "open"),
+            close=clock(mapping["close"], "close"),
+            days=parse_weekdays(listed("days", WEEKDAYS[:5]), where),
+            break_start=clock(pause[0], "break") if pause else None,
+            break_end=clock(pause[1], "break") if pause else None,
+            holidays=frozenset(day(one, "holidays") for one in listed("holidays")),
+            half_days={day(one, "half_days"): clock(close, "half_days") for one, close in half_days.items()},
+            first=day(mapping["from"], "from") if "from" in mapping else None,
+            last=day(mapping["to"], "to") if "to" in mapping else None,
         )
 
     def contradictions(self) -> Iterator[tuple[str, str]]:
-        """Keys, and what is wrong with them, of hours that no session can have: it must hold its break, and end."""
+        """Yield key and problem of each value that contradicts another: breaks and closes outside the hours."""
         length = self._since_open(self.close) or _DAY
         if self.break_start is not None and self.break_end is not None:
             start, end = self._since_open(self.break_start), self._since_open(self.break_end)
             if not start < end <= length:
                 pause = f"[{self.break_start:%H:%M}, {self.break_end:%H:%M}]"
-                yield "break", f"{pause} does not lie, in this order, within {self._hours}"
+                yield "break", f"{pause} is not, in this order, within {self._hours}"
         for day, clock in (self.half_days or {}).items():
             # An overnight session ends on its own date, and so does its half day.
             early = _minutes(clock) - _minutes(self.open) + (_DAY if self.close <= self.open else 0)
@@ -127,7 +136,7 @@ class OwnCalendar:
         return (_minutes(clock) - _minutes(self.open)) % _DAY
 
     def sessions(self, last: date) -> Iterator[dict[str, Any]]:
-        """The sessions up to `last`, included, as rows of `session_schema()`."""
+        """Yield the sessions up to `last`, included, as rows of `session_schema()`."""
         zone = ZoneInfo(self.timezone)
         half_days = self.half_days or {}
         day = max(self.first or FIRST_SESSION, FIRST_SESSION)
@@ -163,8 +172,16 @@ def _minutes(clock: time) -> float:
     return clock.hour * 60 + clock.minute + clock.second / 60
 
 
+def parse_weekdays(days: Sequence[object], where: str) -> frozenset[str]:
+    """Read names of weekdays (`mon`, `Monday`); `where` begins the error's sentence."""
+    found = frozenset(str(day).lower()[:3] for day in days)
+    if not found or not found <= set(WEEKDAYS):
+        raise InputError(f"{where}: 'days' are some of {', '.join(WEEKDAYS)}, got {[*days]!r}")
+    return found
+
+
 def parse_clock(value: object, where: str) -> time:
-    """A wall time written 'HH:MM' or 'HH:MM:SS'; `where` begins the error's sentence."""
+    """Read a wall time written 'HH:MM' or 'HH:MM:SS'; `where` begins the error's sentence."""
     match = _CLOCK.match(value) if isinstance(value, str) else None
     if match is None:
         raise InputError(f"{where} is a time like '09:30', got {value!r}")

@@ -18,7 +18,9 @@ VALID_INTERVALS: Final = (
 
 VALID_DURATIONS: Final = "a whole number of s, min (= m), h, d or w, like 30min or 2d"
 
-_TEXT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)?\s*([A-Za-z]+)\s*\Z")
+# Unicode's digits and blanks are not int()'s, and int() rejects thousands of digits.
+_TEXT = re.compile(r"\s*([0-9]{1,300}(?:\.[0-9]{1,300})?)?\s*([A-Za-z]+)\s*\Z", re.ASCII)
+_NUMBER = re.compile(r"\s*([0-9]{1,300})\s*\Z", re.ASCII)
 _INTRADAY_SECONDS: Final = {"s": 1, "min": 60, "m": 60, "h": 3_600}
 _CALENDAR_UNITS: Final = ("d", "w", "mo")
 _CALENDAR_NAMES: Final = {"d": "day", "w": "week", "mo": "month"}
@@ -123,10 +125,10 @@ def parse_duration(text: str) -> timedelta:
         Anything else; months have no fixed length.
     """
     match = re.match(r"([0-9]{1,9})(s|min|m|h|d|w)\Z", text)
-    if match is None or int(match[1]) == 0:
+    seconds = int(match[1]) * (_INTRADAY_SECONDS | {"d": 86_400, "w": 7 * 86_400})[match[2]] if match else 0
+    if not 0 < seconds <= timedelta.max // timedelta(seconds=1):
         raise IntervalError(f"{text!r} is not a length of time; valid: {VALID_DURATIONS}")
-    seconds = {**_INTRADAY_SECONDS, "d": 86_400, "w": 7 * 86_400}[match[2]]
-    return timedelta(seconds=int(match[1]) * seconds)
+    return timedelta(seconds=seconds)
 
 
 def _from_timedelta(value: timedelta) -> BarInterval:
@@ -192,8 +194,8 @@ def _hint_for_unit(number: str, unit: str) -> str | None:
 def _hint_for_text(text: str) -> str | None:
     if re.match(r"\s*-", text):
         return "a bar must last longer than nothing"
-    if re.match(r"\s*[0-9]+\s*\Z", text):
-        return f"it has no unit; write {int(text) or 5}min for minutes"
+    if number := _NUMBER.match(text):
+        return f"it has no unit; write {int(number[1]) or 5}min for minutes"
     return None
 
 

@@ -17,7 +17,7 @@ from mtstore.calendars import (
     session_schema,
     session_table,
 )
-from mtstore.custom_calendars import OwnCalendar
+from mtstore.custom_calendars import CustomCalendar
 from mtstore.errors import InputError
 
 NIGHT_DESK = {
@@ -110,7 +110,7 @@ def test_no_calendars_give_empty_typed_tables() -> None:
 
 
 def test_an_overnight_calendar_of_ones_own_is_labelled_by_the_date_of_its_close() -> None:
-    own = {"NIGHT": OwnCalendar.from_mapping("NIGHT", NIGHT_DESK)}
+    own = {"NIGHT": CustomCalendar.from_mapping("NIGHT", NIGHT_DESK)}
     session = _session("NIGHT", "2024-12-23", own=own)
     assert session["open_ts"] == _utc("2024-12-22 21:00")
     assert session["break_start_ts"] == _utc("2024-12-23 11:00")
@@ -119,7 +119,7 @@ def test_an_overnight_calendar_of_ones_own_is_labelled_by_the_date_of_its_close(
 
 
 def test_holidays_and_half_days_of_ones_own_calendar_hold() -> None:
-    own = {"NIGHT": OwnCalendar.from_mapping("NIGHT", NIGHT_DESK)}
+    own = {"NIGHT": CustomCalendar.from_mapping("NIGHT", NIGHT_DESK)}
     dates = session_table("NIGHT", own=own).column("session_date").to_pylist()
     assert date(2024, 12, 25) not in dates
     half_day = _session("NIGHT", "2024-12-24", own=own)
@@ -141,12 +141,12 @@ def test_holidays_and_half_days_of_ones_own_calendar_hold() -> None:
 )
 def test_a_broken_calendar_of_ones_own_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        OwnCalendar.from_mapping("NIGHT", NIGHT_DESK | change)
+        CustomCalendar.from_mapping("NIGHT", NIGHT_DESK | change)
 
 
 def test_a_calendar_of_ones_own_needs_its_hours() -> None:
     with pytest.raises(InputError, match=r"calendar 'NIGHT': 'close' is missing"):
-        OwnCalendar.from_mapping("NIGHT", {"timezone": "UTC", "open": "09:00"})
+        CustomCalendar.from_mapping("NIGHT", {"timezone": "UTC", "open": "09:00"})
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from mtstore.arguments import did_you_mean
 from mtstore.calendars import calendar_names, canonical_name
 from mtstore.config.fields import KEYS_ARE_TEXT, is_null
 from mtstore.config.yaml_reader import Path
-from mtstore.custom_calendars import OwnCalendar
+from mtstore.custom_calendars import CustomCalendar, parse_weekdays
 from mtstore.errors import InputError
 
 Finding: TypeAlias = tuple[Path, str]
@@ -28,7 +28,7 @@ _OVERRIDES: Final[Path] = ("ticker_config", "overrides")
 def check_layers(tree: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield path and sentence of each contradiction."""
     yield from _listed_tickers(tree)
-    yield from _own_calendars(tree)
+    yield from _custom_calendars(tree)
     own = _mapping_at(tree, ("calendars",))
     sources = _mapping_at(tree, ("sources",))
     layers = {path: entry for path, entry in _entries(tree) if isinstance(entry, Mapping)}
@@ -86,7 +86,7 @@ def _calendar(path: Path, entry: Mapping[str, Any], own: Mapping[str, Any]) -> I
         yield (*path, "calendar"), str(error)
 
 
-def _own_calendars(tree: Mapping[str, Any]) -> Iterator[Finding]:
+def _custom_calendars(tree: Mapping[str, Any]) -> Iterator[Finding]:
     own = _mapping_at(tree, ("calendars",))
     taken = calendar_names() if own else ()
     for name, entry in own.items():
@@ -96,14 +96,13 @@ def _own_calendars(tree: Mapping[str, Any]) -> Iterator[Finding]:
             continue
         days = entry.get("days")
         if isinstance(days, list) and all(isinstance(day, str) for day in days):
-            sample = {"timezone": "UTC", "open": "00:00", "close": "01:00", "days": [str(day) for day in days]}
             try:
-                OwnCalendar.from_mapping(str(name), sample)
+                parse_weekdays([str(day) for day in days], f"calendar {str(name)!r}")
             except InputError as error:
                 yield ("calendars", str(name), "days"), str(error)
         try:
-            calendar = OwnCalendar.from_mapping(str(name), entry)
-        except (InputError, TypeError, AttributeError):  # malformed: the models report it
+            calendar = CustomCalendar.from_mapping(str(name), entry)
+        except InputError:  # malformed: the models report it
             continue
         for key, problem in calendar.contradictions():
             yield ("calendars", str(name), key), problem

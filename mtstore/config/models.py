@@ -43,7 +43,7 @@ from mtstore.config.fields import (
 )
 from mtstore.config.sources import Source
 from mtstore.config.ticker_settings import TickerSettings, resolve_ticker
-from mtstore.custom_calendars import OwnCalendar
+from mtstore.custom_calendars import CustomCalendar
 
 _NullWord = BeforeValidator(lambda value: "null" if value is None else value)
 
@@ -262,10 +262,10 @@ class Config(Section):
             for key, value in section.model_dump(mode="json").items()
         }
 
-    def own_calendars(self) -> dict[str, OwnCalendar]:
+    def custom_calendars(self) -> dict[str, CustomCalendar]:
         """Return the calendars under `calendars`, by name."""
         return {
-            name: OwnCalendar.from_mapping(name, entry.model_dump(mode="json", by_alias=True, exclude_none=True))
+            name: CustomCalendar.from_mapping(name, entry.model_dump(mode="json", by_alias=True, exclude_none=True))
             for name, entry in self.calendars.items()
         }
 

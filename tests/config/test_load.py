@@ -203,11 +203,11 @@ DAY, NIGHT = {"open": "09:00", "close": "17:00"}, {"open": "20:00", "close": "04
     [
         (
             DAY | {"break": ["13:00", "12:00"]},
-            "break: [13:00, 12:00] does not lie, in this order, within [09:00, 17:00)",
+            "break: [13:00, 12:00] is not, in this order, within [09:00, 17:00)",
         ),
         (
             NIGHT | {"break": ["05:00", "06:00"]},
-            "break: [05:00, 06:00] does not lie, in this order, within [20:00, 04:00)",
+            "break: [05:00, 06:00] is not, in this order, within [20:00, 04:00)",
         ),
         (DAY | {"half_days": {"2023-03-14": "08:00"}}, "half_days: 2023-03-14: 08:00 is not within [09:00, 17:00)"),
         (DAY | {"half_days": {"2023-03-14": "18:00"}}, "half_days: 2023-03-14: 18:00 is not within [09:00, 17:00)"),

@@ -138,7 +138,7 @@ def test_own_calendars_are_read_with_times_as_text():
             },
         }
     )  # fmt: skip
-    own = config.own_calendars()["MINE"]
+    own = config.custom_calendars()["MINE"]
     assert own.open.isoformat() == "09:00:00"
     assert own.break_end == time(12, 30)
     assert own.days == {"mon", "tue"}

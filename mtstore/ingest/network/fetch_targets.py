@@ -202,7 +202,7 @@ class FetchTargets:
         return closed_days(spans, tz=sessions.tz, asked=asked, known=known)
 
     def _sessions_of(self, calendar: str) -> Sessions:
-        own = self._config.own_calendars()
+        own = self._config.custom_calendars()
         name = calendars.canonical_name(calendar, own)
         if name not in self._sessions:
             with self._store.connection() as connection:

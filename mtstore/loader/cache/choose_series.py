@@ -89,7 +89,7 @@ def sessions_of(connection: duckdb.DuckDBPyConnection, ticker: str, binding: Sou
     if calendar is None:
         row = connection.execute(sqlfiles.load("cache.calendar"), {"ticker": ticker}).fetchone()
         calendar = row[0] if row else infer_calendar(ticker, binding.provider, binding.dataset)
-    return Sessions.of(connection, calendar, config.own_calendars())
+    return Sessions.of(connection, calendar, config.custom_calendars())
 
 
 def lag_us(name: str, config: Config) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.calendars import calendar_timezone, canonical_name, session_table
-from mtstore.custom_calendars import OwnCalendar
+from mtstore.custom_calendars import CustomCalendar
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import RangeError
 from mtstore.ingest.network.fetch_plan import FRESH_RESULTS, LedgerRow, Segment, closed_days, latest_segments
@@ -33,7 +33,7 @@ class Sessions:
     rows: list[tuple[date, int, int]]
 
     @classmethod
-    def of(cls, connection: duckdb.DuckDBPyConnection, calendar: str, own: Mapping[str, OwnCalendar]) -> Sessions:
+    def of(cls, connection: duckdb.DuckDBPyConnection, calendar: str, own: Mapping[str, CustomCalendar]) -> Sessions:
         """As the store has them, else as the library does."""
         name = canonical_name(calendar, own)
         statement = sqlfiles.load("ingest.stored_sessions")

@@ -32,7 +32,7 @@ def sight(store: Repository, config: Config) -> Iterator[duckdb.DuckDBPyConnecti
             return
     from mtstore.query.overlay.config_overlay import View, scope
 
-    view = View(rows, config.default_settings(), config.own_calendars())
+    view = View(rows, config.default_settings(), config.custom_calendars())
     with scope(store, view) as connection, fixed(connection):
         yield connection
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.calendars import calendar_tables, canonical_name, infer_calendar
-from mtstore.custom_calendars import OwnCalendar
+from mtstore.custom_calendars import CustomCalendar
 from mtstore.sqlfiles import Sql, identifier
 from mtstore.storage.commit import replay as fold
 from mtstore.storage.views.create_views import create_objects
@@ -39,13 +39,13 @@ class View:
         Rows of `core.ticker_settings`, one per ticker that the configuration speaks of.
     settings
         Defaults of macros by dotted key, as `mtstore.storage.views.view_texts.DEFAULTS` has them.
-    own_calendars
+    custom_calendars
         Calendars of one's own, by name.
     """
 
     tickers: Sequence[Mapping[str, Any]] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
-    own_calendars: Mapping[str, OwnCalendar] = field(default_factory=dict)
+    custom_calendars: Mapping[str, CustomCalendar] = field(default_factory=dict)
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def _lay_out(connection: duckdb.DuckDBPyConnection, generation: Sql, store: Repo
     if rows:
         fold.put_rows(connection, "ticker_settings", rows)
     fold.derive(connection, infer_calendar)
-    _add_calendars(connection, view.own_calendars)
+    _add_calendars(connection, view.custom_calendars)
     universe = sorted(
         (row for row in view.tickers if row.get("universe_position") is not None),
         key=lambda row: row["universe_position"],
@@ -79,7 +79,7 @@ def _lay_out(connection: duckdb.DuckDBPyConnection, generation: Sql, store: Repo
     create_objects(connection, store.path, settings=view.settings, universe=[row["ticker"] for row in universe])
 
 
-def _add_calendars(connection: duckdb.DuckDBPyConnection, own: Mapping[str, OwnCalendar]) -> None:
+def _add_calendars(connection: duckdb.DuckDBPyConnection, own: Mapping[str, CustomCalendar]) -> None:
     """Sessions of calendars that the store has not met yet, of tickers without any bar, too."""
     rows = connection.execute(sqlfiles.load("derive.calendars_to_extend"), {"horizon": date.min}).fetchall()
     missing = sorted({canonical_name(name, own) for name, _ in rows})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.calendars import calendar_tables, canonical_name
-from mtstore.custom_calendars import OwnCalendar
+from mtstore.custom_calendars import CustomCalendar
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.storage.commit.staging import staging_folder
 
@@ -29,7 +29,7 @@ def publish_config(store: Repository, config: Config) -> int:
     StoreLockedError
         Another process wrote for longer than the timeout.
     """
-    own = config.own_calendars()
+    own = config.custom_calendars()
     with staging_folder(store.layout) as folder, store.begin("config apply", folder) as commit:
         _put_tickers(commit, config, own)
         _put_settings(commit, config)
@@ -37,7 +37,7 @@ def publish_config(store: Repository, config: Config) -> int:
         return commit.finish()
 
 
-def _put_tickers(commit: Commit, config: Config, own: Mapping[str, OwnCalendar]) -> None:
+def _put_tickers(commit: Commit, config: Config, own: Mapping[str, CustomCalendar]) -> None:
     known = {row["ticker"]: row["metadata"] for row in _rows(commit, "settings.ticker_metadata")}
     rows = {name: settings.to_row() for name, settings in config.all_tickers.items()}
     for ticker, row in rows.items():
@@ -61,7 +61,7 @@ def _put_settings(commit: Commit, config: Config) -> None:
     commit.put("settings", [{"key": key, "value": json.dumps(value)} for key, value in settings.items()])
 
 
-def _put_calendars(commit: Commit, own: Mapping[str, OwnCalendar]) -> None:
+def _put_calendars(commit: Commit, own: Mapping[str, CustomCalendar]) -> None:
     if not own:
         return
     zones, sessions = calendar_tables(own, own=own)
@@ -73,7 +73,7 @@ def _put_calendars(commit: Commit, own: Mapping[str, OwnCalendar]) -> None:
 
 
 def _closed_days(
-    commit: Commit, own: Mapping[str, OwnCalendar], open_days: set[tuple[str, Any]]
+    commit: Commit, own: Mapping[str, CustomCalendar], open_days: set[tuple[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     """The sessions that an earlier version of these calendars had and this one has not."""
     for row in _rows(commit, "derive.calendar_sessions", {"calendars": list(own)}):
