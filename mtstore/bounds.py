@@ -235,7 +235,7 @@ def _clamped(bound: Bound) -> Bound:
 
 def _local_date(bound: date | datetime, tz: str) -> date:
     inner = _clamped(bound)  # a zone's clock may show a year beyond 1 to 9999
-    return inner.astimezone(ZoneInfo(tz)).date() if isinstance(inner, datetime) else inner
+    return inner.astimezone(ZoneInfo(tz)).date() if isinstance(inner, datetime) else bound
 
 
 def _as_instant(bound: date | datetime, margin: timedelta) -> datetime:
