@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from numbers import Integral, Real
 from typing import Any, Final
@@ -48,6 +48,12 @@ def check_options(options: Iterable[str], valid: Iterable[str]) -> None:
             raise InputError(f"unknown option {name!r}{did_you_mean(name, names)} (valid: {', '.join(names)})")
 
 
+def check_choice(name: str, value: object, valid: Sequence[object]) -> None:
+    """Raise InputError unless `value` is one of `valid`; the message lists them and names the nearest."""
+    if value not in valid:
+        raise InputError(f"{name} {value!r} is not one of {', '.join(map(str, valid))}{did_you_mean(value, valid)}")
+
+
 def check_number(name: str, value: Any, *, least: float | None = 0) -> None:
     """Refuse what is no finite number, or lies below `least`; numpy's numbers are numbers, booleans are not."""
     is_number = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
@@ -81,6 +87,15 @@ def size_bytes(size: str | int) -> int:
     if not 0 < found <= _MOST_BYTES:
         raise InputError(f"memory limit {size!r}: a size such as '500MB' or '2GiB', or a number of bytes")
     return found
+
+
+def describe_bytes(size: float) -> str:
+    """Return a size for people to read, like `811 MB`."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1_000:
+            return f"{size:.3g} {unit}"
+        size /= 1_000
+    return f"{size:.4g} TB"
 
 
 def ticker_name(ticker: Any, what: str = "ticker") -> str:

@@ -158,7 +158,7 @@ class Store(Reader):
         if config is not None:
             from mtstore.config import load_config
             from mtstore.ingest.network.ingest_network import ingest_network
-            from mtstore.query.cache.cache_limits import make_room
+            from mtstore.query.cache.cache_limits import enforce_cache_limits
 
             if data is not None:
                 raise InputError("ingest takes data or a configuration with sources, not both")
@@ -167,7 +167,7 @@ class Store(Reader):
             _check_options(ingest_network, options)
             loaded = load_config(config)
             report = ingest_network(self.repository, loaded, **options)
-            make_room(self.repository, loaded)
+            enforce_cache_limits(self.repository, loaded)
             return report
         if data is None:
             raise InputError("ingest needs files, a frame, or config= with sources")
@@ -189,11 +189,11 @@ class Store(Reader):
         """
         from mtstore.config import load_config
         from mtstore.ingest.network.ingest_network import ingest_network_async
-        from mtstore.query.cache.cache_limits import make_room
+        from mtstore.query.cache.cache_limits import enforce_cache_limits
 
         loaded = load_config(config)
         report = await ingest_network_async(self.repository, loaded, start, end, **options)
-        make_room(self.repository, loaded)
+        enforce_cache_limits(self.repository, loaded)
         return report
 
     def ingest_references(

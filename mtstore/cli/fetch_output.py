@@ -100,9 +100,9 @@ def _by_text(told: Iterable[tuple[str, TickerOutcome]], most: int = 5) -> Iterat
 
 def tell_room(store: Store, config: Config) -> None:
     """Make room for what was fetched as the configuration's `cache` says, and say what went."""
-    from mtstore.query.cache.cache_limits import make_room
+    from mtstore.query.cache.cache_limits import enforce_cache_limits
 
-    gone = make_room(store.repository, config)
+    gone = enforce_cache_limits(store.repository, config)
     if gone.bytes:
         what = count(len(gone.partitions), "partition")
         say(f"made room: {gone.derived_bytes / 1e6:,.1f} MB of derived results and {what} went")

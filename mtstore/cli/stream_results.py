@@ -18,7 +18,7 @@ from mtstore.cli.console import say_error
 from mtstore.cli.exit_codes import Exit
 from mtstore.errors import QueryError
 from mtstore.query.request.result import mapped_errors
-from mtstore.query.sandbox.user_query import Bounds, answering, arrow_errors
+from mtstore.query.sandbox.user_query import QueryLimits, arrow_errors, run_limited
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,7 +31,7 @@ _PATIENCE_SECONDS = 5.0
 
 
 @contextmanager
-def opened(store: Store, statement: str, bounds: Bounds) -> Iterator[tuple[pa.Schema, Iterable[pa.RecordBatch]]]:
+def opened(store: Store, statement: str, bounds: QueryLimits) -> Iterator[tuple[pa.Schema, Iterable[pa.RecordBatch]]]:
     """The columns and the batches of a statement's answer; the batches are there for as long as the block lasts.
 
     Raises
@@ -41,7 +41,7 @@ def opened(store: Store, statement: str, bounds: Bounds) -> Iterator[tuple[pa.Sc
     MemoryLimitError
         It would take more memory than allowed.
     """
-    with answering(store.repository, bounds) as (connection, check):
+    with run_limited(store.repository, bounds) as (connection, check):
         pump = _Pump(connection, statement, check)
         if bounds.timeout_seconds is not None:
             pump.end_process_after(bounds.timeout_seconds + _PATIENCE_SECONDS)

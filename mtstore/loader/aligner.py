@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from mtstore.arguments import check_number, check_options, ticker_names
+from mtstore.arguments import check_choice, check_number, check_options, ticker_names
 from mtstore.bars import VALUE_COLUMNS
 from mtstore.bounds import parse_zone
 from mtstore.calendars import FUTURES_CALENDARS, canonical_name
@@ -19,11 +19,11 @@ from mtstore.loader.frames.bar_widths import common_interval, widths_of
 from mtstore.loader.frames.read_bars import Rows, read_rows
 from mtstore.loader.frames.rejected_rows import refusal, refused_rows
 from mtstore.query.align.assemble import assemble
-from mtstore.query.overlay.frame_overlay import FrameBars, frame_scope
-from mtstore.query.request.request import AlignCall, check_word
+from mtstore.query.overlay.frame_overlay import FrameBars, overlay_frames
+from mtstore.query.request.request import AlignRequest
 from mtstore.query.request.result import mapped_errors
 from mtstore.query.table.pandas_frames import wide_frame
-from mtstore.query.table.wide_table import DEFAULT_FIELDS, Making, field_names
+from mtstore.query.table.wide_table import DEFAULT_FIELDS, AssemblyOptions, field_names
 from mtstore.sources.infer_bar_width import InferredWidth
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class DataAligner:
         self._calendar = calendar
         self._options = options
         self.quarantine = refused_rows({})
-        check_word("label", label, LABELS)
+        check_choice("label", label, LABELS)
         if fill_value is not None:
             check_number("fill_value", fill_value, least=None)
         _check_options(options)
@@ -177,10 +177,10 @@ class DataAligner:
             FrameBars(ticker, widths[ticker].schema, widths[ticker].day_tz, one.bars) for ticker, one in found.items()
         ]
         with (
-            frame_scope(bars, tickers=tuple(rows), calendars=calendars) as connection,
+            overlay_frames(bars, tickers=tuple(rows), calendars=calendars) as connection,
             mapped_errors(),
         ):
-            wide = assemble(connection, call, chosen, Making(with_close=self.label == "right"))
+            wide = assemble(connection, call, chosen, AssemblyOptions(with_close=self.label == "right"))
         count = sum(one.bars.num_rows for one in bars)
         if count and not len(wide.ts_us):
             self._warn_of_nothing(count, call)
@@ -188,8 +188,8 @@ class DataAligner:
             wide.values[np.isnan(wide.values)] = self.fill_value
         return wide_frame(wide, self.timezone, label=self.label, columns=columns)
 
-    def _call(self, tickers: tuple[str, ...], interval: BarInterval, start: BoundLike, end: BoundLike) -> AlignCall:
-        return AlignCall.parse(
+    def _call(self, tickers: tuple[str, ...], interval: BarInterval, start: BoundLike, end: BoundLike) -> AlignRequest:
+        return AlignRequest.parse(
             tickers, interval, start, end, tz=self.timezone, method=self.alignment_method, **self._options
         )
 
@@ -204,7 +204,7 @@ class DataAligner:
             return dict.fromkeys(tickers, self._calendar)
         return {ticker: self._calendar[ticker] for ticker in tickers if ticker in self._calendar}
 
-    def _warn_of_nothing(self, count: int, call: AlignCall) -> None:
+    def _warn_of_nothing(self, count: int, call: AlignRequest) -> None:
         why = "" if call.session == "all" else "; only the regular session counts, session='all' keeps every bar"
         warnings.warn(
             f"none of the {count} bars is left after {self.alignment_method} of {call.bounds}{why}", stacklevel=3

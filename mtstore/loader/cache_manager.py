@@ -32,7 +32,7 @@ from mtstore.loader.cache.freshness import Sessions, fresh_ranges, ledger_segmen
 from mtstore.loader.cache.to_batch import shape_of, summary, to_answer
 from mtstore.loader.frames.read_bars import read_rows
 from mtstore.loader.frames.rejected_rows import refusal
-from mtstore.query.cache.cache_limits import Pruned, make_room
+from mtstore.query.cache.cache_limits import PruneResult, enforce_cache_limits
 from mtstore.query.request.result import mapped_errors
 from mtstore.query.table.pandas_frames import long_frame
 from mtstore.ranges import TimeRange, subtract
@@ -252,7 +252,7 @@ class CacheManager:
                 writer.note("coverage_ledger", row | {"run_id": writer.run_id, "fetched_at": now, "fresh_until": now})
         return len({(*row["tickers"], row["source"], row["schema"]) for row in rows})
 
-    def prune(self, *, max_size_gb: float | None = None) -> Pruned:
+    def prune(self, *, max_size_gb: float | None = None) -> PruneResult:
         """Make room: derived results go first, then, with `cache.evict: refetchable`, what a vendor can be asked for.
 
         What was used longest ago goes first; pinned tickers and what came from files stay. What goes loses its
@@ -260,7 +260,9 @@ class CacheManager:
         """
         if max_size_gb is not None:
             check_number("max_size_gb", max_size_gb)
-        return make_room(self._store.repository, self.config, None if max_size_gb is None else int(max_size_gb * 1e9))
+        return enforce_cache_limits(
+            self._store.repository, self.config, None if max_size_gb is None else int(max_size_gb * 1e9)
+        )
 
     def pin(self, *tickers: str) -> list[str]:
         """Never evict the bars of these tickers; gives all that are pinned. InputError: one that nobody knows."""

@@ -13,7 +13,7 @@ from mtstore.loader.load.prefetch import warm
 from mtstore.loader.load.requests import align_call, wanted_tickers
 from mtstore.loader.validation.outcome import Validation, validate
 from mtstore.loader.validation.summary import quality_frame
-from mtstore.query.cache import result_cache as derived
+from mtstore.query.cache import result_cache
 from mtstore.query.request.result import mapped_errors
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mtstore.config import Config
-    from mtstore.query.request.request import AlignCall
+    from mtstore.query.request.request import AlignRequest
     from mtstore.store import Store
 
 
@@ -70,9 +70,9 @@ class Looks:
         """
         wanted = None if tickers is None else set(wanted_tickers(self.config, self._store, tickers))
         freed = 0
-        for entry in derived.entries(self._store.repository):
+        for entry in result_cache.cached_results(self._store.repository):
             if wanted is None or wanted & set(entry.tickers):
-                derived.remove(entry)
+                result_cache.delete_result(entry)
                 freed += entry.byte_size
         self.aligned_data = None
         return freed
@@ -85,7 +85,7 @@ class Looks:
     @contextmanager
     def _sight(
         self, start: Any, end: Any, tickers: Iterable[str] | None
-    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, AlignCall]]:
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, AlignRequest]]:
         """The store as the configuration sees it, and the call of a range; the last loaded one if none is given."""
         if start is None and end is None:
             start, end = self._last_range

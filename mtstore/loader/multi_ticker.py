@@ -24,10 +24,10 @@ from mtstore.loader.load.requests import align_call, ticker_call, wanted_tickers
 from mtstore.loader.looks import Looks
 from mtstore.loader.managers import Managers
 from mtstore.query.align.chunks import parse_chunk
-from mtstore.query.cache.cache_limits import make_room
+from mtstore.query.cache.cache_limits import enforce_cache_limits
 from mtstore.query.fast.single_ticker import ticker_frame
 from mtstore.query.request.result import mapped_errors
-from mtstore.query.table.memory import duckdb_limit
+from mtstore.query.table.memory_budget import duckdb_limit
 from mtstore.query.table.wide_table import field_names
 from mtstore.store import Store
 
@@ -312,7 +312,7 @@ class MultiTickerDataLoader(Managers, Looks):
             frame = load.to_frame(make_table(load, self._store.repository, connection))
         self._store.repository.uses.note(load.call.tickers or (), *load.call.bounds.covering_us())
         if load.fetched.has_rows and self.config.multi_ticker.cache.evict == "refetchable":
-            make_room(self._store.repository, self.config)
+            enforce_cache_limits(self._store.repository, self.config)
         self.aligned_data = frame
         self._last_load = load
         self._last_range = asked

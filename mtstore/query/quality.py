@@ -7,17 +7,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from mtstore import sqlfiles
-from mtstore.query.request.request import SeriesCall
+from mtstore.query.request.request import SeriesRequest
 from mtstore.query.series import Series, applied_options
 
 if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
 
-class FindingOptions(TypedDict, total=False):
+class QualityOptions(TypedDict, total=False):
     """What else a question about quality can say.
 
-    interval is the width of an expected bar (`1min`); tz reads naive times; the rest as in SeriesCall.
+    interval is the width of an expected bar (`1min`); tz reads naive times; the rest as in SeriesRequest.
     """
 
     interval: str | timedelta
@@ -33,7 +33,7 @@ def gaps(
     end: Any,
     *,
     max_gap_minutes: float | None,
-    options: FindingOptions,
+    options: QualityOptions,
 ) -> Series:
     """The macro `gaps`; see `mtstore.Store.gaps`."""
     return _asked(store, "request.gaps", tickers, (start, end), options, max_gap_minutes=max_gap_minutes)
@@ -49,7 +49,7 @@ def outliers(
     trailing_bars: int | None,
     method: str,
     session: str | None,
-    options: FindingOptions,
+    options: QualityOptions,
 ) -> Series:
     """The macro `outliers`; see `mtstore.Store.outliers`."""
     applied = applied_options(store, {"session": "session"})
@@ -66,7 +66,7 @@ def quality(
     *,
     max_gap_minutes: float | None,
     std_threshold: float | None,
-    options: FindingOptions,
+    options: QualityOptions,
 ) -> Series:
     """The macro `quality`; see `mtstore.Store.quality`."""
     values = {"max_gap_minutes": max_gap_minutes, "std_threshold": std_threshold}
@@ -78,11 +78,11 @@ def _asked(
     statement: str,
     tickers: str | Iterable[str] | None,
     bounds: tuple[Any, Any],
-    options: FindingOptions,
+    options: QualityOptions,
     **values: Any,
 ) -> Series:
     given = {**applied_options(store, {"timezone": "tz"}), **options}
-    call = SeriesCall.parse(tickers, given.pop("interval", "1min"), *bounds, **given)
+    call = SeriesRequest.parse(tickers, given.pop("interval", "1min"), *bounds, **given)
     taken = ("tickers", "bar_interval", "start_ts", "end_ts", "tz", "from_source", "from_schema")
     parameters = call.parameters()
     return Series(

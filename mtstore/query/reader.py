@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from mtstore import sqlfiles
 from mtstore.query.request.result import Parameters, Result
-from mtstore.query.sandbox.user_query import Bounds, Question
+from mtstore.query.sandbox.user_query import QueryLimits, UserQuery
 
 if TYPE_CHECKING:
     from mtstore.query.align.tensor import Tensor
-    from mtstore.query.quality import FindingOptions
+    from mtstore.query.quality import QualityOptions
     from mtstore.query.series import Aligned, AlignOptions, Series, SeriesOptions
     from mtstore.storage.repository import Repository
 
@@ -67,7 +67,7 @@ class Reader:
         --------
         >>> store.sql("SELECT count(*) FROM bars WHERE ticker = ?", ["AAPL"]).fetchall()  # doctest: +SKIP
         """
-        return Question(self.repository, query, params, Bounds(timeout, memory_limit, unsafe))
+        return UserQuery(self.repository, query, params, QueryLimits(timeout, memory_limit, unsafe))
 
     def bars(
         self,
@@ -120,7 +120,7 @@ class Reader:
         """Bars in buckets of another width, one row per ticker and bucket: the macro `resampled`.
 
         `start` and `end` as in `bars`; `options` are session, anchor, tz, adjust, from_source and from_schema (see
-        `mtstore.query.request.request.SeriesCall`). What is left out is as `mtstore config apply` published it.
+        `mtstore.query.request.request.SeriesRequest`). What is left out is as `mtstore config apply` published it.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class Reader:
 
         `method` is `outer_join`, `inner_join`, `forward_fill` or `grid` (the calendar's complete grid); None takes the
         applied configuration's, or `outer_join`. `options` are those of `resample`, and fill_volume, fill_prices,
-        max_age, across_sessions, lookback and fill (see `mtstore.query.request.request.AlignCall`). Errors as in
+        max_age, across_sessions, lookback and fill (see `mtstore.query.request.request.AlignRequest`). Errors as in
         `resample`.
 
         Examples
@@ -200,11 +200,11 @@ class Reader:
         --------
         >>> values, mask, index, names = store.tensor(["AAPL", "MSFT"], "2023-01-03", "2023-01-31")  # doctest: +SKIP
         """
-        from mtstore.query.align.tensor import make_tensor
-        from mtstore.query.series import align_call
+        from mtstore.query.align.tensor import build_tensor
+        from mtstore.query.series import align_request
 
-        call = align_call(self.repository, tickers, interval, start, end, method="grid", options=options)
-        return make_tensor(self.repository, call, fields, dtype=dtype, mmap=mmap, memory_limit=memory_limit)
+        call = align_request(self.repository, tickers, interval, start, end, method="grid", options=options)
+        return build_tensor(self.repository, call, fields, dtype=dtype, mmap=mmap, memory_limit=memory_limit)
 
     def gaps(
         self,
@@ -213,7 +213,7 @@ class Reader:
         end: Any = None,
         *,
         max_gap_minutes: float | None = None,
-        **options: Unpack[FindingOptions],
+        **options: Unpack[QualityOptions],
     ) -> Series:
         """Runs of missing in-session bars longer than a limit, and why they are missing: the macro `gaps`.
 
@@ -238,7 +238,7 @@ class Reader:
         trailing_bars: int | None = None,
         method: str = "standard",
         session: str | None = None,
-        **options: Unpack[FindingOptions],
+        **options: Unpack[QualityOptions],
     ) -> Series:
         """Bars whose log return stands out from the ticker's others: the macro `outliers`.
 
@@ -271,7 +271,7 @@ class Reader:
         *,
         max_gap_minutes: float | None = None,
         std_threshold: float | None = None,
-        **options: Unpack[FindingOptions],
+        **options: Unpack[QualityOptions],
     ) -> Series:
         """For each ticker and session, expected and present bars, gaps, outliers and more: the macro `quality`.
 

@@ -9,16 +9,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from mtstore import sqlfiles
-from mtstore.arguments import size_bytes, ticker_names
+from mtstore.arguments import check_choice, size_bytes, ticker_names
 from mtstore.bounds import Bounds, parse_bounds
 from mtstore.config.choices import SESSIONS
 from mtstore.query.align.assemble import assemble
 from mtstore.query.fast.rollups import Rollups
-from mtstore.query.request.request import DEFAULT_TZ, AlignCall, SeriesCall, check_word
+from mtstore.query.request.request import DEFAULT_TZ, AlignRequest, SeriesRequest
 from mtstore.query.request.result import Result, mapped_errors
-from mtstore.query.table.memory_budget import default_limit
+from mtstore.query.table.memory_budget import default_memory_limit
 from mtstore.query.table.pandas_frames import wide_frame
-from mtstore.query.table.wide_table import Making, Wide, field_names
+from mtstore.query.table.wide_table import AssemblyOptions, WideTable, field_names
 from mtstore.storage.files.active_files import check_stored
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _ALIGN_SETTINGS = _SERIES_SETTINGS | _FILL_SETTINGS | {"method": "method"}
 
 
 class SeriesOptions(TypedDict, total=False):
-    """What else a call over series can say; see `mtstore.query.request.request.SeriesCall`."""
+    """What else a call over series can say; see `mtstore.query.request.request.SeriesRequest`."""
 
     session: str
     anchor: str
@@ -44,7 +44,7 @@ class SeriesOptions(TypedDict, total=False):
 
 
 class AlignOptions(SeriesOptions, total=False):
-    """What else an aligned call can say; see `mtstore.query.request.request.AlignCall`."""
+    """What else an aligned call can say; see `mtstore.query.request.request.AlignRequest`."""
 
     fill_volume: str
     fill_prices: str
@@ -98,7 +98,7 @@ class Series(Result):
 class Aligned(Series):
     """Several tickers on one grid: wide for pandas, one row per ticker and bucket for everybody else."""
 
-    def __init__(self, store: Repository, call: AlignCall) -> None:
+    def __init__(self, store: Repository, call: AlignRequest) -> None:
         super().__init__(store, sqlfiles.load(call.statement), call.parameters(), call.tz, call.bounds)
         self.call = call
 
@@ -141,11 +141,11 @@ class Aligned(Series):
         with_close: bool = False,
         dtype: str = "float64",
         memory_limit: str | int | None = None,
-    ) -> Wide:
+    ) -> WideTable:
         """The arrays that the wide frame is made of; parameters and errors as in `to_pandas`."""
         names = field_names(fields)
-        limit = default_limit() if memory_limit is None else size_bytes(memory_limit)
-        making = Making(with_close=with_close, dtype=dtype, max_bytes=limit, rollups=Rollups(self._store))
+        limit = default_memory_limit() if memory_limit is None else size_bytes(memory_limit)
+        making = AssemblyOptions(with_close=with_close, dtype=dtype, max_bytes=limit, rollups=Rollups(self._store))
         with self._store.connection() as connection, mapped_errors():
             wide = assemble(connection, self.call, names, making)
         self._note_use()
@@ -164,7 +164,7 @@ def stored_bars(
     tz: str | None = None,
 ) -> Series:
     """The stored bars of some tickers; see `mtstore.Store.bars`."""
-    check_word("session", session, SESSIONS)
+    check_choice("session", session, SESSIONS)
     zone = tz or str(applied_options(store, _SERIES_SETTINGS).get("tz", DEFAULT_TZ))
     bounds = parse_bounds(start, end, tz=zone)
     names = ticker_names(tickers)
@@ -194,7 +194,7 @@ def resampled(
 ) -> Series:
     """The macro `resampled`; see `mtstore.Store.resample`."""
     given = {**applied_options(store, _SERIES_SETTINGS), **options}
-    call = SeriesCall.parse(tickers, interval, start, end, **given)
+    call = SeriesRequest.parse(tickers, interval, start, end, **given)
     return Series(store, sqlfiles.load("request.resampled"), call.parameters(), call.tz, call.bounds)
 
 
@@ -209,10 +209,10 @@ def aligned(
     options: AlignOptions,
 ) -> Aligned:
     """The macros `aligned_…`; see `mtstore.Store.align`."""
-    return Aligned(store, align_call(store, tickers, interval, start, end, method=method, options=options))
+    return Aligned(store, align_request(store, tickers, interval, start, end, method=method, options=options))
 
 
-def align_call(
+def align_request(
     store: Repository,
     tickers: str | Iterable[str] | None,
     interval: Any,
@@ -221,12 +221,12 @@ def align_call(
     *,
     method: str | None,
     options: Mapping[str, Any],
-) -> AlignCall:
+) -> AlignRequest:
     """An aligned call with what the applied configuration says where the caller says nothing, as the macros do."""
     given = {**applied_options(store, _ALIGN_SETTINGS), **options}
     if method is not None:
         given["method"] = method
-    return AlignCall.parse(tickers, interval, start, end, **given)
+    return AlignRequest.parse(tickers, interval, start, end, **given)
 
 
 def applied_options(store: Repository, names: Mapping[str, str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import io
 import pytest
 
 import mtstore
-from mtstore.query.cache import table_cache as kept
+from mtstore.query.cache import table_cache
 from tests.kits.bar_stores import make_store, minutes, walk
 from tests.kits.store_paths import StorePlace
 
@@ -37,7 +37,7 @@ def test_cache_ls_shows_every_series(mtstore_cli, store):
 
 
 def test_cache_ls_shows_derived_results_and_prune_removes_them(mtstore_cli, store, monkeypatch):
-    monkeypatch.setattr(kept, "LEAST_BYTES", 1)
+    monkeypatch.setattr(table_cache, "MIN_TABLE_BYTES", 1)
     multi = {"store": str(store), "tickers": ["AAA"], "validation": {"enabled": False}}
     with mtstore.MultiTickerDataLoader(multi) as loader:
         loader.load_data(DAY, DAY)

@@ -12,8 +12,7 @@ import pytest
 import mtstore
 from mtstore.errors import InputError
 from mtstore.ingest.network.ingest_network import ingest_network
-from mtstore.query.cache import result_cache as derived
-from mtstore.query.cache import table_cache as kept
+from mtstore.query.cache import result_cache, table_cache
 from mtstore.storage.commit import last_used as uses
 from tests.kits.bar_stores import add_bars, walk
 from tests.kits.bar_stores import minutes as minute_starts
@@ -125,24 +124,24 @@ def test_bars_of_a_source_that_nobody_configures_stay(vendor, path):
 
 
 def test_without_leave_only_derived_results_go(vendor, path, monkeypatch):
-    monkeypatch.setattr(kept, "LEAST_BYTES", 1)
+    monkeypatch.setattr(table_cache, "MIN_TABLE_BYTES", 1)
     with loads(vendor, path, evict="derived") as loader:
         frame = loader.load_data(DAY, DAY)
-        assert len(derived.entries(loader.store.repository)) == 1
+        assert len(result_cache.cached_results(loader.store.repository)) == 1
         gone = loader.cache_manager.prune(max_size_gb=0)
         assert gone.derived_bytes == gone.bytes > 0
-        assert derived.entries(loader.store.repository) == []
+        assert result_cache.cached_results(loader.store.repository) == []
         assert len(stored(loader.store)) == 3
         assert frame.notna().all(axis=None)
 
 
 def test_derived_results_go_before_fetched_bars(vendor, path, monkeypatch):
-    monkeypatch.setattr(kept, "LEAST_BYTES", 1)
+    monkeypatch.setattr(table_cache, "MIN_TABLE_BYTES", 1)
     with loads(vendor, path) as loader:
         loader.load_data(DAY, DAY)
         gone = loader.cache_manager.prune(max_size_gb=share_of(loader.store, 1))
         assert gone.partitions == ()
-        assert derived.entries(loader.store.repository) == []
+        assert result_cache.cached_results(loader.store.repository) == []
 
 
 def test_a_load_that_fetched_makes_room_by_itself(vendor, path):

@@ -10,8 +10,8 @@ import pytest
 
 import mtstore
 from mtstore.errors import InputError, MemoryLimitError
-from mtstore.query.cache import result_cache as derived
-from mtstore.query.table.memory import duckdb_limit, load_limit
+from mtstore.query.cache import result_cache
+from mtstore.query.table.memory_budget import duckdb_limit, load_limit
 from tests.kits.bar_stores import add_bars, make_store, minutes, walk
 
 DAY = "2023-11-22"
@@ -148,9 +148,9 @@ def test_clearing_the_cache_removes_derived_results_and_keeps_bars(path):
         loads.store.tensor(["AAA"], DAY, DAY, mmap=True)
         loads.store.tensor(["BBB"], DAY, DAY, mmap=True)
         assert loads.clear_cache(tickers=["AAA"]) > 0
-        assert [entry.tickers for entry in derived.entries(loads.store)] == [("BBB",)]
+        assert [entry.tickers for entry in result_cache.cached_results(loads.store)] == [("BBB",)]
         assert loads.clear_cache() > 0
-        assert derived.entries(loads.store) == []
+        assert result_cache.cached_results(loads.store) == []
         assert loads.aligned_data is None
         assert len(loads.load_data(DAY, DAY)) == 390
 

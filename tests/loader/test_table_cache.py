@@ -15,8 +15,7 @@ import mtstore
 from mtstore.errors import DataQualityError
 from mtstore.loader.validation.outcome import DataQualityWarning
 from mtstore.query.align import assemble as wide
-from mtstore.query.cache import result_cache as derived
-from mtstore.query.cache import table_cache as kept
+from mtstore.query.cache import result_cache, table_cache
 from tests.kits.bar_stores import add_bars, bars, make_store, minutes, walk
 from tests.kits.store_paths import StorePlace
 
@@ -26,7 +25,7 @@ COVERS = (DAY, "2023-11-25")
 
 @pytest.fixture(autouse=True)
 def _keep_everything(monkeypatch):
-    monkeypatch.setattr(kept, "LEAST_BYTES", 1)
+    monkeypatch.setattr(table_cache, "MIN_TABLE_BYTES", 1)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +105,7 @@ TURNS = {f"{way}, {option}": (WAYS[way], OPTIONS[option]) for way, option in zip
 @pytest.mark.parametrize(("alignment", "options"), TURNS.values(), ids=TURNS)
 def test_a_repeated_load_is_mapped_and_equals_one_that_is_made(store, assembled, alignment, options):
     expected = load(store, options=options, cache={"derived": False}, **alignment)
-    assert derived.entries(store.repository) == []
+    assert result_cache.cached_results(store.repository) == []
     first = load(store, options=options, **alignment)
     assert len(assembled) == 2
     again = load(store, options=options, **alignment)
@@ -114,7 +113,7 @@ def test_a_repeated_load_is_mapped_and_equals_one_that_is_made(store, assembled,
     pd.testing.assert_frame_equal(first, expected)
     pd.testing.assert_frame_equal(again, expected)
     assert again.index.equals(expected.index)
-    assert [entry.tickers for entry in derived.entries(store.repository)] == [("AAA", "BBB", "CCC")]
+    assert [entry.tickers for entry in result_cache.cached_results(store.repository)] == [("AAA", "BBB", "CCC")]
 
 
 def test_what_is_written_into_a_frame_is_seen_by_nobody_else(store):
@@ -137,7 +136,7 @@ def test_what_is_written_into_a_frame_is_seen_by_nobody_else(store):
 @pytest.mark.parametrize("spoil", [lambda content: content[: len(content) // 2], lambda _: b""], ids=["half", "empty"])
 def test_a_damaged_one_is_said_and_made_anew(store, assembled, caplog, name, spoil):
     expected = load(store)
-    (entry,) = derived.entries(store.repository)
+    (entry,) = result_cache.cached_results(store.repository)
     content = (entry.path / name).read_bytes()
     (entry.path / name).unlink()
     (entry.path / name).write_bytes(spoil(content))
@@ -226,30 +225,30 @@ def test_a_load_that_fails_is_not_kept(store):
     for _ in range(2):
         with pytest.raises(DataQualityError):
             load(store, validation={"on_failure": "raise"})
-    assert derived.entries(store.repository) == []
+    assert result_cache.cached_results(store.repository) == []
     assert list((store.path / "tmp").glob("run-*")) == []
 
 
 @pytest.mark.parametrize("cache", [{"enabled": False}, {"derived": False}, {"ttl_days": 0}, {"max_size_gb": 1e-9}])
 def test_nothing_is_kept_where_nothing_may_be(store, cache):
     load(store, cache=cache)
-    assert derived.entries(store.repository) == []
+    assert result_cache.cached_results(store.repository) == []
 
 
 def test_small_tables_are_not_kept(store, monkeypatch):
-    monkeypatch.setattr(kept, "LEAST_BYTES", 16_000_000)
+    monkeypatch.setattr(table_cache, "MIN_TABLE_BYTES", 16_000_000)
     load(store)
-    assert derived.entries(store.repository) == []
+    assert result_cache.cached_results(store.repository) == []
 
 
 def test_what_was_used_longest_ago_makes_room(store, assembled):
     load(store)
-    (entry,) = derived.entries(store.repository)
+    (entry,) = result_cache.cached_results(store.repository)
     room = {"max_size_gb": 2.5 * entry.byte_size / 1e9}
     load(store, cache=room, fill_value=1.0)
     load(store, cache=room)  # used again
     load(store, cache=room, fill_value=2.0)
-    assert len(derived.entries(store.repository)) == 2
+    assert len(result_cache.cached_results(store.repository)) == 2
     load(store, cache=room)
     load(store, cache=room, fill_value=2.0)
     assert len(assembled) == 3
@@ -260,7 +259,7 @@ def test_what_was_used_longest_ago_makes_room(store, assembled):
 def test_what_nobody_used_for_the_ttl_goes_with_the_next_that_is_made(store):
     load(store, cache={"ttl_days": 1e-9})
     load(store, cache={"ttl_days": 1e-9}, fill_value=1.0)
-    assert len(derived.entries(store.repository)) <= 1
+    assert len(result_cache.cached_results(store.repository)) <= 1
 
 
 def test_a_full_disk_costs_the_copy_and_not_the_load(store, monkeypatch, caplog):
@@ -270,7 +269,7 @@ def test_a_full_disk_costs_the_copy_and_not_the_load(store, monkeypatch, caplog)
     with caplog.at_level(logging.WARNING):
         frame = load(store)
     pd.testing.assert_frame_equal(frame, expected)
-    assert derived.entries(store.repository) == []
+    assert result_cache.cached_results(store.repository) == []
     assert "not kept" in caplog.text
 
 
@@ -280,7 +279,7 @@ def test_a_disk_that_fails_costs_the_copy_and_not_the_load(store, monkeypatch, c
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(
-        "os.posix_fallocate" if broken == "posix_fallocate" else "mtstore.query.cache.result_cache.put", fail
+        "os.posix_fallocate" if broken == "posix_fallocate" else "mtstore.query.cache.result_cache.store_result", fail
     )
     with caplog.at_level(logging.WARNING):
         frame = load(store)
@@ -290,8 +289,8 @@ def test_a_disk_that_fails_costs_the_copy_and_not_the_load(store, monkeypatch, c
 
 def test_what_was_not_forced_to_disk_is_not_trusted_after_a_restart(store, assembled, monkeypatch):
     expected = load(store)
-    monkeypatch.setattr(derived, "_boot", lambda: "another-run-of-the-system")
-    (entry,) = derived.entries(store.repository)
+    monkeypatch.setattr(result_cache, "_boot", lambda: "another-run-of-the-system")
+    (entry,) = result_cache.cached_results(store.repository)
     assert not entry.is_good
     values = entry.path / "values.bin"
     values.chmod(0o644)
@@ -304,7 +303,7 @@ def test_what_was_not_forced_to_disk_is_not_trusted_after_a_restart(store, assem
 
 def test_an_entry_that_goes_while_it_is_read_is_made_again(store, assembled, monkeypatch):
     expected = load(store)
-    real = derived.find
+    real = result_cache.find_result
 
     def find_and_lose(place, key):
         folder = real(place, key)
@@ -312,7 +311,7 @@ def test_an_entry_that_goes_while_it_is_read_is_made_again(store, assembled, mon
             shutil.rmtree(folder)
         return folder
 
-    monkeypatch.setattr(derived, "find", find_and_lose)
+    monkeypatch.setattr(result_cache, "find_result", find_and_lose)
     frame = load(store)
     assert len(assembled) == 2
     pd.testing.assert_frame_equal(frame, expected)
@@ -323,12 +322,12 @@ def test_clearing_the_cache_leaves_frames_that_are_held(store):
         frame = loads.load_data(DAY, NEXT)
         total = float(np.nansum(frame.to_numpy()))
         assert loads.clear_cache(tickers=["BBB"]) > 0
-        assert derived.entries(store.repository) == []
+        assert result_cache.cached_results(store.repository) == []
         assert float(np.nansum(frame.to_numpy())) == total
 
 
 def _load_in_child(path, queue):
-    kept.LEAST_BYTES = 1
+    table_cache.MIN_TABLE_BYTES = 1
     multi = {"store": str(path), "tickers": ["AAA", "BBB", "CCC"], "validation": {"enabled": False}}
     with mtstore.MultiTickerDataLoader(multi) as loads:
         sums = {float(np.nansum(loads.load_data(DAY, NEXT).to_numpy())) for _ in range(5)}
@@ -345,5 +344,5 @@ def test_processes_that_load_at_once_agree_and_share_one_entry(store):
     for child in children:
         child.join()
     assert answers == {json.dumps([float(np.nansum(load(store, cache={"derived": False}).to_numpy()))])}
-    assert len(derived.entries(store.repository)) == 1
+    assert len(result_cache.cached_results(store.repository)) == 1
     assert not list((store.path / "tmp").glob("run-*"))

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from mtstore import sqlfiles
 from mtstore.config import load_config
-from mtstore.query.align.assemble import assemble, plan_for
-from mtstore.query.fast.inline_checks import Watch, can_watch
-from mtstore.query.request.request import AlignCall
-from mtstore.query.table.wide_table import Making
+from mtstore.query.align.assemble import assemble, plan_fast_path
+from mtstore.query.fast.inline_checks import InlineChecks, supports_inline_checks
+from mtstore.query.request.request import AlignRequest
+from mtstore.query.table.wide_table import AssemblyOptions
 from mtstore.storage.settings.apply_config import publish_config
 from tests.kits.bar_stores import add_bars, bars, make_store, minutes
 
@@ -62,7 +62,7 @@ def questions(draw):
     names = draw(st.sampled_from(list(CALENDARS.values())))
     tickers = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
     first = date(2023, 11, 20) + timedelta(days=draw(st.integers(0, 8)))
-    call = AlignCall.parse(
+    call = AlignRequest.parse(
         tickers,
         draw(st.sampled_from(["1min", "5min", "7min", "1h", "1d"])),
         first,
@@ -79,12 +79,12 @@ def questions(draw):
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_counts_are_those_of_the_macros(store, question):
     call, limits, thresholds, fields = question
-    watch = Watch(limits, thresholds)
+    watch = InlineChecks(limits, thresholds)
     with store.repository.connection() as connection:
-        chosen = plan_for(connection, call)
+        chosen = plan_fast_path(connection, call)
         assert chosen is not None
-        assert can_watch(chosen, call)
-        assemble(connection, call, fields, Making(watch=watch))
+        assert supports_inline_checks(chosen, call)
+        assemble(connection, call, fields, AssemblyOptions(watch=watch))
         gaps: Counter[str] = Counter()
         outliers: Counter[str] = Counter()
         for name in call.tickers:
@@ -109,10 +109,10 @@ def _count(connection, call, name, statement, limit):
 
 
 def test_the_sample_has_gaps_and_outliers_to_be_counted(store):
-    watch = Watch({"HOLEY": 1.0, "RARE": 1.0}, {"FULL": 3.0})
-    call = AlignCall.parse(["FULL", "HOLEY", "RARE"], "1min", "2023-11-22", "2023-11-27")
+    watch = InlineChecks({"HOLEY": 1.0, "RARE": 1.0}, {"FULL": 3.0})
+    call = AlignRequest.parse(["FULL", "HOLEY", "RARE"], "1min", "2023-11-22", "2023-11-27")
     with store.repository.connection() as connection:
-        assemble(connection, call, ("close",), Making(watch=watch))
+        assemble(connection, call, ("close",), AssemblyOptions(watch=watch))
     assert watch.gap_counts["HOLEY"] > 50
     assert watch.gap_counts["RARE"] >= 6
     assert watch.outlier_counts["FULL"] > 5
@@ -128,8 +128,8 @@ def test_the_sample_has_gaps_and_outliers_to_be_counted(store):
     ],
 )
 def test_calls_that_cut_sessions_or_go_beyond_them_are_left_to_the_macros(store, start, end, options):
-    call = AlignCall.parse(["FULL"], "1min", start, end, **options)
+    call = AlignRequest.parse(["FULL"], "1min", start, end, **options)
     with store.repository.connection() as connection:
-        chosen = plan_for(connection, call)
+        chosen = plan_fast_path(connection, call)
     assert chosen is not None
-    assert not can_watch(chosen, call)
+    assert not supports_inline_checks(chosen, call)

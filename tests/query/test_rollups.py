@@ -15,20 +15,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mtstore
-from mtstore.query.align.assemble import assemble, plan_for
-from mtstore.query.cache import result_cache as derived
-from mtstore.query.cache.table_cache import Room
-from mtstore.query.fast import read_parquet as direct
+from mtstore.query.align.assemble import assemble, plan_fast_path
+from mtstore.query.cache import result_cache
+from mtstore.query.cache.size_limit import SizeLimit
+from mtstore.query.fast import read_parquet
 from mtstore.query.fast.rollups import Rollups, roll_up
-from mtstore.query.request.request import AlignCall
-from mtstore.query.table.wide_table import Making
+from mtstore.query.request.request import AlignRequest
+from mtstore.query.table.wide_table import AssemblyOptions
 from mtstore.storage.settings.apply_config import publish_config
 from tests.kits.bar_stores import add_bars, bars, make_store, us, walk
 
 NEW_YORK = ZoneInfo("America/New_York")
 NAMES = ("AAA", "CUT", "NULLY", "SECONDS", "o'q")
 FIELDS = ("open", "high", "low", "close", "volume", "transactions", "bar_count")
-ROOM = Room(10**9, None)
+ROOM = SizeLimit(10**9, None)
 MINUTE = 60_000_000
 
 
@@ -59,7 +59,7 @@ def store(tmp_path_factory):
 
 def table_of(store, call, fields=FIELDS, rollups=None):
     with store.repository.connection() as connection:
-        return assemble(connection, call, fields, Making(rollups=rollups, with_close=True))
+        return assemble(connection, call, fields, AssemblyOptions(rollups=rollups, with_close=True))
 
 
 def assert_equal(one, other):
@@ -71,7 +71,7 @@ def assert_equal(one, other):
 
 
 def rolled(store):
-    return sorted(path.name for path in derived.derived_folder(store.repository).glob("rollup-*"))
+    return sorted(path.name for path in result_cache.derived_folder(store.repository).glob("rollup-*"))
 
 
 def _instant(number):
@@ -83,7 +83,7 @@ def calls(draw):
     instants = st.integers(0, 1_300).map(_instant)
     dates = st.integers(0, 43).map(lambda number: date(2023, 11, 21) + timedelta(days=number))
     start = draw(st.one_of(st.none(), instants, dates))
-    return AlignCall.parse(
+    return AlignRequest.parse(
         draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True)),
         draw(st.sampled_from(["1min", "5min", "10min", "13min", "15min", "1h", "2h", "1d", "1w", "1mo"])),
         start,
@@ -99,7 +99,7 @@ def calls(draw):
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_that_of_the_bars(store, call, is_kept):
     if not is_kept:
-        shutil.rmtree(derived.derived_folder(store.repository), ignore_errors=True)
+        shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)
     expected = table_of(store, call)
     assert_equal(table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1)), expected)
     assert_equal(table_of(store, call, rollups=Rollups(store.repository, least_bars=1)), expected)
@@ -107,7 +107,7 @@ def test_every_answer_is_that_of_the_bars(store, call, is_kept):
 
 def test_a_rollup_is_pandas_five_minutes(store):
     with store.repository.connection() as connection:
-        chosen = plan_for(connection, AlignCall.parse(["AAA"], "5min", None, None, session="all"))
+        chosen = plan_fast_path(connection, AlignRequest.parse(["AAA"], "5min", None, None, session="all"))
     assert chosen is not None
     for file in chosen.files["AAA"]:
         found = pd.DataFrame(roll_up(file))
@@ -138,8 +138,8 @@ def test_a_rollup_is_pandas_five_minutes(store):
     ],
 )
 def test_which_calls_use_them(store, interval, options, fields, is_served):
-    shutil.rmtree(derived.derived_folder(store.repository), ignore_errors=True)
-    call = AlignCall.parse(["AAA"], interval, None, None, **options)
+    shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)
+    call = AlignRequest.parse(["AAA"], interval, None, None, **options)
     table_of(store, call, fields, Rollups(store.repository, ROOM, least_bars=1))
     assert len(rolled(store)) == (2 if is_served else 0)
 
@@ -155,21 +155,21 @@ def test_a_session_that_opens_between_five_minutes_is_read_from_the_bars(tmp_pat
     make_store(tmp_path / "store", {"AAA": walk(times)}).close()
     with mtstore.MultiTickerDataLoader(config) as loader, mtstore.open(tmp_path / "store") as store:
         publish_config(store.repository, loader.config)
-        call = AlignCall.parse(["AAA"], "5min", None, None)
+        call = AlignRequest.parse(["AAA"], "5min", None, None)
         found = table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
         assert rolled(store) == []
         assert found.ts_us[0] == us("2024-01-02T14:32:00")
 
 
 def test_who_deletes_them_while_they_are_read_changes_nothing(store):
-    call = AlignCall.parse(NAMES[:3], "15min", None, None)
+    call = AlignRequest.parse(NAMES[:3], "15min", None, None)
     expected = table_of(store, call)
     table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
     with store.repository.connection() as connection:
-        chosen = plan_for(connection, call)
+        chosen = plan_fast_path(connection, call)
     assert chosen is not None
-    reading = direct.Reading(chosen, FIELDS, Rollups(store.repository, least_bars=1))
-    shutil.rmtree(derived.derived_folder(store.repository))
+    reading = read_parquet.ParquetRead(chosen, FIELDS, Rollups(store.repository, least_bars=1))
+    shutil.rmtree(result_cache.derived_folder(store.repository))
     values = np.empty(expected.values.shape)
     present = np.zeros(expected.present.shape, dtype=bool)
 
@@ -190,15 +190,15 @@ def test_who_deletes_them_while_they_are_read_changes_nothing(store):
 
 
 def test_a_small_part_of_a_file_makes_none(store):
-    shutil.rmtree(derived.derived_folder(store.repository), ignore_errors=True)
+    shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)
     rollups = Rollups(store.repository, ROOM, least_bars=1)
-    table_of(store, AlignCall.parse(["AAA"], "5min", "2023-11-22", "2023-11-22"), rollups=rollups)
+    table_of(store, AlignRequest.parse(["AAA"], "5min", "2023-11-22", "2023-11-22"), rollups=rollups)
     assert rolled(store) == []
 
 
 def test_new_bars_have_a_rollup_of_their_own(tmp_path):
     times = _times(["2024-01-02"], first="14:30", count=390)
-    call = AlignCall.parse(["AAA"], "5min", None, None)
+    call = AlignRequest.parse(["AAA"], "5min", None, None)
     with make_store(tmp_path / "store", {"AAA": walk(times)}) as store:
         table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
         add_bars(store, {"AAA": walk(times, base=500.0)})
@@ -209,18 +209,18 @@ def test_new_bars_have_a_rollup_of_their_own(tmp_path):
 
 
 def test_they_keep_within_their_room(store):
-    shutil.rmtree(derived.derived_folder(store.repository), ignore_errors=True)
-    call = AlignCall.parse(NAMES[:3], "5min", None, None)
-    found = table_of(store, call, rollups=Rollups(store.repository, Room(1, None), least_bars=1))
+    shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)
+    call = AlignRequest.parse(NAMES[:3], "5min", None, None)
+    found = table_of(store, call, rollups=Rollups(store.repository, SizeLimit(1, None), least_bars=1))
     assert rolled(store) == []
     assert_equal(found, table_of(store, call))
 
 
 def test_a_disk_that_takes_none_is_said_and_changes_nothing(store, monkeypatch, caplog):
-    shutil.rmtree(derived.derived_folder(store.repository), ignore_errors=True)
-    monkeypatch.setattr(derived, "_FREE_SHARE", 1.0)
-    monkeypatch.setattr(derived, "_FREE_BYTES", 2**63)
-    call = AlignCall.parse(["AAA"], "5min", None, None)
+    shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)
+    monkeypatch.setattr(result_cache, "_FREE_SHARE", 1.0)
+    monkeypatch.setattr(result_cache, "_FREE_BYTES", 2**63)
+    call = AlignRequest.parse(["AAA"], "5min", None, None)
     with caplog.at_level(logging.WARNING):
         found = table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
     assert "five-minute bars are not kept" in caplog.text
@@ -229,11 +229,11 @@ def test_a_disk_that_takes_none_is_said_and_changes_nothing(store, monkeypatch, 
 
 @pytest.mark.parametrize("spoil", [lambda content: content[: len(content) // 2], lambda _: b"", bytes.swapcase])
 def test_a_damaged_one_is_said_and_changes_nothing(store, caplog, spoil):
-    shutil.rmtree(derived.derived_folder(store.repository), ignore_errors=True)
-    call = AlignCall.parse(["AAA"], "5min", None, None)
+    shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)
+    call = AlignRequest.parse(["AAA"], "5min", None, None)
     rollups = Rollups(store.repository, ROOM, least_bars=1)
     table_of(store, call, rollups=rollups)
-    paths = list(derived.derived_folder(store.repository).glob("rollup-*/bars.parquet"))
+    paths = list(result_cache.derived_folder(store.repository).glob("rollup-*/bars.parquet"))
     assert paths
     for path in paths:
         content = path.read_bytes()
@@ -247,10 +247,10 @@ def test_a_damaged_one_is_said_and_changes_nothing(store, caplog, spoil):
 def test_verify_finds_a_damaged_one(tmp_path):
     times = _times(["2024-01-02"], first="14:30", count=390)
     with make_store(tmp_path / "store", {"AAA": walk(times)}) as store:
-        call = AlignCall.parse(["AAA"], "5min", None, None)
+        call = AlignRequest.parse(["AAA"], "5min", None, None)
         table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
         assert store.verify().is_sound
-        (path,) = derived.derived_folder(store.repository).glob("rollup-*/bars.parquet")
+        (path,) = result_cache.derived_folder(store.repository).glob("rollup-*/bars.parquet")
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.unlink()

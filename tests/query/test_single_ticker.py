@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mtstore import sqlfiles
-from mtstore.query.fast import read_parquet as direct
+from mtstore.query.fast import read_parquet
 from mtstore.query.fast.single_ticker import ticker_frame
-from mtstore.query.request.request import SeriesCall
+from mtstore.query.request.request import SeriesRequest
 from mtstore.query.table.pandas_frames import long_frame
 from tests.kits.bar_stores import add_bars, bars, make_store, minutes, walk
 
@@ -53,7 +53,7 @@ dates = st.integers(0, 8).map(lambda n: date(2023, 12, 27) + timedelta(days=n))
 @st.composite
 def calls(draw):
     start = draw(st.one_of(st.none(), instants, dates))
-    return SeriesCall.parse(
+    return SeriesRequest.parse(
         draw(st.sampled_from(NAMES)),
         draw(st.sampled_from(["1min", "5min", "7min", "1h", "1d", "1w"])),
         start,
@@ -67,14 +67,14 @@ def calls(draw):
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_frame_is_that_of_the_macro(store, call):
     with store.repository.connection() as connection:
-        assert direct.plan(connection, call) is not None
+        assert read_parquet.plan_read(connection, call) is not None
         frame = ticker_frame(connection, call)
         rows = connection.sql(sqlfiles.load("request.ticker_rows"), params=call.parameters()).to_arrow_table()
     pd.testing.assert_frame_equal(frame, long_frame(rows, call.tz), rtol=1e-12)
 
 
 def test_adjusted_bars_come_from_the_macro(store):
-    call = SeriesCall.parse("AAA", "5min", "2023-12-28", "2023-12-29", adjust="splits")
+    call = SeriesRequest.parse("AAA", "5min", "2023-12-28", "2023-12-29", adjust="splits")
     with store.repository.connection() as connection:
-        assert direct.plan(connection, call) is None
+        assert read_parquet.plan_read(connection, call) is None
         assert len(ticker_frame(connection, call)) == 156

@@ -8,7 +8,7 @@ import pytest
 
 import mtstore
 from mtstore.errors import InputError, MemoryLimitError
-from mtstore.query.cache import result_cache as derived
+from mtstore.query.cache import result_cache
 from tests.kits.bar_stores import add_bars, make_store, minutes, walk
 
 DAY = "2023-11-22"
@@ -97,7 +97,11 @@ def test_windows_are_views_that_never_reach_over_the_end(store):
 
 def test_a_mapped_tensor_is_made_once_and_cannot_be_changed(store):
     first = store.tensor(["AAA"], DAY, HALF_DAY, fields=["close"], mmap=True)
-    (entry,) = [entry for entry in derived.entries(store.repository) if entry.path.name in str(first.values.filename)]
+    (entry,) = [
+        entry
+        for entry in result_cache.cached_results(store.repository)
+        if entry.path.name in str(first.values.filename)
+    ]
     made_at = (entry.path / "values.bin").stat().st_ctime_ns
     second = store.tensor(["AAA"], DAY, HALF_DAY, fields=["close"], mmap=True)
     assert second.values.filename == first.values.filename
@@ -133,9 +137,9 @@ def test_a_mapped_tensor_follows_the_data_it_was_made_from(tmp_path):
         add_bars(store, {"AAA": walk(minutes(DAY), base=900.0)})
         after = store.tensor(["AAA"], DAY, DAY, fields=["close"], mmap=True)
         np.testing.assert_array_equal(after.values, before.values + 800)
-        for entry in derived.entries(store.repository):
-            derived.remove(entry)
-        assert derived.entries(store.repository) == []
+        for entry in result_cache.cached_results(store.repository):
+            result_cache.delete_result(entry)
+        assert result_cache.cached_results(store.repository) == []
         assert float(before.values[0, 0, 0]) == 100.5
 
 

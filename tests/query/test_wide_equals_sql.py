@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mtstore import sqlfiles
 from mtstore.config import load_config
 from mtstore.query.align.assemble import assemble
-from mtstore.query.request.request import AlignCall
-from mtstore.query.table.wide_table import FIELDS, Making
+from mtstore.query.request.request import AlignRequest
+from mtstore.query.table.wide_table import FIELDS, AssemblyOptions
 from mtstore.storage.settings.apply_config import publish_config
 from tests.kits.bar_stores import add_bars, bars, make_store, minutes, us, walk
 
@@ -110,7 +110,7 @@ def from_macro(connection, call, names):
 
 
 def assert_equal(connection, call, fields=FIELDS, making=None):
-    making = making or Making(with_close=True)
+    making = making or AssemblyOptions(with_close=True)
     wide = assemble(connection, call, fields, making)
     labels, closes, columns = from_macro(connection, call, wide.tickers)
     np.testing.assert_array_equal(wide.ts_us, labels)
@@ -139,7 +139,7 @@ def calls(draw):
         first, last = last, first
         if _key(first) >= _key(last):
             last = None
-    return AlignCall.parse(
+    return AlignRequest.parse(
         tickers,
         draw(st.sampled_from(["1min", "5min", "7min", "1h", "4h", "1d", "1w", "1mo"])),
         first,

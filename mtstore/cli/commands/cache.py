@@ -29,7 +29,7 @@ def ls(store: Path, format_: str | None, output: Path | None, rows: int, *, deri
     import pyarrow as pa
 
     from mtstore.cli.formats import choose_format, write_result
-    from mtstore.query.cache.result_cache import entries
+    from mtstore.query.cache.result_cache import cached_results
 
     with mtstore.open(store) as found:
         if derived:
@@ -44,7 +44,8 @@ def ls(store: Path, format_: str | None, output: Path | None, rows: int, *, deri
                 ]
             )
             facts = (
-                (e.path.name, list(e.tickers), e.byte_size, e.made_at, e.used_at) for e in entries(found.repository)
+                (e.path.name, list(e.tickers), e.byte_size, e.made_at, e.used_at)
+                for e in cached_results(found.repository)
             )
             table = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in facts], schema)
         else:

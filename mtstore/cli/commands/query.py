@@ -50,9 +50,9 @@ def command(
     from mtstore.cli.console import say_warning
     from mtstore.cli.formats import choose_format, write_result
     from mtstore.cli.stream_results import opened, shown_in
-    from mtstore.query.sandbox.user_query import Bounds
+    from mtstore.query.sandbox.user_query import QueryLimits
 
-    bounds = Bounds(timeout, memory, unsafe)
+    bounds = QueryLimits(timeout, memory, unsafe)
     if unsafe:
         say_warning("--unsafe: the statement may read and write any file that you may, the store's included")
     kind = choose_format(format_, output)

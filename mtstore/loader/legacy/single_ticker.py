@@ -19,7 +19,7 @@ from mtstore.loader.load.fetch_missing import Fetching, fetch_warnings, temporar
 from mtstore.loader.load.missing_data import missing_ranges, missing_sentence
 from mtstore.loader.load.requests import wanted_tickers
 from mtstore.query.fast.single_ticker import ticker_frame
-from mtstore.query.request.request import SeriesCall
+from mtstore.query.request.request import SeriesRequest
 from mtstore.query.request.result import mapped_errors
 from mtstore.store import Store
 
@@ -160,7 +160,7 @@ class UnifiedDataLoader:
         wanted_tickers(self.config, self._store, ticker_name(symbol, "symbol"))
         fetched = self._fetching.fetch(self._store, [symbol], start, end)
         with sight(self._store.repository, self.config) as connection, mapped_errors():
-            call = SeriesCall.parse(
+            call = SeriesRequest.parse(
                 symbol,
                 read_timeframe(timeframe or self.default_timeframe),
                 start,

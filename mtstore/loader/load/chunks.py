@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mtstore.loader.load.configured_view import sight
 from mtstore.loader.load.load import Load
-from mtstore.query.align.chunks import iter_wide
+from mtstore.query.align.chunks import iter_tables
 from mtstore.query.request.result import mapped_errors
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mtstore.query.table.wide_table import Wide
+    from mtstore.query.table.wide_table import WideTable
     from mtstore.storage.repository import Repository
 
 
@@ -43,7 +43,7 @@ class Chunks:
         except BaseException:
             self.close()
             raise
-        self._next: Future[Wide | None] = self._ask()
+        self._next: Future[WideTable | None] = self._ask()
         self._has_given = False
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
@@ -90,18 +90,18 @@ class Chunks:
         self._thread.submit(self._held.close)
         self._thread.shutdown(wait=wait)
 
-    def _begin(self, generation: int) -> Iterator[Wide]:
+    def _begin(self, generation: int) -> Iterator[WideTable]:
         """In the thread: take hold of the generation, check the range."""
         self._held.enter_context(self._store.snapshot(generation))
         connection = self._held.enter_context(sight(self._store, self._load.config))
         with mapped_errors():
             making = self._load.check(connection, self._store.path)
-        return iter_wide(connection, self._load.call, self._load.fields, making, self._length)
+        return iter_tables(connection, self._load.call, self._load.fields, making, self._length)
 
-    def _ask(self) -> Future[Wide | None]:
+    def _ask(self) -> Future[WideTable | None]:
         return self._thread.submit(self._make)
 
-    def _make(self) -> Wide | None:
+    def _make(self) -> WideTable | None:
         with mapped_errors():
             return next(self._pieces, None)
 

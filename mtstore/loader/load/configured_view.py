@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mtstore.query.snapshot.store_facts import fixed
+from mtstore.query.snapshot.store_facts import for_connection
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,7 +22,7 @@ _WINDOW = ("session_start", "session_end", "timezone")
 def sight(store: Repository, config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in which the macros know the configuration's tickers, calendars, sessions and sources."""
     rows = [settings.to_row() for settings in config.all_tickers.values()]
-    with store.connection() as connection, fixed(connection) as facts:
+    with store.connection() as connection, for_connection(connection) as facts:
         tickers = {"tickers": [row["ticker"] for row in rows]}
         found = facts.rows(connection, "overlay.ticker_facts", tickers)
         stored = {row["ticker"]: row for row in found}
@@ -30,10 +30,10 @@ def sight(store: Repository, config: Config) -> Iterator[duckdb.DuckDBPyConnecti
         if all(_agrees(row, stored.get(row["ticker"])) for row in rows):
             yield connection
             return
-    from mtstore.query.overlay.config_overlay import View, scope
+    from mtstore.query.overlay.config_overlay import ConfigOverlay, overlay_config
 
-    view = View(rows, config.default_settings(), config.custom_calendars())
-    with scope(store, view) as connection, fixed(connection):
+    view = ConfigOverlay(rows, config.default_settings(), config.custom_calendars())
+    with overlay_config(store, view) as connection, for_connection(connection):
         yield connection
 
 

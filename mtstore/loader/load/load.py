@@ -20,12 +20,11 @@ from mtstore.loader.validation.outcome import (
     splits_warning,
     watch_for,
 )
-from mtstore.query.snapshot.store_facts import known
-from mtstore.query.snapshot.uncovered import spell_missing
-from mtstore.query.table.memory import load_limit
-from mtstore.query.table.memory_budget import peak_bytes
+from mtstore.query.snapshot.store_facts import read_store_facts
+from mtstore.query.snapshot.uncovered import describe_ranges
+from mtstore.query.table.memory_budget import load_limit, peak_bytes
 from mtstore.query.table.pandas_frames import check_columns, wide_frame
-from mtstore.query.table.wide_table import Making, Wide, check_fields
+from mtstore.query.table.wide_table import AssemblyOptions, WideTable, check_fields
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mtstore.config import Config, TickerSettings
-    from mtstore.query.request.request import AlignCall
+    from mtstore.query.request.request import AlignRequest
     from mtstore.ranges import TimeRange
 
 IS_OUTLIER = "is_outlier"
@@ -56,7 +55,7 @@ class Load:
     """
 
     config: Config
-    call: AlignCall
+    call: AlignRequest
     fields: tuple[str, ...]
     columns: str = "flat"
     dtype: str = "float64"
@@ -75,7 +74,7 @@ class Load:
         check_fields(self.fields)
         check_columns(self.columns)
 
-    def check(self, connection: duckdb.DuckDBPyConnection, store_path: Path) -> Making:
+    def check(self, connection: duckdb.DuckDBPyConnection, store_path: Path) -> AssemblyOptions:
         """Look whether the range is covered and valid; gives how it is to be made. Warnings wait in `warnings`.
 
         Raises
@@ -91,7 +90,7 @@ class Load:
     def check_range(self, connection: duckdb.DuckDBPyConnection, store_path: Path) -> None:
         """The first part of `check`: whether the range is covered, and which splits it crosses."""
         self.warnings += fetch_warnings(self.fetched)
-        self.warnings += empty_warning(self.fetched, known(connection).series)
+        self.warnings += empty_warning(self.fetched, read_store_facts(connection).series)
         self.missing = missing_ranges(connection, self.call, self.fetched)
         text = missing_sentence(connection, self.config, store_path, self.call, self.missing)
         told = [text, *other_sources(connection, self.config, self.call.tickers or ())]
@@ -100,7 +99,7 @@ class Load:
         if splits is not None:
             self.warnings.append((f"{self.call.bounds}: {splits}", DataQualityWarning))
 
-    def check_validity(self, connection: duckdb.DuckDBPyConnection, *, may_watch: bool = False) -> Making:
+    def check_validity(self, connection: duckdb.DuckDBPyConnection, *, may_watch: bool = False) -> AssemblyOptions:
         """The second part of `check`: whether what is stored is valid.
 
         With `may_watch`, gaps and outliers may be left to be counted while the load is made; `settle` ends that.
@@ -112,7 +111,7 @@ class Load:
             watch = watch_for(connection, self.call, settings) if may_watch else None
             if watch is None:
                 self.conclude(judge(connection, self.call, settings))
-        return Making(
+        return AssemblyOptions(
             with_close=multi.alignment.label == "right",
             dtype=self.dtype,
             max_bytes=load_limit(self.config),
@@ -121,7 +120,7 @@ class Load:
             fill_value=multi.alignment.fill_value,
         )
 
-    def settle(self, making: Making) -> None:
+    def settle(self, making: AssemblyOptions) -> None:
         """Judge what was counted while the load was made, if anything was; errors as in `check`."""
         if making.watch is not None:
             self.conclude(judge_watched(making.watch, self._settings()))
@@ -143,7 +142,7 @@ class Load:
             warnings.warn(text, category, stacklevel=stacklevel + 1)
         self.warnings.clear()
 
-    def to_frame(self, wide: Wide) -> pd.DataFrame:
+    def to_frame(self, wide: WideTable) -> pd.DataFrame:
         """A wide table, all of the load or a chunk of it, as a frame."""
         alignment = self.config.multi_ticker.alignment
         self._note(wide)
@@ -167,7 +166,7 @@ class Load:
             peak_memory_bytes=peak_bytes(),
         )
 
-    def _note(self, wide: Wide) -> None:
+    def _note(self, wide: WideTable) -> None:
         import numpy as np
 
         self._rows += len(wide.ts_us)
@@ -182,7 +181,7 @@ class Load:
         if error is not None:
             pass
         elif ticker in self.missing:
-            error = f"not covered: {spell_missing({ticker: self.missing[ticker]}, self.call.tz)}"
+            error = f"not covered: {describe_ranges({ticker: self.missing[ticker]}, self.call.tz)}"
         elif ticker in self._unstored:
             error = "nothing is stored"
         rows = self._present[ticker]
@@ -198,7 +197,7 @@ class Load:
         )
 
 
-def _with_flags(frame: pd.DataFrame, wide: Wide, flags: Mapping[str, np.ndarray], columns: str) -> pd.DataFrame:
+def _with_flags(frame: pd.DataFrame, wide: WideTable, flags: Mapping[str, np.ndarray], columns: str) -> pd.DataFrame:
     """The frame with a column of booleans for each ticker whose outliers are flagged."""
     import numpy as np
     import pandas as pd
@@ -211,7 +210,7 @@ def _with_flags(frame: pd.DataFrame, wide: Wide, flags: Mapping[str, np.ndarray]
     return pd.concat([frame, flagged], axis=1)
 
 
-def _without_tickers(frame: pd.DataFrame, wide: Wide, columns: str) -> pd.DataFrame:
+def _without_tickers(frame: pd.DataFrame, wide: WideTable, columns: str) -> pd.DataFrame:
     """The frame without the tickers of which nothing is stored."""
     skipped = [name for name, is_stored in zip(wide.tickers, wide.stored, strict=True) if not is_stored]
     wanted = {_column(name, part, columns) for name in skipped for part in (*wide.fields, IS_OUTLIER)}

@@ -10,8 +10,8 @@ from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.loader.validation.outcome import Verdict
 from mtstore.query.align.assemble import assemble
-from mtstore.query.cache import result_cache as derived
-from mtstore.query.cache import table_cache as kept
+from mtstore.query.cache import result_cache, table_cache
+from mtstore.query.cache.size_limit import SizeLimit
 from mtstore.query.fast.rollups import Rollups
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from mtstore.config import Config
     from mtstore.loader.load.load import Load
-    from mtstore.query.table.wide_table import Wide
+    from mtstore.query.table.wide_table import WideTable
     from mtstore.storage.repository import Repository
 
 
-def make_table(load: Load, store: Repository, connection: duckdb.DuckDBPyConnection) -> Wide:
+def make_table(load: Load, store: Repository, connection: duckdb.DuckDBPyConnection) -> WideTable:
     """Check a load, and make its table; a table that was made of the same before is mapped, and judged as it was.
 
     The values are the caller's own, and may be written. Errors as `Load.check` and `assemble`.
@@ -33,7 +33,7 @@ def make_table(load: Load, store: Repository, connection: duckdb.DuckDBPyConnect
     load.check_range(connection, store.path)
     room = _room(load.config)
 
-    def work(path: Path | None) -> kept.Made:
+    def work(path: Path | None) -> table_cache.BuiltTable:
         making = load.check_validity(connection, may_watch=True)
         making = replace(making, values_path=path, rollups=None if room is None else Rollups(store, room))
         wide = assemble(connection, load.call, load.fields, making)
@@ -41,22 +41,22 @@ def make_table(load: Load, store: Repository, connection: duckdb.DuckDBPyConnect
         return wide, _said(load.verdict)
 
     item_bytes = 4 if load.dtype == "float32" else 8
-    if room is None or not kept.is_worth_keeping(load.call, len(load.fields), item_bytes):
+    if room is None or not table_cache.should_cache(load.call, len(load.fields), item_bytes):
         return work(None)[0]
-    key = derived.key_of(connection, load.call, _parameters(load, connection))
-    found = kept.find(store, key)
+    key = result_cache.cache_key(connection, load.call, _parameters(load, connection))
+    found = table_cache.find_table(store, key)
     if found is not None:
         load.conclude(_verdict(found[1]))
         return found[0]
-    return kept.make(store, key, room, work)[0]
+    return table_cache.build_table(store, key, room, work)[0]
 
 
-def _room(config: Config) -> kept.Room | None:
+def _room(config: Config) -> SizeLimit | None:
     """The room that a configuration leaves for derived results; None if it wants none."""
     cache = config.multi_ticker.cache
     if not (cache.enabled and cache.derived) or cache.ttl_days == 0:  # nobody could find what is kept for no time
         return None
-    return kept.Room.of(cache)
+    return SizeLimit.from_config(cache)
 
 
 def _parameters(load: Load, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import MissingDataError
 from mtstore.loader.load.fetch_missing import FetchOutcome
-from mtstore.query.snapshot.store_facts import known
-from mtstore.query.snapshot.uncovered import spell_missing, unclaimed, uncovered
+from mtstore.query.snapshot.store_facts import read_store_facts
+from mtstore.query.snapshot.uncovered import describe_ranges, tickers_without_coverage, uncovered_ranges
 from mtstore.ranges import subtract
 
 if TYPE_CHECKING:
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     import duckdb
 
     from mtstore.config import Config
-    from mtstore.query.request.request import SeriesCall
+    from mtstore.query.request.request import SeriesRequest
     from mtstore.ranges import TimeRange
 
 
 def missing_ranges(
-    connection: duckdb.DuckDBPyConnection, call: SeriesCall, fetched: FetchOutcome
+    connection: duckdb.DuckDBPyConnection, call: SeriesRequest, fetched: FetchOutcome
 ) -> dict[str, tuple[TimeRange, ...]]:
     """What the store does not cover of a call, less what fetching has told of already and what nobody has yet."""
-    found = uncovered(connection, call, call.tickers or (), datetime.now(UTC))
+    found = uncovered_ranges(connection, call, call.tickers or (), datetime.now(UTC))
     if not found or not fetched.tickers:
         return found
     series = fetch_rows(connection, sqlfiles.load("request.series"), call.series_parameters())
@@ -45,7 +45,7 @@ def missing_sentence(
     connection: duckdb.DuckDBPyConnection,
     config: Config,
     store_path: Path,
-    call: SeriesCall,
+    call: SeriesRequest,
     missing: Mapping[str, tuple[TimeRange, ...]],
 ) -> str | None:
     """What the store does not cover of a call, to be warned of; None if it covers everything.
@@ -59,9 +59,9 @@ def missing_sentence(
         return None
     text = (
         f"{store_path} does not cover {call.bounds} for {len(missing)} of {len(call.tickers or ())} tickers: "
-        f"{spell_missing(missing, call.tz)}"
+        f"{describe_ranges(missing, call.tz)}"
     )
-    names = unclaimed(connection, missing)
+    names = tickers_without_coverage(connection, missing)
     if names:
         few = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         text += f"; bars of {few} are stored, but came without 'covers', which says where they are all there is"
@@ -75,7 +75,7 @@ def other_sources(connection: duckdb.DuckDBPyConnection, config: Config, tickers
     wanted = {name: source for name in tickers if (source := config.ticker(name).data_source) is not None}
     if not wanted:
         return
-    rows = known(connection).rows(connection, "overlay.ticker_facts", {"tickers": list(wanted)})
+    rows = read_store_facts(connection).rows(connection, "overlay.ticker_facts", {"tickers": list(wanted)})
     stored = {row["ticker"]: row["source_names"] for row in rows if row["source_count"]}
     strayed = [name for name in wanted if name in stored and wanted[name] not in stored[name]]
     for source in dict.fromkeys(wanted[name] for name in strayed):

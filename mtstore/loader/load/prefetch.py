@@ -12,10 +12,10 @@ from mtstore import sqlfiles
 if TYPE_CHECKING:
     import duckdb
 
-    from mtstore.query.request.request import SeriesCall
+    from mtstore.query.request.request import SeriesRequest
 
 
-def warm(connection: duckdb.DuckDBPyConnection, root: Path, call: SeriesCall) -> int:
+def warm(connection: duckdb.DuckDBPyConnection, root: Path, call: SeriesRequest) -> int:
     """Ask the system to read the files of a call's range; gives their size in bytes. It does not wait for them."""
     start_us, end_us = call.bounds.covering_us()
     parameters = call.series_parameters() | {"first_us": start_us, "last_us": end_us}

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from mtstore.query.table.memory_budget import peak_bytes, spell_bytes
+from mtstore.arguments import describe_bytes
+from mtstore.query.table.memory_budget import peak_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,8 +96,8 @@ class LoadReport:
     def __str__(self) -> str:
         lacking = [entry.ticker for entry in self.tickers if entry.error]
         text = (
-            f"{self.rows:,} rows × {self.columns} columns in {self.seconds:.2f} s, {spell_bytes(self.output_bytes)}; "
-            f"peak memory {spell_bytes(self.peak_memory_bytes)}"
+            f"{self.rows:,} rows × {self.columns} columns in {self.seconds:.2f} s, "
+            f"{describe_bytes(self.output_bytes)}; peak memory {describe_bytes(self.peak_memory_bytes)}"
         )
         return f"{text}; not whole: {', '.join(lacking)}" if lacking else text
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.arguments import did_you_mean, ticker_name, ticker_names
 from mtstore.errors import InputError
-from mtstore.query.request.request import AlignCall, SeriesCall
+from mtstore.query.request.request import AlignRequest, SeriesRequest
 
 if TYPE_CHECKING:
     from mtstore.config import Config
@@ -34,10 +34,10 @@ def wanted_tickers(config: Config, store: Store, tickers: str | Iterable[str] | 
     return asked
 
 
-def align_call(config: Config, store: Store, tickers: str | Iterable[str] | None, start: Any, end: Any) -> AlignCall:
-    """An aligned call as `alignment` has it; errors as `wanted_tickers` and `AlignCall.parse`."""
+def align_call(config: Config, store: Store, tickers: str | Iterable[str] | None, start: Any, end: Any) -> AlignRequest:
+    """An aligned call as `alignment` has it; errors as `wanted_tickers` and `AlignRequest.parse`."""
     alignment = config.multi_ticker.alignment
-    return AlignCall.parse(
+    return AlignRequest.parse(
         wanted_tickers(config, store, tickers),
         alignment.resampling,
         start,
@@ -55,10 +55,10 @@ def align_call(config: Config, store: Store, tickers: str | Iterable[str] | None
     )
 
 
-def ticker_call(config: Config, store: Store, ticker: str, start: Any, end: Any) -> SeriesCall:
+def ticker_call(config: Config, store: Store, ticker: str, start: Any, end: Any) -> SeriesRequest:
     """One ticker at its own interval; errors as `align_call`."""
     alignment = config.multi_ticker.alignment
-    return SeriesCall.parse(
+    return SeriesRequest.parse(
         wanted_tickers(config, store, ticker_name(ticker)),
         config.ticker(ticker).bar_interval,
         start,

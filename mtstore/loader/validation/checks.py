@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from mtstore import sqlfiles
 from mtstore.errors import InputError
-from mtstore.query.snapshot.store_facts import known
+from mtstore.query.snapshot.store_facts import read_store_facts
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mtstore.config import TickerSettings
-    from mtstore.query.request.request import AlignCall
+    from mtstore.query.request.request import AlignRequest
 
 TRAILING_BARS = 390
 """The returns before a bar that it is compared with where nothing later may count (on_failure flag and drop)."""
@@ -50,7 +50,7 @@ class Findings:
 
 def look(
     connection: duckdb.DuckDBPyConnection,
-    call: AlignCall,
+    call: AlignRequest,
     settings: Mapping[str, TickerSettings],
     *,
     trailing: Iterable[str] = (),
@@ -77,7 +77,9 @@ def look(
     )
 
 
-def splits_between(connection: duckdb.DuckDBPyConnection, call: AlignCall, tickers: Iterable[str]) -> tuple[Split, ...]:
+def splits_between(
+    connection: duckdb.DuckDBPyConnection, call: AlignRequest, tickers: Iterable[str]
+) -> tuple[Split, ...]:
     """The known splits of some tickers in a call's range."""
     zone = ZoneInfo(call.tz)
     first, last = (
@@ -87,7 +89,7 @@ def splits_between(connection: duckdb.DuckDBPyConnection, call: AlignCall, ticke
     wanted = set(tickers)
     return tuple(
         (row["ticker"], row["execution_date"], row["split_from"], row["split_to"])
-        for row in known(connection).rows(connection, "validation.splits")
+        for row in read_store_facts(connection).rows(connection, "validation.splits")
         if row["ticker"] in wanted
         and (first is None or row["execution_date"] >= first)
         and (last is None or row["execution_date"] <= last)
@@ -113,7 +115,7 @@ def labels_by_ticker(table: pa.Table | None) -> dict[str, np.ndarray]:
     return {name: stamps[owners == name] for name in dict.fromkeys(owners)}
 
 
-def _gaps(connection: duckdb.DuckDBPyConnection, call: AlignCall, limits: Mapping[str, float]) -> pa.Table:
+def _gaps(connection: duckdb.DuckDBPyConnection, call: AlignRequest, limits: Mapping[str, float]) -> pa.Table:
     parameters = call.common_parameters() | {"limit": min(limits.values())}
     for name in ("session", "anchor", "adjust"):
         del parameters[name]
@@ -122,7 +124,7 @@ def _gaps(connection: duckdb.DuckDBPyConnection, call: AlignCall, limits: Mappin
 
 
 def _outliers(
-    connection: duckdb.DuckDBPyConnection, call: AlignCall, limits: Mapping[str, float], *, trailing_bars: int | None
+    connection: duckdb.DuckDBPyConnection, call: AlignRequest, limits: Mapping[str, float], *, trailing_bars: int | None
 ) -> pa.Table:
     parameters = call.common_parameters() | {"limit": min(limits.values()), "trailing_bars": trailing_bars}
     for name in ("anchor", "adjust"):

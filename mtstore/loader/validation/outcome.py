@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mtstore.loader.validation.checks import counts_by_ticker, labels_by_ticker, look, splits_between
-from mtstore.query.align.assemble import plan_for
-from mtstore.query.fast.inline_checks import Watch, can_watch
-from mtstore.query.table.wide_table import Blanks
+from mtstore.query.align.assemble import plan_fast_path
+from mtstore.query.fast.inline_checks import InlineChecks, supports_inline_checks
+from mtstore.query.table.wide_table import MaskedBars
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mtstore.config import TickerSettings
-    from mtstore.query.request.request import AlignCall
+    from mtstore.query.request.request import AlignRequest
 
 
 class DataQualityWarning(UserWarning):
@@ -74,14 +74,14 @@ class Verdict:
 
     warning: str | None = None
     failure: str | None = None
-    blanks: Blanks | None = None
+    blanks: MaskedBars | None = None
     flags: Mapping[str, np.ndarray] = field(default_factory=dict)
     gap_counts: Mapping[str, int] = field(default_factory=dict)
     outlier_counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def validate(
-    connection: duckdb.DuckDBPyConnection, call: AlignCall, settings: Mapping[str, TickerSettings]
+    connection: duckdb.DuckDBPyConnection, call: AlignRequest, settings: Mapping[str, TickerSettings]
 ) -> Validation:
     """All that is wrong with a call's range."""
     import pandas as pd
@@ -94,7 +94,7 @@ def validate(
     )
 
 
-def judge(connection: duckdb.DuckDBPyConnection, call: AlignCall, settings: Mapping[str, TickerSettings]) -> Verdict:
+def judge(connection: duckdb.DuckDBPyConnection, call: AlignRequest, settings: Mapping[str, TickerSettings]) -> Verdict:
     """Look for gaps and outliers in a load's range, and say what follows."""
     doing = _doing(settings)
     trailing = [*doing["flag"], *doing["drop"]]
@@ -109,7 +109,7 @@ def judge(connection: duckdb.DuckDBPyConnection, call: AlignCall, settings: Mapp
     dropped = {name: labels[name] for name in doing["drop"] if name in labels}
     return replace(
         verdict,
-        blanks=Blanks(dropped) if dropped else None,
+        blanks=MaskedBars(dropped) if dropped else None,
         flags={name: labels.get(name, _no_labels()) for name in doing["flag"]},
         outlier_counts={
             **verdict.outlier_counts,
@@ -119,37 +119,37 @@ def judge(connection: duckdb.DuckDBPyConnection, call: AlignCall, settings: Mapp
 
 
 def watch_for(
-    connection: duckdb.DuckDBPyConnection, call: AlignCall, settings: Mapping[str, TickerSettings]
-) -> Watch | None:
+    connection: duckdb.DuckDBPyConnection, call: AlignRequest, settings: Mapping[str, TickerSettings]
+) -> InlineChecks | None:
     """What counts gaps and outliers while the load is made; None where they have to be looked for beforehand."""
     doing = _doing(settings)
     if doing["flag"] or doing["drop"]:
         return None
-    chosen = plan_for(connection, call)
-    if chosen is None or not can_watch(chosen, call):
+    chosen = plan_fast_path(connection, call)
+    if chosen is None or not supports_inline_checks(chosen, call):
         return None
     if not call.interval.is_intraday and not _has_outliers_own_prices(connection, call, settings):
         return None
-    return Watch(
+    return InlineChecks(
         {name: entry.max_gap_minutes for name, entry in settings.items() if entry.check_gaps},
         {name: entry.outlier_std_threshold for name, entry in settings.items() if entry.check_outliers},
     )
 
 
 def _has_outliers_own_prices(
-    connection: duckdb.DuckDBPyConnection, call: AlignCall, settings: Mapping[str, TickerSettings]
+    connection: duckdb.DuckDBPyConnection, call: AlignRequest, settings: Mapping[str, TickerSettings]
 ) -> bool:
     """Whether a call's returns from day to day are those of split-adjusted prices, in which outliers are looked for."""
     return call.adjust == "splits" or (call.adjust == "none" and not splits_between(connection, call, settings))
 
 
-def judge_watched(watch: Watch, settings: Mapping[str, TickerSettings]) -> Verdict:
+def judge_watched(watch: InlineChecks, settings: Mapping[str, TickerSettings]) -> Verdict:
     """What follows from what was counted."""
     return _verdict(settings, watch.gap_counts, watch.outlier_counts)
 
 
 def splits_warning(
-    connection: duckdb.DuckDBPyConnection, call: AlignCall, tickers: Iterable[str], most: int = 5
+    connection: duckdb.DuckDBPyConnection, call: AlignRequest, tickers: Iterable[str], most: int = 5
 ) -> str | None:
     """A sentence about the splits that a load's range crosses unadjusted; None if there are none."""
     splits = splits_between(connection, call, tickers) if call.adjust == "none" else ()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-    from mtstore.query.request.request import AlignCall
+    from mtstore.query.request.request import AlignRequest
 
 LEAST_PEERS = 2
 """A ticker is compared with its peers, those of the same calendar that have bars, if there are at least so many."""
@@ -29,7 +29,7 @@ _DAY_SECONDS = 86_400.0
 _ENDS = ("first_bar", "last_bar")
 
 
-def quality_frame(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> pd.DataFrame:
+def quality_frame(connection: duckdb.DuckDBPyConnection, call: AlignRequest) -> pd.DataFrame:
     """One row per ticker of a call, indexed by it; see `MultiTickerDataLoader.quality`."""
     import pandas as pd
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Active:
+class ActiveRange:
     """A ticker's first and last session, in days since 1970-01-01; None leaves that end open."""
 
     first_day: int | None = None
@@ -26,8 +26,8 @@ class Active:
         return self.first_day is not None or self.last_day is not None
 
 
-def blank_idle(
-    values: np.ndarray, present: np.ndarray, days: np.ndarray, active: Sequence[Active], fields: Sequence[str]
+def mask_inactive(
+    values: np.ndarray, present: np.ndarray, days: np.ndarray, active: Sequence[ActiveRange], fields: Sequence[str]
 ) -> None:
     """Take away, in place, what was filled in on days on which a ticker is not active.
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from mtstore.query.align.active import blank_idle
+from mtstore.query.align.active import mask_inactive
 from mtstore.query.align.common_grid import make_grid
-from mtstore.query.align.forward_fill import Carry, Limits, fill_forward
+from mtstore.query.align.forward_fill import FillLimits, FillState, fill_forward
 from mtstore.query.align.labels import Labels, local_days
 from mtstore.query.align.sql_rows import (
     CLOSE,
@@ -25,11 +25,18 @@ from mtstore.query.align.sql_rows import (
     grid_batches,
     present_batches,
 )
-from mtstore.query.fast import read_parquet as direct
-from mtstore.query.request.request import GRID, JOINS, AlignCall
+from mtstore.query.fast import read_parquet
+from mtstore.query.request.request import GRID, JOINS, AlignRequest
 from mtstore.query.table.memory_budget import check_fits
-from mtstore.query.table.output_buffers import lay_out
-from mtstore.query.table.wide_table import DEFAULT_FIELDS, Blanks, Making, Wide, check_fields, put_fill_value
+from mtstore.query.table.output_buffers import allocate
+from mtstore.query.table.wide_table import (
+    DEFAULT_FIELDS,
+    AssemblyOptions,
+    MaskedBars,
+    WideTable,
+    check_fields,
+    put_fill_value,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,15 +46,15 @@ if TYPE_CHECKING:
 
 def assemble(
     connection: duckdb.DuckDBPyConnection,
-    call: AlignCall,
+    call: AlignRequest,
     fields: Sequence[str] = DEFAULT_FIELDS,
-    making: Making | None = None,
+    making: AssemblyOptions | None = None,
     *,
-    carry: Carry | None = None,
-) -> Wide:
-    """Compute an aligned call as one array; see `Wide`.
+    carry: FillState | None = None,
+) -> WideTable:
+    """Compute an aligned call as one array; see `WideTable`.
 
-    `carry` is what came before the range (from `carry_for`), for a table that is made in pieces.
+    `carry` is what came before the range (from `fill_state_for`), for a table that is made in pieces.
 
     Raises
     ------
@@ -58,23 +65,23 @@ def assemble(
     """
     import numpy as np
 
-    making = making or Making()
+    making = making or AssemblyOptions()
     check_fields(fields)
     if call.method in JOINS:
         call = replace(call, lookback=None)  # nothing is carried
-    read = read_fields(call, fields)
+    read = fields_to_read(call, fields)
     if making.watch is not None and "close" not in read:
         read = (*read, "close")
-    chosen = plan_for(connection, call) if making.blanks is None else None
+    chosen = plan_fast_path(connection, call) if making.blanks is None else None
     if chosen is not None:
-        wide = _read_directly(chosen, call, read, making, carry)
+        wide = _read_parquet(chosen, call, read, making, carry)
         labels = None
     else:
         tickers = call_tickers(connection, call)
         wide, labels = _scatter(connection, call, tickers, read, making)
     days = None if labels is None else labels.days
     if fills(call) and (chosen is None or carry is not None):
-        limits = Limits(wide.ts_us, _microseconds(call.max_age), None if call.across_sessions else days)
+        limits = FillLimits(wide.ts_us, _microseconds(call.max_age), None if call.across_sessions else days)
         fill_forward(
             wide.values,
             wide.present,
@@ -85,7 +92,7 @@ def assemble(
             carry=carry,
         )
         if chosen is None and days is not None:
-            blank_idle(wide.values, wide.present, days, tickers.active, read)
+            mask_inactive(wide.values, wide.present, days, tickers.active, read)
     if labels is not None and labels.in_range is not None:
         wide = wide.only(labels.in_range)
     if call.method == "inner_join":
@@ -96,27 +103,31 @@ def assemble(
     return _take_fields(wide, tuple(fields))
 
 
-def plan_for(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> direct.Plan | None:
+def plan_fast_path(connection: duckdb.DuckDBPyConnection, call: AlignRequest) -> read_parquet.ReadPlan | None:
     """How to answer a call from the files themselves, where the rows that are there are all that it needs to know."""
     is_plain = call.method != GRID and call.lookback is None and not _needs_sessions(call)
-    return direct.plan(connection, call) if is_plain else None
+    return read_parquet.plan_read(connection, call) if is_plain else None
 
 
-def _read_directly(
-    chosen: direct.Plan, call: AlignCall, fields: tuple[str, ...], making: Making, carry: Carry | None
-) -> Wide:
+def _read_parquet(
+    chosen: read_parquet.ReadPlan,
+    call: AlignRequest,
+    fields: tuple[str, ...],
+    making: AssemblyOptions,
+    carry: FillState | None,
+) -> WideTable:
     """The table of a plain call from the files themselves, filled forward unless something is carried in."""
     import numpy as np
 
-    reading = direct.Reading(chosen, fields, making.rollups)
+    reading = read_parquet.ParquetRead(chosen, fields, making.rollups)
     length, tickers = len(reading.ts_us), len(chosen.names)
     _check_size(call, (length, tickers * len(fields), tickers), 0, making)
     order: Literal["C", "F"] = "F" if making.by_time else "C"
     # Values that something is carried into are not finished ticker by ticker.
     path = making.values_path if carry is None else None
-    sheet = lay_out(path, tickers, len(fields), length, making.dtype, by_time=making.by_time)
+    sheet = allocate(path, tickers, len(fields), length, making.dtype, by_time=making.by_time)
     present = np.zeros((tickers, length), dtype=bool, order=order)
-    limits = Limits(reading.ts_us, _microseconds(call.max_age))
+    limits = FillLimits(reading.ts_us, _microseconds(call.max_age))
     if making.watch is not None:
         making.watch.begin(chosen.buckets, reading.ts_us)
 
@@ -125,7 +136,7 @@ def _read_directly(
         if "bar_count" in fields:
             rows[fields.index("bar_count"), ~here[0]] = 0
         if making.watch is not None and reading.stored[number]:
-            making.watch.look(chosen.names[number], here[0], rows[fields.index("close")])
+            making.watch.observe(chosen.names[number], here[0], rows[fields.index("close")])
         if fills(call) and carry is None:
             fill_forward(rows, here, fields, fill_volume=call.fill_volume, fill_prices=call.fill_prices, limits=limits)
         if carry is None:
@@ -135,39 +146,39 @@ def _read_directly(
         reading.fill(sheet, present, finish)
         values = sheet.finish()
     close_us = reading.close_us if making.with_close else None
-    return Wide(chosen.names, reading.stored, fields, reading.ts_us, close_us, values, present)
+    return WideTable(chosen.names, reading.stored, fields, reading.ts_us, close_us, values, present)
 
 
-def is_grid(call: AlignCall) -> bool:
+def is_grid(call: AlignRequest) -> bool:
     """Whether the call wants every bucket that its calendar has."""
     return call.method == GRID
 
 
-def fills(call: AlignCall) -> bool:
+def fills(call: AlignRequest) -> bool:
     """Whether the call carries values forward."""
     return call.method == "forward_fill" or (call.method == GRID and call.fill == "forward")
 
 
-def read_fields(call: AlignCall, fields: Sequence[str]) -> tuple[str, ...]:
+def fields_to_read(call: AlignRequest, fields: Sequence[str]) -> tuple[str, ...]:
     """The fields to read: `close` too, where flat bars are made of it."""
     needs_close = fills(call) and call.fill_prices == "close" and "close" not in fields
     return (*fields, "close") if needs_close else tuple(fields)
 
 
-def carry_for(call: AlignCall, tickers: int, fields: Sequence[str]) -> Carry | None:
+def fill_state_for(call: AlignRequest, tickers: int, fields: Sequence[str]) -> FillState | None:
     """Room for what one piece of a table leaves to the next; None where nothing is carried."""
     if not fills(call) or not call.across_sessions:
         return None
-    return Carry.nothing(tickers, len(read_fields(call, fields)))
+    return FillState.nothing(tickers, len(fields_to_read(call, fields)))
 
 
 def _scatter(
     connection: duckdb.DuckDBPyConnection,
-    call: AlignCall,
+    call: AlignRequest,
     tickers: CallTickers,
     fields: tuple[str, ...],
-    making: Making,
-) -> tuple[Wide, Labels]:
+    making: AssemblyOptions,
+) -> tuple[WideTable, Labels]:
     """Put every row into its place; batches are let go of as they are used up."""
     import numpy as np
 
@@ -199,7 +210,7 @@ def _scatter(
             flat[base + number * row] = _floats(batch.column(name))
     if making.by_time:
         values, present = values.T, present.T
-    wide = Wide(tickers.names, tickers.stored, fields, grid.ts_us, labels.close_us, values, present)
+    wide = WideTable(tickers.names, tickers.stored, fields, grid.ts_us, labels.close_us, values, present)
     _blank(wide, making.blanks)
     if "bar_count" in fields:
         values[fields.index("bar_count") :: len(fields)][~present] = 0
@@ -208,7 +219,7 @@ def _scatter(
     return wide, labels
 
 
-def _collect(batches: Iterator[pa.RecordBatch], call: AlignCall, making: Making) -> list[pa.RecordBatch]:
+def _collect(batches: Iterator[pa.RecordBatch], call: AlignRequest, making: AssemblyOptions) -> list[pa.RecordBatch]:
     """The batches that have rows; refused as soon as they alone take more than the result may."""
     waiting, size = [], 0
     for batch in batches:
@@ -219,7 +230,7 @@ def _collect(batches: Iterator[pa.RecordBatch], call: AlignCall, making: Making)
     return waiting
 
 
-def _check_size(call: AlignCall, shape: tuple[int, int, int], waiting: int, making: Making) -> None:
+def _check_size(call: AlignRequest, shape: tuple[int, int, int], waiting: int, making: AssemblyOptions) -> None:
     """Refuse a table of (buckets, columns, tickers), beside rows of `waiting` bytes, that takes too much memory."""
     length, width, tickers = shape
     size = length * (width * (8 if making.dtype == "float64" else 4) + tickers)
@@ -227,7 +238,7 @@ def _check_size(call: AlignCall, shape: tuple[int, int, int], waiting: int, maki
     check_fits(size + waiting, making.max_bytes, what)
 
 
-def _blank(wide: Wide, blanks: Blanks | None) -> None:
+def _blank(wide: WideTable, blanks: MaskedBars | None) -> None:
     """Take bars away from buckets that count as missing; the buckets stay on the grid."""
     import numpy as np
 
@@ -248,7 +259,7 @@ def _floats(column: pa.Array) -> np.ndarray:
     return values
 
 
-def _needs_sessions(call: AlignCall) -> bool:
+def _needs_sessions(call: AlignRequest) -> bool:
     return fills(call) and not call.across_sessions
 
 
@@ -256,7 +267,7 @@ def _microseconds(span: timedelta | None) -> int | None:
     return None if span is None else span // timedelta(microseconds=1)
 
 
-def _take_fields(wide: Wide, fields: tuple[str, ...]) -> Wide:
+def _take_fields(wide: WideTable, fields: tuple[str, ...]) -> WideTable:
     """The table without fields that were only read to compute others."""
     if wide.fields == fields:
         return wide

@@ -17,10 +17,10 @@ from mtstore.bounds import Bounds
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import parse_duration
-from mtstore.query.align.assemble import assemble, carry_for, fills
+from mtstore.query.align.assemble import assemble, fill_state_for, fills
 from mtstore.query.align.sql_rows import call_tickers
-from mtstore.query.request.request import AlignCall
-from mtstore.query.table.wide_table import Making, Wide
+from mtstore.query.request.request import AlignRequest
+from mtstore.query.table.wide_table import AssemblyOptions, WideTable
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,7 +54,7 @@ def parse_chunk(chunk: str | timedelta) -> timedelta:
     return length
 
 
-def piece_calls(connection: duckdb.DuckDBPyConnection, call: AlignCall, length: timedelta) -> list[AlignCall]:
+def split_request(connection: duckdb.DuckDBPyConnection, call: AlignRequest, length: timedelta) -> list[AlignRequest]:
     """The call cut into pieces of `length`; whole days are cut at the same wall time in the call's zone."""
     cuts = _cuts(connection, call, length)
     bounds = [call.bounds.start, *cuts, call.bounds.end]
@@ -67,20 +67,20 @@ def piece_calls(connection: duckdb.DuckDBPyConnection, call: AlignCall, length: 
     return pieces
 
 
-def iter_wide(
+def iter_tables(
     connection: duckdb.DuckDBPyConnection,
-    call: AlignCall,
+    call: AlignRequest,
     fields: Sequence[str],
-    making: Making,
+    making: AssemblyOptions,
     length: timedelta,
-) -> Iterator[Wide]:
+) -> Iterator[WideTable]:
     """The pieces of an aligned call in order of time, each made when it is asked for; errors as `assemble`."""
-    carry = carry_for(call, len(call_tickers(connection, call).names), fields)
-    for piece in piece_calls(connection, call, length):
+    carry = fill_state_for(call, len(call_tickers(connection, call).names), fields)
+    for piece in split_request(connection, call, length):
         yield assemble(connection, piece, fields, making, carry=carry)
 
 
-def _cuts(connection: duckdb.DuckDBPyConnection, call: AlignCall, length: timedelta) -> list[datetime]:
+def _cuts(connection: duckdb.DuckDBPyConnection, call: AlignRequest, length: timedelta) -> list[datetime]:
     """The instants between pieces, strictly inside of the range."""
     zone = ZoneInfo(call.tz)
     rows = fetch_rows(connection, sqlfiles.load("request.series"), call.series_parameters())
@@ -105,7 +105,7 @@ def _cuts(connection: duckdb.DuckDBPyConnection, call: AlignCall, length: timede
     return cuts
 
 
-def _end(call: AlignCall, last_us: int | None, zone: ZoneInfo) -> datetime | None:
+def _end(call: AlignRequest, last_us: int | None, zone: ZoneInfo) -> datetime | None:
     """Where no further cut is of use: the end of the range, or the last stored bar."""
     last = call.bounds.end
     ends = [] if last is None else [datetime.now(UTC) + _HORIZON]
@@ -118,7 +118,7 @@ def _end(call: AlignCall, last_us: int | None, zone: ZoneInfo) -> datetime | Non
     return min(ends, default=None)
 
 
-def _lookback(call: AlignCall, cut: datetime) -> timedelta | None:
+def _lookback(call: AlignRequest, cut: datetime) -> timedelta | None:
     """How far a later piece looks back itself: not at all where values are handed on, else to its session's begin."""
     if not fills(call) or call.across_sessions:
         return None

@@ -16,7 +16,7 @@ _NEVER = -(1 << 62)
 
 
 @dataclass(slots=True)
-class Carry:
+class FillState:
     """What the rows before a range leave to it; `fill_forward` takes it in and brings it up to date.
 
     Attributes
@@ -39,7 +39,7 @@ class Carry:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FillLimits:
     """How far values are carried.
 
     Attributes
@@ -64,8 +64,8 @@ def fill_forward(
     *,
     fill_volume: str,
     fill_prices: str,
-    limits: Limits | None = None,
-    carry: Carry | None = None,
+    limits: FillLimits | None = None,
+    carry: FillState | None = None,
 ) -> None:
     """Fill in place: prices carry their own last value (or, where a bar is missing, the last close), never backward.
 
@@ -87,7 +87,7 @@ def fill_forward(
     for ticker, here in enumerate(present):
         first = ticker * len(fields)
         last_us = int(carry.last_us[ticker]) if carry else _NEVER
-        reach = _Reach.of(here, frame, last_us)
+        reach = _FillRange.of(here, frame, last_us)
         carried = carry.values[first : first + len(fields)] if carry else None
         rows = dict(zip(fields, values[first : first + len(fields)], strict=True))
         _fill_ticker(rows, reach, frame, carried, fill_volume=fill_volume, fill_prices=fill_prices)
@@ -100,14 +100,14 @@ def _fill_in_order(
     present: np.ndarray,
     fields: Sequence[str],
     order: np.ndarray,
-    limits: Limits,
+    limits: FillLimits,
     *,
     fill_volume: str,
     fill_prices: str,
 ) -> None:
     """Fill where sessions interleave: in the order of sessions, then put back."""
     assert limits.session_days is not None  # noqa: S101 - the caller has looked
-    sorted_limits = Limits(limits.ts_us[order], limits.max_age_us, limits.session_days[order])
+    sorted_limits = FillLimits(limits.ts_us[order], limits.max_age_us, limits.session_days[order])
     part = values[:, order]
     fill_forward(
         part, present[:, order], fields, fill_volume=fill_volume, fill_prices=fill_prices, limits=sorted_limits
@@ -124,7 +124,7 @@ class _Frame:
     max_age_us: int | None
 
     @classmethod
-    def of(cls, limits: Limits | None) -> Self:
+    def of(cls, limits: FillLimits | None) -> Self:
         import numpy as np
 
         if limits is None:
@@ -150,7 +150,7 @@ class _Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reach:
+class _FillRange:
     """One ticker's buckets without bars: where they are, the last bar before each, and whether it still counts."""
 
     here: np.ndarray
@@ -173,7 +173,7 @@ class _Reach:
 
 def _fill_ticker(
     rows: dict[str, np.ndarray],
-    reach: _Reach,
+    reach: _FillRange,
     frame: _Frame,
     carried: np.ndarray | None,
     *,
@@ -202,7 +202,7 @@ def _fill_ticker(
         rows["bar_count"][reach.absent] = 0
 
 
-def _fill_count(row: np.ndarray, reach: _Reach, older: np.ndarray | None, *, how: str) -> None:
+def _fill_count(row: np.ndarray, reach: _FillRange, older: np.ndarray | None, *, how: str) -> None:
     if how == "zero":
         row[reach.absent[reach.is_fresh]] = 0.0
     elif how == "ffill" and older is not None:
@@ -210,7 +210,7 @@ def _fill_count(row: np.ndarray, reach: _Reach, older: np.ndarray | None, *, how
 
 
 def _older(
-    row: np.ndarray, reach: _Reach, frame: _Frame, carried: np.ndarray | None, number: int
+    row: np.ndarray, reach: _FillRange, frame: _Frame, carried: np.ndarray | None, number: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Where a row has no value, the newest one before each of those places, and the newest of all.
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.query.align.active import Active
+from mtstore.query.align.active import ActiveRange
 from mtstore.sqlfiles import Sql, identifier, join
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from mtstore.query.request.request import AlignCall
+    from mtstore.query.request.request import AlignRequest
 
 CLOSE = "ts_close"
 SESSION = "session_day"
@@ -44,19 +44,19 @@ class CallTickers:
     names: tuple[str, ...]
     stored: tuple[bool, ...]
     is_mixed: bool
-    active: tuple[Active, ...]
+    active: tuple[ActiveRange, ...]
 
 
-def call_tickers(connection: duckdb.DuckDBPyConnection, call: AlignCall) -> CallTickers:
+def call_tickers(connection: duckdb.DuckDBPyConnection, call: AlignRequest) -> CallTickers:
     """Who takes part; the macros' own check of the call runs here, once."""
     rows = connection.execute(sqlfiles.load("request.tickers"), call.common_parameters()).fetchall()
     names, stored, mixed, first, last = zip(*rows, strict=True) if rows else ((), (), (), (), ())
-    active = tuple(Active(*days) for days in zip(first, last, strict=True))
+    active = tuple(ActiveRange(*days) for days in zip(first, last, strict=True))
     return CallTickers(tuple(names), tuple(stored), any(mixed), active)
 
 
 def present_batches(
-    connection: duckdb.DuckDBPyConnection, call: AlignCall, names: Sequence[str], columns: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, call: AlignRequest, names: Sequence[str], columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     """One row per ticker and bucket with bars: `slot` (place in `names`), `ts_us`, and the columns asked for."""
     statement = sqlfiles.load("request.present_rows", columns=_columns(columns))
@@ -65,7 +65,7 @@ def present_batches(
 
 
 def grid_batches(
-    connection: duckdb.DuckDBPyConnection, call: AlignCall, columns: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, call: AlignRequest, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     """One row per bucket of the calendar's complete grid: `ts_us`, and of the columns those that a bucket has."""
     wanted = [name for name in columns if name in {CLOSE, SESSION}]

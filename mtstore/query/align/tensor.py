@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.arguments import check_count, size_bytes
 from mtstore.query.align.assemble import assemble
-from mtstore.query.align.chunks import iter_wide
+from mtstore.query.align.chunks import iter_tables
 from mtstore.query.align.sql_rows import call_tickers
-from mtstore.query.cache import result_cache as derived
-from mtstore.query.request.request import AlignCall
+from mtstore.query.cache import result_cache
+from mtstore.query.request.request import AlignRequest
 from mtstore.query.request.result import mapped_errors
-from mtstore.query.table.memory_budget import default_limit
+from mtstore.query.table.memory_budget import default_memory_limit
 from mtstore.query.table.pandas_frames import time_index
-from mtstore.query.table.wide_table import Making, Wide, field_names
+from mtstore.query.table.wide_table import AssemblyOptions, WideTable, field_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,9 +80,9 @@ class Tensor:
         return f"Tensor({' × '.join(map(str, self.values.shape))}, {self.values.dtype}, {', '.join(self.tickers)})"
 
 
-def make_tensor(
+def build_tensor(
     store: Repository,
-    call: AlignCall,
+    call: AlignRequest,
     fields: str | Sequence[str] | None,
     *,
     dtype: Any = "float64",
@@ -93,10 +93,10 @@ def make_tensor(
     import numpy as np
 
     names = field_names(fields)
-    making = Making(
+    making = AssemblyOptions(
         dtype=dtype if isinstance(dtype, str) else str(np.dtype(dtype)),
         by_time=True,
-        max_bytes=default_limit() if memory_limit is None else size_bytes(memory_limit),
+        max_bytes=default_memory_limit() if memory_limit is None else size_bytes(memory_limit),
     )
     store.uses.note(call.tickers or (), *call.bounds.covering_us())
     if mmap:
@@ -107,7 +107,7 @@ def make_tensor(
     return Tensor(values, mask, time_index(wide.ts_us, call.tz), wide.tickers, wide.fields)
 
 
-def _by_time(wide: Wide) -> tuple[np.ndarray, np.ndarray]:
+def _by_time(wide: WideTable) -> tuple[np.ndarray, np.ndarray]:
     """Values as [T, N, F] and presence as [T, N], contiguous."""
     import numpy as np
 
@@ -115,20 +115,20 @@ def _by_time(wide: Wide) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(wide.values.T).reshape(shape), np.ascontiguousarray(wide.present.T)
 
 
-def _map(store: Repository, call: AlignCall, fields: tuple[str, ...], making: Making) -> Tensor:
+def _map(store: Repository, call: AlignRequest, fields: tuple[str, ...], making: AssemblyOptions) -> Tensor:
     """The tensor as a mapped file, made piece by piece if nobody has made it yet."""
     with store.snapshot(), store.connection() as connection, mapped_errors():
         tickers = call_tickers(connection, call).names
-        key = derived.key_of(connection, call, {"tickers": tickers, "fields": fields, "dtype": making.dtype})
+        key = result_cache.cache_key(connection, call, {"tickers": tickers, "fields": fields, "dtype": making.dtype})
 
         def make(folder: Path) -> None:
-            _write(folder, iter_wide(connection, call, fields, making, _PIECE))
+            _write(folder, iter_tables(connection, call, fields, making, _PIECE))
 
-        folder = derived.find_or_make(store, key, tickers, make)
+        folder = result_cache.find_or_build(store, key, tickers, make)
     return _open(folder, call.tz)
 
 
-def _write(folder: Path, pieces: Iterator[Wide]) -> None:
+def _write(folder: Path, pieces: Iterator[WideTable]) -> None:
     length = 0
     tickers: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mtstore.query.cache import result_cache as derived
-from mtstore.query.cache.table_cache import Room
+from mtstore.query.cache import result_cache
+from mtstore.query.cache.size_limit import SizeLimit
 from mtstore.storage.maintenance import evict
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Pruned:
+class PruneResult:
     """What went to make room.
 
     Attributes
@@ -36,19 +36,19 @@ class Pruned:
         return self.derived_bytes + sum(entry.byte_size for entry in self.partitions)
 
 
-def make_room(store: Repository, config: Config, max_bytes: int | None = None) -> Pruned:
+def enforce_cache_limits(store: Repository, config: Config, max_bytes: int | None = None) -> PruneResult:
     """Make room as the configuration's `cache` says: derived results first, then, if they may, fetched bars.
 
     `max_bytes` None is `cache.max_size_gb`.
     """
     cache = config.multi_ticker.cache
-    room = Room.of(cache)
+    room = SizeLimit.from_config(cache)
     limit = room.max_bytes if max_bytes is None else max_bytes
     if cache.evict != "refetchable":
-        return Pruned(derived.keep_within(store, limit, room.ttl_seconds), ())
+        return PruneResult(result_cache.enforce_limit(store, limit, room.ttl_seconds), ())
     with store.connection() as connection:
         entries = evict.partitions(connection, config.sources)
     fetched = sum(entry.byte_size for entry in entries if entry.is_evictable)
-    freed = derived.keep_within(store, max(limit - fetched, 0), room.ttl_seconds)
+    freed = result_cache.enforce_limit(store, max(limit - fetched, 0), room.ttl_seconds)
     gone = evict.evict(store, config.sources, limit) if fetched > limit else []
-    return Pruned(freed, tuple(gone))
+    return PruneResult(freed, tuple(gone))

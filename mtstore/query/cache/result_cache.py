@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.query.request.request import AlignCall
+from mtstore.query.request.request import AlignRequest
 from mtstore.storage import checksum as seal
 from mtstore.storage.commit.staging import staging_folder
 from mtstore.storage.durable_io import fsync_file, fsync_folder, make_read_only
@@ -42,7 +42,7 @@ _MARGIN_US = 45 * 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CachedResult:
     """One derived result.
 
     Attributes
@@ -66,7 +66,7 @@ def derived_folder(store: Repository) -> Path:
     return store.path / FOLDER
 
 
-def key_of(connection: duckdb.DuckDBPyConnection, call: AlignCall, parameters: Mapping[str, Any]) -> str:
+def cache_key(connection: duckdb.DuckDBPyConnection, call: AlignRequest, parameters: Mapping[str, Any]) -> str:
     """The name of a result: a digest of the call, other parameters, the input files' content and the SQL itself."""
     start_us, end_us = call.bounds.covering_us()
     asked: dict[str, Any] = call.series_parameters() | {"adjust": call.adjust}
@@ -78,7 +78,7 @@ def key_of(connection: duckdb.DuckDBPyConnection, call: AlignCall, parameters: M
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def find(store: Repository, key: str) -> Path | None:
+def find_result(store: Repository, key: str) -> Path | None:
     """The folder of a result, noted as used now; None if there is none that can be relied on."""
     folder = derived_folder(store) / key
     facts = _facts(folder)
@@ -88,19 +88,19 @@ def find(store: Repository, key: str) -> Path | None:
     return folder
 
 
-def find_or_make(store: Repository, key: str, tickers: Iterable[str], make: Callable[[Path], None]) -> Path:
+def find_or_build(store: Repository, key: str, tickers: Iterable[str], make: Callable[[Path], None]) -> Path:
     """The folder of a result; `make` fills it if there is none yet. Two who make it at once end up with one."""
-    found = find(store, key)
+    found = find_result(store, key)
     if found is None:
         with staging_folder(store.layout) as staging:
             made = staging / key
             made.mkdir()
             make(made)
-            found = put(store, made, tickers)
+            found = store_result(store, made, tickers)
     return found
 
 
-def put(store: Repository, made: Path, tickers: Iterable[str], *, is_durable: bool = True) -> Path:
+def store_result(store: Repository, made: Path, tickers: Iterable[str], *, is_durable: bool = True) -> Path:
     """Make a filled folder, named by its key, a result for everybody; gives its place.
 
     Where `is_durable` is false, nothing waits for the disk, and the result counts until the system is started anew.
@@ -116,7 +116,7 @@ def put(store: Repository, made: Path, tickers: Iterable[str], *, is_durable: bo
         fsync_folder(made)
     target = derived_folder(store) / made.name
     target.parent.mkdir(exist_ok=True)
-    if target.is_dir() and find(store, made.name) is None:  # of another run of the system
+    if target.is_dir() and find_result(store, made.name) is None:  # of another run of the system
         shutil.rmtree(target, ignore_errors=True)
     _rename(made, target)
     if not boot:
@@ -125,7 +125,7 @@ def put(store: Repository, made: Path, tickers: Iterable[str], *, is_durable: bo
     return target
 
 
-def check_space(path: Path) -> None:
+def check_free_space(path: Path) -> None:
     """Refuse to put derived results onto a disk that is nearly full.
 
     Raises
@@ -138,7 +138,7 @@ def check_space(path: Path) -> None:
         raise OSError(f"only {usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB are free")
 
 
-def entries(store: Repository) -> list[Entry]:
+def cached_results(store: Repository) -> list[CachedResult]:
     """All derived results, the one that was used longest ago first."""
     found = []
     for path in derived_folder(store).glob("*"):
@@ -148,33 +148,33 @@ def entries(store: Repository) -> list[Entry]:
                 size = sum(part.stat().st_size for part in path.iterdir())
                 used_at = datetime.fromtimestamp((path / _FACTS).stat().st_mtime, UTC)
                 made_at = datetime.fromisoformat(facts["made_at"])
-                found.append(Entry(path, tuple(facts["tickers"]), size, made_at, used_at, _is_good(facts)))
+                found.append(CachedResult(path, tuple(facts["tickers"]), size, made_at, used_at, _is_good(facts)))
     return sorted(found, key=lambda entry: entry.used_at)
 
 
-def keep_within(store: Repository, max_bytes: int, ttl_seconds: float | None) -> int:
+def enforce_limit(store: Repository, max_bytes: int, ttl_seconds: float | None) -> int:
     """Delete what nobody has used for `ttl_seconds`, then what was used longest ago, until all weigh `max_bytes`.
 
     Gives the bytes that were freed.
     """
-    found = entries(store)
+    found = cached_results(store)
     left, freed = sum(entry.byte_size for entry in found), 0
     now = datetime.now(UTC)
     for entry in found:
         is_old = ttl_seconds is not None and (now - entry.used_at).total_seconds() > ttl_seconds
         if is_old or not entry.is_good or left > max_bytes:
-            remove(entry)
+            delete_result(entry)
             left -= entry.byte_size
             freed += entry.byte_size
     return freed
 
 
-def remove(entry: Entry) -> None:
+def delete_result(entry: CachedResult) -> None:
     """Delete a result; gone at once for those who look, kept by those who have mapped it."""
     shutil.rmtree(entry.path, ignore_errors=True)
 
 
-def discard(folder: Path, error: Exception) -> None:
+def delete_damaged(folder: Path, error: Exception) -> None:
     """Delete a result that turned out to be damaged; the log says so. Whoever found it makes it anew."""
     _log.warning("%s: a derived result is damaged and is made anew: %s", folder, error)
     shutil.rmtree(folder, ignore_errors=True)
@@ -194,7 +194,7 @@ def _facts(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        discard(folder, error)
+        delete_damaged(folder, error)
         return None
     return facts
 

@@ -9,59 +9,45 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from mtstore.query.cache import result_cache as derived
+from mtstore.query.cache import result_cache
 from mtstore.query.table.output_buffers import map_private
-from mtstore.query.table.wide_table import Wide
+from mtstore.query.table.wide_table import WideTable
 from mtstore.ranges import US_PER_DAY
 from mtstore.storage.commit.staging import staging_folder
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from mtstore.config.models import Cache
-    from mtstore.query.request.request import AlignCall
+    from mtstore.query.cache.size_limit import SizeLimit
+    from mtstore.query.request.request import AlignRequest
     from mtstore.storage.repository import Repository
 
-LEAST_BYTES = 16_000_000
+MIN_TABLE_BYTES = 16_000_000
 """A smaller table is made again as fast as it is found."""
 
 _SECONDS_PER_DAY = 86_400
 _SHAPE, _VALUES, _PRESENT, _TIMES, _CLOSES = "shape.json", "values.bin", "present.bin", "times.bin", "closes.bin"
 _log = logging.getLogger(__name__)
 
-Made = tuple[Wide, Mapping[str, Any]]
+BuiltTable = tuple[WideTable, Mapping[str, Any]]
 """A table, and what was said when it was made; the latter can be written as JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """How much derived results may weigh together, and how long one is kept that nobody uses; None: for ever."""
-
-    max_bytes: int
-    ttl_seconds: float | None
-
-    @classmethod
-    def of(cls, cache: Cache) -> Self:
-        """The room that the section `cache` of a configuration leaves."""
-        return cls(int(cache.max_size_gb * 1e9), None if cache.ttl_days is None else cache.ttl_days * _SECONDS_PER_DAY)
-
-
-def is_worth_keeping(call: AlignCall, fields: int, item_bytes: int) -> bool:
+def should_cache(call: AlignRequest, fields: int, item_bytes: int) -> bool:
     """Whether the table of a call may be large enough to be kept."""
     start_us, end_us = call.bounds.covering_us()
     if start_us is None or end_us is None or call.tickers is None:
         return True
     step_us = call.interval.microseconds or (call.interval.days or 28 * call.interval.months) * US_PER_DAY
-    return (end_us - start_us) // step_us * len(call.tickers) * fields * item_bytes >= LEAST_BYTES
+    return (end_us - start_us) // step_us * len(call.tickers) * fields * item_bytes >= MIN_TABLE_BYTES
 
 
-def find(store: Repository, key: str) -> Made | None:
+def find_table(store: Repository, key: str) -> BuiltTable | None:
     """A kept table; None if there is none."""
-    folder = derived.find(store, key)
+    folder = result_cache.find_result(store, key)
     if folder is None:
         return None
     try:
@@ -69,11 +55,11 @@ def find(store: Repository, key: str) -> Made | None:
     except FileNotFoundError:  # deleted since, to make room
         return None
     except (OSError, ValueError, KeyError) as error:
-        derived.discard(folder, error)
+        result_cache.delete_damaged(folder, error)
         return None
 
 
-def make(store: Repository, key: str, room: Room, work: Callable[[Path | None], Made]) -> Made:
+def build_table(store: Repository, key: str, room: SizeLimit, work: Callable[[Path | None], BuiltTable]) -> BuiltTable:
     """The table that `work` makes, kept if it is large enough; where it cannot be kept, the log says why.
 
     `work` is called once, with a new file that may take the values, or None where nothing can be kept. The table is the
@@ -82,17 +68,17 @@ def make(store: Repository, key: str, room: Room, work: Callable[[Path | None], 
     with ExitStack() as held:
         folder = None
         try:
-            derived.check_space(store.path)
+            result_cache.check_free_space(store.path)
             folder = held.enter_context(staging_folder(store.layout)) / key
             folder.mkdir()
         except OSError as error:
             _say_not_kept(store, error)
         wide, said = work(None if folder is None else folder / _VALUES)
-        if folder is not None and LEAST_BYTES <= wide.values.nbytes <= room.max_bytes:
+        if folder is not None and MIN_TABLE_BYTES <= wide.values.nbytes <= room.max_bytes:
             try:
                 _write(folder, wide, said)
-                derived.put(store, folder, wide.tickers, is_durable=False)
-                derived.keep_within(store, room.max_bytes, room.ttl_seconds)
+                result_cache.store_result(store, folder, wide.tickers, is_durable=False)
+                result_cache.enforce_limit(store, room.max_bytes, room.ttl_seconds)
             except OSError as error:
                 _say_not_kept(store, error)
     return wide, said
@@ -102,7 +88,7 @@ def _say_not_kept(store: Repository, error: OSError) -> None:
     _log.warning("%s: a result is not kept for the next who asks: %s", store.path, error)
 
 
-def _write(folder: Path, wide: Wide, said: Mapping[str, Any]) -> None:
+def _write(folder: Path, wide: WideTable, said: Mapping[str, Any]) -> None:
     if not (folder / _VALUES).exists() or not _is_mapped_whole(wide.values, folder / _VALUES):
         (folder / _VALUES).unlink(missing_ok=True)
         wide.values.tofile(folder / _VALUES)
@@ -122,7 +108,7 @@ def _write(folder: Path, wide: Wide, said: Mapping[str, Any]) -> None:
     (folder / _SHAPE).write_text(json.dumps(shape))
 
 
-def _read(folder: Path) -> Made:
+def _read(folder: Path) -> BuiltTable:
     import numpy as np
 
     shape = json.loads((folder / _SHAPE).read_text())
@@ -133,7 +119,7 @@ def _read(folder: Path) -> Made:
         raise ValueError(f"{_TIMES} has {len(times):,} times instead of {length:,}")
     values = map_private(folder / _VALUES, shape["dtype"], (len(tickers) * len(fields), length))
     present = map_private(folder / _PRESENT, "bool", (len(tickers), length))
-    return Wide(tickers, tuple(shape["stored"]), fields, times, closes, values, present), shape["said"]
+    return WideTable(tickers, tuple(shape["stored"]), fields, times, closes, values, present), shape["said"]
 
 
 def _is_mapped_whole(values: np.ndarray, path: Path) -> bool:

@@ -12,12 +12,12 @@ NEEDS: Mapping[str, tuple[str, ...]] = {"vwap": ("vwap", "volume")}
 """The columns that a field is computed from, where that is not just the column of its name."""
 
 
-def columns_for(fields: tuple[str, ...]) -> tuple[str, ...]:
+def input_columns(fields: tuple[str, ...]) -> tuple[str, ...]:
     """The stored columns that some fields are computed from."""
     return tuple(dict.fromkeys(column for name in fields for column in NEEDS.get(name, (name,))))
 
 
-def reduce_field(name: str, columns: Mapping[str, np.ndarray], starts: np.ndarray) -> np.ndarray:
+def aggregate_field(name: str, columns: Mapping[str, np.ndarray], starts: np.ndarray) -> np.ndarray:
     """One value per bucket of at least one row each; float64, missing is NaN.
 
     open is the first that is known, close the last; high and low the extremes; volume, transactions and bar_count sums;

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from mtstore.query.snapshot.store_facts import KnownFile
+    from mtstore.query.snapshot.store_facts import StoredFile
 
 Columns: TypeAlias = "dict[str, np.ndarray]"
 Read: TypeAlias = Callable[[tuple[str, ...]], Columns]
@@ -24,7 +24,7 @@ COUNT = "bar_count"
 class FileRows:
     """The rows of the row groups of a file that meet `scan`, [start, end) in µs; each is one bar."""
 
-    def __init__(self, file: KnownFile, scan: tuple[int, int]) -> None:
+    def __init__(self, file: StoredFile, scan: tuple[int, int]) -> None:
         self._file = file
         self._scan = scan
         self._metadata: pq.FileMetaData | None = None
@@ -80,7 +80,7 @@ def take(columns: Columns, names: tuple[str, ...]) -> Columns:
     return {name: columns[name] for name in names}
 
 
-def _row_groups(metadata: pq.FileMetaData, file: KnownFile, scan: tuple[int, int]) -> list[int]:
+def _row_groups(metadata: pq.FileMetaData, file: StoredFile, scan: tuple[int, int]) -> list[int]:
     everything = list(range(metadata.num_row_groups))
     if file.min_us >= scan[0] and file.max_us < scan[1]:
         return everything

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mtstore.query.fast.buckets import Buckets
-    from mtstore.query.fast.read_parquet import Plan
-    from mtstore.query.request.request import AlignCall
+    from mtstore.query.fast.read_parquet import ReadPlan
+    from mtstore.query.request.request import AlignRequest
 
 _US_PER_MINUTE = 60_000_000
 
 
 @dataclass(slots=True)
-class Watch:
+class InlineChecks:
     """Counts by ticker, as each ticker's row comes by.
 
     Attributes
@@ -53,7 +53,7 @@ class Watch:
         self.gap_counts.update(dict.fromkeys(self.gap_minutes if buckets.step_us else (), 0))
         self.outlier_counts.update(dict.fromkeys(self.thresholds, 0))
 
-    def look(self, ticker: str, present: np.ndarray, closes: np.ndarray) -> None:
+    def observe(self, ticker: str, present: np.ndarray, closes: np.ndarray) -> None:
         """One stored ticker's buckets, before anything is filled in."""
         import numpy as np
 
@@ -97,8 +97,8 @@ class Watch:
         return int(np.count_nonzero(np.abs(returns - returns.mean()) > threshold * spread))
 
 
-def can_watch(chosen: Plan, call: AlignCall) -> bool:
-    """Whether a `Watch` counts what the macros would."""
+def supports_inline_checks(chosen: ReadPlan, call: AlignRequest) -> bool:
+    """Whether a `InlineChecks` counts what the macros would."""
     is_whole = not any(bound is None or isinstance(bound, datetime) for bound in (call.bounds.start, call.bounds.end))
     pieces = chosen.buckets.timeline
     is_anchored = not chosen.buckets.step_us or bool((pieces.start_us == pieces.anchor_us).all())

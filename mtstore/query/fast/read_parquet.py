@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from mtstore.query.fast.aggregates import columns_for, reduce_field
+from mtstore.query.fast.aggregates import aggregate_field, input_columns
 from mtstore.query.fast.buckets import Buckets
 from mtstore.query.fast.column_reader import Columns, FileRows, Read, take
 from mtstore.query.fast.rollups import Rollups, serves
-from mtstore.query.request.request import SeriesCall
-from mtstore.query.snapshot.store_facts import Known, KnownFile, find_known
+from mtstore.query.request.request import SeriesRequest
+from mtstore.query.snapshot.store_facts import StoredFile, StoreFacts, find_store_facts
 
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
 
-    from mtstore.query.table.output_buffers import Sheet
+    from mtstore.query.table.output_buffers import OutputBuffer
 
 _WORKERS = 2
 _FEW_FILES = 4
@@ -33,21 +33,21 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReadPlan:
     """What the direct path reads: a wide table's tickers in order, of each that is stored the files and the width of
     their bars, and the buckets.
     """
 
     names: tuple[str, ...]
-    files: dict[str, list[KnownFile]]
+    files: dict[str, list[StoredFile]]
     steps_us: dict[str, int]
     buckets: Buckets
 
 
-def plan(connection: duckdb.DuckDBPyConnection, call: SeriesCall) -> Plan | None:
+def plan_read(connection: duckdb.DuckDBPyConnection, call: SeriesRequest) -> ReadPlan | None:
     """How to answer `call` directly; None if only SQL can."""
     is_raw = call.adjust == "none" and call.from_source is None and call.from_schema is None
-    facts = find_known(connection) if is_raw else None
+    facts = find_store_facts(connection) if is_raw else None
     if facts is None:
         return None
     names = _names(facts, call)
@@ -56,10 +56,10 @@ def plan(connection: duckdb.DuckDBPyConnection, call: SeriesCall) -> Plan | None
         return None
     buckets = Buckets.of(facts.timeline(connection, call, names[0]), call.interval, call.bounds)
     steps_us = {name: facts.series[name][0][2] for name in files}
-    return None if buckets is None else Plan(names, files, steps_us, buckets)
+    return None if buckets is None else ReadPlan(names, files, steps_us, buckets)
 
 
-def _files(facts: Known, call: SeriesCall, names: tuple[str, ...]) -> dict[str, list[KnownFile]] | None:
+def _files(facts: StoreFacts, call: SeriesRequest, names: tuple[str, ...]) -> dict[str, list[StoredFile]] | None:
     """The files of each stored ticker; None where the choice of a series is not plain."""
     if not names or any(name not in facts.tickers or facts.tickers[name].has_active_range for name in names):
         return None
@@ -76,7 +76,7 @@ def _files(facts: Known, call: SeriesCall, names: tuple[str, ...]) -> dict[str, 
     return files
 
 
-class Reading:
+class ParquetRead:
     """An answer in the making: the places of all bars are known, and with them the grid; values are read by `fill`.
 
     Parameters
@@ -87,7 +87,7 @@ class Reading:
         Where rollups are; None: bars are read.
     """
 
-    def __init__(self, chosen: Plan, fields: tuple[str, ...], rollups: Rollups | None = None) -> None:
+    def __init__(self, chosen: ReadPlan, fields: tuple[str, ...], rollups: Rollups | None = None) -> None:
         import numpy as np
 
         self._fields = fields
@@ -99,7 +99,7 @@ class Reading:
             self._work.append(_Ticker(chosen, name, scan, rollups if is_served else None))
         at_once: tuple[str, ...] = ()
         if sum(len(ticker.files) for ticker in self._work) <= _FEW_FILES:
-            at_once = columns_for(fields)
+            at_once = input_columns(fields)
         used = np.zeros(len(chosen.buckets.labels_us), dtype=bool)
 
         def locate(ticker: _Ticker) -> None:
@@ -112,7 +112,7 @@ class Reading:
         self.close_us: np.ndarray = chosen.buckets.close_us[used]
         self.stored = tuple(name in chosen.files for name in chosen.names)
 
-    def fill(self, sheet: Sheet, present: np.ndarray, finish: Callable[[int, np.ndarray], None]) -> None:
+    def fill(self, sheet: OutputBuffer, present: np.ndarray, finish: Callable[[int, np.ndarray], None]) -> None:
         """Lay every ticker's fields down in `sheet`.
 
         `finish` is called with a ticker's number and its rows once they are there, before the sheet takes them, on the
@@ -134,7 +134,7 @@ class Reading:
 
         _for_each(place, range(len(self._work)))
         if self._rollups is not None:
-            self._rollups.keep_within_room()
+            self._rollups.enforce_limit()
 
 
 def _for_each(work: Callable[[_Item], None], items: Sequence[_Item]) -> None:
@@ -149,7 +149,7 @@ def _for_each(work: Callable[[_Item], None], items: Sequence[_Item]) -> None:
 class _Ticker:
     """One ticker's share of the work."""
 
-    def __init__(self, chosen: Plan, name: str, scan: tuple[int, int], rollups: Rollups | None) -> None:
+    def __init__(self, chosen: ReadPlan, name: str, scan: tuple[int, int], rollups: Rollups | None) -> None:
         import numpy as np
 
         self._buckets = chosen.buckets
@@ -178,7 +178,7 @@ class _Ticker:
             self._rows, places = self._buckets.places(np.concatenate(parts) if len(parts) > 1 else parts[0])
             self.places = places.astype(np.int32)
 
-    def _read_of(self, file: KnownFile) -> Read:
+    def _read_of(self, file: StoredFile) -> Read:
         found = None if self._rollups is None else self._rollups.read_of(file, self._scan)
         return found or FileRows(file, self._scan).read
 
@@ -214,11 +214,11 @@ class _Ticker:
         """Buckets of several rows."""
         import numpy as np
 
-        for columns, first, last in self._whole_buckets(starts, columns_for(fields)):
+        for columns, first, last in self._whole_buckets(starts, input_columns(fields)):
             begin, end = (int(edge) for edge in np.searchsorted(starts, (first, last)))
             places = _as_slice(target[begin:end])
             for number, name in enumerate(fields):
-                rows[number, places] = reduce_field(name, columns, starts[begin:end] - first)
+                rows[number, places] = aggregate_field(name, columns, starts[begin:end] - first)
 
     def _whole_buckets(self, starts: np.ndarray, names: tuple[str, ...]) -> Iterator[tuple[Columns, int, int]]:
         """Columns, and which of the rows they are: file by file, unless one bucket's rows lie in two files."""
@@ -232,7 +232,7 @@ class _Ticker:
         pieces = [part.columns(names) for part in parts]
         yield {name: np.concatenate([piece[name] for piece in pieces]) for name in names}, 0, len(self.places)
 
-    def _parts(self) -> list[_Part]:
+    def _parts(self) -> list[_Segment]:
         """The files with rows that are used."""
         import numpy as np
 
@@ -247,12 +247,12 @@ class _Ticker:
                 kept = self._rows[first:last] - begin
             begin += length
             if first < last:
-                parts.append(_Part(read, kept, first, last))
+                parts.append(_Segment(read, kept, first, last))
         return parts
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Segment:
     """A file's rows that are used, and where they stand among all rows of the ticker that are."""
 
     read: Read
@@ -272,7 +272,7 @@ def _as_slice(places: np.ndarray) -> slice | np.ndarray:
     return places
 
 
-def _names(facts: Known, call: SeriesCall) -> tuple[str, ...]:
+def _names(facts: StoreFacts, call: SeriesRequest) -> tuple[str, ...]:
     """The call's tickers in the order in which a wide table shows them."""
     if call.tickers is not None:
         return call.tickers

@@ -13,17 +13,17 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mtstore.query.cache import result_cache as derived
-from mtstore.query.fast.aggregates import reduce_field
+from mtstore.query.cache import result_cache
+from mtstore.query.fast.aggregates import aggregate_field
 from mtstore.query.fast.column_reader import COUNT, Columns, FileRows, Read, as_arrays
 from mtstore.storage.commit.staging import staging_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mtstore.query.cache.table_cache import Room
+    from mtstore.query.cache.size_limit import SizeLimit
     from mtstore.query.fast.buckets import Buckets
-    from mtstore.query.snapshot.store_facts import KnownFile
+    from mtstore.query.snapshot.store_facts import StoredFile
     from mtstore.storage.repository import Repository
 
 STEP_US = 300_000_000
@@ -49,13 +49,13 @@ class Rollups:
         Fewer bars of a file are read as they are.
     """
 
-    def __init__(self, store: Repository, room: Room | None = None, least_bars: int = LEAST_BARS) -> None:
+    def __init__(self, store: Repository, room: SizeLimit | None = None, least_bars: int = LEAST_BARS) -> None:
         self._store = store
         self._room = room
         self._least_bars = least_bars
         self._has_made = False
 
-    def read_of(self, file: KnownFile, scan: tuple[int, int]) -> Read | None:
+    def read_of(self, file: StoredFile, scan: tuple[int, int]) -> Read | None:
         """What reads a file's rollup in place of its bars; None if there is none.
 
         The rows are all of the file's, whatever `scan` is.
@@ -63,28 +63,28 @@ class Rollups:
         if file.row_count < self._least_bars:
             return None
         name = f"rollup-{_VERSION}-{file.path.stem}"
-        folder = derived.find(self._store, name)
+        folder = result_cache.find_result(self._store, name)
         if folder is None and self._room is not None and _is_mostly_read(file, scan):
             folder = self._make(name, file)
         return None if folder is None else partial(_read, folder / _BARS, file)
 
-    def keep_within_room(self) -> None:
+    def enforce_limit(self) -> None:
         """Make room again, once rollups were made."""
         if self._has_made and self._room is not None:
-            derived.keep_within(self._store, self._room.max_bytes, self._room.ttl_seconds)
+            result_cache.enforce_limit(self._store, self._room.max_bytes, self._room.ttl_seconds)
 
-    def _make(self, name: str, file: KnownFile) -> Path | None:
+    def _make(self, name: str, file: StoredFile) -> Path | None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         table = pa.table(roll_up(file))
         try:
-            derived.check_space(self._store.path)
+            result_cache.check_free_space(self._store.path)
             with staging_folder(self._store.layout) as staging:
                 made = staging / name
                 made.mkdir()
                 pq.write_table(table, made / _BARS, compression="zstd", compression_level=1, use_dictionary=False)
-                folder = derived.put(self._store, made, [file.ticker], is_durable=False)
+                folder = result_cache.store_result(self._store, made, [file.ticker], is_durable=False)
         except OSError as error:
             self._room = None
             _log.warning("%s: five-minute bars are not kept for the next who asks: %s", self._store.path, error)
@@ -107,7 +107,7 @@ def serves(buckets: Buckets, step_us: int, fields: tuple[str, ...]) -> bool:
     return not any((edge % STEP_US).any() for edge in edges)
 
 
-def roll_up(file: KnownFile) -> Columns:
+def roll_up(file: StoredFile) -> Columns:
     """The rollup of a file, from its bars; its columns are `ts_event` (µs) and those that can be added up."""
     import numpy as np
 
@@ -116,10 +116,10 @@ def roll_up(file: KnownFile) -> Columns:
     stamps = bars["ts_event"]
     numbers = stamps // STEP_US
     starts = np.append(0, np.flatnonzero(numbers[1:] != numbers[:-1]) + 1)
-    return {"ts_event": stamps[starts]} | {name: reduce_field(name, bars, starts) for name in _FIELDS}
+    return {"ts_event": stamps[starts]} | {name: aggregate_field(name, bars, starts) for name in _FIELDS}
 
 
-def _read(path: Path, file: KnownFile, names: tuple[str, ...]) -> Columns:
+def _read(path: Path, file: StoredFile, names: tuple[str, ...]) -> Columns:
     import pyarrow.parquet as pq
 
     try:
@@ -128,11 +128,11 @@ def _read(path: Path, file: KnownFile, names: tuple[str, ...]) -> Columns:
     except FileNotFoundError:  # deleted since, to make room
         pass
     except (OSError, ValueError) as error:
-        derived.discard(path.parent, error)
+        result_cache.delete_damaged(path.parent, error)
     found = roll_up(file)
     return {name: found[name] for name in names}
 
 
-def _is_mostly_read(file: KnownFile, scan: tuple[int, int]) -> bool:
+def _is_mostly_read(file: StoredFile, scan: tuple[int, int]) -> bool:
     covered = min(scan[1], file.max_us) - max(scan[0], file.min_us)
     return 2 * covered >= file.max_us - file.min_us

@@ -6,37 +6,37 @@ from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
 from mtstore.bars import VALUE_COLUMNS
-from mtstore.query.fast import read_parquet as direct
-from mtstore.query.table.output_buffers import MemorySheet
+from mtstore.query.fast import read_parquet
+from mtstore.query.table.output_buffers import MemoryBuffer
 from mtstore.query.table.pandas_frames import long_frame, time_index
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-    from mtstore.query.request.request import SeriesCall
+    from mtstore.query.request.request import SeriesRequest
 
 
-def ticker_frame(connection: duckdb.DuckDBPyConnection, call: SeriesCall) -> pd.DataFrame:
+def ticker_frame(connection: duckdb.DuckDBPyConnection, call: SeriesRequest) -> pd.DataFrame:
     """The bars of a call for one ticker: index `timestamp` in the call's zone, one column per value.
 
     Straight from the files where that is possible; both ways give the same frame, and a test holds them against each
     other.
     """
-    chosen = direct.plan(connection, call)
+    chosen = read_parquet.plan_read(connection, call)
     if chosen is not None and chosen.files:
-        return _read_directly(chosen, call.tz)
+        return _read_parquet(chosen, call.tz)
     rows = connection.sql(sqlfiles.load("request.ticker_rows"), params=call.parameters()).to_arrow_table()
     return long_frame(rows, call.tz)
 
 
-def _read_directly(chosen: direct.Plan, tz: str) -> pd.DataFrame:
+def _read_parquet(chosen: read_parquet.ReadPlan, tz: str) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    reading = direct.Reading(chosen, VALUE_COLUMNS)
+    reading = read_parquet.ParquetRead(chosen, VALUE_COLUMNS)
     length = len(reading.ts_us)
-    sheet = MemorySheet(1, len(VALUE_COLUMNS), length, "float64")
+    sheet = MemoryBuffer(1, len(VALUE_COLUMNS), length, "float64")
     reading.fill(sheet, np.zeros((1, length), dtype=bool), lambda _number, _rows: None)
     columns = dict(zip(VALUE_COLUMNS, sheet.finish(), strict=True))
     counts = columns["transactions"]

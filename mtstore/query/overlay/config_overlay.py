@@ -30,7 +30,7 @@ _NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ConfigOverlay:
     """How a configuration sees a store.
 
     Attributes
@@ -49,7 +49,7 @@ class View:
 
 
 @contextmanager
-def scope(store: Repository, view: View) -> Iterator[duckdb.DuckDBPyConnection]:
+def overlay_config(store: Repository, view: ConfigOverlay) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection whose current database answers as the configuration sees the store."""
     with store.connection() as connection:
         name = identifier(f"scope_{next(_NUMBERS)}")
@@ -63,7 +63,7 @@ def scope(store: Repository, view: View) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute(sqlfiles.load("overlay.close", overlay=name, snapshot=generation))
 
 
-def _lay_out(connection: duckdb.DuckDBPyConnection, generation: Sql, store: Repository, view: View) -> None:
+def _lay_out(connection: duckdb.DuckDBPyConnection, generation: Sql, store: Repository, view: ConfigOverlay) -> None:
     fold.create_tables(connection)
     connection.execute(sqlfiles.load("overlay.fill", snapshot=generation))
     now = datetime.now(UTC)

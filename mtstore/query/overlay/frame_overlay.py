@@ -1,7 +1,7 @@
 """Scopes over frames: the macros of `sql/` over bars that never were in a store.
 
 An in-memory database has the same tables, views and macros as a published one; only the views of bars read Arrow tables
-where a store's read files. Making one takes most of a second, so those that are free are kept and used again.
+where a store's read files. AssemblyOptions one takes most of a second, so those that are free are kept and used again.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class FrameBars:
 
 
 @contextmanager
-def frame_scope(
+def overlay_frames(
     frames: Sequence[FrameBars], *, tickers: Sequence[str], calendars: Mapping[str, str] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection whose current database answers as a store would that holds these bars.
@@ -75,7 +75,7 @@ def frame_scope(
     """
     given = {ticker: canonical_name(name) for ticker, name in (calendars or {}).items()}
     wanted = {given.get(ticker) or infer_calendar(ticker, SOURCE) for ticker in tickers}
-    database = _take_idle() or _Database()
+    database = _take_idle() or FrameOverlay()
     try:
         database.fill([frame for frame in frames if frame.bars.num_rows], tickers, given, wanted)
         yield database.connection
@@ -86,7 +86,7 @@ def frame_scope(
     _put_idle(database)
 
 
-class _Database:
+class FrameOverlay:
     """An in-memory database with all objects; what one call puts into it goes with the next."""
 
     def __init__(self) -> None:
@@ -160,17 +160,17 @@ class _Database:
         self.connection.register(f"frames_{view_name(schema)}", bars)
 
 
-_idle: list[_Database] = []
+_idle: list[FrameOverlay] = []
 _guard = threading.Lock()
 
 
-def _take_idle() -> _Database | None:
+def _take_idle() -> FrameOverlay | None:
     with _guard:
         # A connection does not survive a fork: the child's are its own.
         return next((_idle.pop(place) for place, one in enumerate(_idle) if one.process == os.getpid()), None)
 
 
-def _put_idle(database: _Database) -> None:
+def _put_idle(database: FrameOverlay) -> None:
     with _guard:
         if len(_idle) < _MOST_IDLE:
             _idle.append(database)

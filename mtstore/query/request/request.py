@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, Self
 
-from mtstore.arguments import check_options, did_you_mean, ticker_names
+from mtstore.arguments import check_choice, check_options, ticker_names
 from mtstore.bounds import Bounds, parse_bounds, parse_zone
 from mtstore.config.choices import ADJUSTMENTS, ANCHORS, FILL_PRICES, FILL_VOLUMES, METHODS, SESSIONS
 from mtstore.errors import InputError, IntervalError
@@ -28,7 +28,7 @@ _STATEMENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesCall:
+class SeriesRequest:
     """Bars of some tickers in buckets of one width; `parse` reads what people write.
 
     Attributes
@@ -85,9 +85,9 @@ class SeriesCall:
         return cls(names or None, parse_interval(interval), parse_bounds(start, end, tz=tz), tz=tz, **options)
 
     def __post_init__(self) -> None:
-        check_word("session", self.session, SESSIONS)
-        check_word("anchor", self.anchor, ANCHORS)
-        check_word("adjust", self.adjust, ADJUSTMENTS)
+        check_choice("session", self.session, SESSIONS)
+        check_choice("anchor", self.anchor, ANCHORS)
+        check_choice("adjust", self.adjust, ADJUSTMENTS)
 
     def series_parameters(self) -> dict[str, Any]:
         """The arguments that decide which stored series are read, to be bound by name."""
@@ -111,7 +111,7 @@ class SeriesCall:
 
 
 @dataclass(frozen=True, slots=True)
-class AlignCall(SeriesCall):
+class AlignRequest(SeriesRequest):
     """Several tickers on one grid.
 
     Attributes
@@ -142,20 +142,20 @@ class AlignCall(SeriesCall):
     fill: str = "none"
 
     def __post_init__(self) -> None:
-        SeriesCall.__post_init__(self)
+        SeriesRequest.__post_init__(self)
         object.__setattr__(self, "method", METHOD_ALIASES.get(self.method, self.method))
-        check_word("method", self.method, (*METHODS, GRID, *METHOD_ALIASES))
-        check_word("fill_volume", self.fill_volume, FILL_VOLUMES)
-        check_word("fill_prices", self.fill_prices, FILL_PRICES)
+        check_choice("method", self.method, (*METHODS, GRID, *METHOD_ALIASES))
+        check_choice("fill_volume", self.fill_volume, FILL_VOLUMES)
+        check_choice("fill_prices", self.fill_prices, FILL_PRICES)
         for name in ("max_age", "lookback"):
             object.__setattr__(self, name, _duration(name, getattr(self, name)))
         if not isinstance(self.across_sessions, bool):
             raise InputError(f"across_sessions {self.across_sessions!r}: True or False")
-        check_word("fill", self.fill, FILLS)
+        check_choice("fill", self.fill, FILLS)
 
     def common_parameters(self) -> dict[str, Any]:
         """The arguments that all macros over series take, to be bound by name."""
-        return SeriesCall.parameters(self)
+        return SeriesRequest.parameters(self)
 
     @property
     def statement(self) -> str:
@@ -184,9 +184,3 @@ def _duration(name: str, value: Any) -> timedelta | None:
     if value is not None and (not isinstance(value, timedelta) or not value >= timedelta(0)):
         raise IntervalError(f"{name} {value!r} is not a length of time; valid: {VALID_DURATIONS}, or a timedelta")
     return value
-
-
-def check_word(parameter: str, value: object, valid: Sequence[str]) -> None:
-    """Refuse a word that is not valid."""
-    if value not in valid:
-        raise InputError(f"{parameter} {value!r} is not one of {', '.join(valid)}{did_you_mean(value, valid)}")

@@ -26,7 +26,7 @@ _ROWS_OF_A_BATCH = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class QueryLimits:
     """What a statement may do and take.
 
     Attributes
@@ -53,10 +53,10 @@ class Bounds:
             size_bytes(self.memory_limit)
 
 
-class Question(Result):
+class UserQuery(Result):
     """A statement of anybody; it is checked, and runs, when one of the `to_…` methods is called."""
 
-    def __init__(self, store: Repository, statement: str, parameters: Parameters, bounds: Bounds) -> None:
+    def __init__(self, store: Repository, statement: str, parameters: Parameters, bounds: QueryLimits) -> None:
         if not isinstance(statement, str):
             raise InputError(f"a query is SQL text, got {statement!r}")
         is_values = isinstance(parameters, Mapping | Sequence) and not isinstance(parameters, str | bytes)
@@ -96,13 +96,15 @@ class Question(Result):
 
     @contextmanager
     def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with answering(self._store, self._bounds) as (connection, check), mapped_errors():
+        with run_limited(self._store, self._bounds) as (connection, check), mapped_errors():
             check(self._statement)
             yield connection
 
 
 @contextmanager
-def answering(store: Repository, bounds: Bounds) -> Iterator[tuple[duckdb.DuckDBPyConnection, Callable[[str], None]]]:
+def run_limited(
+    store: Repository, bounds: QueryLimits
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Callable[[str], None]]]:
     """A connection for one statement, and the check that it must pass first; the time runs for the whole block."""
     opened = store.connection() if bounds.is_unsafe else store.confined_connection(bounds.memory_limit)
     with opened as connection, time_limit(connection, bounds.timeout_seconds):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
 
-    from mtstore.query.request.request import SeriesCall
+    from mtstore.query.request.request import SeriesRequest
 
 _REMEMBERED = 8
 _ASKED = ("store_facts.covered_ranges", "")
@@ -34,7 +34,7 @@ SeriesKey: TypeAlias = tuple[str, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class KnownTicker:
+class TickerFacts:
     """A ticker as the macros see it."""
 
     calendar: str
@@ -45,7 +45,7 @@ class KnownTicker:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownFile:
+class StoredFile:
     """A data file; `max_us` is its last bar's open."""
 
     path: Path
@@ -56,7 +56,7 @@ class KnownFile:
 
 
 @dataclass(slots=True)
-class Known:
+class StoreFacts:
     """One database's facts.
 
     Attributes
@@ -67,9 +67,9 @@ class Known:
         By (ticker, source, schema), in time order.
     """
 
-    tickers: dict[str, KnownTicker]
+    tickers: dict[str, TickerFacts]
     series: dict[str, list[tuple[str, str, int]]]
-    files: dict[tuple[str, str, str], list[KnownFile]]
+    files: dict[tuple[str, str, str], list[StoredFile]]
     timelines: dict[tuple[Any, ...], Timeline] = field(default_factory=dict)
     _answers: dict[tuple[str, str], Any] = field(default_factory=dict)
 
@@ -81,7 +81,7 @@ class Known:
             found = self._answers[key] = fetch_rows(connection, sqlfiles.load(statement), parameters)
         return found
 
-    def asked(self, connection: duckdb.DuckDBPyConnection) -> dict[SeriesKey, list[TimeRange]]:
+    def coverage(self, connection: duckdb.DuckDBPyConnection) -> dict[SeriesKey, list[TimeRange]]:
         """By (ticker, source, schema): what was asked for and answered."""
         found: dict[SeriesKey, list[TimeRange]] | None = self._answers.get(_ASKED)
         if found is None:
@@ -100,7 +100,7 @@ class Known:
         found: Mapping[str, np.ndarray] = self._answers[key]
         return found
 
-    def plain_series(self, call: SeriesCall, ticker: str) -> tuple[str, str] | None:
+    def plain_series(self, call: SeriesRequest, ticker: str) -> tuple[str, str] | None:
         """Source and schema of the one series that a ticker has, if it gives the call's buckets.
 
         None where it takes the macros to choose: several series, bars of a day, bars that do not fit.
@@ -110,7 +110,7 @@ class Known:
             return None
         return found[0][:2]
 
-    def timeline(self, connection: duckdb.DuckDBPyConnection, call: SeriesCall, ticker: str) -> Timeline:
+    def timeline(self, connection: duckdb.DuckDBPyConnection, call: SeriesRequest, ticker: str) -> Timeline:
         """The pieces in which the call's tickers, all of one session key, have buckets."""
         session_key = self.tickers[ticker].session_key
         is_plain = call.interval.is_intraday and call.anchor == "session"
@@ -130,18 +130,18 @@ class Known:
         return found
 
 
-_memory: OrderedDict[tuple[Any, ...], Known] = OrderedDict()
-_fixed: dict[int, Known] = {}
+_memory: OrderedDict[tuple[Any, ...], StoreFacts] = OrderedDict()
+_fixed: dict[int, StoreFacts] = {}
 _guard = threading.Lock()
 
 
 @contextmanager
-def fixed(connection: duckdb.DuckDBPyConnection) -> Iterator[Known]:
+def for_connection(connection: duckdb.DuckDBPyConnection) -> Iterator[StoreFacts]:
     """What is known, where the connection's current database stays the same for the length of the block.
 
     Which database it is costs a query, as much as a small read, and is asked once.
     """
-    found = known(connection)
+    found = read_store_facts(connection)
     _fixed[id(connection)] = found
     try:
         yield found
@@ -149,15 +149,15 @@ def fixed(connection: duckdb.DuckDBPyConnection) -> Iterator[Known]:
         del _fixed[id(connection)]
 
 
-def known(connection: duckdb.DuckDBPyConnection) -> Known:
+def read_store_facts(connection: duckdb.DuckDBPyConnection) -> StoreFacts:
     """What is known of the connection's current database, which is a store's."""
-    found = find_known(connection)
+    found = find_store_facts(connection)
     if found is None:
         raise StoreError("the connection's current database is not that of a store")
     return found
 
 
-def find_known(connection: duckdb.DuckDBPyConnection) -> Known | None:
+def find_store_facts(connection: duckdb.DuckDBPyConnection) -> StoreFacts | None:
     """What is known of the connection's current database; None if it shows no store's files."""
     if id(connection) in _fixed:
         return _fixed[id(connection)]
@@ -179,20 +179,20 @@ def find_known(connection: duckdb.DuckDBPyConnection) -> Known | None:
     return found
 
 
-def _read(connection: duckdb.DuckDBPyConnection, root: Path) -> Known:
+def _read(connection: duckdb.DuckDBPyConnection, root: Path) -> StoreFacts:
     tickers = {
-        row.pop("ticker"): KnownTicker(**row) for row in fetch_rows(connection, sqlfiles.load("store_facts.tickers"))
+        row.pop("ticker"): TickerFacts(**row) for row in fetch_rows(connection, sqlfiles.load("store_facts.tickers"))
     }
     series: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
     for ticker, source, schema, step in connection.execute(sqlfiles.load("store_facts.series")).fetchall():
         series[ticker].append((source, schema, step))
-    files: dict[tuple[str, str, str], list[KnownFile]] = defaultdict(list)
+    files: dict[tuple[str, str, str], list[StoredFile]] = defaultdict(list)
     for ticker, source, schema, path, *facts in connection.execute(sqlfiles.load("store_facts.files")).fetchall():
-        files[ticker, source, schema].append(KnownFile(root / path, ticker, *facts))
-    return Known(tickers, dict(series), dict(files))
+        files[ticker, source, schema].append(StoredFile(root / path, ticker, *facts))
+    return StoreFacts(tickers, dict(series), dict(files))
 
 
-def _fits(call: SeriesCall, step_us: int, open_grain_us: int) -> bool:
+def _fits(call: SeriesRequest, step_us: int, open_grain_us: int) -> bool:
     """Whether bars of that width give the call's buckets, as the macro `core.chosen_series` decides it."""
     if step_us >= US_PER_DAY:
         return False

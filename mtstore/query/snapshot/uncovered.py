@@ -10,8 +10,8 @@ from mtstore import sqlfiles
 from mtstore.bars import is_daily, step_us
 from mtstore.bounds import Bounds
 from mtstore.duckdb_instance import fetch_rows
-from mtstore.query.request.request import SeriesCall
-from mtstore.query.snapshot.store_facts import Known, SeriesKey, known
+from mtstore.query.request.request import SeriesRequest
+from mtstore.query.snapshot.store_facts import SeriesKey, StoreFacts, read_store_facts
 from mtstore.ranges import Ranges, TimeRange, normalise, subtract
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def uncovered(
-    connection: duckdb.DuckDBPyConnection, call: SeriesCall, tickers: Collection[str], now: datetime
+def uncovered_ranges(
+    connection: duckdb.DuckDBPyConnection, call: SeriesRequest, tickers: Collection[str], now: datetime
 ) -> dict[str, tuple[TimeRange, ...]]:
     """For each ticker, the parts of its sessions within the call's bounds, up to `now`, that are not covered.
 
@@ -32,8 +32,8 @@ def uncovered(
     """
     if call.bounds.start is None or call.bounds.end is None or not tickers:
         return {}
-    facts = known(connection)
-    asked = facts.asked(connection)
+    facts = read_store_facts(connection)
+    asked = facts.coverage(connection)
     sessions: dict[str, Ranges] = {}
     missing = {}
     for ticker, (calendar, source, schema) in _series(connection, facts, call, tickers).items():
@@ -49,7 +49,7 @@ def uncovered(
 
 
 def _series(
-    connection: duckdb.DuckDBPyConnection, facts: Known, call: SeriesCall, tickers: Collection[str]
+    connection: duckdb.DuckDBPyConnection, facts: StoreFacts, call: SeriesRequest, tickers: Collection[str]
 ) -> dict[str, tuple[str, str | None, str | None]]:
     """Of each ticker that is known: its calendar, and the source and schema that the call reads, if it has any."""
     found: dict[str, tuple[str, str | None, str | None]] = {}
@@ -67,14 +67,14 @@ def _series(
     return found
 
 
-def unclaimed(connection: duckdb.DuckDBPyConnection, tickers: Collection[str]) -> list[str]:
+def tickers_without_coverage(connection: duckdb.DuckDBPyConnection, tickers: Collection[str]) -> list[str]:
     """Those of which bars are stored, and of which nobody said for any range that they are all there is."""
-    facts = known(connection)
-    claimed = {ticker for ticker, _, _ in facts.asked(connection)}
+    facts = read_store_facts(connection)
+    claimed = {ticker for ticker, _, _ in facts.coverage(connection)}
     return [ticker for ticker in tickers if ticker in facts.series and ticker not in claimed]
 
 
-def _answered(asked: Mapping[SeriesKey, Collection[TimeRange]], call: SeriesCall, ticker: str) -> list[TimeRange]:
+def _answered(asked: Mapping[SeriesKey, Collection[TimeRange]], call: SeriesRequest, ticker: str) -> list[TimeRange]:
     """What was answered, with nothing, for bars that would fit a call."""
     return [
         answered
@@ -96,7 +96,7 @@ def _less(wanted: Ranges, covered: Collection[TimeRange]) -> Ranges:
     return subtract(wanted, covered)
 
 
-def spell_missing(missing: Mapping[str, tuple[TimeRange, ...]], tz: str, most: int = 5) -> str:
+def describe_ranges(missing: Mapping[str, tuple[TimeRange, ...]], tz: str, most: int = 5) -> str:
     """The missing ranges as a sentence: tickers with the hull of what they lack."""
     from zoneinfo import ZoneInfo
 

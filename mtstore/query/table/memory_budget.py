@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from mtstore.arguments import describe_bytes
+from mtstore.config.fields import memory_bytes
 from mtstore.errors import MemoryLimitError
+
+if TYPE_CHECKING:
+    from mtstore.config import Config
 
 DEFAULT_SHARE = 0.8
 """Of the free memory, what one answer may take where no limit is configured."""
 
+_DUCKDB_SHARE = 0.5
+_MIN_DUCKDB_BYTES = 128_000_000
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -23,9 +31,20 @@ def free_bytes() -> int:
     return min(found)
 
 
-def default_limit() -> int:
+def default_memory_limit() -> int:
     """What one answer may take where no limit is configured."""
     return int(free_bytes() * DEFAULT_SHARE)
+
+
+def load_limit(config: Config) -> int:
+    """Return the most bytes that the rows and the result of one load may take: `multi_ticker.memory_limit`, now."""
+    return memory_bytes(config.multi_ticker.memory_limit, free_bytes())
+
+
+def duckdb_limit(config: Config) -> str:
+    """Return DuckDB's `memory_limit`, half of the load's; beyond it, DuckDB spills into the store's `tmp/`."""
+    size = max(int(load_limit(config) * _DUCKDB_SHARE), _MIN_DUCKDB_BYTES)
+    return f"{size // 1_000_000}MB"
 
 
 def check_fits(size: int, limit: int | None, what: str) -> None:
@@ -39,8 +58,8 @@ def check_fits(size: int, limit: int | None, what: str) -> None:
     if limit is None or size <= limit:
         return
     raise MemoryLimitError(
-        f"{what} take {spell_bytes(size)}, and {spell_bytes(limit)} are allowed (memory_limit); load it in pieces "
-        "with iter_data(), take fewer fields or dtype='float32', or map it with Store.tensor(…, mmap=True)"
+        f"{what} take {describe_bytes(size)}, and {describe_bytes(limit)} are allowed (memory_limit); load it in "
+        "pieces with iter_data(), take fewer fields or dtype='float32', or map it with Store.tensor(…, mmap=True)"
     )
 
 
@@ -51,16 +70,6 @@ def peak_bytes() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1_024
-
-
-def spell_bytes(size: int) -> str:
-    """A size as people read it: `811 MB`."""
-    amount = float(size)
-    for unit in ("B", "KB", "MB", "GB"):
-        if amount < 1_000:
-            return f"{amount:.3g} {unit}"
-        amount /= 1_000
-    return f"{amount:.4g} TB"
 
 
 def _available_bytes() -> int:

@@ -20,7 +20,7 @@ _LARGE_BYTES = 1 << 29
 _log = logging.getLogger(__name__)
 
 
-class Sheet(Protocol):
+class OutputBuffer(Protocol):
     """Room for values of shape (tickers × fields, buckets), filled by ticker, on any thread."""
 
     def rows(self, number: int) -> np.ndarray:
@@ -36,7 +36,7 @@ class Sheet(Protocol):
         """Let go of what is open."""
 
 
-class MemorySheet:
+class MemoryBuffer:
     """Values in one array; with `by_time` a bucket's values lie next to each other, not a column's."""
 
     def __init__(self, tickers: int, fields: int, length: int, dtype: str, *, by_time: bool = False) -> None:
@@ -72,7 +72,7 @@ def _fresh(shape: tuple[int, int], dtype: str, order: Literal["C", "F"]) -> np.n
     return np.frombuffer(mmap.mmap(-1, size), dtype=dtype).reshape(shape, order=order)
 
 
-class FileSheet:
+class MappedFile:
     """Values in a new file; each thread fills a buffer of its own, and writes it where it belongs.
 
     Raises
@@ -144,11 +144,13 @@ def map_private(path: Path, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.memmap(path, dtype=dtype, mode="c", shape=shape).view(np.ndarray)
 
 
-def lay_out(path: Path | None, tickers: int, fields: int, length: int, dtype: str, *, by_time: bool = False) -> Sheet:
+def allocate(
+    path: Path | None, tickers: int, fields: int, length: int, dtype: str, *, by_time: bool = False
+) -> OutputBuffer:
     """Room for a table: in the new file at `path` if the disk has room for it, else in memory."""
     if path is not None and not by_time:
         try:
-            return FileSheet(path, tickers, fields, length, dtype)
+            return MappedFile(path, tickers, fields, length, dtype)
         except OSError as error:
             _log.warning("%s: no room for a result: %s", path, error)
-    return MemorySheet(tickers, fields, length, dtype, by_time=by_time)
+    return MemoryBuffer(tickers, fields, length, dtype, by_time=by_time)

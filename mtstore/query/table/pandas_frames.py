@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
+from mtstore.arguments import check_choice
 from mtstore.config.choices import LABELS
-from mtstore.query.request.request import check_word
-from mtstore.query.table.wide_table import Wide
+from mtstore.query.table.wide_table import WideTable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,7 @@ COLUMNS: tuple[str, ...] = get_args(Columns)
 INDEX_NAME = "timestamp"
 
 
-def wide_frame(wide: Wide, tz: str, *, label: str = "left", columns: str = "flat") -> pd.DataFrame:
+def wide_frame(wide: WideTable, tz: str, *, label: str = "left", columns: str = "flat") -> pd.DataFrame:
     """A wide table as a DataFrame, without a copy.
 
     Parameters
@@ -33,7 +33,7 @@ def wide_frame(wide: Wide, tz: str, *, label: str = "left", columns: str = "flat
     import pandas as pd
 
     check_columns(columns)
-    check_word("label", label, LABELS)
+    check_choice("label", label, LABELS)
     if columns == "flat":
         names = pd.Index([f"{ticker}_{name}" for ticker in wide.tickers for name in wide.fields])
     else:
@@ -44,7 +44,7 @@ def wide_frame(wide: Wide, tz: str, *, label: str = "left", columns: str = "flat
 
 def check_columns(columns: str) -> None:
     """Refuse a kind of column names that there is not."""
-    check_word("columns", columns, COLUMNS)
+    check_choice("columns", columns, COLUMNS)
 
 
 def time_index(ts_us: np.ndarray, tz: str) -> pd.DatetimeIndex:

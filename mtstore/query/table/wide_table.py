@@ -13,7 +13,7 @@ from mtstore.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from mtstore.query.fast.inline_checks import Watch
+    from mtstore.query.fast.inline_checks import InlineChecks
     from mtstore.query.fast.rollups import Rollups
 
 FIELDS = ("open", "high", "low", "close", "volume", "vwap", "transactions", "bar_count")
@@ -22,7 +22,7 @@ DTYPES = ("float64", "float32")
 
 
 @dataclass(frozen=True, slots=True)
-class Wide:
+class WideTable:
     """An aligned table.
 
     Attributes
@@ -45,7 +45,7 @@ class Wide:
     values: np.ndarray
     present: np.ndarray
 
-    def only(self, keep: np.ndarray) -> Wide:
+    def only(self, keep: np.ndarray) -> WideTable:
         """The buckets where `keep` is true."""
         if bool(keep.all()):
             return self
@@ -57,7 +57,7 @@ class Wide:
 
 
 @dataclass(frozen=True, slots=True)
-class Blanks:
+class MaskedBars:
     """Buckets of tickers that count as if they had no bars: outliers that are dropped before aligning.
 
     Attributes
@@ -70,7 +70,7 @@ class Blanks:
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class AssemblyOptions:
     """How a wide table is made.
 
     Attributes
@@ -86,7 +86,7 @@ class Making:
     blanks
         Buckets that count as missing.
     watch
-        Sees each ticker's row as it is made; only for a call that `plan_for` has a plan for.
+        Sees each ticker's row as it is made; only for a call that `plan_fast_path` has a plan for.
     fill_value
         What stands where a value is missing; None: NaN.
     values_path
@@ -100,8 +100,8 @@ class Making:
     dtype: str = "float64"
     by_time: bool = False
     max_bytes: int | None = None
-    blanks: Blanks | None = None
-    watch: Watch | None = None
+    blanks: MaskedBars | None = None
+    watch: InlineChecks | None = None
     fill_value: float | None = None
     values_path: Path | None = None
     rollups: Rollups | None = None

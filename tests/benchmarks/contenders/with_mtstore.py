@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mtstore.query.cache import result_cache as derived
+from mtstore.query.cache import result_cache
 from tests.benchmarks.answers import digest
 from tests.benchmarks.contenders.aligned import TZ, Ask, wide_digest
 from tests.benchmarks.worker import Job, peak_mib
@@ -77,8 +77,8 @@ def wide_first(parameters: dict[str, Any]) -> Job:
     """The same, made and put into the derived cache, from which it is removed before."""
     job = _load(parameters, is_validated=True, is_kept=True, method="outer_join")
     with _store(Ask.of(parameters)) as store:
-        for entry in derived.entries(store.repository):
-            derived.remove(entry)
+        for entry in result_cache.cached_results(store.repository):
+            result_cache.delete_result(entry)
     return job
 
 
