@@ -52,7 +52,7 @@ def store(tmp_path_factory):
     }
     add_bars(store, tables, covers=("2023-11-20", "2023-11-30"))
     names = {name: {"calendar": calendar} for calendar, found in CALENDARS.items() for name in found}
-    publish_config(store.repository, load_config({"multi_ticker": {"tickers": names}}))
+    publish_config(store, load_config({"multi_ticker": {"tickers": names}}))
     yield store
     store.close()
 
@@ -79,12 +79,12 @@ def questions(draw):
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_counts_are_those_of_the_macros(store, question):
     call, limits, thresholds, fields = question
-    watch = InlineChecks(limits, thresholds)
     with store.repository.connection() as connection:
         chosen = plan_fast_path(connection, call)
         assert chosen is not None
         assert supports_inline_checks(chosen, call)
-        assemble(connection, call, fields, AssemblyOptions(watch=watch))
+        watch = InlineChecks(chosen.buckets, limits, thresholds)
+        assemble(connection, call, fields, AssemblyOptions(observer=watch))
         gaps: Counter[str] = Counter()
         outliers: Counter[str] = Counter()
         for name in call.tickers:
@@ -109,10 +109,10 @@ def _count(connection, call, name, statement, limit):
 
 
 def test_the_sample_has_gaps_and_outliers_to_be_counted(store):
-    watch = InlineChecks({"HOLEY": 1.0, "RARE": 1.0}, {"FULL": 3.0})
     call = AlignRequest.parse(["FULL", "HOLEY", "RARE"], "1min", "2023-11-22", "2023-11-27")
     with store.repository.connection() as connection:
-        assemble(connection, call, ("close",), AssemblyOptions(watch=watch))
+        watch = InlineChecks(plan_fast_path(connection, call).buckets, {"HOLEY": 1.0, "RARE": 1.0}, {"FULL": 3.0})
+        assemble(connection, call, ("close",), AssemblyOptions(observer=watch))
     assert watch.gap_counts["HOLEY"] > 50
     assert watch.gap_counts["RARE"] >= 6
     assert watch.outlier_counts["FULL"] > 5

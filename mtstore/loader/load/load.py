@@ -115,15 +115,15 @@ class Load:
             with_close=multi.alignment.label == "right",
             dtype=self.dtype,
             max_bytes=load_limit(self.config),
-            blanks=self.verdict.blanks,
-            watch=watch,
+            masked=self.verdict.blanks,
+            observer=watch,
             fill_value=multi.alignment.fill_value,
         )
 
     def settle(self, making: AssemblyOptions) -> None:
         """Judge what was counted while the load was made, if anything was; errors as in `check`."""
-        if making.watch is not None:
-            self.conclude(judge_watched(making.watch, self._settings()))
+        if making.observer is not None:
+            self.conclude(judge_watched(making.observer, self._settings()))
 
     def _settings(self) -> dict[str, TickerSettings]:
         return {name: self.config.ticker(name) for name in self.call.tickers or ()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mtstore.loader.validation.checks import counts_by_ticker, labels_by_ticker, look, splits_between
 from mtstore.query.align.assemble import plan_fast_path
 from mtstore.query.fast.inline_checks import InlineChecks, supports_inline_checks
-from mtstore.query.table.wide_table import MaskedBars
+from mtstore.query.table.wide_table import MaskedBars, TickerObserver
 
 if TYPE_CHECKING:
     import duckdb
@@ -131,6 +131,7 @@ def watch_for(
     if not call.interval.is_intraday and not _has_outliers_own_prices(connection, call, settings):
         return None
     return InlineChecks(
+        chosen.buckets,
         {name: entry.max_gap_minutes for name, entry in settings.items() if entry.check_gaps},
         {name: entry.outlier_std_threshold for name, entry in settings.items() if entry.check_outliers},
     )
@@ -143,7 +144,7 @@ def _has_outliers_own_prices(
     return call.adjust == "splits" or (call.adjust == "none" and not splits_between(connection, call, settings))
 
 
-def judge_watched(watch: InlineChecks, settings: Mapping[str, TickerSettings]) -> Verdict:
+def judge_watched(watch: TickerObserver, settings: Mapping[str, TickerSettings]) -> Verdict:
     """What follows from what was counted."""
     return _verdict(settings, watch.gap_counts, watch.outlier_counts)
 

@@ -70,9 +70,9 @@ def assemble(
     if call.method in JOINS:
         call = replace(call, lookback=None)  # nothing is carried
     read = fields_to_read(call, fields)
-    if making.watch is not None and "close" not in read:
+    if making.observer is not None and "close" not in read:
         read = (*read, "close")
-    chosen = plan_fast_path(connection, call) if making.blanks is None else None
+    chosen = plan_fast_path(connection, call) if making.masked is None else None
     if chosen is not None:
         wide = _read_parquet(chosen, call, read, making, carry)
         labels = None
@@ -128,15 +128,15 @@ def _read_parquet(
     sheet = allocate(path, tickers, len(fields), length, making.dtype, by_time=making.by_time)
     present = np.zeros((tickers, length), dtype=bool, order=order)
     limits = FillLimits(reading.ts_us, _microseconds(call.max_age))
-    if making.watch is not None:
-        making.watch.begin(chosen.buckets, reading.ts_us)
+    if making.observer is not None:
+        making.observer.begin(reading.ts_us)
 
     def finish(number: int, rows: np.ndarray) -> None:
         here = present[number : number + 1]
         if "bar_count" in fields:
             rows[fields.index("bar_count"), ~here[0]] = 0
-        if making.watch is not None and reading.stored[number]:
-            making.watch.observe(chosen.names[number], here[0], rows[fields.index("close")])
+        if making.observer is not None and reading.stored[number]:
+            making.observer.observe(chosen.names[number], here[0], rows[fields.index("close")])
         if fills(call) and carry is None:
             fill_forward(rows, here, fields, fill_volume=call.fill_volume, fill_prices=call.fill_prices, limits=limits)
         if carry is None:
@@ -211,7 +211,7 @@ def _scatter(
     if making.by_time:
         values, present = values.T, present.T
     wide = WideTable(tickers.names, tickers.stored, fields, grid.ts_us, labels.close_us, values, present)
-    _blank(wide, making.blanks)
+    _blank(wide, making.masked)
     if "bar_count" in fields:
         values[fields.index("bar_count") :: len(fields)][~present] = 0
     if tickers.is_mixed and needs_days:
@@ -238,12 +238,12 @@ def _check_size(call: AlignRequest, shape: tuple[int, int, int], waiting: int, m
     check_fits(size + waiting, making.max_bytes, what)
 
 
-def _blank(wide: WideTable, blanks: MaskedBars | None) -> None:
+def _blank(wide: WideTable, masked: MaskedBars | None) -> None:
     """Take bars away from buckets that count as missing; the buckets stay on the grid."""
     import numpy as np
 
-    for number, name in enumerate(wide.tickers if blanks else ()):
-        labels = blanks.ts_us.get(name) if blanks else None
+    for number, name in enumerate(wide.tickers if masked else ()):
+        labels = masked.ts_us.get(name) if masked else None
         if labels is None or not len(wide.ts_us):
             continue
         places = np.minimum(np.searchsorted(wide.ts_us, labels), len(wide.ts_us) - 1)

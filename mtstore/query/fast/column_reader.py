@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from mtstore.query.table.wide_table import Columns
 from mtstore.storage.reading.read_errors import why_unreadable
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from mtstore.query.snapshot.store_facts import StoredFile
 
-Columns: TypeAlias = "dict[str, np.ndarray]"
 Read: TypeAlias = Callable[[tuple[str, ...]], Columns]
 """Gives the named columns of the same rows, again and again."""
 

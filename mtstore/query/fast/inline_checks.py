@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,8 @@ class InlineChecks:
 
     Attributes
     ----------
+    buckets
+        Those of the read plan.
     gap_minutes
         By ticker: a run of missing buckets counts if it is longer.
     thresholds
@@ -35,22 +37,22 @@ class InlineChecks:
         What was found, of the tickers in `gap_minutes` and `thresholds`.
     """
 
+    buckets: Buckets
     gap_minutes: Mapping[str, float]
     thresholds: Mapping[str, float]
     gap_counts: dict[str, int] = field(default_factory=dict)
     outlier_counts: dict[str, int] = field(default_factory=dict)
-    _buckets: Any = None
-    _ts_us: Any = None
-    _piece: Any = None
+    _ts_us: np.ndarray = field(init=False)
+    _piece: np.ndarray = field(init=False)
 
-    def begin(self, buckets: Buckets, ts_us: np.ndarray) -> None:
-        """The time line, and those of its buckets that the table has."""
+    def begin(self, ts_us: np.ndarray) -> None:
+        """Take the buckets that the table has."""
         import numpy as np
 
-        self._buckets, self._ts_us = buckets, ts_us
-        self._piece = np.searchsorted(buckets.timeline.start_us, ts_us, side="right") - 1
+        self._ts_us = ts_us
+        self._piece = np.searchsorted(self.buckets.timeline.start_us, ts_us, side="right") - 1
         # Buckets of a day and more have no gaps within a session.
-        self.gap_counts.update(dict.fromkeys(self.gap_minutes if buckets.step_us else (), 0))
+        self.gap_counts.update(dict.fromkeys(self.gap_minutes if self.buckets.step_us else (), 0))
         self.outlier_counts.update(dict.fromkeys(self.thresholds, 0))
 
     def observe(self, ticker: str, present: np.ndarray, closes: np.ndarray) -> None:
@@ -58,7 +60,7 @@ class InlineChecks:
         import numpy as np
 
         places = np.flatnonzero(present)
-        if ticker in self.gap_minutes and self._buckets.step_us:
+        if ticker in self.gap_minutes and self.buckets.step_us:
             runs_us = self._missing_us(places)
             self.gap_counts[ticker] = int(np.count_nonzero(runs_us / _US_PER_MINUTE > self.gap_minutes[ticker]))
         if ticker in self.thresholds:
@@ -68,13 +70,13 @@ class InlineChecks:
         """The lengths of all runs of missing buckets, and of none that are 0, within the pieces of sessions."""
         import numpy as np
 
-        start_us, end_us = self._buckets.timeline.start_us, self._buckets.timeline.end_us
+        start_us, end_us = self.buckets.timeline.start_us, self.buckets.timeline.end_us
         is_empty = np.ones(len(start_us), dtype=bool)
         if not len(places):
             return np.asarray(end_us - start_us)
         piece, labels = self._piece[places], self._ts_us[places]
         is_empty[piece] = False
-        reached = labels + self._buckets.step_us
+        reached = labels + self.buckets.step_us
         changes = np.flatnonzero(piece[1:] != piece[:-1])
         first, last = np.append(0, changes + 1), np.append(changes, len(places) - 1)
         before = np.empty_like(labels)
@@ -87,8 +89,8 @@ class InlineChecks:
         import numpy as np
 
         is_return = (closes[1:] > 0) & (closes[:-1] > 0)
-        if self._buckets.step_us:
-            session = self._buckets.timeline.session_date[self._piece[places]]
+        if self.buckets.step_us:
+            session = self.buckets.timeline.session_date[self._piece[places]]
             is_return &= session[1:] == session[:-1]
         returns = np.log(closes[1:][is_return] / closes[:-1][is_return])
         spread = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0

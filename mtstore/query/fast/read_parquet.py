@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mtstore.query.fast.aggregates import aggregate_field, input_columns
 from mtstore.query.fast.buckets import Buckets
-from mtstore.query.fast.column_reader import Columns, FileRows, Read, take
-from mtstore.query.fast.rollups import Rollups, serves
+from mtstore.query.fast.column_reader import FileRows, Read, take
+from mtstore.query.fast.rollups import serves
 from mtstore.query.request.request import SeriesRequest
 from mtstore.query.snapshot.store_facts import StoredFile, StoreFacts, find_store_facts
+from mtstore.query.table.wide_table import Columns, RollupSource
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,7 +88,7 @@ class ParquetRead:
         Where rollups are; None: bars are read.
     """
 
-    def __init__(self, chosen: ReadPlan, fields: tuple[str, ...], rollups: Rollups | None = None) -> None:
+    def __init__(self, chosen: ReadPlan, fields: tuple[str, ...], rollups: RollupSource | None = None) -> None:
         import numpy as np
 
         self._fields = fields
@@ -149,7 +150,7 @@ def _for_each(work: Callable[[_Item], None], items: Sequence[_Item]) -> None:
 class _Ticker:
     """One ticker's share of the work."""
 
-    def __init__(self, chosen: ReadPlan, name: str, scan: tuple[int, int], rollups: Rollups | None) -> None:
+    def __init__(self, chosen: ReadPlan, name: str, scan: tuple[int, int], rollups: RollupSource | None) -> None:
         import numpy as np
 
         self._buckets = chosen.buckets

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from mtstore.query.cache import result_cache
 from mtstore.query.fast.aggregates import aggregate_field
-from mtstore.query.fast.column_reader import COUNT, Columns, FileRows, Read, as_arrays
+from mtstore.query.fast.column_reader import COUNT, FileRows, Read, as_arrays
+from mtstore.query.table.wide_table import Columns
 from mtstore.storage.commit.staging import staging_folder
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from mtstore.arguments import did_you_mean
 from mtstore.errors import InputError
@@ -13,12 +13,13 @@ from mtstore.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from mtstore.query.fast.inline_checks import InlineChecks
-    from mtstore.query.fast.rollups import Rollups
+    from mtstore.query.snapshot.store_facts import StoredFile
 
 FIELDS = ("open", "high", "low", "close", "volume", "vwap", "transactions", "bar_count")
 DEFAULT_FIELDS = FIELDS[:5]
 DTYPES = ("float64", "float32")
+
+Columns: TypeAlias = "dict[str, np.ndarray]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,29 @@ class MaskedBars:
     ts_us: dict[str, np.ndarray]
 
 
+class TickerObserver(Protocol):
+    """Sees each ticker's row while a table is assembled, such as `InlineChecks`."""
+
+    gap_counts: dict[str, int]
+    outlier_counts: dict[str, int]
+
+    def begin(self, ts_us: np.ndarray) -> None:
+        """Take the labels of the table's buckets."""
+
+    def observe(self, ticker: str, present: np.ndarray, closes: np.ndarray) -> None:
+        """Take a stored ticker's row, before anything is filled."""
+
+
+class RollupSource(Protocol):
+    """Precomputed bars of data files, such as `Rollups`."""
+
+    def read_of(self, file: StoredFile, scan: tuple[int, int]) -> Callable[[tuple[str, ...]], Columns] | None:
+        """Return a function that reads named columns of a file's rollup; None if there is none."""
+
+    def enforce_limit(self) -> None:
+        """Delete results beyond the size limit; called once all files are read."""
+
+
 @dataclass(frozen=True, slots=True)
 class AssemblyOptions:
     """How a wide table is made.
@@ -83,10 +107,10 @@ class AssemblyOptions:
         Whether a bucket's values lie next to each other in memory, not a column's.
     max_bytes
         Most memory that rows and result may take; None: as much as there is.
-    blanks
+    masked
         Buckets that count as missing.
-    watch
-        Sees each ticker's row as it is made; only for a call that `plan_fast_path` has a plan for.
+    observer
+        Sees each ticker's row as it is made; only for a request that `plan_fast_path` has a plan for.
     fill_value
         What stands where a value is missing; None: NaN.
     values_path
@@ -100,11 +124,11 @@ class AssemblyOptions:
     dtype: str = "float64"
     by_time: bool = False
     max_bytes: int | None = None
-    blanks: MaskedBars | None = None
-    watch: InlineChecks | None = None
+    masked: MaskedBars | None = None
+    observer: TickerObserver | None = None
     fill_value: float | None = None
     values_path: Path | None = None
-    rollups: Rollups | None = None
+    rollups: RollupSource | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
