@@ -17,11 +17,11 @@ from mtstore.query.cache import result_cache
 from mtstore.query.request.result import mapped_errors
 
 if TYPE_CHECKING:
-    import duckdb
     import pandas as pd
 
     from mtstore.config import Config
     from mtstore.query.request.request import AlignRequest
+    from mtstore.query.snapshot.store_facts import StoreFacts
     from mtstore.store import Store
 
 
@@ -41,16 +41,16 @@ class Looks:
         """
         names = wanted_tickers(self.config, self._store, tickers)
         self._tell(self._fetching.fetch(self._store, names, start, end))
-        with self._sight(start, end, names) as (connection, call):
-            return warm(connection, self._store.path, call)
+        with self._sight(start, end, names) as (facts, call):
+            return warm(facts.connection, self._store.path, call)
 
     def validate(self, start: Any = None, end: Any = None, *, tickers: Iterable[str] | None = None) -> Validation:
         """Gaps, outliers and splits of a range, or of the last loaded one, by each ticker's own limits.
 
         Neither raises nor warns, whatever `validation` says.
         """
-        with self._sight(start, end, tickers) as (connection, call):
-            return validate(connection, call, {name: self.config.ticker(name) for name in call.tickers or ()})
+        with self._sight(start, end, tickers) as (facts, call):
+            return validate(facts, call, {name: self.config.ticker(name) for name in call.tickers or ()})
 
     def quality(self, start: Any = None, end: Any = None, *, tickers: Iterable[str] | None = None) -> pd.DataFrame:
         """How good a range is, or the last loaded one: one row per ticker, indexed by it.
@@ -60,8 +60,8 @@ class Looks:
         ticker's last stored bar), peer_ratio (bars as a multiple of the median of the same calendar's tickers),
         is_far_from_peers and peer_note (why). The figures are those of the macro `quality`.
         """
-        with self._sight(start, end, tickers) as (connection, call):
-            return quality_frame(connection, call)
+        with self._sight(start, end, tickers) as (facts, call):
+            return quality_frame(facts.connection, call)
 
     def clear_cache(self, *, tickers: Iterable[str] | None = None) -> int:
         """Forget derived results (mapped tensors), all or those with any of `tickers`, and `aligned_data`.
@@ -83,12 +83,10 @@ class Looks:
             warnings.warn(text, category, stacklevel=3)
 
     @contextmanager
-    def _sight(
-        self, start: Any, end: Any, tickers: Iterable[str] | None
-    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, AlignRequest]]:
+    def _sight(self, start: Any, end: Any, tickers: Iterable[str] | None) -> Iterator[tuple[StoreFacts, AlignRequest]]:
         """The store as the configuration sees it, and the call of a range; the last loaded one if none is given."""
         if start is None and end is None:
             start, end = self._last_range
         call = align_call(self.config, self._store, tickers, start, end)
-        with sight(self._store.repository, self.config) as connection, mapped_errors():
-            yield connection, call
+        with sight(self._store.repository, self.config) as facts, mapped_errors():
+            yield facts, call

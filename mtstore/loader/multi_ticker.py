@@ -263,10 +263,10 @@ class MultiTickerDataLoader(Managers, Looks):
             is_told = False
             fetched = self._fetching.fetch(self._store, wanted_tickers(self.config, self._store, ticker), start, end)
         call = ticker_call(self.config, self._store, ticker, start, end)
-        with sight(self._store.repository, self.config) as connection, mapped_errors():
-            missing = missing_ranges(connection, call, fetched)
-            text = missing_sentence(connection, self.config, self._store.path, call, missing)
-            frame = ticker_frame(connection, call)
+        with sight(self._store.repository, self.config) as facts, mapped_errors():
+            missing = missing_ranges(facts, call, fetched)
+            text = missing_sentence(facts, self.config, self._store.path, call, missing)
+            frame = ticker_frame(facts, call)
         self._store.repository.uses.note([ticker], *call.bounds.covering_us())
         if not is_told:
             self._tell(fetched)
@@ -306,10 +306,10 @@ class MultiTickerDataLoader(Managers, Looks):
         """Make the frame of a load; `generation` is the one that another thread holds for it."""
         with (
             self._store.snapshot(generation),
-            sight(self._store.repository, self.config) as connection,
+            sight(self._store.repository, self.config) as facts,
             mapped_errors(),
         ):
-            frame = load.to_frame(make_table(load, self._store.repository, connection))
+            frame = load.to_frame(make_table(load, self._store.repository, facts))
         self._store.repository.uses.note(load.call.tickers or (), *load.call.bounds.covering_us())
         if load.fetched.has_rows and self.config.multi_ticker.cache.evict == "refetchable":
             enforce_cache_limits(self._store.repository, self.config)

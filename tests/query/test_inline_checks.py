@@ -15,6 +15,7 @@ from mtstore.config import load_config
 from mtstore.query.align.assemble import assemble, plan_fast_path
 from mtstore.query.fast.inline_checks import InlineChecks, supports_inline_checks
 from mtstore.query.request.request import AlignRequest
+from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.table.wide_table import AssemblyOptions
 from mtstore.storage.settings.apply_config import publish_config
 from tests.kits.bar_stores import add_bars, bars, make_store, minutes
@@ -52,7 +53,7 @@ def store(tmp_path_factory):
     }
     add_bars(store, tables, covers=("2023-11-20", "2023-11-30"))
     names = {name: {"calendar": calendar} for calendar, found in CALENDARS.items() for name in found}
-    publish_config(store, load_config({"multi_ticker": {"tickers": names}}))
+    publish_config(store.repository, load_config({"multi_ticker": {"tickers": names}}))
     yield store
     store.close()
 
@@ -80,7 +81,7 @@ def questions(draw):
 def test_counts_are_those_of_the_macros(store, question):
     call, limits, thresholds, fields = question
     with store.repository.connection() as connection:
-        chosen = plan_fast_path(connection, call)
+        chosen = plan_fast_path(read_store_facts(connection), call)
         assert chosen is not None
         assert supports_inline_checks(chosen, call)
         watch = InlineChecks(chosen.buckets, limits, thresholds)
@@ -111,7 +112,9 @@ def _count(connection, call, name, statement, limit):
 def test_the_sample_has_gaps_and_outliers_to_be_counted(store):
     call = AlignRequest.parse(["FULL", "HOLEY", "RARE"], "1min", "2023-11-22", "2023-11-27")
     with store.repository.connection() as connection:
-        watch = InlineChecks(plan_fast_path(connection, call).buckets, {"HOLEY": 1.0, "RARE": 1.0}, {"FULL": 3.0})
+        chosen = plan_fast_path(read_store_facts(connection), call)
+        assert chosen is not None
+        watch = InlineChecks(chosen.buckets, {"HOLEY": 1.0, "RARE": 1.0}, {"FULL": 3.0})
         assemble(connection, call, ("close",), AssemblyOptions(observer=watch))
     assert watch.gap_counts["HOLEY"] > 50
     assert watch.gap_counts["RARE"] >= 6
@@ -130,6 +133,6 @@ def test_the_sample_has_gaps_and_outliers_to_be_counted(store):
 def test_calls_that_cut_sessions_or_go_beyond_them_are_left_to_the_macros(store, start, end, options):
     call = AlignRequest.parse(["FULL"], "1min", start, end, **options)
     with store.repository.connection() as connection:
-        chosen = plan_fast_path(connection, call)
+        chosen = plan_fast_path(read_store_facts(connection), call)
     assert chosen is not None
     assert not supports_inline_checks(chosen, call)

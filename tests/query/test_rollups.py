@@ -21,6 +21,7 @@ from mtstore.query.cache.size_limit import SizeLimit
 from mtstore.query.fast import read_parquet
 from mtstore.query.fast.rollups import Rollups, roll_up
 from mtstore.query.request.request import AlignRequest
+from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.table.wide_table import AssemblyOptions
 from mtstore.storage.settings.apply_config import publish_config
 from tests.kits.bar_stores import add_bars, bars, make_store, us, walk
@@ -166,7 +167,7 @@ def test_who_deletes_them_while_they_are_read_changes_nothing(store):
     expected = table_of(store, call)
     table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
     with store.repository.connection() as connection:
-        chosen = plan_fast_path(connection, call)
+        chosen = plan_fast_path(read_store_facts(connection), call)
     assert chosen is not None
     reading = read_parquet.ParquetRead(chosen, FIELDS, Rollups(store.repository, least_bars=1))
     shutil.rmtree(result_cache.derived_folder(store.repository))

@@ -14,6 +14,7 @@ from mtstore import sqlfiles
 from mtstore.query.fast import read_parquet
 from mtstore.query.fast.single_ticker import ticker_frame
 from mtstore.query.request.request import SeriesRequest
+from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.table.pandas_frames import long_frame
 from tests.kits.bar_stores import add_bars, bars, make_store, minutes, walk
 
@@ -67,8 +68,8 @@ def calls(draw):
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_frame_is_that_of_the_macro(store, call):
     with store.repository.connection() as connection:
-        assert read_parquet.plan_read(connection, call) is not None
-        frame = ticker_frame(connection, call)
+        assert read_parquet.plan_read(read_store_facts(connection), call) is not None
+        frame = ticker_frame(read_store_facts(connection), call)
         rows = connection.sql(sqlfiles.load("request.ticker_rows"), params=call.parameters()).to_arrow_table()
     pd.testing.assert_frame_equal(frame, long_frame(rows, call.tz), rtol=1e-12)
 
@@ -76,5 +77,5 @@ def test_the_frame_is_that_of_the_macro(store, call):
 def test_adjusted_bars_come_from_the_macro(store):
     call = SeriesRequest.parse("AAA", "5min", "2023-12-28", "2023-12-29", adjust="splits")
     with store.repository.connection() as connection:
-        assert read_parquet.plan_read(connection, call) is None
-        assert len(ticker_frame(connection, call)) == 156
+        assert read_parquet.plan_read(read_store_facts(connection), call) is None
+        assert len(ticker_frame(read_store_facts(connection), call)) == 156

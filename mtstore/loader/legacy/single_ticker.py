@@ -159,7 +159,7 @@ class UnifiedDataLoader:
         alignment = self.config.multi_ticker.alignment
         wanted_tickers(self.config, self._store, ticker_name(symbol, "symbol"))
         fetched = self._fetching.fetch(self._store, [symbol], start, end)
-        with sight(self._store.repository, self.config) as connection, mapped_errors():
+        with sight(self._store.repository, self.config) as facts, mapped_errors():
             call = SeriesRequest.parse(
                 symbol,
                 read_timeframe(timeframe or self.default_timeframe),
@@ -169,11 +169,11 @@ class UnifiedDataLoader:
                 session=alignment.session,
                 anchor=alignment.anchor,
                 adjust=alignment.adjust,
-                from_source=self._from_source(connection, symbol),
+                from_source=self._from_source(facts.connection, symbol),
             )
-            missing = missing_ranges(connection, call, fetched)
-            text = missing_sentence(connection, self.config, self._store.path, call, missing)
-            frame = ticker_frame(connection, call)
+            missing = missing_ranges(facts, call, fetched)
+            text = missing_sentence(facts, self.config, self._store.path, call, missing)
+            frame = ticker_frame(facts, call)
         self._store.repository.uses.note([symbol], *call.bounds.covering_us())
         for told, category in fetch_warnings(fetched):
             warnings.warn(told, category, stacklevel=2)

@@ -93,10 +93,10 @@ class Chunks:
     def _begin(self, generation: int) -> Iterator[WideTable]:
         """In the thread: take hold of the generation, check the range."""
         self._held.enter_context(self._store.snapshot(generation))
-        connection = self._held.enter_context(sight(self._store, self._load.config))
+        facts = self._held.enter_context(sight(self._store, self._load.config))
         with mapped_errors():
-            making = self._load.check(connection, self._store.path)
-        return iter_tables(connection, self._load.call, self._load.fields, making, self._length)
+            making = self._load.check(facts, self._store.path)
+        return iter_tables(facts.connection, self._load.call, self._load.fields, making, self._length, facts=facts)
 
     def _ask(self) -> Future[WideTable | None]:
         return self._thread.submit(self._make)

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mtstore.query.snapshot.store_facts import for_connection
+from mtstore.query.snapshot.store_facts import StoreFacts, read_store_facts
 
 if TYPE_CHECKING:
-    import duckdb
-
     from mtstore.config import Config
     from mtstore.storage.repository import Repository
 
@@ -19,22 +17,23 @@ _WINDOW = ("session_start", "session_end", "timezone")
 
 
 @contextmanager
-def sight(store: Repository, config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in which the macros know the configuration's tickers, calendars, sessions and sources."""
+def sight(store: Repository, config: Config) -> Iterator[StoreFacts]:
+    """Open a connection whose macros know the configuration's tickers, calendars, sessions and sources."""
     rows = [settings.to_row() for settings in config.all_tickers.values()]
-    with store.connection() as connection, for_connection(connection) as facts:
+    with store.connection() as connection:
+        facts = read_store_facts(connection)
         tickers = {"tickers": [row["ticker"] for row in rows]}
-        found = facts.rows(connection, "overlay.ticker_facts", tickers)
+        found = facts.rows("overlay.ticker_facts", tickers)
         stored = {row["ticker"]: row for row in found}
         rows = [_with_stored_range(row, stored.get(row["ticker"])) for row in rows]
         if all(_agrees(row, stored.get(row["ticker"])) for row in rows):
-            yield connection
+            yield facts
             return
     from mtstore.query.overlay.config_overlay import ConfigOverlay, overlay_config
 
     view = ConfigOverlay(rows, config.default_settings(), config.custom_calendars())
-    with overlay_config(store, view) as connection, for_connection(connection):
-        yield connection
+    with overlay_config(store, view) as connection:
+        yield read_store_facts(connection)
 
 
 def _with_stored_range(row: Mapping[str, Any], known: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from mtstore.loader.validation.outcome import (
     splits_warning,
     watch_for,
 )
-from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.snapshot.uncovered import describe_ranges
 from mtstore.query.table.memory_budget import load_limit, peak_bytes
 from mtstore.query.table.pandas_frames import check_columns, wide_frame
@@ -29,12 +28,12 @@ from mtstore.query.table.wide_table import AssemblyOptions, WideTable, check_fie
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import duckdb
     import numpy as np
     import pandas as pd
 
     from mtstore.config import Config, TickerSettings
     from mtstore.query.request.request import AlignRequest
+    from mtstore.query.snapshot.store_facts import StoreFacts
     from mtstore.ranges import TimeRange
 
 IS_OUTLIER = "is_outlier"
@@ -74,7 +73,7 @@ class Load:
         check_fields(self.fields)
         check_columns(self.columns)
 
-    def check(self, connection: duckdb.DuckDBPyConnection, store_path: Path) -> AssemblyOptions:
+    def check(self, facts: StoreFacts, store_path: Path) -> AssemblyOptions:
         """Look whether the range is covered and valid; gives how it is to be made. Warnings wait in `warnings`.
 
         Raises
@@ -84,22 +83,22 @@ class Load:
         DataQualityError
             A ticker whose `on_failure` is `raise` has gaps or outliers.
         """
-        self.check_range(connection, store_path)
-        return self.check_validity(connection)
+        self.check_range(facts, store_path)
+        return self.check_validity(facts)
 
-    def check_range(self, connection: duckdb.DuckDBPyConnection, store_path: Path) -> None:
+    def check_range(self, facts: StoreFacts, store_path: Path) -> None:
         """The first part of `check`: whether the range is covered, and which splits it crosses."""
         self.warnings += fetch_warnings(self.fetched)
-        self.warnings += empty_warning(self.fetched, read_store_facts(connection).series)
-        self.missing = missing_ranges(connection, self.call, self.fetched)
-        text = missing_sentence(connection, self.config, store_path, self.call, self.missing)
-        told = [text, *other_sources(connection, self.config, self.call.tickers or ())]
+        self.warnings += empty_warning(self.fetched, facts.series)
+        self.missing = missing_ranges(facts, self.call, self.fetched)
+        text = missing_sentence(facts, self.config, store_path, self.call, self.missing)
+        told = [text, *other_sources(facts, self.config, self.call.tickers or ())]
         self.warnings += [(one, UserWarning) for one in told if one is not None]
-        splits = splits_warning(connection, self.call, self.call.tickers or ())
+        splits = splits_warning(facts, self.call, self.call.tickers or ())
         if splits is not None:
             self.warnings.append((f"{self.call.bounds}: {splits}", DataQualityWarning))
 
-    def check_validity(self, connection: duckdb.DuckDBPyConnection, *, may_watch: bool = False) -> AssemblyOptions:
+    def check_validity(self, facts: StoreFacts, *, may_watch: bool = False) -> AssemblyOptions:
         """The second part of `check`: whether what is stored is valid.
 
         With `may_watch`, gaps and outliers may be left to be counted while the load is made; `settle` ends that.
@@ -108,9 +107,9 @@ class Load:
         watch = None
         if multi.validation.enabled:
             settings = self._settings()
-            watch = watch_for(connection, self.call, settings) if may_watch else None
+            watch = watch_for(facts, self.call, settings) if may_watch else None
             if watch is None:
-                self.conclude(judge(connection, self.call, settings))
+                self.conclude(judge(facts, self.call, settings))
         return AssemblyOptions(
             with_close=multi.alignment.label == "right",
             dtype=self.dtype,

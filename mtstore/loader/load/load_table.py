@@ -17,33 +17,32 @@ from mtstore.query.fast.rollups import Rollups
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import duckdb
-
     from mtstore.config import Config
     from mtstore.loader.load.load import Load
+    from mtstore.query.snapshot.store_facts import StoreFacts
     from mtstore.query.table.wide_table import WideTable
     from mtstore.storage.repository import Repository
 
 
-def make_table(load: Load, store: Repository, connection: duckdb.DuckDBPyConnection) -> WideTable:
+def make_table(load: Load, store: Repository, facts: StoreFacts) -> WideTable:
     """Check a load, and make its table; a table that was made of the same before is mapped, and judged as it was.
 
     The values are the caller's own, and may be written. Errors as `Load.check` and `assemble`.
     """
-    load.check_range(connection, store.path)
+    load.check_range(facts, store.path)
     room = _room(load.config)
 
     def work(path: Path | None) -> table_cache.BuiltTable:
-        making = load.check_validity(connection, may_watch=True)
+        making = load.check_validity(facts, may_watch=True)
         making = replace(making, values_path=path, rollups=None if room is None else Rollups(store, room))
-        wide = assemble(connection, load.call, load.fields, making)
+        wide = assemble(facts.connection, load.call, load.fields, making, facts=facts)
         load.settle(making)
         return wide, _said(load.verdict)
 
     item_bytes = 4 if load.dtype == "float32" else 8
     if room is None or not table_cache.should_cache(load.call, len(load.fields), item_bytes):
         return work(None)[0]
-    key = result_cache.cache_key(connection, load.call, _parameters(load, connection))
+    key = result_cache.cache_key(facts.connection, load.call, _parameters(load, facts))
     found = table_cache.find_table(store, key)
     if found is not None:
         load.conclude(_verdict(found[1]))
@@ -59,7 +58,7 @@ def _room(config: Config) -> SizeLimit | None:
     return SizeLimit.from_config(cache)
 
 
-def _parameters(load: Load, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+def _parameters(load: Load, facts: StoreFacts) -> dict[str, Any]:
     """All that a table and its verdict depend on besides the call and what is stored."""
     multi = load.config.multi_ticker
     limits = {}
@@ -72,7 +71,7 @@ def _parameters(load: Load, connection: duckdb.DuckDBPyConnection) -> dict[str, 
         "fill_value": multi.alignment.fill_value,
         "limits": limits,
         "defaults": load.config.default_settings(),
-        "applied": fetch_rows(connection, sqlfiles.load("objects.applied_settings")),
+        "applied": fetch_rows(facts.connection, sqlfiles.load("objects.applied_settings")),
     }
 
 

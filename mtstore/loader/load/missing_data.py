@@ -10,28 +10,24 @@ from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import MissingDataError
 from mtstore.loader.load.fetch_missing import FetchOutcome
-from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.snapshot.uncovered import describe_ranges, tickers_without_coverage, uncovered_ranges
 from mtstore.ranges import subtract
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import duckdb
-
     from mtstore.config import Config
     from mtstore.query.request.request import SeriesRequest
+    from mtstore.query.snapshot.store_facts import StoreFacts
     from mtstore.ranges import TimeRange
 
 
-def missing_ranges(
-    connection: duckdb.DuckDBPyConnection, call: SeriesRequest, fetched: FetchOutcome
-) -> dict[str, tuple[TimeRange, ...]]:
+def missing_ranges(facts: StoreFacts, call: SeriesRequest, fetched: FetchOutcome) -> dict[str, tuple[TimeRange, ...]]:
     """What the store does not cover of a call, less what fetching has told of already and what nobody has yet."""
-    found = uncovered_ranges(connection, call, call.tickers or (), datetime.now(UTC))
+    found = uncovered_ranges(facts, call, call.tickers or (), datetime.now(UTC))
     if not found or not fetched.tickers:
         return found
-    series = fetch_rows(connection, sqlfiles.load("request.series"), call.series_parameters())
+    series = fetch_rows(facts.connection, sqlfiles.load("request.series"), call.series_parameters())
     stored = {row["ticker"] for row in series if row["source"] is not None}
     left = {
         ticker: subtract(ranges, fetched.excused(ticker, is_stored=ticker in stored))
@@ -42,7 +38,7 @@ def missing_ranges(
 
 
 def missing_sentence(
-    connection: duckdb.DuckDBPyConnection,
+    facts: StoreFacts,
     config: Config,
     store_path: Path,
     call: SeriesRequest,
@@ -61,7 +57,7 @@ def missing_sentence(
         f"{store_path} does not cover {call.bounds} for {len(missing)} of {len(call.tickers or ())} tickers: "
         f"{describe_ranges(missing, call.tz)}"
     )
-    names = tickers_without_coverage(connection, missing)
+    names = tickers_without_coverage(facts, missing)
     if names:
         few = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         text += f"; bars of {few} are stored, but came without 'covers', which says where they are all there is"
@@ -70,12 +66,12 @@ def missing_sentence(
     return text
 
 
-def other_sources(connection: duckdb.DuckDBPyConnection, config: Config, tickers: Collection[str]) -> Iterator[str]:
+def other_sources(facts: StoreFacts, config: Config, tickers: Collection[str]) -> Iterator[str]:
     """Sentences about tickers whose configured source has nothing stored, so that the only other one is read."""
     wanted = {name: source for name in tickers if (source := config.ticker(name).data_source) is not None}
     if not wanted:
         return
-    rows = read_store_facts(connection).rows(connection, "overlay.ticker_facts", {"tickers": list(wanted)})
+    rows = facts.rows("overlay.ticker_facts", {"tickers": list(wanted)})
     stored = {row["ticker"]: row["source_names"] for row in rows if row["source_count"]}
     strayed = [name for name in wanted if name in stored and wanted[name] not in stored[name]]
     for source in dict.fromkeys(wanted[name] for name in strayed):

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from mtstore import sqlfiles
 from mtstore.errors import InputError
-from mtstore.query.snapshot.store_facts import read_store_facts
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from mtstore.config import TickerSettings
     from mtstore.query.request.request import AlignRequest
+    from mtstore.query.snapshot.store_facts import StoreFacts
 
 TRAILING_BARS = 390
 """The returns before a bar that it is compared with where nothing later may count (on_failure flag and drop)."""
@@ -77,9 +77,7 @@ def look(
     )
 
 
-def splits_between(
-    connection: duckdb.DuckDBPyConnection, call: AlignRequest, tickers: Iterable[str]
-) -> tuple[Split, ...]:
+def splits_between(facts: StoreFacts, call: AlignRequest, tickers: Iterable[str]) -> tuple[Split, ...]:
     """The known splits of some tickers in a call's range."""
     zone = ZoneInfo(call.tz)
     first, last = (
@@ -89,7 +87,7 @@ def splits_between(
     wanted = set(tickers)
     return tuple(
         (row["ticker"], row["execution_date"], row["split_from"], row["split_to"])
-        for row in read_store_facts(connection).rows(connection, "validation.splits")
+        for row in facts.rows("validation.splits")
         if row["ticker"] in wanted
         and (first is None or row["execution_date"] >= first)
         and (last is None or row["execution_date"] <= last)

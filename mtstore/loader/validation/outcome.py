@@ -12,13 +12,13 @@ from mtstore.query.fast.inline_checks import InlineChecks, supports_inline_check
 from mtstore.query.table.wide_table import MaskedBars, TickerObserver
 
 if TYPE_CHECKING:
-    import duckdb
     import numpy as np
     import pandas as pd
     import pyarrow as pa
 
     from mtstore.config import TickerSettings
     from mtstore.query.request.request import AlignRequest
+    from mtstore.query.snapshot.store_facts import StoreFacts
 
 
 class DataQualityWarning(UserWarning):
@@ -80,25 +80,23 @@ class Verdict:
     outlier_counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def validate(
-    connection: duckdb.DuckDBPyConnection, call: AlignRequest, settings: Mapping[str, TickerSettings]
-) -> Validation:
+def validate(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSettings]) -> Validation:
     """All that is wrong with a call's range."""
     import pandas as pd
 
-    found = look(connection, call, settings)
-    splits = splits_between(connection, call, settings)
+    found = look(facts.connection, call, settings)
+    splits = splits_between(facts, call, settings)
     columns = ["ticker", "execution_date", "split_from", "split_to"]
     return Validation(
         _frame(found.gaps, call.tz), _frame(found.outliers, call.tz), pd.DataFrame(splits, columns=columns)
     )
 
 
-def judge(connection: duckdb.DuckDBPyConnection, call: AlignRequest, settings: Mapping[str, TickerSettings]) -> Verdict:
+def judge(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSettings]) -> Verdict:
     """Look for gaps and outliers in a load's range, and say what follows."""
     doing = _doing(settings)
     trailing = [*doing["flag"], *doing["drop"]]
-    found = look(connection, call, settings, trailing=trailing)
+    found = look(facts.connection, call, settings, trailing=trailing)
     checked = [name for name in settings if settings[name].check_outliers]
     verdict = _verdict(
         settings,
@@ -118,17 +116,15 @@ def judge(connection: duckdb.DuckDBPyConnection, call: AlignRequest, settings: M
     )
 
 
-def watch_for(
-    connection: duckdb.DuckDBPyConnection, call: AlignRequest, settings: Mapping[str, TickerSettings]
-) -> InlineChecks | None:
+def watch_for(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSettings]) -> InlineChecks | None:
     """What counts gaps and outliers while the load is made; None where they have to be looked for beforehand."""
     doing = _doing(settings)
     if doing["flag"] or doing["drop"]:
         return None
-    chosen = plan_fast_path(connection, call)
+    chosen = plan_fast_path(facts, call)
     if chosen is None or not supports_inline_checks(chosen, call):
         return None
-    if not call.interval.is_intraday and not _has_outliers_own_prices(connection, call, settings):
+    if not call.interval.is_intraday and not _has_outliers_own_prices(facts, call, settings):
         return None
     return InlineChecks(
         chosen.buckets,
@@ -137,11 +133,9 @@ def watch_for(
     )
 
 
-def _has_outliers_own_prices(
-    connection: duckdb.DuckDBPyConnection, call: AlignRequest, settings: Mapping[str, TickerSettings]
-) -> bool:
+def _has_outliers_own_prices(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSettings]) -> bool:
     """Whether a call's returns from day to day are those of split-adjusted prices, in which outliers are looked for."""
-    return call.adjust == "splits" or (call.adjust == "none" and not splits_between(connection, call, settings))
+    return call.adjust == "splits" or (call.adjust == "none" and not splits_between(facts, call, settings))
 
 
 def judge_watched(watch: TickerObserver, settings: Mapping[str, TickerSettings]) -> Verdict:
@@ -149,11 +143,9 @@ def judge_watched(watch: TickerObserver, settings: Mapping[str, TickerSettings])
     return _verdict(settings, watch.gap_counts, watch.outlier_counts)
 
 
-def splits_warning(
-    connection: duckdb.DuckDBPyConnection, call: AlignRequest, tickers: Iterable[str], most: int = 5
-) -> str | None:
+def splits_warning(facts: StoreFacts, call: AlignRequest, tickers: Iterable[str], most: int = 5) -> str | None:
     """A sentence about the splits that a load's range crosses unadjusted; None if there are none."""
-    splits = splits_between(connection, call, tickers) if call.adjust == "none" else ()
+    splits = splits_between(facts, call, tickers) if call.adjust == "none" else ()
     if not splits:
         return None
     listed = [f"{ticker} {to:g} for {before:g} on {day}" for ticker, day, before, to in splits]

@@ -27,6 +27,7 @@ from mtstore.query.align.sql_rows import (
 )
 from mtstore.query.fast import read_parquet
 from mtstore.query.request.request import GRID, JOINS, AlignRequest
+from mtstore.query.snapshot.store_facts import StoreFacts, find_store_facts
 from mtstore.query.table.memory_budget import check_fits
 from mtstore.query.table.output_buffers import allocate
 from mtstore.query.table.wide_table import (
@@ -50,6 +51,7 @@ def assemble(
     fields: Sequence[str] = DEFAULT_FIELDS,
     making: AssemblyOptions | None = None,
     *,
+    facts: StoreFacts | None = None,
     carry: FillState | None = None,
 ) -> WideTable:
     """Compute an aligned call as one array; see `WideTable`.
@@ -72,7 +74,10 @@ def assemble(
     read = fields_to_read(call, fields)
     if making.observer is not None and "close" not in read:
         read = (*read, "close")
-    chosen = plan_fast_path(connection, call) if making.masked is None else None
+    chosen = None
+    if making.masked is None and _is_plain(call):
+        facts = facts or find_store_facts(connection)
+        chosen = None if facts is None else plan_fast_path(facts, call)
     if chosen is not None:
         wide = _read_parquet(chosen, call, read, making, carry)
         labels = None
@@ -103,10 +108,13 @@ def assemble(
     return _take_fields(wide, tuple(fields))
 
 
-def plan_fast_path(connection: duckdb.DuckDBPyConnection, call: AlignRequest) -> read_parquet.ReadPlan | None:
+def plan_fast_path(facts: StoreFacts, call: AlignRequest) -> read_parquet.ReadPlan | None:
     """How to answer a call from the files themselves, where the rows that are there are all that it needs to know."""
-    is_plain = call.method != GRID and call.lookback is None and not _needs_sessions(call)
-    return read_parquet.plan_read(connection, call) if is_plain else None
+    return read_parquet.plan_read(facts, call) if _is_plain(call) else None
+
+
+def _is_plain(call: AlignRequest) -> bool:
+    return call.method != GRID and call.lookback is None and not _needs_sessions(call)
 
 
 def _read_parquet(

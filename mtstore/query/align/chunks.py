@@ -25,6 +25,8 @@ from mtstore.query.table.wide_table import AssemblyOptions, WideTable
 if TYPE_CHECKING:
     import duckdb
 
+    from mtstore.query.snapshot.store_facts import StoreFacts
+
 _DAY = timedelta(days=1)
 # No session, with the hours around it, lasts longer.
 _LONGEST_SESSION = timedelta(days=4)
@@ -73,11 +75,13 @@ def iter_tables(
     fields: Sequence[str],
     making: AssemblyOptions,
     length: timedelta,
+    *,
+    facts: StoreFacts | None = None,
 ) -> Iterator[WideTable]:
     """The pieces of an aligned call in order of time, each made when it is asked for; errors as `assemble`."""
     carry = fill_state_for(call, len(call_tickers(connection, call).names), fields)
     for piece in split_request(connection, call, length):
-        yield assemble(connection, piece, fields, making, carry=carry)
+        yield assemble(connection, piece, fields, making, facts=facts, carry=carry)
 
 
 def _cuts(connection: duckdb.DuckDBPyConnection, call: AlignRequest, length: timedelta) -> list[datetime]:

@@ -19,11 +19,10 @@ from mtstore.query.fast.buckets import Buckets
 from mtstore.query.fast.column_reader import FileRows, Read, take
 from mtstore.query.fast.rollups import serves
 from mtstore.query.request.request import SeriesRequest
-from mtstore.query.snapshot.store_facts import StoredFile, StoreFacts, find_store_facts
+from mtstore.query.snapshot.store_facts import StoredFile, StoreFacts
 from mtstore.query.table.wide_table import Columns, RollupSource
 
 if TYPE_CHECKING:
-    import duckdb
     import numpy as np
 
     from mtstore.query.table.output_buffers import OutputBuffer
@@ -45,17 +44,15 @@ class ReadPlan:
     buckets: Buckets
 
 
-def plan_read(connection: duckdb.DuckDBPyConnection, call: SeriesRequest) -> ReadPlan | None:
+def plan_read(facts: StoreFacts, call: SeriesRequest) -> ReadPlan | None:
     """How to answer `call` directly; None if only SQL can."""
-    is_raw = call.adjust == "none" and call.from_source is None and call.from_schema is None
-    facts = find_store_facts(connection) if is_raw else None
-    if facts is None:
+    if call.adjust != "none" or call.from_source is not None or call.from_schema is not None:
         return None
     names = _names(facts, call)
     files = _files(facts, call, names)
     if files is None:
         return None
-    buckets = Buckets.of(facts.timeline(connection, call, names[0]), call.interval, call.bounds)
+    buckets = Buckets.of(facts.timeline(call, names[0]), call.interval, call.bounds)
     steps_us = {name: facts.series[name][0][2] for name in files}
     return None if buckets is None else ReadPlan(names, files, steps_us, buckets)
 

@@ -11,22 +11,22 @@ from mtstore.query.table.output_buffers import MemoryBuffer
 from mtstore.query.table.pandas_frames import long_frame, time_index
 
 if TYPE_CHECKING:
-    import duckdb
     import pandas as pd
 
     from mtstore.query.request.request import SeriesRequest
+    from mtstore.query.snapshot.store_facts import StoreFacts
 
 
-def ticker_frame(connection: duckdb.DuckDBPyConnection, call: SeriesRequest) -> pd.DataFrame:
+def ticker_frame(facts: StoreFacts, call: SeriesRequest) -> pd.DataFrame:
     """The bars of a call for one ticker: index `timestamp` in the call's zone, one column per value.
 
     Straight from the files where that is possible; both ways give the same frame, and a test holds them against each
     other.
     """
-    chosen = read_parquet.plan_read(connection, call)
+    chosen = read_parquet.plan_read(facts, call)
     if chosen is not None and chosen.files:
         return _read_parquet(chosen, call.tz)
-    rows = connection.sql(sqlfiles.load("request.ticker_rows"), params=call.parameters()).to_arrow_table()
+    rows = facts.connection.sql(sqlfiles.load("request.ticker_rows"), params=call.parameters()).to_arrow_table()
     return long_frame(rows, call.tz)
 
 

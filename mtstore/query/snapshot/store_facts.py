@@ -1,15 +1,14 @@
-"""What Python knows of a store: tickers, series, files, sessions, coverage and splits, read once per generation.
+"""Facts of a snapshot that need no bar: tickers, series, files, sessions, coverage, splits; read once per snapshot.
 
-A generation never changes, so what was read of it stays true; the newest few are remembered.
+A snapshot never changes, so its facts stay true; those of the newest few are cached in this process.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 
     from mtstore.query.request.request import SeriesRequest
 
-_REMEMBERED = 8
-_ASKED = ("store_facts.covered_ranges", "")
+_MOST_CACHED = 8
+_COVERAGE = ("store_facts.covered_ranges", "")
 
 Row: TypeAlias = dict[str, Any]
 SeriesKey: TypeAlias = tuple[str, str | None, str | None]
@@ -55,9 +54,9 @@ class StoredFile:
     row_count: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """One database's facts.
+    """A connection, and the facts of the snapshot that it shows; valid while its current database stays the same.
 
     Attributes
     ----------
@@ -67,90 +66,78 @@ class StoreFacts:
         By (ticker, source, schema), in time order.
     """
 
+    connection: duckdb.DuckDBPyConnection
     tickers: dict[str, TickerFacts]
     series: dict[str, list[tuple[str, str, int]]]
     files: dict[tuple[str, str, str], list[StoredFile]]
-    timelines: dict[tuple[Any, ...], Timeline] = field(default_factory=dict)
-    _answers: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _timelines: dict[tuple[Any, ...], Timeline]
+    _answers: dict[tuple[str, str], Any]
 
-    def rows(self, connection: duckdb.DuckDBPyConnection, statement: str, parameters: Any = None) -> list[Row]:
-        """The answer of a statement that is asked again and again, such as one for each load, with few parameters."""
+    def rows(self, statement: str, parameters: Any = None) -> list[Row]:
+        """Return the rows of a named statement that each load runs with few different parameters; cached."""
         key = (statement, repr(parameters))
         found: list[Row] | None = self._answers.get(key)
         if found is None:
-            found = self._answers[key] = fetch_rows(connection, sqlfiles.load(statement), parameters)
+            found = self._answers[key] = fetch_rows(self.connection, sqlfiles.load(statement), parameters)
         return found
 
-    def coverage(self, connection: duckdb.DuckDBPyConnection) -> dict[SeriesKey, list[TimeRange]]:
-        """By (ticker, source, schema): what was asked for and answered."""
-        found: dict[SeriesKey, list[TimeRange]] | None = self._answers.get(_ASKED)
+    def coverage(self) -> dict[SeriesKey, list[TimeRange]]:
+        """Return the ranges that the ledger covers, with bars or without, by series."""
+        found: dict[SeriesKey, list[TimeRange]] | None = self._answers.get(_COVERAGE)
         if found is None:
             found = defaultdict(list)
-            rows = connection.execute(sqlfiles.load(_ASKED[0])).fetchall()
+            rows = self.connection.execute(sqlfiles.load(_COVERAGE[0])).fetchall()
             for ticker, source, schema, start_us, end_us in rows:
                 found[ticker, source, schema].append(TimeRange(start_us, end_us))
-            self._answers[_ASKED] = found
+            self._answers[_COVERAGE] = found
         return found
 
-    def sessions(self, connection: duckdb.DuckDBPyConnection, calendar: str) -> Mapping[str, np.ndarray]:
-        """A calendar's sessions in order: `day` (since 1970-01-01), `open_us`, `close_us`."""
+    def sessions(self, calendar: str) -> Mapping[str, np.ndarray]:
+        """Return a calendar's sessions in order: `day` (since 1970-01-01), `open_us`, `close_us`."""
         key = ("store_facts.sessions", calendar)
         if key not in self._answers:
-            self._answers[key] = connection.execute(sqlfiles.load(key[0]), {"calendar": calendar}).fetchnumpy()
+            self._answers[key] = self.connection.execute(sqlfiles.load(key[0]), {"calendar": calendar}).fetchnumpy()
         found: Mapping[str, np.ndarray] = self._answers[key]
         return found
 
-    def plain_series(self, call: SeriesRequest, ticker: str) -> tuple[str, str] | None:
-        """Source and schema of the one series that a ticker has, if it gives the call's buckets.
+    def plain_series(self, request: SeriesRequest, ticker: str) -> tuple[str, str] | None:
+        """Return source and schema of a ticker's only series, if its bars fit the request's buckets.
 
-        None where it takes the macros to choose: several series, bars of a day, bars that do not fit.
+        None where the macros have to choose: several series, daily bars, bars that do not fit.
         """
         found = self.series.get(ticker, [])
-        if len(found) != 1 or not _fits(call, found[0][2], self.tickers[ticker].open_grain_us):
+        if len(found) != 1 or not _fits(request, found[0][2], self.tickers[ticker].open_grain_us):
             return None
         return found[0][:2]
 
-    def timeline(self, connection: duckdb.DuckDBPyConnection, call: SeriesRequest, ticker: str) -> Timeline:
-        """The pieces in which the call's tickers, all of one session key, have buckets."""
+    def timeline(self, request: SeriesRequest, ticker: str) -> Timeline:
+        """Return the pieces in which tickers of this ticker's session key have buckets."""
         session_key = self.tickers[ticker].session_key
-        is_plain = call.interval.is_intraday and call.anchor == "session"
-        unit = "" if call.interval.is_intraday else call.interval.text
-        key = (session_key, call.session, call.anchor, "" if is_plain else call.tz, unit)
-        found = self.timelines.get(key)
+        is_plain = request.interval.is_intraday and request.anchor == "session"
+        unit = "" if request.interval.is_intraday else request.interval.text
+        # Intraday buckets counted from the open are the same in every zone, and for every width.
+        key = (session_key, request.session, request.anchor, "" if is_plain else request.tz, unit)
+        found = self._timelines.get(key)
         if found is None:
             if is_plain:
-                parameters: dict[str, Any] = {"session_key": session_key, "session": call.session}
-                rows = connection.execute(sqlfiles.load("store_facts.session_segments"), parameters)
+                statement = "store_facts.session_segments"
+                parameters: dict[str, Any] = {"session_key": session_key, "session": request.session}
             else:
-                asked = call.series_parameters()
-                parameters = {name: asked[name] for name in ("bar_interval", "session", "anchor")}
-                parameters |= {"tickers": [ticker], "tz": call.tz}
-                rows = connection.execute(sqlfiles.load("store_facts.bucket_segments"), parameters)
-            found = self.timelines[key] = Timeline.from_columns(rows.fetchnumpy())
+                statement = "store_facts.bucket_segments"
+                given = request.series_parameters()
+                parameters = {name: given[name] for name in ("bar_interval", "session", "anchor")}
+                parameters |= {"tickers": [ticker], "tz": request.tz}
+            columns = self.connection.execute(sqlfiles.load(statement), parameters).fetchnumpy()
+            found = self._timelines[key] = Timeline.from_columns(columns)
         return found
 
 
-_memory: OrderedDict[tuple[Any, ...], StoreFacts] = OrderedDict()
-_fixed: dict[int, StoreFacts] = {}
+_cache: OrderedDict[tuple[Any, ...], tuple[Any, ...]] = OrderedDict()
 _guard = threading.Lock()
 
 
-@contextmanager
-def for_connection(connection: duckdb.DuckDBPyConnection) -> Iterator[StoreFacts]:
-    """What is known, where the connection's current database stays the same for the length of the block.
-
-    Which database it is costs a query, as much as a small read, and is asked once.
-    """
-    found = read_store_facts(connection)
-    _fixed[id(connection)] = found
-    try:
-        yield found
-    finally:
-        del _fixed[id(connection)]
-
-
 def read_store_facts(connection: duckdb.DuckDBPyConnection) -> StoreFacts:
-    """What is known of the connection's current database, which is a store's."""
+    """Return the facts of the connection's current database, which must show a store."""
     found = find_store_facts(connection)
     if found is None:
         raise StoreError("the connection's current database is not that of a store")
@@ -158,28 +145,30 @@ def read_store_facts(connection: duckdb.DuckDBPyConnection) -> StoreFacts:
 
 
 def find_store_facts(connection: duckdb.DuckDBPyConnection) -> StoreFacts | None:
-    """What is known of the connection's current database; None if it shows no store's files."""
-    if id(connection) in _fixed:
-        return _fixed[id(connection)]
-    # All of the answer is fetched: a connection with an unfinished result refuses the next statement.
+    """Return the facts of the connection's current database; None if it does not show a store's files.
+
+    This costs a query, as much as a small read: ask once, and pass the facts along.
+    """
+    # All of the answer is fetched: a connection with an unfinished result rejects the next statement.
     rows = connection.execute(sqlfiles.load("snapshot.database_identity")).fetchall()
     if not rows:
         return None
     key = rows[0]
     with _guard:
-        found = _memory.get(key)
+        found = _cache.get(key)
         if found is not None:
-            _memory.move_to_end(key)
-            return found
-    found = _read(connection, Path(key[-1]))
-    with _guard:
-        _memory[key] = found
-        while len(_memory) > _REMEMBERED:
-            _memory.popitem(last=False)
-    return found
+            _cache.move_to_end(key)
+    if found is None:
+        found = (*_read(connection, Path(key[-1])), {}, {})
+        with _guard:
+            _cache[key] = found
+            while len(_cache) > _MOST_CACHED:
+                _cache.popitem(last=False)
+    # The dictionaries are shared between connections, also what is added to them later.
+    return StoreFacts(connection, *found)
 
 
-def _read(connection: duckdb.DuckDBPyConnection, root: Path) -> StoreFacts:
+def _read(connection: duckdb.DuckDBPyConnection, root: Path) -> tuple[Any, ...]:
     tickers = {
         row.pop("ticker"): TickerFacts(**row) for row in fetch_rows(connection, sqlfiles.load("store_facts.tickers"))
     }
@@ -189,15 +178,15 @@ def _read(connection: duckdb.DuckDBPyConnection, root: Path) -> StoreFacts:
     files: dict[tuple[str, str, str], list[StoredFile]] = defaultdict(list)
     for ticker, source, schema, path, *facts in connection.execute(sqlfiles.load("store_facts.files")).fetchall():
         files[ticker, source, schema].append(StoredFile(root / path, ticker, *facts))
-    return StoreFacts(tickers, dict(series), dict(files))
+    return tickers, dict(series), dict(files)
 
 
-def _fits(call: SeriesRequest, step_us: int, open_grain_us: int) -> bool:
-    """Whether bars of that width give the call's buckets, as the macro `core.chosen_series` decides it."""
+def _fits(request: SeriesRequest, step_us: int, open_grain_us: int) -> bool:
+    """Tell whether bars of that width give the request's buckets, as the macro `core.chosen_series` decides it."""
     if step_us >= US_PER_DAY:
         return False
-    if call.interval.is_intraday:
-        if not call.interval.is_multiple_of(step_us):
+    if request.interval.is_intraday:
+        if not request.interval.is_multiple_of(step_us):
             return False
-        return open_grain_us % step_us == 0 or (call.session == "all" and call.anchor != "session")
-    return US_PER_DAY % step_us == 0 and (open_grain_us % step_us == 0 or call.session == "all")
+        return open_grain_us % step_us == 0 or (request.session == "all" and request.anchor != "session")
+    return US_PER_DAY % step_us == 0 and (open_grain_us % step_us == 0 or request.session == "all")

@@ -11,18 +11,17 @@ from mtstore.bars import is_daily, step_us
 from mtstore.bounds import Bounds
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.query.request.request import SeriesRequest
-from mtstore.query.snapshot.store_facts import SeriesKey, StoreFacts, read_store_facts
+from mtstore.query.snapshot.store_facts import SeriesKey, StoreFacts
 from mtstore.ranges import Ranges, TimeRange, normalise, subtract
 
 if TYPE_CHECKING:
-    import duckdb
     import numpy as np
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def uncovered_ranges(
-    connection: duckdb.DuckDBPyConnection, call: SeriesRequest, tickers: Collection[str], now: datetime
+    facts: StoreFacts, call: SeriesRequest, tickers: Collection[str], now: datetime
 ) -> dict[str, tuple[TimeRange, ...]]:
     """For each ticker, the parts of its sessions within the call's bounds, up to `now`, that are not covered.
 
@@ -32,15 +31,14 @@ def uncovered_ranges(
     """
     if call.bounds.start is None or call.bounds.end is None or not tickers:
         return {}
-    facts = read_store_facts(connection)
-    asked = facts.coverage(connection)
+    asked = facts.coverage()
     sessions: dict[str, Ranges] = {}
     missing = {}
-    for ticker, (calendar, source, schema) in _series(connection, facts, call, tickers).items():
+    for ticker, (calendar, source, schema) in _series(facts, call, tickers).items():
         if source is None and ticker in facts.series:
             continue
         if calendar not in sessions:
-            sessions[calendar] = _sessions(facts.sessions(connection, calendar), call.bounds, now)
+            sessions[calendar] = _sessions(facts.sessions(calendar), call.bounds, now)
         covered = asked.get((ticker, source, schema), ()) if source is not None else _answered(asked, call, ticker)
         left = _less(sessions[calendar], covered)
         if left:
@@ -49,7 +47,7 @@ def uncovered_ranges(
 
 
 def _series(
-    connection: duckdb.DuckDBPyConnection, facts: StoreFacts, call: SeriesRequest, tickers: Collection[str]
+    facts: StoreFacts, call: SeriesRequest, tickers: Collection[str]
 ) -> dict[str, tuple[str, str | None, str | None]]:
     """Of each ticker that is known: its calendar, and the source and schema that the call reads, if it has any."""
     found: dict[str, tuple[str, str | None, str | None]] = {}
@@ -62,15 +60,14 @@ def _series(
         elif entry is not None and series is not None:
             found[ticker] = (entry.calendar, *series)
         elif entry is not None:
-            rows = fetch_rows(connection, sqlfiles.load("request.series"), call.series_parameters())
+            rows = fetch_rows(facts.connection, sqlfiles.load("request.series"), call.series_parameters())
             return {row["ticker"]: (row["calendar"], row["source"], row["schema"]) for row in rows}
     return found
 
 
-def tickers_without_coverage(connection: duckdb.DuckDBPyConnection, tickers: Collection[str]) -> list[str]:
+def tickers_without_coverage(facts: StoreFacts, tickers: Collection[str]) -> list[str]:
     """Those of which bars are stored, and of which nobody said for any range that they are all there is."""
-    facts = read_store_facts(connection)
-    claimed = {ticker for ticker, _, _ in facts.coverage(connection)}
+    claimed = {ticker for ticker, _, _ in facts.coverage()}
     return [ticker for ticker in tickers if ticker in facts.series and ticker not in claimed]
 
 
