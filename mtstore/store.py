@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from mtstore.config import Config
     from mtstore.ingest.files.report import IngestResult
     from mtstore.ingest.network.report import FetchResult
-    from mtstore.storage.maintenance.compact import Compaction
-    from mtstore.storage.maintenance.problems import Verification
-    from mtstore.storage.maintenance.repair import Repair
+    from mtstore.storage.maintenance.compact import CompactResult
+    from mtstore.storage.maintenance.problems import VerifyResult
+    from mtstore.storage.maintenance.repair import RepairResult
     from mtstore.storage.maintenance.verify import Progress
 
 
@@ -215,13 +215,13 @@ class Store(Reader):
 
         return ingest_references(self.repository, splits=splits, dividends=dividends, source=source)
 
-    def compact(self, tickers: str | Iterable[str] | None = None) -> Compaction:
+    def compact(self, tickers: str | Iterable[str] | None = None) -> CompactResult:
         """Merge each partition's files into one; rows, coverage and answers stay the same."""
         from mtstore.storage.maintenance.compact import compact
 
         return compact(self.repository, tickers)
 
-    def verify(self, progress: Progress = lambda *_: None) -> Verification:
+    def verify(self, progress: Progress = lambda *_: None) -> VerifyResult:
         """Read every file to the last byte, and hold it against the metadata and the log; nothing is changed.
 
         The answer's `problems` say what is wrong, where, and what to do; `is_sound`, whether there are none.
@@ -236,10 +236,10 @@ class Store(Reader):
 
         return verify(self.repository.layout, progress)
 
-    def repair(self, progress: Progress = lambda *_: None) -> Repair:
+    def repair(self, progress: Progress = lambda *_: None) -> RepairResult:
         """Set aside what is damaged, mark its coverage as not fetched, and make the database file anew.
 
-        Nothing is deleted: see `Repair.folder`. A store that does not open is repaired by `mtstore repair`.
+        Nothing is deleted: see `RepairResult.folder`. A store that does not open is repaired by `mtstore repair`.
 
         Raises
         ------
@@ -275,9 +275,9 @@ class Store(Reader):
         --------
         >>> store.publish("for_the_analyst.duckdb", materialize=True)  # doctest: +SKIP
         """
-        from mtstore.storage.maintenance.export_copy import publish_copy
+        from mtstore.storage.maintenance.export_copy import export_copy
 
-        return publish_copy(self.repository, to, materialize=materialize, path_prefix=path_prefix)
+        return export_copy(self.repository, to, materialize=materialize, path_prefix=path_prefix)
 
     def rebuild(self) -> int:
         """Rebuild the database file from `data/` and `meta/` alone; return the number of the new snapshot.

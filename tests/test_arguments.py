@@ -157,10 +157,10 @@ def test_what_is_no_ticker_is_refused_where_one_is_taken(world, ask, name):
 
 @pytest.mark.parametrize("name", [5, ["AAA"], " A", "a\nb", ""])
 def test_a_frame_of_what_is_no_ticker_is_refused(world, name):
-    generation = world.store.repository.generation()
+    snapshot = world.store.repository.layout.newest_snapshot()
     with pytest.raises(TickerError, match="a ticker is "):
         world.store.ingest(frame(), ticker=name, schema="ohlcv-1m")
-    assert world.store.repository.generation() == generation
+    assert world.store.repository.layout.newest_snapshot() == snapshot
 
 
 def test_a_text_is_one_ticker(world):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from mtstore.arguments import did_you_mean
 
 if TYPE_CHECKING:
-    from mtstore.storage.views.view_texts import Inputs
+    from mtstore.storage.views.view_texts import ViewInputs
 
 _CREATED: Final = re.compile(r"^CREATE OR REPLACE (VIEW|MACRO) ((?:core\.)?\S+?)(?:\(| AS)", re.MULTILINE)
 _PARAMETERS: Final = re.compile(r"^CREATE OR REPLACE MACRO [\w.]+\((.*?)^\) AS", re.MULTILINE | re.DOTALL)
@@ -50,11 +50,11 @@ class Definition:
         return [(match[1], match[2]) for match in matches if match is not None]
 
 
-def definitions(inputs: Inputs) -> Iterator[Definition]:
+def definitions(inputs: ViewInputs) -> Iterator[Definition]:
     """Every published object that is made from `inputs`, in the order in which they are made."""
-    from mtstore.storage.views.view_texts import object_texts
+    from mtstore.storage.views.view_texts import view_texts
 
-    for text in object_texts(inputs):
+    for text in view_texts(inputs):
         created = _CREATED.search(text)
         if created is not None:
             yield Definition(created[2].replace('"', ""), created[1].lower(), text)

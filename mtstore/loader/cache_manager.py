@@ -40,7 +40,7 @@ from mtstore.sources.bar_grid import last_closed_us
 from mtstore.sources.infer_bar_width import InferredWidth
 from mtstore.sqlfiles import identifier
 from mtstore.storage.commit.coverage_ledger import Freshness
-from mtstore.storage.settings.pins import check_settled, pin
+from mtstore.storage.settings.pins import check_cached, pin
 from mtstore.storage.views.view_texts import view_name
 from mtstore.store import Store
 
@@ -139,7 +139,7 @@ class CacheManager:
             given |= {"start_us": asked.start_us, "end_us": asked.end_us}
             statement = sqlfiles.load("cache.bars", view=identifier(view_name(series["schema"])))
             rows = connection.sql(statement, params=given).to_arrow_table()
-        self._store.repository.uses.note([ticker], asked.start_us, asked.end_us)
+        self._store.repository.last_used.record([ticker], asked.start_us, asked.end_us)
         return self._count(long_frame(rows, self._tz))
 
     def cache_data(
@@ -211,7 +211,7 @@ class CacheManager:
         )
         with writing as writer:
             writer.add(answer)
-            writer.note("ingest_runs", run.row(**summary(writer.totals)))
+            writer.record("ingest_runs", run.row(**summary(writer.totals)))
         if answer.quarantined is not None:
             told = refusal(ticker, answer.quarantined, len(rows.us), "the view quarantine")
             warnings.warn(told, stacklevel=2)
@@ -242,14 +242,14 @@ class CacheManager:
         """
         bounds = self._bounds(start, end) if start is not None or end is not None else None
         if ticker is not None:
-            check_settled(self._store.repository, ticker_name(ticker))
+            check_cached(self._store.repository, ticker_name(ticker))
         check_series_words(source, schema)
         with self._store.repository.connection() as connection:
             rows = list(self._stale_rows(connection, ticker, bounds, source, schema))
         now = datetime.now(UTC)
         with self._store.repository.writer("cache invalidate") as writer:
             for row in rows:
-                writer.note("coverage_ledger", row | {"run_id": writer.run_id, "fetched_at": now, "fresh_until": now})
+                writer.record("coverage_ledger", row | {"run_id": writer.run_id, "fetched_at": now, "fresh_until": now})
         return len({(*row["tickers"], row["source"], row["schema"]) for row in rows})
 
     def prune(self, *, max_size_gb: float | None = None) -> PruneResult:

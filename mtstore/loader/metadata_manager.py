@@ -16,11 +16,11 @@ from mtstore.errors import InputError, RangeError, TickerError
 from mtstore.storage.repository import Repository
 from mtstore.storage.settings.ticker_metadata import (
     MetadataVersion,
+    merge_mappings,
     merge_metadata,
-    merged_mappings,
     metadata_history,
-    put_active_range,
     read_metadata,
+    set_active_range,
 )
 from mtstore.store import Store
 
@@ -77,7 +77,7 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         ticker_name(ticker)
         if as_of is None:
             known = read_metadata(self._store, [ticker]).get(ticker, {})
-            return merged_mappings(known, deepcopy(self._configured.get(ticker, {})))
+            return merge_mappings(known, deepcopy(self._configured.get(ticker, {})))
         moment = _moment(as_of)
         versions = [version for version in self.get_history(ticker) if version.known_at <= moment]
         return versions[-1].metadata if versions else {}
@@ -133,7 +133,7 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         """
         self._check_known(ticker_name(ticker))
         first, last = (_day(name, value) for name, value in (("active_from", active_from), ("active_to", active_to)))
-        put_active_range(self._store, ticker, first, last)
+        set_active_range(self._store, ticker, first, last)
 
     def _check_known(self, ticker: str) -> None:
         if ticker in self._known:

@@ -231,7 +231,7 @@ class MultiTickerDataLoader(Managers, Looks):
             raise InputError("multi_ticker.enabled is false: there is nothing to align in chunks; load_data loads")
         load = self._new_load(start, end, tickers=tickers, fields=fields, columns=columns, dtype=dtype)
         load.fetched = self._fetching.fetch(self._store, load.call.tickers or (), start, end)
-        self._store.repository.uses.note(load.call.tickers or (), *load.call.bounds.covering_us())
+        self._store.repository.last_used.record(load.call.tickers or (), *load.call.bounds.covering_us())
         chunks = Chunks(self._store.repository, load, parse_chunk(chunk))
         self._chunks.add(chunks)
         self._last_load = load
@@ -267,7 +267,7 @@ class MultiTickerDataLoader(Managers, Looks):
             missing = missing_ranges(facts, call, fetched)
             text = missing_sentence(facts, self.config, self._store.path, call, missing)
             frame = ticker_frame(facts, call)
-        self._store.repository.uses.note([ticker], *call.bounds.covering_us())
+        self._store.repository.last_used.record([ticker], *call.bounds.covering_us())
         if not is_told:
             self._tell(fetched)
         if text is not None:
@@ -310,7 +310,7 @@ class MultiTickerDataLoader(Managers, Looks):
             mapped_errors(),
         ):
             frame = load.to_frame(make_table(load, self._store.repository, facts))
-        self._store.repository.uses.note(load.call.tickers or (), *load.call.bounds.covering_us())
+        self._store.repository.last_used.record(load.call.tickers or (), *load.call.bounds.covering_us())
         if load.fetched.has_rows and self.config.multi_ticker.cache.evict == "refetchable":
             enforce_cache_limits(self._store.repository, self.config)
         self.aligned_data = frame

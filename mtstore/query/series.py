@@ -75,7 +75,7 @@ class Series(Result):
         self._note_use()
 
     def _note_use(self) -> None:
-        self._store.uses.note(self._tickers, *self._bounds.covering_us())
+        self._store.last_used.record(self._tickers, *self._bounds.covering_us())
 
     def to_pandas(self) -> pd.DataFrame:
         """As a pandas DataFrame: instants in the call's time zone, text as categories; errors as in `to_arrow`."""

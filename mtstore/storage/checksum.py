@@ -18,7 +18,7 @@ OPEN = _MARK + b"0" * _DIGITS
 """What the footer's key `KEY` holds until the file is sealed."""
 
 
-def seal(path: Path) -> None:
+def write_checksum(path: Path) -> None:
     """Put the digest into a finished file whose footer says `OPEN`."""
     content = path.read_bytes()
     at = _place(content)
@@ -27,12 +27,12 @@ def seal(path: Path) -> None:
         file.write(_digest(content, at))
 
 
-def is_sealed(content: bytes) -> bool:
+def has_checksum(content: bytes) -> bool:
     """Whether a file has a seal at all."""
     return content.rfind(_MARK) >= 0
 
 
-def is_intact(content: bytes) -> bool:
+def checksum_matches(content: bytes) -> bool:
     """Whether a file's seal is the digest of the rest of it."""
     at = content.rfind(_MARK)
     if at < 0:

@@ -150,7 +150,7 @@ class Layout:
 
     def is_store(self) -> bool:
         """Whether a commit was ever made here."""
-        return bool(self.generations(self.log))
+        return bool(self.snapshots(self.log))
 
     def is_empty_or_half_made(self) -> bool:
         """Whether the root holds nothing, or only what a store that was never finished has."""
@@ -158,13 +158,17 @@ class Layout:
         data = self.root / "data"
         return {entry.name for entry in self.root.iterdir()} <= ours and not (data.is_dir() and any(data.iterdir()))
 
-    def generations(self, folder: Path) -> list[int]:
+    def snapshots(self, folder: Path) -> list[int]:
         """The generations that have a file or folder in `folder`, ascending."""
         if not folder.is_dir():
             return []
         return sorted(int(match[1]) for entry in folder.iterdir() if (match := _GENERATION.match(entry.name)))
 
-    def published_generation(self) -> int | None:
+    def newest_snapshot(self) -> int:
+        """Return the number of the newest private snapshot, or 0 without one."""
+        return max(self.snapshots(self.catalog), default=0)
+
+    def published_snapshot(self) -> int | None:
         """The generation that `market.duckdb` points at, or None if it points nowhere."""
         if not self.public_link.is_symlink() or not self.public_link.exists():
             return None

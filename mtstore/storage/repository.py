@@ -20,13 +20,11 @@ from mtstore.errors import (
     StoreNotFoundError,
 )
 from mtstore.storage.commit import commit_log as log
-from mtstore.storage.commit import snapshots as catalog
-from mtstore.storage.commit import staging
+from mtstore.storage.commit import snapshots, staging
 from mtstore.storage.commit.coverage_ledger import Freshness
-from mtstore.storage.commit.last_used import Uses
+from mtstore.storage.commit.last_used import LastUsed
 from mtstore.storage.layout import DEFAULT_GRACE, Layout, new_id
-from mtstore.storage.reading.attach import newest_generation
-from mtstore.storage.reading.confined import ConfinedEngine
+from mtstore.storage.reading.confined import SandboxedConnections
 from mtstore.storage.reading.connections import Engine
 from mtstore.storage.write_lock import DEFAULT_TIMEOUT_SECONDS, write_lock
 
@@ -48,7 +46,7 @@ class Repository:
         How long retired data files and old generations are kept for readers that still use them.
     lock_timeout_seconds
         How long a commit waits for another writer.
-    uses
+    last_used
         Takes note of what is loaded, so that what nobody uses can be evicted first.
     """
 
@@ -64,8 +62,8 @@ class Repository:
         self.grace = grace
         self.lock_timeout_seconds = lock_timeout_seconds
         self._engine = Engine(self.layout, memory_limit)
-        self._confined = ConfinedEngine(self._engine)
-        self.uses = Uses(root)
+        self._confined = SandboxedConnections(self._engine)
+        self.last_used = LastUsed(root)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = False, **options: object) -> Self:
@@ -119,19 +117,12 @@ class Repository:
         """The store's folder."""
         return self.layout.root
 
-    def generation(self) -> int:
-        """The newest generation."""
-        generation = newest_generation(self.layout)
-        if generation is None:
-            raise StoreError(f"{self.layout.catalog}: the store has no generation; `mtstore rebuild {self.path}`")
-        return generation
-
     def connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A DuckDB connection whose current database is the newest generation, read-only."""
         return self._engine.connection()
 
     @contextmanager
-    def confined_connection(self, memory_limit: str | int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def sandboxed_connection(self, memory_limit: str | int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """As `connection`, for statements of anybody: no file beyond the store, no extension, no setting.
 
         With a `memory_limit` (`2GB`) of its own it is an instance of its own, for the length of the block.
@@ -140,7 +131,7 @@ class Repository:
             with self._confined.connection() as connection:
                 yield connection
             return
-        with closing(ConfinedEngine(self._engine, memory_limit)) as engine, engine.connection() as connection:
+        with closing(SandboxedConnections(self._engine, memory_limit)) as engine, engine.connection() as connection:
             yield connection
 
     def snapshot(self, generation: int | None = None) -> AbstractContextManager[int]:
@@ -204,7 +195,7 @@ class Repository:
             A data file that the log calls live is missing or damaged, or the log has holes.
         """
         with staging.staging_folder(self.layout) as folder, self._lock("rebuild"):
-            return catalog.rebuild(self.layout, folder)
+            return snapshots.rebuild(self.layout, folder)
 
     def close(self) -> None:
         """Let go of the database file."""
@@ -233,12 +224,12 @@ class Repository:
 
     def _recover_if_idle(self) -> None:
         """Finish what a crash left, unless somebody is writing just now, who then does it."""
-        if not catalog.needs_recovery(self.layout):
+        if not snapshots.needs_recovery(self.layout):
             return
         try:
             with write_lock(self.layout.lock, "recover", 0.0):
                 self.layout.make_folders()
-                catalog.recover(self.layout)
+                snapshots.recover(self.layout)
         except StoreLockedError:
             return
         except OSError as error:

@@ -80,12 +80,12 @@ def test_content_that_was_replaced_since_goes_in_again(store: Store, tmp_path: P
         assert closes_of(store, "A") == {0: 1.0, 1: 1.0, 2: 2.0}
     else:
         assert content() == first
-    generation = store.repository.generation()
+    snapshot = store.repository.layout.newest_snapshot()
     for _ in range(2):
         assert status(ingest(store, tmp_path, "A")) == ["unchanged"]
-        assert store.repository.generation() == generation
+        assert store.repository.layout.newest_snapshot() == snapshot
         store.rebuild()
-        generation = store.repository.generation()
+        snapshot = store.repository.layout.newest_snapshot()
     assert status(ingest(store, tmp_path, "B")) == ["ingested"]
 
 
@@ -139,7 +139,9 @@ def test_a_file_for_named_tickers_is_not_replaced_by_the_same_file_for_others(st
 
 def test_a_store_that_never_noted_what_a_file_brought_still_passes_it_over(store: Store, tmp_path: Path) -> None:
     frame(store, tmp_path, "A")
-    with duckdb.connect(str(store.repository.layout.catalog_file(store.repository.generation()))) as connection:
+    with duckdb.connect(
+        str(store.repository.layout.catalog_file(store.repository.layout.newest_snapshot()))
+    ) as connection:
         for column in ("tickers", "start_ts", "end_ts", "generation"):
             connection.execute(f"ALTER TABLE core.inputs DROP COLUMN {column}")
     own_file(store, tmp_path, "B")

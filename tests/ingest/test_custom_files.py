@@ -14,7 +14,7 @@ from mtstore import Store
 from mtstore.config import load_config
 from mtstore.errors import BrokenFileError, InputError
 from mtstore.sources.custom.read_file import ColumnMapping
-from mtstore.storage.settings.apply_config import publish_config
+from mtstore.storage.settings.apply_config import apply_config
 from tests.kits.stores import START, bars_of, closes_of, minute_bars, minutes
 
 
@@ -95,7 +95,7 @@ def test_prices_of_futures_may_be_zero_or_negative_once_the_store_knows_what_the
     frame = minute_bars({0: 1.0, 1: -37.63, 2: 0.0}).to_pandas().set_index("ts_event").assign(volume=1.0)
     assert store.ingest(frame, ticker="CLK0", schema="ohlcv-1m").quarantined_rows == 2
     assert store.ingest(frame, ticker="CLK0", schema="ohlcv-1m").files[0].status == "unchanged"
-    publish_config(
+    apply_config(
         store.repository, load_config({"tickers": {"CLK0": {"calendar": "CMES"}, "AAPL": {"calendar": "XNYS"}}})
     )
     assert store.ingest(frame, ticker="CLK0", schema="ohlcv-1m").is_complete

@@ -103,11 +103,11 @@ def test_the_same_file_again_is_left_alone(store: Store, tmp_path: Path) -> None
     copy = write_flat(tmp_path / "copy", [row("A", "09:30")])
     report = store.ingest([path, copy])
     assert {outcome.path: outcome.status for outcome in report.files} == {str(path): "ingested", str(copy): "unchanged"}
-    before, generation = core_tables(store), store.repository.generation()
+    before, snapshot = core_tables(store), store.repository.layout.newest_snapshot()
     again = store.ingest(path)
     assert [outcome.status for outcome in again.files] == ["unchanged"]
     assert again.commits == 0
-    assert store.repository.generation() == generation
+    assert store.repository.layout.newest_snapshot() == snapshot
     assert core_tables(store) == before
 
 

@@ -210,9 +210,9 @@ def test_the_instruments_that_a_ticker_stood_for_are_kept_with_their_dates(load,
     assert kept() == expected
     store.rebuild()
     assert kept() == expected
-    generation = store.repository.generation()
+    snapshot = store.repository.layout.newest_snapshot()
     load("2024-03-04", "2024-03-06")
-    assert store.repository.generation() == generation
+    assert store.repository.layout.newest_snapshot() == snapshot
 
 
 days = st.integers(0, 12).map(lambda number: date(2024, 3, 1) + timedelta(days=number))

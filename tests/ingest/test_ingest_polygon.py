@@ -94,7 +94,7 @@ def test_repeated_load_makes_no_request_and_no_generation(load, market, store):
     market.forget()
     again = load()
     assert market.requests == []
-    assert (again.generation, again.requests) == (first.generation, 0)
+    assert (again.snapshot, again.requests) == (first.snapshot, 0)
     assert again.tickers["AAPL"].cached == first.tickers["AAPL"].fetched
 
 
@@ -328,7 +328,7 @@ def test_ranges_from_files_are_not_asked_for(load, market, store):
     with store.repository.writer("ingest", run_id=run.run_id) as writer:
         writer.add(answer)
         row = run.row(status="complete", tickers=1, files=1, rows=1, quarantined_rows=0)
-        writer.note("ingest_runs", row)
+        writer.record("ingest_runs", row)
     load("2024-03-04", "2024-03-06", ["AAPL"])
     assert asked(market) == [
         ("AAPL", ny("2024-03-04"), ny("2024-03-05")),

@@ -74,13 +74,13 @@ def test_a_second_run_changes_nothing(store, old):
     put(bars("2023-01-03 09:30"), old / "AAPL" / "2023-01-01_2023-01-04.parquet")
     (old / "AAPL" / "metadata.json").write_text('{"sector": "Tech"}', encoding="utf-8")
     migrate(store.repository, old)
-    generation = store.repository.generation()
+    snapshot = store.repository.layout.newest_snapshot()
     again = migrate(store.repository, old)
     assert again.is_complete
     assert again.ingest is not None
     assert [outcome.status for outcome in again.ingest.files] == ["unchanged"]
     assert again.tickers[0].rows_stored == 390
-    assert store.repository.generation() == generation
+    assert store.repository.layout.newest_snapshot() == snapshot
     assert MetadataManager(store)["AAPL"] == {"sector": "Tech"}
 
 

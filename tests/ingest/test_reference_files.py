@@ -37,7 +37,7 @@ def test_splits_and_dividends_go_into_their_tables_and_the_same_bytes_only_once(
     assert store.sql("SELECT ticker, cash_amount, currency FROM dividends").fetchall() == [("NA", 0.25, None)]
     again = store.ingest_references(splits=[splits], dividends=[dividends])
     assert [outcome.status for outcome in again.files] == ["unchanged", "unchanged"]
-    assert again.generation == report.generation
+    assert again.snapshot == report.snapshot
 
 
 def test_a_corrected_split_replaces_the_one_before_also_after_a_rebuild(store, tmp_path):

@@ -13,7 +13,7 @@ import mtstore
 from mtstore.errors import InputError
 from mtstore.ingest.network.ingest_network import ingest_network
 from mtstore.query.cache import result_cache, table_cache
-from mtstore.storage.commit import last_used as uses
+from mtstore.storage.commit import last_used
 from tests.kits.bar_stores import add_bars, walk
 from tests.kits.bar_stores import minutes as minute_starts
 from tests.servers.configs import config_for
@@ -65,8 +65,8 @@ def share_of(store, share):
 
 def note_use(path, ticker, year, at):
     """What a process of somebody leaves behind."""
-    (path / uses.FOLDER).mkdir(exist_ok=True)
-    (path / uses.FOLDER / f"{ticker}-{year}.jsonl").write_text(json.dumps([ticker, year, at.isoformat()]))
+    (path / last_used.FOLDER).mkdir(exist_ok=True)
+    (path / last_used.FOLDER / f"{ticker}-{year}.jsonl").write_text(json.dumps([ticker, year, at.isoformat()]))
 
 
 def test_what_was_used_longest_ago_goes_first_and_is_asked_for_again(loader, vendor, path):
@@ -184,7 +184,7 @@ def test_reading_through_the_store_is_a_use(vendor, path, read):
     with mtstore.open(path, create=True) as store, mtstore.CacheManager(config, store=store) as cache:
         store.ingest(config=config, start=DAY, end=DAY)
         read(store)
-        noted = [line for file in (path / uses.FOLDER).iterdir() for line in file.read_text().splitlines()]
+        noted = [line for file in (path / last_used.FOLDER).iterdir() for line in file.read_text().splitlines()]
         assert [json.loads(line)[:2] for line in noted] == [["AAA", 2024]]
         cache.prune(max_size_gb=share_of(store, 1 / 3))
         assert stored(store) == ["AAA 2024"]
@@ -216,20 +216,20 @@ def test_a_rebuild_gives_the_same_pins_uses_and_coverage(loader):
 
 def test_uses_are_folded_in_by_the_next_commit_and_never_go_back(loader, path):
     loader.load_data(DAY, DAY)
-    assert list((path / uses.FOLDER).glob("*.jsonl"))
+    assert list((path / last_used.FOLDER).glob("*.jsonl"))
     loader.cache_manager.pin("AAA")
-    assert list((path / uses.FOLDER).iterdir()) == []
+    assert list((path / last_used.FOLDER).iterdir()) == []
     (first,) = loader.store.sql("SELECT DISTINCT used_at FROM cache_index WHERE used_at IS NOT NULL").fetchall()
     note_use(path, "AAA", 2024, first[0] - timedelta(days=1))
-    (path / uses.FOLDER / "damaged.jsonl").write_text("[[")
+    (path / last_used.FOLDER / "damaged.jsonl").write_text("[[")
     loader.cache_manager.pin("BBB")
     assert loader.store.sql("SELECT used_at FROM cache_index WHERE ticker = 'AAA'").fetchall() == [first]
-    assert list((path / uses.FOLDER).iterdir()) == []
+    assert list((path / last_used.FOLDER).iterdir()) == []
 
 
 def test_reading_again_within_the_minute_writes_nothing(loader, path):
     loader.load_data(DAY, DAY)
-    (sidecar,) = (path / uses.FOLDER).iterdir()
+    (sidecar,) = (path / last_used.FOLDER).iterdir()
     written = sidecar.stat().st_mtime_ns
     loader.load_data(DAY, DAY)
     assert sidecar.stat().st_mtime_ns == written

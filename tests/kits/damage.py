@@ -13,7 +13,7 @@ import pyarrow as pa
 
 import mtstore
 from mtstore import Store
-from mtstore.storage import checksum as seal
+from mtstore.storage import checksum
 from tests.kits.stores import answer, minute_bars, minutes, write
 
 NOW = datetime(2024, 1, 31, tzinfo=UTC)
@@ -25,13 +25,13 @@ KINDS = (DATA, RETIRED, QUARANTINE, REVISIONS, LOG, PRIVATE, PUBLIC, DERIVED)
 def fill(store: Store) -> None:
     """Data of several partitions, retired files, quarantined rows, revisions, coverage of every word."""
     with store.repository.writer("calendar") as writer:  # a calendar of one's own, as small as they come
-        writer.note("calendars", {"calendar": "MINI", "timezone": "America/New_York"})
+        writer.record("calendars", {"calendar": "MINI", "timezone": "America/New_York"})
         for day in (2, 3):
             at = datetime(2024, 1, day, 14, 30, tzinfo=UTC)
             row = {"calendar": "MINI", "session_date": date(2024, 1, day), "open_ts": at}
-            writer.note("sessions", {**row, "close_ts": at.replace(hour=21), "is_half_day": False})
+            writer.record("sessions", {**row, "close_ts": at.replace(hour=21), "is_half_day": False})
         for ticker in ("A", "B", "C", "BTC/USD"):
-            writer.note("ticker_settings", {"ticker": ticker, "calendar": "MINI", "updated_at": NOW})
+            writer.record("ticker_settings", {"ticker": ticker, "calendar": "MINI", "updated_at": NOW})
     bad = minute_bars({3: 1.0}).append_column("reason", pa.array(["bad"])).append_column("origin", pa.array(["f:7"]))
     write(
         store,
@@ -53,7 +53,7 @@ def add_derived(store: Store) -> None:
     folder = store.path / "derived" / "0123456789abcdef"
     folder.mkdir(parents=True)
     np.save(folder / "values.npy", np.arange(64.0))
-    seal.write_manifest(folder, {"tickers": ["A", "B"]})
+    checksum.write_manifest(folder, {"tickers": ["A", "B"]})
 
 
 def make(path: Path) -> Path:

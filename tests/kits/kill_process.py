@@ -33,8 +33,7 @@ import mtstore
 from mtstore import Store
 from mtstore.bars import BarBatch
 from mtstore.errors import MtstoreError
-from mtstore.storage.commit import failpoints as steps
-from mtstore.storage.commit import writer
+from mtstore.storage.commit import failpoints, writer
 from mtstore.storage.layout import Layout
 from mtstore.storage.maintenance.evict import evict as evict_partitions
 from mtstore.storage.repository import Repository
@@ -85,7 +84,7 @@ def fetch(store: Store, *answers: BarBatch) -> None:
     counts = dict.fromkeys(("tickers", "files", "rows", "quarantined_rows"), 0)
     with store.repository.writer("fetch") as writer:
         run = {"run_id": writer.run_id, "kind": "fetch", "status": "complete", "started_at": datetime.now(UTC)}
-        writer.note("ingest_runs", run | counts)
+        writer.record("ingest_runs", run | counts)
         for one in answers:
             writer.add(one)
 
@@ -115,7 +114,7 @@ def append(root: Path) -> None:
 
 
 def compact(root: Path) -> None:
-    """Merge all files of each partition."""
+    """MergeResult all files of each partition."""
     with mtstore.open(root, grace=timedelta(0)) as store:
         store.compact()
 
@@ -164,7 +163,7 @@ def _victim(operation: str, root: str, step: str | None) -> None:
             if reached == step:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        steps.observer = kill
+        failpoints.observer = kill
     OPERATIONS[operation](Path(root))
 
 
@@ -284,9 +283,9 @@ def state(store: Store) -> State:
 def check_store(store: Store) -> None:
     """Nothing is left over, nothing is missing, and the public name shows the newest generation."""
     layout: Layout = store.repository.layout
-    newest = store.repository.generation()
-    assert layout.generations(layout.log)[-1] == newest
-    assert layout.published_generation() == newest
+    newest = store.repository.layout.newest_snapshot()
+    assert layout.snapshots(layout.log)[-1] == newest
+    assert layout.published_snapshot() == newest
     public = layout.public_link.resolve()
     assert public.read_bytes() == layout.catalog_file(newest).read_bytes()
     assert not public.stat().st_mode & 0o222

@@ -12,7 +12,7 @@ import pytest
 
 import mtstore
 from mtstore.config import load_config
-from mtstore.storage.settings.apply_config import publish_config
+from mtstore.storage.settings.apply_config import apply_config
 from tests.kits.bar_stores import make_store, minutes, us, walk
 from tests.kits.pairwise import all_pairs, spelled
 
@@ -106,7 +106,7 @@ def applied(path, tmp_path_factory):
         bars = {name: table.select(kept) for name, table in tables.items()}
         with make_store(place, bars, covers=("2023-11-19", "2023-11-29")) as store:
             plain = {name: values[0] for name, values in (ALIGNMENT | LOAD).items()}
-            publish_config(store.repository, load_config(_config(place, plain | {"night": night})))
+            apply_config(store.repository, load_config(_config(place, plain | {"night": night})))
         made[night] = place
     return made
 

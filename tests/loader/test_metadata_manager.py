@@ -45,12 +45,12 @@ def test_every_version_is_kept_with_its_time_through_a_rebuild(store):
     manager.update_ticker_metadata("A", cap=1)
     between = datetime.now(UTC)
     manager.update_ticker_metadata("A", cap=2)
-    generation = store.repository.generation()
+    snapshot = store.repository.layout.newest_snapshot()
     store.rebuild()
     history = manager.get_history("A")
     assert [version.metadata for version in history] == [{"cap": 1}, {"cap": 2}]
     assert before < history[0].known_at < between < history[1].known_at
-    assert history[1].generation == generation
+    assert history[1].snapshot == snapshot
     assert manager.get_ticker_metadata("A", as_of=between) == {"cap": 1}
     assert manager.get_ticker_metadata("A", as_of=before) == {}
     assert manager.get_ticker_metadata("A") == {"cap": 2}
@@ -59,10 +59,10 @@ def test_every_version_is_kept_with_its_time_through_a_rebuild(store):
 def test_an_update_that_changes_nothing_is_no_commit(store):
     manager = MetadataManager(store)
     manager.update_ticker_metadata("A", cap=1)
-    generation = store.repository.generation()
+    snapshot = store.repository.layout.newest_snapshot()
     manager.update_ticker_metadata("A", {"cap": 1})
     manager.update_ticker_metadata("NEW", {})
-    assert store.repository.generation() == generation
+    assert store.repository.layout.newest_snapshot() == snapshot
 
 
 def test_sql_sees_the_metadata_in_the_view_of_tickers(store):
@@ -73,9 +73,9 @@ def test_sql_sees_the_metadata_in_the_view_of_tickers(store):
 
 def test_an_update_keeps_the_other_settings_of_a_ticker(store):
     from mtstore.config import load_config
-    from mtstore.storage.settings.apply_config import publish_config
+    from mtstore.storage.settings.apply_config import apply_config
 
-    publish_config(
+    apply_config(
         store.repository, load_config({"tickers": {"A": {"weight": 1.0, "priority": 3, "metadata": {"x": 1}}}})
     )
     MetadataManager(store).update_ticker_metadata("A", y=2)

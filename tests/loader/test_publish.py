@@ -6,7 +6,7 @@ import pytest
 
 import mtstore
 from mtstore.config import load_config
-from mtstore.storage.settings.apply_config import publish_config
+from mtstore.storage.settings.apply_config import apply_config
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_every_ticker_is_published_with_its_resolved_settings(store):
             },
         }
     )
-    publish_config(store.repository, config)
+    apply_config(store.repository, config)
     sql = (
         "SELECT ticker, universe_position, priority, calendar, session_start, active_from::VARCHAR, max_gap_minutes "
         "FROM tickers ORDER BY ticker"
@@ -42,21 +42,19 @@ def test_every_ticker_is_published_with_its_resolved_settings(store):
 
 
 def test_a_later_configuration_replaces_an_earlier_one_and_keeps_what_others_described(store):
-    publish_config(
-        store.repository, load_config({"tickers": {"A": {}, "B": {"metadata": {"sector": "Tech", "cap": 1}}}})
-    )
-    publish_config(store.repository, load_config({"tickers": {"C": {}}, "alignment": {"timezone": "UTC"}}))
+    apply_config(store.repository, load_config({"tickers": {"A": {}, "B": {"metadata": {"sector": "Tech", "cap": 1}}}}))
+    apply_config(store.repository, load_config({"tickers": {"C": {}}, "alignment": {"timezone": "UTC"}}))
     assert rows(store, "SELECT ticker, in_universe, metadata FROM tickers ORDER BY ticker") == [
         ("B", False, '{"cap": 1, "sector": "Tech"}'),
         ("C", True, None),
     ]
-    publish_config(store.repository, load_config({"tickers": {"B": {"metadata": {"cap": 2}}}}))
+    apply_config(store.repository, load_config({"tickers": {"B": {"metadata": {"cap": 2}}}}))
     assert rows(store, "SELECT ticker, metadata FROM tickers") == [("B", '{"cap": 2, "sector": "Tech"}')]
 
 
 def test_the_defaults_of_macros_follow_the_configuration(store):
     config = load_config({"tickers": ["A"], "alignment": {"resampling": "5min", "fill_volume": "null"}})
-    publish_config(store.repository, config)
+    apply_config(store.repository, config)
     settings = {key: json.loads(value) for key, value in rows(store, "SELECT key, value FROM core.settings")}
     assert settings == config.default_settings()
 
@@ -81,14 +79,14 @@ def test_a_calendar_of_one_s_own_brings_its_sessions_and_takes_back_those_it_no_
         "SELECT session_date::VARCHAR, epoch(open_ts)::BIGINT FROM sessions "
         "WHERE calendar = 'MINE' AND session_date < DATE '2023-01-05' ORDER BY session_date"
     )
-    publish_config(store.repository, config(["2023-01-03"]))
+    apply_config(store.repository, config(["2023-01-03"]))
     assert rows(store, sql) == [("2023-01-02", 1672617600), ("2023-01-04", 1672790400)]
-    publish_config(store.repository, config(["2023-01-02"]))
+    apply_config(store.repository, config(["2023-01-02"]))
     assert rows(store, sql) == [("2023-01-03", 1672704000), ("2023-01-04", 1672790400)]
 
 
 def test_what_was_published_survives_a_rebuild(store):
-    publish_config(
+    apply_config(
         store.repository, load_config({"tickers": {"A": {"weight": 1.0}}, "alignment": {"method": "forward_fill"}})
     )
     before = rows(store, "SELECT * FROM core.settings ORDER BY key"), rows(store, "SELECT ticker, weight FROM tickers")

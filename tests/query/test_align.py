@@ -9,7 +9,7 @@ import pytest
 import mtstore
 from mtstore.config import load_config
 from mtstore.errors import InputError, MemoryLimitError, QueryError, RangeError, SnapshotExpiredError, TickerError
-from mtstore.storage.settings.apply_config import publish_config
+from mtstore.storage.settings.apply_config import apply_config
 from tests.kits.bar_stores import add_bars, make_store, minutes, us, walk
 
 DAY = "2023-11-22"
@@ -114,7 +114,7 @@ def test_nothing_is_asked_before_it_is_read_and_words_are_checked_at_once(store)
 def test_what_a_call_leaves_open_is_as_the_applied_configuration_has_it(tmp_path):
     with make_store(tmp_path / "store", {"AAA": walk(minutes(DAY)), "BBB": walk(minutes(DAY)[::3])}) as store:
         alignment = {"method": "forward_fill", "timezone": "UTC", "fill_volume": "null", "max_age": "2min"}
-        publish_config(store.repository, load_config({"tickers": ["BBB", "AAA"], "alignment": alignment}))
+        apply_config(store.repository, load_config({"tickers": ["BBB", "AAA"], "alignment": alignment}))
         frame = store.align(None, "1min").to_pandas()
         assert [str(pd.DatetimeIndex(frame.index).tz), *frame.columns[::5]] == ["UTC", "BBB_open", "AAA_open"]
         assert frame["BBB_volume"].isna().sum() == 260

@@ -17,7 +17,7 @@ from mtstore.query.fast.inline_checks import InlineChecks, supports_inline_check
 from mtstore.query.request.request import AlignRequest
 from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.table.wide_table import AssemblyOptions
-from mtstore.storage.settings.apply_config import publish_config
+from mtstore.storage.settings.apply_config import apply_config
 from tests.kits.bar_stores import add_bars, bars, make_store, minutes
 
 CALENDARS = {"XNYS": ("FULL", "HOLEY", "RARE", "UNPRICED", "EMPTY"), "XHKG": ("LUNCH",)}
@@ -53,7 +53,7 @@ def store(tmp_path_factory):
     }
     add_bars(store, tables, covers=("2023-11-20", "2023-11-30"))
     names = {name: {"calendar": calendar} for calendar, found in CALENDARS.items() for name in found}
-    publish_config(store.repository, load_config({"multi_ticker": {"tickers": names}}))
+    apply_config(store.repository, load_config({"multi_ticker": {"tickers": names}}))
     yield store
     store.close()
 

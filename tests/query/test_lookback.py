@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mtstore.config import load_config
-from mtstore.storage.settings.apply_config import publish_config
+from mtstore.storage.settings.apply_config import apply_config
 from tests.kits.bar_stores import bars, make_store
 
 NIGHT = {"session_start": "20:00", "session_end": "04:00", "timezone": "America/New_York"}
@@ -28,7 +28,7 @@ def store(tmp_path_factory):
     other = bars((f"{at}:00", 9.0, 9.0, 9.0, 9.0, 1.0) for at in ("2023-11-20T08:30", *OTHER))
     path = tmp_path_factory.mktemp("lookback") / "store"
     with make_store(path, {"NIGHT": night, "OTHER": other}, covers=("2023-11-19", "2023-11-22")) as made:
-        publish_config(made.repository, load_config({"tickers": {"NIGHT": NIGHT, "OTHER": NIGHT}}))
+        apply_config(made.repository, load_config({"tickers": {"NIGHT": NIGHT, "OTHER": NIGHT}}))
         yield made
 
 

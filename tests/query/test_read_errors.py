@@ -74,11 +74,11 @@ def test_every_read_names_the_file_and_what_mends_it(damaged, read):
 
 def test_a_writer_names_it_too_and_changes_nothing(damaged):
     store, file = damaged
-    generation = store.repository.generation()
+    snapshot = store.repository.layout.newest_snapshot()
     with pytest.raises(StoreError, match=re.escape(f"{file} ")) as caught:
         add_bars(store, {"AAA": walk(minutes(DAY, count=10), base=7.0)})
     assert f"`mtstore repair {store.path}`" in str(caught.value)
-    assert store.repository.generation() == generation
+    assert store.repository.layout.newest_snapshot() == snapshot
 
 
 def test_what_was_named_is_what_repair_mends(damaged):
@@ -92,8 +92,8 @@ def test_a_store_put_back_from_a_copy_is_read_as_it_is(sound):
     with mtstore.open(sound.fresh()) as store:
         add_bars(store, {"CCC": walk(minutes(DAY), base=1.0)})
         before = store.align(["CCC"], "5min").to_pandas()
-        generation = store.repository.generation()
+        snapshot = store.repository.layout.newest_snapshot()
     with mtstore.open(sound.fresh()) as store:
         add_bars(store, {"CCC": walk(minutes(DAY), base=500.0)})
-        assert store.repository.generation() == generation
+        assert store.repository.layout.newest_snapshot() == snapshot
         assert store.align(["CCC"], "5min").to_pandas()["CCC_low"].min() > before["CCC_high"].max()

@@ -23,7 +23,7 @@ from mtstore.query.fast.rollups import Rollups, roll_up
 from mtstore.query.request.request import AlignRequest
 from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.table.wide_table import AssemblyOptions
-from mtstore.storage.settings.apply_config import publish_config
+from mtstore.storage.settings.apply_config import apply_config
 from tests.kits.bar_stores import add_bars, bars, make_store, us, walk
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -155,7 +155,7 @@ def test_a_session_that_opens_between_five_minutes_is_read_from_the_bars(tmp_pat
     }
     make_store(tmp_path / "store", {"AAA": walk(times)}).close()
     with mtstore.MultiTickerDataLoader(config) as loader, mtstore.open(tmp_path / "store") as store:
-        publish_config(store.repository, loader.config)
+        apply_config(store.repository, loader.config)
         call = AlignRequest.parse(["AAA"], "5min", None, None)
         found = table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
         assert rolled(store) == []

@@ -274,7 +274,7 @@ def test_the_instance_is_locked_even_where_the_gate_is_passed_by(market, place):
         "CREATE TABLE x AS SELECT 1",
     ]
     for statement in refused:
-        with market.repository.confined_connection() as connection, pytest.raises(duckdb.Error):
+        with market.repository.sandboxed_connection() as connection, pytest.raises(duckdb.Error):
             connection.execute(spelled(statement, place))
 
 

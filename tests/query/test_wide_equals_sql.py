@@ -15,7 +15,7 @@ from mtstore.config import load_config
 from mtstore.query.align.assemble import assemble
 from mtstore.query.request.request import AlignRequest
 from mtstore.query.table.wide_table import FIELDS, AssemblyOptions
-from mtstore.storage.settings.apply_config import publish_config
+from mtstore.storage.settings.apply_config import apply_config
 from tests.kits.bar_stores import add_bars, bars, make_store, minutes, us, walk
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -82,7 +82,7 @@ def store(tmp_path_factory):
             }
         }
     }
-    publish_config(store.repository, load_config(config))
+    apply_config(store.repository, load_config(config))
     yield store
     store.close()
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from mtstore.storage.commit.failpoints import STEPS
+from mtstore.storage.commit.failpoints import FAILPOINTS
 from mtstore.synthetic import Faults, SyntheticMarket
 from tests.kits import kill_process
 from tests.kits.kill_process import look, random_moments, run_killed_after, run_killed_at, run_through
 from tests.kits.store_paths import StorePlace
 
-COMMITTED = STEPS.index("log-renamed")
+COMMITTED = FAILPOINTS.index("log-renamed")
 SEED = 20_240_105
 
 
@@ -44,18 +44,19 @@ def replaced(arena: StorePlace) -> kill_process.State:
     return found
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", FAILPOINTS)
 def test_a_writer_killed_at_any_step_leaves_one_committed_state(
     arena: StorePlace, before: kill_process.State, replaced: kill_process.State, step: str
 ) -> None:
     assert before != replaced
     assert run_killed_at("replace", arena.root, step), f"the operation never reaches {step}"
-    assert look(arena.root, rebuilds=True) == (before if STEPS.index(step) < COMMITTED else replaced)
+    assert look(arena.root, rebuilds=True) == (before if FAILPOINTS.index(step) < COMMITTED else replaced)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("operation", "step"), list(itertools.product(("compact", "rebuild"), [step for step in STEPS if step != "staged"]))
+    ("operation", "step"),
+    list(itertools.product(("compact", "rebuild"), [step for step in FAILPOINTS if step != "staged"])),
 )
 def test_maintenance_killed_at_any_step_changes_no_row(
     arena: StorePlace, before: kill_process.State, operation: str, step: str
@@ -66,19 +67,19 @@ def test_maintenance_killed_at_any_step_changes_no_row(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", FAILPOINTS)
 def test_a_writer_of_several_commits_killed_in_the_first_leaves_all_of_it_or_nothing(
     arena: StorePlace, before: kill_process.State, step: str
 ) -> None:
     assert run_killed_at("append", arena.root, step)
     earlier, later = closes(before), closes(look(arena.root, rebuilds=True))
-    if STEPS.index(step) < COMMITTED:
+    if FAILPOINTS.index(step) < COMMITTED:
         assert later == earlier
     else:
         assert later == {**earlier, "A": {**earlier["A"], 1_000: 1.0, 1_001: 2.0}}
 
 
-_EVICTING = [step for step in STEPS if step not in {"staged", "intent-written", "data-renamed"}]
+_EVICTING = [step for step in FAILPOINTS if step not in {"staged", "intent-written", "data-renamed"}]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_an_eviction_killed_at_any_step_is_done_or_not_done(
 ) -> None:
     assert run_killed_at("evict", arena.root, step)
     found = look(arena.root, rebuilds=True)
-    if STEPS.index(step) < COMMITTED:
+    if FAILPOINTS.index(step) < COMMITTED:
         assert found == before
     else:
         assert found["bars"] == []

@@ -20,9 +20,9 @@ import pytest
 
 from mtstore.bars import arrow_schema, is_daily
 from mtstore.calendars import calendar_tables, infer_calendar
-from mtstore.storage.commit import replay as fold
+from mtstore.storage.commit import replay
 from mtstore.storage.layout import encode_ticker
-from mtstore.storage.views.create_views import create_objects
+from mtstore.storage.views.create_views import create_views
 from tests.kits.faulty_market import World, worlds
 
 SEEN_AT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -180,8 +180,8 @@ class Market:
                 names = ", ".join(row)
                 values = ", ".join(f"${name}" for name in row)
                 connection.execute(f"INSERT INTO core.{table} ({names}) VALUES ({values})", row)
-        fold.derive(connection, infer_calendar)
-        create_objects(connection, self.root, settings=self.settings, quarantine_files=list(self._quarantine_files()))
+        replay.refresh_derived_tables(connection, infer_calendar)
+        create_views(connection, self.root, settings=self.settings, quarantine_files=list(self._quarantine_files()))
         connection.commit()
         connection.execute("USE memory; DETACH market")
         connection.close()
@@ -213,14 +213,14 @@ def _empty_generation(calendars: frozenset[str]) -> bytes:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"ATTACH '{path}' AS market (STORAGE_VERSION 'v1.0.0'); USE market")
         connection.begin()
-        fold.create_tables(connection)
+        replay.create_tables(connection)
         connection.register("zones", zones)
         connection.register("session_rows", sessions)
         connection.execute("INSERT INTO core.calendars FROM zones; INSERT INTO core.sessions FROM session_rows")
         connection.unregister("zones")
         connection.unregister("session_rows")
-        fold.derive(connection, infer_calendar)
-        create_objects(connection, Path(folder))
+        replay.refresh_derived_tables(connection, infer_calendar)
+        create_views(connection, Path(folder))
         connection.commit()
         connection.execute("USE memory; DETACH market")
         connection.close()

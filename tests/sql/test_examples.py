@@ -11,11 +11,11 @@ import duckdb
 import pytest
 
 from mtstore.cli.sql_reference import definitions
-from mtstore.storage.views.view_texts import Inputs
+from mtstore.storage.views.view_texts import ViewInputs
 from tests.sql.statements import walk
 
 _EXAMPLE = re.compile(r"^-- Example: (.+);$", re.MULTILINE)
-DEFINITIONS = list(definitions(Inputs(Path())))
+DEFINITIONS = list(definitions(ViewInputs(Path())))
 
 
 @pytest.fixture(scope="module")

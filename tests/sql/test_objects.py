@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from mtstore import sqlfiles
-from mtstore.storage.views.create_views import comment_statements, create_objects
-from mtstore.storage.views.view_texts import Inputs, object_texts
+from mtstore.storage.views.create_views import comment_statements, create_views
+from mtstore.storage.views.view_texts import ViewInputs, view_texts
 from tests.sql.statements import QUERIES, fill_market
 
 TABLE_MACROS = (
@@ -91,7 +91,7 @@ def test_every_macros_columns_are_the_ones_it_describes(connection: duckdb.DuckD
         "spread": "spread('AAA', 'BBB')",
         "ratio": "ratio('AAA', 'BBB')",
     }
-    for text in object_texts(Inputs(sqlfiles.sql_root())):
+    for text in view_texts(ViewInputs(sqlfiles.sql_root())):
         head = text[: text.index("CREATE OR REPLACE")]
         name = text[len(head) :].split("(")[0].split()[-1]
         if name not in PUBLISHED["macros"] or "MACRO" not in text:
@@ -162,10 +162,10 @@ def test_an_object_is_made_again_only_if_its_text_differs(filled: Any, tmp_path:
     digests = "SELECT object, digest FROM core.object_digests ORDER BY object"
     oids = "SELECT function_name, function_oid FROM duckdb_functions() WHERE database_name = 'market' ORDER BY ALL"
     before, made = connection.execute(digests).fetchall(), connection.execute(oids).fetchall()
-    create_objects(connection, filled.root)
+    create_views(connection, filled.root)
     assert connection.execute(digests).fetchall() == before
     assert connection.execute(oids).fetchall() == made
-    create_objects(connection, filled.root, settings={"alignment.timezone": "Europe/London"})
+    create_views(connection, filled.root, settings={"alignment.timezone": "Europe/London"})
     changed = [row[0] for row, old in zip(connection.execute(digests).fetchall(), before, strict=True) if row != old]
     assert any("resampled" in name for name in changed)
     assert not any("core.step_us" in name for name in changed)

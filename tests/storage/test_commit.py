@@ -20,7 +20,7 @@ from mtstore.errors import (
     StoreMovedError,
     StoreNotFoundError,
 )
-from mtstore.storage.commit import failpoints as steps
+from mtstore.storage.commit import failpoints
 from mtstore.storage.repository import Repository
 from tests.kits.stores import answer, bars_of, closes_of, core_tables, end, lines_of, minutes, process, tell, write
 
@@ -54,7 +54,7 @@ def test_two_processes_that_write_queue_and_lose_nothing(store: Store) -> None:
     end(*children)
     assert set(store.tickers()) == {"BOTH", *(f"{letter}{number}" for letter in "AB" for number in range(2))}
     assert set(closes_of(store, "BOTH")) == {ord(letter) * 100 + number for letter in "AB" for number in range(2)}
-    assert store.repository.generation() == 5
+    assert store.repository.layout.newest_snapshot() == 5
     before = core_tables(store)
     store.rebuild()
     assert core_tables(store) == before
@@ -125,7 +125,7 @@ def test_a_snapshot_stays_on_one_generation_while_another_process_commits(store:
             assert inner == generation
         assert store.sql("SELECT generation FROM core.store_info").fetchall() == [(generation,)]
     assert len(bars_of(store)) == 1 + 2 * 2 + 2
-    assert store.repository.generation() == generation + 2
+    assert store.repository.layout.newest_snapshot() == generation + 2
 
 
 def test_other_threads_do_not_share_a_snapshot(store: Store) -> None:
@@ -192,7 +192,7 @@ def test_a_commit_that_was_interrupted_before_its_publication_is_published_at_th
         if reached == step:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(steps, "observer", fail)
+    monkeypatch.setattr(failpoints, "observer", fail)
     with pytest.raises(KeyboardInterrupt):
         write(store, answer("A", {0: 1.0}, minutes(0, 5)))
     monkeypatch.undo()
@@ -215,7 +215,7 @@ def test_there_is_no_store_where_none_was_made(tmp_path: Path) -> None:
 
 def test_opening_twice_with_create_makes_one_store(tmp_path: Path) -> None:
     with mtstore.open(tmp_path / "s", create=True) as first, mtstore.open(tmp_path / "s", create=True) as second:
-        assert first.repository.generation() == second.repository.generation() == 1
+        assert first.repository.layout.newest_snapshot() == second.repository.layout.newest_snapshot() == 1
 
 
 def test_a_moved_store_is_noticed_and_rebuild_mends_it(store: Store, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_store_whose_database_file_is_damaged_is_rebuilt_without_it(store: Sto
     write(store, answer("A", {0: 1.0}, minutes(0, 5)))
     before = core_tables(store)
     store.close()
-    newest = store.repository.layout.catalog_file(store.repository.generation())
+    newest = store.repository.layout.catalog_file(store.repository.layout.newest_snapshot())
     newest.chmod(0o644)
     content = newest.read_bytes()
     if damage == "missing":

@@ -112,8 +112,8 @@ def test_odd_tickers_are_stored_under_the_store_and_read_back_as_they_were(store
 
 def test_a_public_link_that_points_elsewhere_is_no_generation(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    assert layout.published_generation() is None
+    assert layout.published_snapshot() is None
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "market.duckdb").touch()
     layout.public_link.symlink_to("other/market.duckdb")
-    assert layout.published_generation() is None
+    assert layout.published_snapshot() is None

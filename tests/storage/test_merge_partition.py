@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtstore.ranges import TimeRange
-from mtstore.storage import durable_io as durable
-from mtstore.storage.files import data_file as datafile
+from mtstore.storage import durable_io
+from mtstore.storage.files import data_file
 from mtstore.storage.files.data_file import DataFile, Provenance
-from mtstore.storage.files.merge_partition import MAX_FILES, Merge, merge
+from mtstore.storage.files.merge_partition import MAX_FILES, MergeResult, merge
 from mtstore.storage.layout import Partition
 from tests.kits.stores import MINUTE, START, minute_bars, minutes
 
@@ -37,20 +37,20 @@ class Folder:
     root: Path
     files: list[DataFile]
 
-    def lay(self, closes: Mapping[int, float | None], ranges: tuple[TimeRange, ...], *, replaces: bool) -> Merge:
+    def lay(self, closes: Mapping[int, float | None], ranges: tuple[TimeRange, ...], *, replaces: bool) -> MergeResult:
         outcome = merge(self.root, self.files, minute_bars(closes), ranges, replaces=replaces)
         kept = [file for file in self.files if file not in outcome.retired]
         if outcome.bars is not None:
             (self.root / PARTITION.folder).mkdir(parents=True, exist_ok=True)
             folder = self.root / PARTITION.folder
             kept.append(
-                datafile.write(outcome.bars, PARTITION, folder, day_tz="UTC", written_at_us=0, provenance=PROVENANCE)
+                data_file.write(outcome.bars, PARTITION, folder, day_tz="UTC", written_at_us=0, provenance=PROVENANCE)
             )
         self.files = sorted(kept, key=lambda file: file.ts_min_us)
         return outcome
 
     def closes(self) -> Closes:
-        table = datafile.read_bars(self.root, [file.path for file in self.files])
+        table = data_file.read_bars(self.root, [file.path for file in self.files])
         return closes_in(table["ts_event"], table["vwap"])
 
 
@@ -91,7 +91,7 @@ def model_of(before: Closes, closes: Closes, ranges: tuple[TimeRange, ...], *, r
 @pytest.fixture(autouse=True, scope="module")
 def no_fsync() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
-    patch.setattr(durable, "fsync_file", lambda path: None)
+    patch.setattr(durable_io, "fsync_file", lambda path: None)
     yield
     patch.undo()
 

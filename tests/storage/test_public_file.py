@@ -75,7 +75,7 @@ def test_the_public_file_is_a_read_only_copy_without_a_write_ahead_log(store: St
     assert link.is_symlink()
     assert not link.readlink().is_absolute(), "the store can be seen at another place, in a container say"
     public = link.resolve()
-    private = store.repository.layout.catalog_file(store.repository.generation())
+    private = store.repository.layout.catalog_file(store.repository.layout.newest_snapshot())
     assert public.read_bytes() == private.read_bytes()
     assert not os.path.samefile(public, private)
     for path in (public, private):

@@ -35,7 +35,7 @@ def fill(store: Store) -> None:
     )
     with store.repository.writer("notes") as writer:
         for factor in (2.0, 4.0):  # the same key twice in one commit: the later row wins
-            writer.note(
+            writer.record(
                 "splits",
                 {
                     "ticker": "A",
@@ -47,7 +47,7 @@ def fill(store: Store) -> None:
                 },
             )
         for kind in (None, "CD"):
-            writer.note(
+            writer.record(
                 "dividends",
                 {
                     "ticker": "A",
@@ -59,7 +59,7 @@ def fill(store: Store) -> None:
                     "seen_at": NOW,
                 },
             )
-        writer.note(
+        writer.record(
             "ticker_settings",
             {
                 "ticker": "A",
@@ -73,14 +73,14 @@ def fill(store: Store) -> None:
                 "updated_at": NOW,
             },
         )
-        writer.note("settings", {"key": "alignment.timezone", "value": '"Europe/Berlin"'})
+        writer.record("settings", {"key": "alignment.timezone", "value": '"Europe/Berlin"'})
     with store.repository.writer("again") as writer:
-        writer.note("settings", {"key": "alignment.timezone", "value": '"UTC"'})
+        writer.record("settings", {"key": "alignment.timezone", "value": '"UTC"'})
 
 
 def assert_rebuilds_equal(store: Store) -> None:
-    before, files, generation = core_tables(store), data_files(store.path), store.repository.generation()
-    assert store.rebuild() == generation + 1
+    before, files, snapshot = core_tables(store), data_files(store.path), store.repository.layout.newest_snapshot()
+    assert store.rebuild() == snapshot + 1
     after = core_tables(store)
     for name, rows in before.items():
         assert after[name] == rows, name
@@ -126,11 +126,11 @@ def test_it_needs_no_generation_and_no_public_file(store: Store) -> None:
 
 def test_the_next_start_makes_a_lost_generation_from_the_log(store: Store) -> None:
     fill(store)
-    before, newest = core_tables(store), store.repository.generation()
+    before, newest = core_tables(store), store.repository.layout.newest_snapshot()
     store.close()
     store.repository.layout.catalog_file(newest).unlink()
     with mtstore.open(store.path) as again:
-        assert again.repository.generation() == newest
+        assert again.repository.layout.newest_snapshot() == newest
         assert core_tables(again) == before
 
 

@@ -1,4 +1,4 @@
-"""Repair: whatever was damaged, the store is sound afterwards, and what it still holds is what was committed."""
+"""RepairResult: whatever was damaged, the store is sound afterwards, and what it still holds is what was committed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import mtstore
 from mtstore.errors import StoreError, StoreLockedError, StoreNotFoundError
 from mtstore.storage.layout import Layout
-from mtstore.storage.maintenance.repair import Repair, repair
+from mtstore.storage.maintenance.repair import RepairResult, repair
 from mtstore.storage.maintenance.verify import verify
 from mtstore.storage.write_lock import write_lock
 from tests.kits import damage
@@ -30,7 +30,7 @@ def root(place: StorePlace) -> Path:
     return place.fresh()
 
 
-def mended(root: Path) -> Repair:
+def mended(root: Path) -> RepairResult:
     """A repair after which verify has nothing to say."""
     done = repair(Layout(root))
     assert done.remaining == []

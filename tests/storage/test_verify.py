@@ -14,12 +14,10 @@ import pytest
 import mtstore
 from mtstore.bars import arrow_schema
 from mtstore.errors import StoreNotFoundError
-from mtstore.storage import checksum as seal
-from mtstore.storage.commit import forget, staging
-from mtstore.storage.commit import snapshots as catalog
-from mtstore.storage.commit.commit_log import Record
-from mtstore.storage.files import data_file as datafile
-from mtstore.storage.files import file_facts as inspection
+from mtstore.storage import checksum
+from mtstore.storage.commit import forget, snapshots, staging
+from mtstore.storage.commit.commit_log import LogRecord
+from mtstore.storage.files import data_file, file_facts
 from mtstore.storage.files.data_file import FOOTER_KEY
 from mtstore.storage.layout import Layout, new_id
 from mtstore.storage.maintenance.verify import verify
@@ -53,7 +51,7 @@ def test_a_sound_store_passes_and_nothing_in_it_is_changed(root: Path) -> None:
     assert found.is_sound, found.problems
     by_kind = damage.files(root)
     expected = sum(len(by_kind[kind]) for kind in ("data", "retired", "quarantine", "revisions"))
-    assert (found.files, found.notes, found.generation) == (expected, [], 5)
+    assert (found.files, found.notes, found.snapshot) == (expected, [], 5)
     assert found.rows == 300 + 2 + 2 + 40 + 40 - 18 + 1 + 20, "live and retired bars, a quarantined one, revisions"
     assert [done for done, _, _ in counted] == list(range(1, expected + 1))
     assert damage.everything(root) == before
@@ -181,10 +179,10 @@ def test_a_public_link_that_points_elsewhere_is_found(root: Path) -> None:
     assert problems_of(root) == {"market.duckdb": "public"}
 
 
-def change_log(root: Path, records: list[Record]) -> None:
+def change_log(root: Path, records: list[LogRecord]) -> None:
     """Commit records that no writer would: what they say of the files is wrong, and the log and database agree."""
     with Repository(root) as repository, staging.staging_folder(repository.layout) as folder:
-        catalog.rebuild(repository.layout, folder, records)
+        snapshots.rebuild(repository.layout, folder, records)
 
 
 def test_coverage_that_contradicts_the_files_is_found(root: Path) -> None:
@@ -196,7 +194,7 @@ def test_coverage_that_contradicts_the_files_is_found(root: Path) -> None:
         root,
         [
             forget.record("polygon", "ohlcv-1m", "B", [minutes(0, 50)]),
-            Record("put", "coverage_ledger", empty),
+            LogRecord("put", "coverage_ledger", empty),
         ],
     )
     found = problems_of(root)
@@ -222,23 +220,25 @@ def forge(root: Path, source: Path, bars: pa.Table) -> str:
     path = source.with_name(f"{footer['file_id']}.parquet")
     with pq.ParquetWriter(path, arrow_schema(), write_page_checksum=True) as writer:
         writer.write_table(bars)
-        writer.add_key_value_metadata({FOOTER_KEY: json.dumps(footer).encode(), seal.KEY: seal.OPEN})
-    seal.seal(path)
+        writer.add_key_value_metadata({FOOTER_KEY: json.dumps(footer).encode(), checksum.KEY: checksum.OPEN})
+    checksum.write_checksum(path)
     return str(path.relative_to(root))
 
 
 def test_sealed_files_whose_rows_or_ranges_are_wrong_are_found(root: Path) -> None:
     source = next(path for path in damage.files(root)["data"] if "ticker=B/" in str(path))
     true = minute_bars({0: 3.0, 5: 4.0, **dict.fromkeys(range(20, 40), 2.0)})
-    assert datafile.content_id(true) == datafile.content_id(datafile.read_bars(root, [str(source.relative_to(root))]))
+    assert data_file.content_id(true) == data_file.content_id(
+        data_file.read_bars(root, [str(source.relative_to(root))])
+    )
     repeated = pa.concat_tables([true.slice(0, 1), true.slice(0, 1), true.slice(2)])
     forged = [forge(root, source, bars) for bars in (true, true.slice(1), repeated)]
-    change_log(root, [Record("put", "files", {"path": path}) for path in forged])
+    change_log(root, [LogRecord("put", "files", {"path": path}) for path in forged])
     found = {problem.path: problem for problem in verify(Layout(root)).problems}
     assert [found[path].check for path in forged] == ["overlapping_files", "file_facts", "file_facts"]
     assert found[forged[1]].problem.endswith("row_count, ts_min, content_id")
     assert found[forged[2]].problem.endswith("content_id")
-    facts = inspection.inspect(root, forged[2], "data")
+    facts = file_facts.read_facts(root, forged[2], "data")
     assert facts.is_sorted is False
 
 

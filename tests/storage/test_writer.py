@@ -12,9 +12,7 @@ from mtstore import Store
 from mtstore.bars import BarBatch, SourceBinding, arrow_schema
 from mtstore.errors import CommitError, InputError, SourceMismatchError, StoreError
 from mtstore.ranges import TimeRange
-from mtstore.storage.commit import failpoints as steps
-from mtstore.storage.commit import snapshots as catalog
-from mtstore.storage.commit import writer
+from mtstore.storage.commit import failpoints, snapshots, writer
 from mtstore.storage.commit.coverage_ledger import Freshness
 from tests.kits.stores import (
     POLYGON,
@@ -33,14 +31,14 @@ from tests.kits.stores import (
 DAY = 86_400_000_000
 
 
-def generations(store: Store) -> int:
-    return store.repository.generation()
+def newest(store: Store) -> int:
+    return store.repository.layout.newest_snapshot()
 
 
 def test_many_answers_are_one_commit(store: Store) -> None:
-    before = generations(store)
+    before = newest(store)
     write(store, *(answer(f"T{number}", {0: 1.0, 3: 2.0}, minutes(0, 10)) for number in range(30)))
-    assert generations(store) == before + 1
+    assert newest(store) == before + 1
     assert len(store.tickers()) == 30
     assert len(bars_of(store)) == 60
 
@@ -54,20 +52,20 @@ def test_a_group_is_committed_when_it_holds_many_partitions_or_rows(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "COMMIT_EVERY_PARTITIONS", 4)
-    before = generations(store)
+    before = newest(store)
     write(store, *(answer(f"T{number}", {0: 1.0}, minutes(0, 1)) for number in range(8)))
-    assert generations(store) == before + 2
+    assert newest(store) == before + 2
     monkeypatch.setattr(writer, "COMMIT_EVERY_PARTITIONS", 1_000)
     monkeypatch.setattr(writer, "COMMIT_EVERY_ROWS", 100)
     write(store, *(answer(f"U{number}", dict.fromkeys(range(50), 1.0), minutes(0, 50)) for number in range(4)))
-    assert generations(store) == before + 4
+    assert newest(store) == before + 4
 
 
 def test_a_group_is_committed_after_some_seconds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "COMMIT_EVERY_SECONDS", 0.0)
-    before = generations(store)
+    before = newest(store)
     write(store, *(answer(f"T{number}", {0: 1.0}, minutes(0, 1)) for number in range(2)))
-    assert generations(store) >= before + 2
+    assert newest(store) >= before + 2
 
 
 def test_an_unchanged_answer_writes_no_data_file_but_is_covered(store: Store) -> None:
@@ -188,7 +186,9 @@ def test_an_error_in_the_block_drops_what_was_not_committed(store: Store) -> Non
     assert list((store.path / "tmp").iterdir()) == []
 
 
-@pytest.mark.parametrize("step", steps.STEPS[: steps.STEPS.index("log-renamed")], ids=lambda step: f"after-{step}")
+@pytest.mark.parametrize(
+    "step", failpoints.FAILPOINTS[: failpoints.FAILPOINTS.index("log-renamed")], ids=lambda step: f"after-{step}"
+)
 def test_an_error_before_the_commit_leaves_the_store_as_it_was(
     store: Store, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -199,7 +199,7 @@ def test_an_error_before_the_commit_leaves_the_store_as_it_was(
         if reached == step:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(steps, "observer", fail)
+    monkeypatch.setattr(failpoints, "observer", fail)
     with pytest.raises(OSError, match="No space left"):
         write(store, answer("A", {0: 2.0}, minutes(0, 5)), answer("B", {0: 2.0}, minutes(0, 5)))
     monkeypatch.undo()
@@ -211,17 +211,17 @@ def test_an_error_before_the_commit_leaves_the_store_as_it_was(
 
 
 def test_a_commit_that_leaves_a_write_ahead_log_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, number = core_tables(store), store.repository.generation()
-    check = catalog._check
+    before, number = core_tables(store), store.repository.layout.newest_snapshot()
+    check = snapshots._check
 
     def with_wal(path: Path, *rest: object) -> None:
         path.with_name(f"{path.name}.wal").touch()
         check(path, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(catalog, "_check", with_wal)
+    monkeypatch.setattr(snapshots, "_check", with_wal)
     with pytest.raises(CommitError, match="write-ahead log"):
         write(store, answer("A", {0: 1.0}, minutes(0, 5)))
-    assert store.repository.generation() == number
+    assert store.repository.layout.newest_snapshot() == number
     assert core_tables(store) == before
     assert data_files(store.path) == set()
 
@@ -246,9 +246,9 @@ def test_compaction_leaves_one_file_a_partition_and_the_same_rows(store: Store) 
     assert (done.partitions, done.files_before, done.files_after) == (1, 3, 1)
     assert store.sql("SELECT ticker, file_count FROM core.series ORDER BY ticker").fetchall() == [("A", 1), ("B", 1)]
     assert (bars_of(store), store.sql("FROM core.coverage_ledger").fetchall()) == before
-    number = store.repository.generation()
+    number = store.repository.layout.newest_snapshot()
     assert store.compact().partitions == 0
-    assert store.repository.generation() == number
+    assert store.repository.layout.newest_snapshot() == number
 
 
 def test_an_answer_that_was_worked_out_on_an_older_state_is_worked_out_again(store: Store) -> None:

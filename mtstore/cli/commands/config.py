@@ -68,9 +68,9 @@ def apply(store: Path, file: Path) -> None:
     """
     import mtstore
     from mtstore.config import load_config
-    from mtstore.storage.settings.apply_config import publish_config
+    from mtstore.storage.settings.apply_config import apply_config
 
     config = load_config(file)
     with mtstore.open(store) as found:
-        generation = publish_config(found.repository, config)
-    say(f"published {count(len(config.universe), 'ticker')} to {store}: generation {generation}")
+        snapshot = apply_config(found.repository, config)
+    say(f"published {count(len(config.universe), 'ticker')} to {store}: snapshot {snapshot}")

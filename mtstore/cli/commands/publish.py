@@ -18,7 +18,7 @@ from mtstore.cli.options import store_argument
 @click.option("--materialize", is_flag=True, help="Put all bars inside; the copy then needs no other file.")
 @click.option("--path-prefix", metavar="FOLDER", help="Where its reader sees the store, such as /mnt/store.")
 def command(store: Path, to: Path, *, materialize: bool, path_prefix: str | None) -> None:
-    """Write the newest generation of STORE as a database file of its own, in one step.
+    """Write the newest snapshot of STORE as a database file of its own, in one step.
 
     As it is, its views read the parquet files of STORE. With --materialize it holds all bars; with --path-prefix its
     views read them under another folder, for a container or a machine where STORE is mounted there. (A reader that

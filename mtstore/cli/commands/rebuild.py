@@ -20,5 +20,5 @@ def command(store: Path) -> None:
     from mtstore.storage.repository import Repository
 
     root = store.expanduser().resolve()
-    generation = Repository.rebuild_at(root)
-    say(f"made the database file of {root} anew: generation {generation}")
+    snapshot = Repository.rebuild_at(root)
+    say(f"made the database file of {root} anew: snapshot {snapshot}")

@@ -37,7 +37,7 @@ def command(store: Path, *, quiet: bool) -> int:
     for problem in done.remaining:
         say_warning(f"still wrong: {problem}")
     say(
-        f"{count(len(done.problems), 'problem')} mended; generation {done.generation}"
+        f"{count(len(done.problems), 'problem')} mended; snapshot {done.snapshot}"
         if done.problems
         else "nothing to repair"
     )

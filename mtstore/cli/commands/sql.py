@@ -12,7 +12,7 @@ from mtstore.cli.sql_reference import definitions, find, reference
 from mtstore.errors import InputError
 
 if TYPE_CHECKING:
-    from mtstore.storage.views.view_texts import Inputs
+    from mtstore.storage.views.view_texts import ViewInputs
 
 
 @click.command(short_help="Print the SQL behind views and macros.")
@@ -44,12 +44,12 @@ def command(object_: str | None, store: Path | None, *, with_core: bool, as_refe
                 put(f"{one.name:<{width}}  {one.kind:<5}  {one.purpose}\n")
 
 
-def _inputs(store: Path | None) -> Inputs:
+def _inputs(store: Path | None) -> ViewInputs:
     from mtstore.storage.views.create_views import read_inputs
-    from mtstore.storage.views.view_texts import Inputs
+    from mtstore.storage.views.view_texts import ViewInputs
 
     if store is None:
-        return Inputs(Path())
+        return ViewInputs(Path())
     import mtstore
 
     with mtstore.open(store) as found, found.repository.connection() as connection:

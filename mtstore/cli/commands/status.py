@@ -26,7 +26,7 @@ def command(store: Path, format_: str | None, output: Path | None, rows: int) ->
     with mtstore.open(store) as found:
         series = found.status().to_arrow()
         say(
-            f"{found.path}: generation {found.repository.generation()}, {series.num_rows:,} series, "
+            f"{found.path}: snapshot {found.repository.layout.newest_snapshot()}, {series.num_rows:,} series, "
             f"{count(_total(series, 'bars'), 'bar')}, {bytes_text(_total(series, 'bytes'))}"
         )
         table_rows = rows if rows and output is None else None

@@ -31,7 +31,7 @@ from mtstore.ingest.files.report import FileOutcome, IngestResult, Progress, Pro
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.ranges import TimeRange
 from mtstore.sources.custom.column_mapping import as_mapping
-from mtstore.storage.commit import source_bindings as sources
+from mtstore.storage.commit import source_bindings
 from mtstore.storage.commit.coverage_ledger import request_key
 
 if TYPE_CHECKING:
@@ -122,9 +122,9 @@ def ingest_inputs(
             _ingest_layer(writer, layer, tickers, report, progress)
         _take_totals(report, writer)
         if fresh or report.rejected:
-            writer.note("ingest_runs", run.row(**_summary(report)))
+            writer.record("ingest_runs", run.row(**_summary(report)))
     report.commits = writer.totals.commits
-    report.generation = store.generation()
+    report.snapshot = store.layout.newest_snapshot()
     return report
 
 
@@ -142,15 +142,15 @@ def _tell_of_futures(store: Repository, own: Sequence[CustomInput]) -> None:
 def _well_bound(store: Repository, opened: Sequence[Input], report: IngestResult) -> list[Input]:
     """The inputs whose source's name is free or bound to the same vendor and dataset; the others are rejected."""
     with store.connection() as connection:
-        bound = sources.bound(connection)
+        bound = source_bindings.bound(connection)
     kept = []
     for one in opened:
         try:
-            sources.check_binding(one.binding, bound.get(one.binding.source))
+            source_bindings.check_binding(one.binding, bound.get(one.binding.source))
         except SourceMismatchError as error:
             report.files.append(FileOutcome(str(one.path), "rejected", error=str(error)))
         else:
-            bound.setdefault(one.binding.source, sources.row(one.binding))
+            bound.setdefault(one.binding.source, source_bindings.row(one.binding))
             kept.append(one)
     return kept
 
@@ -221,7 +221,7 @@ def _ingest_layer(
             report.files.append(FileOutcome(str(one.path), "rejected", error=str(broken)))
         else:
             report.files.append(FileOutcome(str(one.path), "ingested", rows=found.rows[place]))
-            writer.note("inputs", _input_row(one, tickers, writer.run_id) | answers.extents.row(place))
+            writer.record("inputs", _input_row(one, tickers, writer.run_id) | answers.extents.row(place))
 
 
 def _count_sessionless(answer: BarBatch) -> int:

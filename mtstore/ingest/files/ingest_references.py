@@ -70,15 +70,15 @@ def ingest_references(
                 continue
             passed.add(note["input_key"])
             for row in rows:
-                writer.note(kind, {**row, "source": source, "seen_at": seen_at})
+                writer.record(kind, {**row, "source": source, "seen_at": seen_at})
                 tickers.add(row["ticker"])
-            writer.note("inputs", note | {"ingested_at": seen_at})
+            writer.record("inputs", note | {"ingested_at": seen_at})
             report.files.append(FileOutcome(str(path), "ingested", rows=len(rows)))
             report.rows += len(rows)
         report.tickers = len(tickers)
         went_in = sum(outcome.status == "ingested" for outcome in report.files)
         if went_in or report.rejected:
-            writer.note(
+            writer.record(
                 "ingest_runs",
                 run.row(
                     status="complete" if report.is_complete else "incomplete" if went_in else "failed",
@@ -90,7 +90,7 @@ def ingest_references(
                 ),
             )
     report.commits = writer.totals.commits
-    report.generation = store.generation()
+    report.snapshot = store.layout.newest_snapshot()
     report.seconds = time.monotonic() - began
     return report
 

@@ -32,7 +32,7 @@ class IngestResult:
     sessionless
         By ticker: how many intraday bars lie before the first or after the last date for which calendars list
         sessions. They are stored, but belong to no session: aligned answers leave them out.
-    generation
+    snapshot
         The store's generation after the run.
     """
 
@@ -45,7 +45,7 @@ class IngestResult:
     sessionless: dict[str, int] = field(default_factory=dict)
     commits: int = 0
     seconds: float = 0.0
-    generation: int | None = None
+    snapshot: int | None = None
 
     @property
     def rejected(self) -> list[FileOutcome]:

@@ -43,9 +43,9 @@ class References:
         """Put splits and dividends into their tables, and remember that they were asked for."""
         for table, rows in (("splits", self.splits), ("dividends", self.dividends)):
             for row in rows:
-                writer.note(table, {**row, "seen_at": at})
+                writer.record(table, {**row, "seen_at": at})
         content = repr((self.splits, self.dividends)).encode()
-        writer.note(
+        writer.record(
             "inputs",
             {
                 "input_key": reference_key(self.source, self.ticker),

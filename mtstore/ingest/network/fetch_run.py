@@ -25,7 +25,7 @@ from mtstore.progress_bar import FetchProgress
 from mtstore.ranges import US_PER_SECOND, intersect, subtract, union
 from mtstore.sources.http.request_stats import RequestStats
 from mtstore.storage.commit.coverage_ledger import Freshness
-from mtstore.storage.settings.ticker_metadata import merge_metadata, merged_mappings
+from mtstore.storage.settings.ticker_metadata import merge_mappings, merge_metadata
 
 if TYPE_CHECKING:
     from mtstore.ingest.network.fetch_targets import FetchTarget
@@ -99,7 +99,7 @@ class FetchRun:
                 # What came before an error stays, and so does what it says of its tickers.
                 self._store_metadata()
             report.cost_usd = cost_check.spent_usd
-        report.generation = self._store.generation()
+        report.snapshot = self._store.layout.newest_snapshot()
         report.seconds = time.monotonic() - began
         return report
 
@@ -180,7 +180,7 @@ class FetchRun:
         at = datetime.now(UTC)
         for revalidation in revalidations:
             for row in revalidation.rows(writer.run_id, at, self._freshness):
-                writer.note("coverage_ledger", row)
+                writer.record("coverage_ledger", row)
 
     def _fetch(self, todo: Sequence[Chunk], cost_check: CostCheck, writer: Writer) -> None:
         report = self._report
@@ -198,14 +198,14 @@ class FetchRun:
         for answer in self._tails:
             writer.add(answer)
         status = "failed" if error is not None else "complete" if self._report.is_complete else "incomplete"
-        writer.note("ingest_runs", run.row(**_summary(self._report, status)))
+        writer.record("ingest_runs", run.row(**_summary(self._report, status)))
         writer.commit()
         self._report.commits = writer.totals.commits
 
     def _store_metadata(self) -> None:
         found = self._symbology.metadata(self._store)
         for ticker, details in self._details.items():
-            found[ticker] = merged_mappings(found.get(ticker, {}), details)
+            found[ticker] = merge_mappings(found.get(ticker, {}), details)
         if found:
             merge_metadata(self._store, found)
 

@@ -71,7 +71,7 @@ class FetchResult:
         What was sent to all vendors, each request once.
     cost_usd
         What was spent.
-    generation
+    snapshot
         The store's generation after the run.
     """
 
@@ -84,7 +84,7 @@ class FetchResult:
     rows: int = 0
     commits: int = 0
     seconds: float = 0.0
-    generation: int | None = None
+    snapshot: int | None = None
 
     @property
     def failed(self) -> list[TickerOutcome]:

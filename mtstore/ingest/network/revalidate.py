@@ -12,7 +12,7 @@ from mtstore.bars import BarBatch, SourceBinding, arrow_schema
 from mtstore.ingest.network.fetch_plan import FRESH_RESULTS, LedgerRow, latest_segments
 from mtstore.ranges import Ranges, intersect, subtract
 from mtstore.sources.http.request_stats import RequestStats
-from mtstore.storage.commit import coverage_ledger as ledger
+from mtstore.storage.commit import coverage_ledger
 from mtstore.storage.commit.coverage_ledger import Freshness
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Revalidation:
             reason=self.row.reason,
             request=self.request,
         )
-        yield from ledger.rows([answer], run_id, at, freshness)
+        yield from coverage_ledger.rows([answer], run_id, at, freshness)
 
 
 def revalidations_of(one: FetchTarget, *, cancel: threading.Event, stats: RequestStats) -> list[Revalidation]:
@@ -56,7 +56,7 @@ def revalidations_of(one: FetchTarget, *, cancel: threading.Event, stats: Reques
     found = []
     for segment in latest_segments(one.rows):
         row = segment.row
-        if row.result not in FRESH_RESULTS or row.request_key != ledger.request_key(request):
+        if row.result not in FRESH_RESULTS or row.request_key != coverage_ledger.request_key(request):
             continue
         for part in intersect((segment.range,), one.plan.stale):
             changed = one.source.changed_since(part, row.fetched_at_us, cancel=cancel, stats=stats)

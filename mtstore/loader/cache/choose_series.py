@@ -13,7 +13,7 @@ from mtstore.config.sources import NetworkSource, bound_dataset
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import InputError
 from mtstore.loader.cache.freshness import Sessions
-from mtstore.storage.commit import source_bindings as sources
+from mtstore.storage.commit import source_bindings
 from mtstore.storage.layout import check_source_name
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def source_name(known: Sequence[Mapping[str, Any]], source: str | None, configur
 
 def binding_of(connection: duckdb.DuckDBPyConnection, name: str, config: Config) -> SourceBinding:
     """What a source's name stands for: in the store, else in the configuration, else bars of one's own."""
-    bound = sources.bound(connection).get(name)
+    bound = source_bindings.bound(connection).get(name)
     if bound is not None:
         return SourceBinding(name, bound["provider"], bound["dataset"])
     source = config.sources.get(name)

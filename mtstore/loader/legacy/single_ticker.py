@@ -174,7 +174,7 @@ class UnifiedDataLoader:
             missing = missing_ranges(facts, call, fetched)
             text = missing_sentence(facts, self.config, self._store.path, call, missing)
             frame = ticker_frame(facts, call)
-        self._store.repository.uses.note([symbol], *call.bounds.covering_us())
+        self._store.repository.last_used.record([symbol], *call.bounds.covering_us())
         for told, category in fetch_warnings(fetched):
             warnings.warn(told, category, stacklevel=2)
         if text is not None:

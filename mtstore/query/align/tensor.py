@@ -98,7 +98,7 @@ def build_tensor(
         by_time=True,
         max_bytes=default_memory_limit() if memory_limit is None else size_bytes(memory_limit),
     )
-    store.uses.note(call.tickers or (), *call.bounds.covering_us())
+    store.last_used.record(call.tickers or (), *call.bounds.covering_us())
     if mmap:
         return _map(store, call, names, making)
     with store.connection() as connection, mapped_errors():

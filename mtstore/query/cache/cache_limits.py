@@ -29,7 +29,7 @@ class PruneResult:
     """
 
     derived_bytes: int
-    partitions: tuple[evict.Entry, ...]
+    partitions: tuple[evict.CachedPartition, ...]
 
     @property
     def bytes(self) -> int:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.query.request.request import AlignRequest
-from mtstore.storage import checksum as seal
+from mtstore.storage import checksum
 from mtstore.storage.commit.staging import staging_folder
 from mtstore.storage.durable_io import fsync_file, fsync_folder, make_read_only
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 FOLDER = "derived"
 _log = logging.getLogger(__name__)
-_FACTS = seal.MANIFEST
+_FACTS = checksum.MANIFEST
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 # What results must leave free: a share of a small disk, an amount of a large one.
 _FREE_SHARE, _FREE_BYTES = 0.1, 5_000_000_000
@@ -84,7 +84,7 @@ def find_result(store: Repository, key: str) -> Path | None:
     facts = _facts(folder)
     if facts is None or not _is_good(facts):
         return None
-    _note_use(folder)
+    _record_use(folder)
     return folder
 
 
@@ -107,7 +107,7 @@ def store_result(store: Repository, made: Path, tickers: Iterable[str], *, is_du
     """
     boot = None if is_durable else _boot()
     facts = {"tickers": list(tickers), "made_at": datetime.now(UTC).isoformat(), "boot": boot}
-    seal.write_manifest(made, facts)
+    checksum.write_manifest(made, facts)
     for path in made.iterdir():
         if not boot:
             fsync_file(path)
@@ -121,7 +121,7 @@ def store_result(store: Repository, made: Path, tickers: Iterable[str], *, is_du
     _rename(made, target)
     if not boot:
         fsync_folder(target.parent)
-    _note_use(target)
+    _record_use(target)
     return target
 
 
@@ -203,7 +203,7 @@ def _is_good(facts: Mapping[str, Any]) -> bool:
     return facts.get("boot") in {None, _boot()}
 
 
-def _note_use(folder: Path) -> None:
+def _record_use(folder: Path) -> None:
     with suppress(PermissionError):  # who may only read leaves no trace of it
         os.utime(folder / _FACTS)
 

@@ -18,8 +18,8 @@ from mtstore import sqlfiles
 from mtstore.calendars import calendar_tables, canonical_name, infer_calendar
 from mtstore.custom_calendars import CustomCalendar
 from mtstore.sqlfiles import Sql, identifier
-from mtstore.storage.commit import replay as fold
-from mtstore.storage.views.create_views import create_objects
+from mtstore.storage.commit import replay
+from mtstore.storage.views.create_views import create_views
 
 if TYPE_CHECKING:
     import duckdb
@@ -64,19 +64,19 @@ def overlay_config(store: Repository, view: ConfigOverlay) -> Iterator[duckdb.Du
 
 
 def _lay_out(connection: duckdb.DuckDBPyConnection, generation: Sql, store: Repository, view: ConfigOverlay) -> None:
-    fold.create_tables(connection)
+    replay.create_tables(connection)
     connection.execute(sqlfiles.load("overlay.fill", snapshot=generation))
     now = datetime.now(UTC)
     rows = [{**row, "updated_at": now} for row in view.tickers]
     if rows:
-        fold.put_rows(connection, "ticker_settings", rows)
-    fold.derive(connection, infer_calendar)
+        replay.upsert_rows(connection, "ticker_settings", rows)
+    replay.refresh_derived_tables(connection, infer_calendar)
     _add_calendars(connection, view.custom_calendars)
     universe = sorted(
         (row for row in view.tickers if row.get("universe_position") is not None),
         key=lambda row: row["universe_position"],
     )
-    create_objects(connection, store.path, settings=view.settings, universe=[row["ticker"] for row in universe])
+    create_views(connection, store.path, settings=view.settings, universe=[row["ticker"] for row in universe])
 
 
 def _add_calendars(connection: duckdb.DuckDBPyConnection, own: Mapping[str, CustomCalendar]) -> None:
@@ -85,6 +85,6 @@ def _add_calendars(connection: duckdb.DuckDBPyConnection, own: Mapping[str, Cust
     missing = sorted({canonical_name(name, own) for name, _ in rows})
     if missing:
         zones, sessions = calendar_tables(missing, own=own)
-        fold.put_rows(connection, "calendars", zones.to_pylist())
-        fold.put_rows(connection, "sessions", sessions.to_pylist())
+        replay.upsert_rows(connection, "calendars", zones.to_pylist())
+        replay.upsert_rows(connection, "sessions", sessions.to_pylist())
         connection.execute(sqlfiles.load("session_days.build"))

@@ -21,8 +21,8 @@ from mtstore.calendars import calendar_tables, canonical_name, infer_calendar
 from mtstore.duckdb_instance import new_instance
 from mtstore.ranges import iso_instant
 from mtstore.sqlfiles import identifier, literal
-from mtstore.storage.commit import replay as fold
-from mtstore.storage.views.create_views import create_objects
+from mtstore.storage.commit import replay
+from mtstore.storage.views.create_views import create_views
 from mtstore.storage.views.view_texts import view_name
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class FrameOverlay:
         self.process = os.getpid()
         self._calendars: set[str] = set()
         self._schemas: set[str] = set()
-        fold.create_tables(self.connection)
+        replay.create_tables(self.connection)
 
     def fill(
         self, frames: Sequence[FrameBars], tickers: Sequence[str], calendars: Mapping[str, str], wanted: set[str]
@@ -102,10 +102,10 @@ class FrameOverlay:
         self.connection.execute(sqlfiles.load("overlay.clear_frames"))
         self._put_tickers(tickers, calendars)
         if frames:
-            fold.put_rows(self.connection, "files", [_file_row(frame) for frame in frames])
+            replay.upsert_rows(self.connection, "files", [_file_row(frame) for frame in frames])
         is_new = not self._calendars or not wanted <= self._calendars
         self._put_sessions(wanted)
-        fold.derive(self.connection, infer_calendar, None if is_new else {"files"})
+        replay.refresh_derived_tables(self.connection, infer_calendar, None if is_new else {"files"})
         by_schema: dict[str, list[FrameBars]] = {}
         for frame in frames:
             by_schema.setdefault(frame.schema, []).append(frame)
@@ -125,7 +125,7 @@ class FrameOverlay:
             for place, ticker in enumerate(tickers)
         ]
         if rows:
-            fold.put_rows(self.connection, "ticker_settings", rows)
+            replay.upsert_rows(self.connection, "ticker_settings", rows)
 
     def _put_sessions(self, wanted: set[str]) -> None:
         for table, rows in zip(("calendars", "sessions"), calendar_tables(wanted - self._calendars), strict=True):
@@ -140,7 +140,7 @@ class FrameOverlay:
             return
         self._schemas |= schemas or {"ohlcv-1m"}
         files: dict[str, Sequence[str]] = dict.fromkeys(sorted(self._schemas), ())
-        create_objects(
+        create_views(
             self.connection,
             Path(),
             data_files=files,

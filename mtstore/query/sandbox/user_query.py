@@ -106,7 +106,7 @@ def run_limited(
     store: Repository, bounds: QueryLimits
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Callable[[str], None]]]:
     """A connection for one statement, and the check that it must pass first; the time runs for the whole block."""
-    opened = store.connection() if bounds.is_unsafe else store.confined_connection(bounds.memory_limit)
+    opened = store.connection() if bounds.is_unsafe else store.sandboxed_connection(bounds.memory_limit)
     with opened as connection, time_limit(connection, bounds.timeout_seconds):
 
         def check(statement: str) -> None:

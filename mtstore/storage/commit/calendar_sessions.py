@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 _HORIZON = timedelta(days=30)
 
 
-def calendar_records(connection: duckdb.DuckDBPyConnection, at: datetime) -> list[log.Record]:
+def calendar_records(connection: duckdb.DuckDBPyConnection, at: datetime) -> list[log.LogRecord]:
     """Records for every calendar in use that is missing, or whose sessions end within 30 days of `at`."""
     wanted = connection.execute(
         sqlfiles.load("derive.calendars_to_extend"), {"horizon": at.date() + _HORIZON}
     ).fetchall()
-    records: list[log.Record] = []
+    records: list[log.LogRecord] = []
     for calendar, last_session in wanted:
         records += _records_of(calendar, last_session)
     return records
 
 
-def _records_of(calendar: str, last_session: date | None) -> list[log.Record]:
+def _records_of(calendar: str, last_session: date | None) -> list[log.LogRecord]:
     from mtstore.calendars import calendar_names, calendar_timezone, session_table
 
     if last_session is not None and calendar not in calendar_names():
@@ -39,4 +39,4 @@ def _records_of(calendar: str, last_session: date | None) -> list[log.Record]:
     if not fresh:
         return []
     zone = {"calendar": calendar, "timezone": calendar_timezone(calendar)}
-    return [*log.puts("calendars", [zone]), *log.puts("sessions", fresh)]
+    return [*log.upserts("calendars", [zone]), *log.upserts("sessions", fresh)]

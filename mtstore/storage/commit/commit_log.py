@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mtstore.errors import StoreError, StoreFormatError
-from mtstore.storage import checksum as seal
+from mtstore.storage import checksum
 from mtstore.storage.files.data_file import write_plain
 
 FORMAT_VERSION = 1
@@ -23,7 +23,7 @@ _FOOTER_KEY = b"mtstore_log"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class LogRecord:
     """One change of a metadata table: a row to put (in the place of that with its key), a key to delete, or, in the
     coverage ledger, ranges to forget."""
 
@@ -33,13 +33,13 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """One commit as the log has it."""
 
     generation: int
     store_id: str
     committed_at: datetime
-    records: tuple[Record, ...]
+    records: tuple[LogRecord, ...]
 
 
 def _encode(value: Any) -> str:
@@ -52,7 +52,7 @@ def _encode(value: Any) -> str:
     raise TypeError(f"{value!r} cannot stand in a log record")
 
 
-def write_entry(entry: Entry, path: Path) -> None:
+def write_entry(entry: LogEntry, path: Path) -> None:
     """Write a log file at `path` (a staging path), read-only and durable."""
     import pyarrow as pa
 
@@ -72,7 +72,7 @@ def write_entry(entry: Entry, path: Path) -> None:
     write_plain(table, path)
 
 
-def read_entry(path: Path, table_name: str | None = None) -> Entry:
+def read_entry(path: Path, table_name: str | None = None) -> LogEntry:
     """Read a log file; with `table_name` only the records of that table.
 
     Raises
@@ -86,7 +86,7 @@ def read_entry(path: Path, table_name: str | None = None) -> Entry:
     try:
         wanted = None if table_name is None else [("table_name", "=", table_name)]
         content = path.read_bytes()
-        if seal.is_sealed(content) and not seal.is_intact(content):
+        if checksum.has_checksum(content) and not checksum.checksum_matches(content):
             raise StoreError(f"{path}: a damaged commit log: its content is not what its seal says")
         table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True, filters=wanted)
         header = json.loads((table.schema.metadata or {})[_FOOTER_KEY])
@@ -97,14 +97,14 @@ def read_entry(path: Path, table_name: str | None = None) -> Entry:
             f"{path}: format {header['format_version']}; this version of mtstore reads format {FORMAT_VERSION}"
         )
     rows = zip(*(table[name].to_pylist() for name in ("op", "table_name", "body")), strict=True)
-    return Entry(
+    return LogEntry(
         generation=header["generation"],
         store_id=header["store_id"],
         committed_at=datetime.fromisoformat(header["committed_at"]),
-        records=tuple(Record(op, name, json.loads(body)) for op, name, body in rows),
+        records=tuple(LogRecord(op, name, json.loads(body)) for op, name, body in rows),
     )
 
 
-def puts(table: str, rows: Iterable[Mapping[str, Any]]) -> list[Record]:
+def upserts(table: str, rows: Iterable[Mapping[str, Any]]) -> list[LogRecord]:
     """Records that put `rows` into `table`."""
-    return [Record("put", table, row) for row in rows]
+    return [LogRecord("put", table, row) for row in rows]

@@ -26,15 +26,15 @@ def delete_files(layout: Layout, expired: list[dict[str, Any]]) -> None:
         (layout.root / row["path"]).unlink(missing_ok=True)
 
 
-def delete_generations(layout: Layout, before: datetime) -> None:
+def delete_snapshots(layout: Layout, before: datetime) -> None:
     """Delete the generations, private and public, that were superseded before `before`; never the newest."""
-    generations = layout.generations(layout.catalog)
+    generations = layout.snapshots(layout.catalog)
     kept = {generations[-1]}
     for generation, successor in pairwise(generations):
         superseded_at = datetime.fromtimestamp(layout.catalog_file(successor).stat().st_mtime, UTC)
         if superseded_at >= before:
             kept.add(generation)
-    for generation in layout.generations(layout.public):
+    for generation in layout.snapshots(layout.public):
         if generation not in kept:
             shutil.rmtree(layout.public_file(generation).parent, ignore_errors=True)
     for generation in generations:

@@ -1,13 +1,10 @@
-"""The named steps of a write, for those who watch: progress, and the tests that kill a process at each of them.
-
-`observer` does nothing here. A test replaces it in a process of its own.
-"""
+"""Named points of a commit, in order, at which tests stop or kill the process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-STEPS = (
+FAILPOINTS = (
     "staged",
     "locked",
     "intent-written",
@@ -24,13 +21,14 @@ STEPS = (
 )
 
 
-def _ignore(step: str) -> None:
-    """Nobody watches."""
+def _ignore(failpoint: str) -> None:
+    pass
 
 
 observer: Callable[[str], None] = _ignore
+"""Called at each failpoint; tests replace it."""
 
 
-def reached(step: str) -> None:
-    """Tell the observer that the process is about to go beyond `step`."""
-    observer(step)
+def hit(failpoint: str) -> None:
+    """Call the observer before the commit goes beyond `failpoint`."""
+    observer(failpoint)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.ranges import Ranges, TimeRange, iso_instant, normalise, subtract
-from mtstore.storage.commit import replay as fold
-from mtstore.storage.commit.commit_log import Record
+from mtstore.storage.commit import replay
+from mtstore.storage.commit.commit_log import LogRecord
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _TABLE = "coverage_ledger"
 
 
-def record(source: str, schema: str, ticker: str, ranges: Iterable[TimeRange]) -> Record:
+def record(source: str, schema: str, ticker: str, ranges: Iterable[TimeRange]) -> LogRecord:
     """A log record after which the ledger says nothing of these ranges."""
     bounds = [[span.start_us, span.end_us] for span in normalise(ranges)]
-    return Record("forget", _TABLE, {"source": source, "schema": schema, "ticker": ticker, "ranges": bounds})
+    return LogRecord("forget", _TABLE, {"source": source, "schema": schema, "ticker": ticker, "ranges": bounds})
 
 
 def forget(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]]) -> None:
@@ -35,7 +35,7 @@ def forget(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]]
         ledger = [part for old in ledger for part in _cut(old, row, hole)]
     connection.execute(sqlfiles.load("commit.clear_coverage_ledger"))
     if ledger:
-        fold.put_rows(connection, _TABLE, [_as_record_row(row) for row in ledger])
+        replay.upsert_rows(connection, _TABLE, [_as_record_row(row) for row in ledger])
 
 
 def _cut(old: dict[str, Any], row: dict[str, Any], hole: Ranges) -> Iterator[dict[str, Any]]:

@@ -31,7 +31,7 @@ _MOST_LINES = 10_000
 _MOST_YEARS = 100  # who asks for more means all there is
 
 
-class Uses:
+class LastUsed:
     """What this process uses of one store."""
 
     def __init__(self, root: Path) -> None:
@@ -41,7 +41,7 @@ class Uses:
         self._lines = 0
         self._guard = threading.Lock()
 
-    def note(self, tickers: Iterable[str], start_us: int | None, end_us: int | None) -> None:
+    def record(self, tickers: Iterable[str], start_us: int | None, end_us: int | None) -> None:
         """Note that bars of a range, µs since the epoch, are used now; who may only read the store leaves no trace."""
         now = datetime.now(UTC)
         used = {(ticker, year) for ticker in tickers for year in _years(start_us, end_us)}
@@ -70,7 +70,9 @@ class Uses:
         return json.dumps([*key, self._noted[key].isoformat()]) + "\n"
 
 
-def collect(layout: Layout, connection: duckdb.DuckDBPyConnection | None) -> tuple[list[dict[str, Any]], list[Path]]:
+def read_last_used(
+    layout: Layout, connection: duckdb.DuckDBPyConnection | None
+) -> tuple[list[dict[str, Any]], list[Path]]:
     """What all processes have noted and `connection` does not know yet, as rows of `core.uses`; and their files."""
     files = sorted((layout.root / FOLDER).glob("[!.]*.jsonl"))
     if not files:

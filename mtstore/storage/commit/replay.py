@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mtstore import sqlfiles
 from mtstore.ranges import iso_instant
 from mtstore.sqlfiles import identifier
-from mtstore.storage.commit.commit_log import Entry, Record
+from mtstore.storage.commit.commit_log import LogEntry, LogRecord
 from mtstore.storage.files.data_file import DataFile
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Describe = Callable[[str], DataFile]
 
 
-def fold(connection: duckdb.DuckDBPyConnection, entry: Entry, describe: Describe) -> None:
+def replay_entry(connection: duckdb.DuckDBPyConnection, entry: LogEntry, describe: Describe) -> None:
     """Fold one commit into the tables of the connection's current database.
 
     `describe` gives the facts of a data file by its path: from memory while committing, from its footer in a rebuild.
@@ -61,14 +61,14 @@ def fold(connection: duckdb.DuckDBPyConnection, entry: Entry, describe: Describe
     for (operation, table), group in groupby(entry.records, key=lambda record: (record.op, record.table)):
         rows = [_complete(record, entry.generation, describe) for record in group]
         if operation == "put":
-            put_rows(connection, table, rows)
+            upsert_rows(connection, table, rows)
         elif operation == "forget":
             forget(connection, rows)
         else:
             _delete(connection, table, rows)
 
 
-def put_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
+def upsert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
     """Put rows into a metadata table of the current database; those of the same key are replaced, by the last one."""
     if KEYS[table]:
         _delete(connection, table, rows)
@@ -77,16 +77,16 @@ def put_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[d
         connection.execute(sqlfiles.load("commit.insert_rows", table=identifier(table)))
 
 
-def _complete(record: Record, generation: int, describe: Describe) -> dict[str, Any]:
+def _complete(record: LogRecord, generation: int, describe: Describe) -> dict[str, Any]:
     row = dict(record.row)
     if record.op == "put" and record.table == "files":
-        row = file_row(describe(row["path"]))
+        row = to_file_row(describe(row["path"]))
     if record.op == "put" and record.table in _STAMPED:
         row["generation"] = generation
     return row
 
 
-def file_row(file: DataFile) -> dict[str, Any]:
+def to_file_row(file: DataFile) -> dict[str, Any]:
     """A data file as a row of `core.files`, without its generation."""
     row = asdict(file)
     for column in ("ts_min", "ts_max", "written_at"):
@@ -123,7 +123,7 @@ def add_later_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(sqlfiles.load("schema/input_columns"))
 
 
-def derive(
+def refresh_derived_tables(
     connection: duckdb.DuckDBPyConnection,
     infer_calendar: Callable[[str, str, str | None], str],
     changed: Collection[str] | None = None,

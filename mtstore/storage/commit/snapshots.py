@@ -24,66 +24,64 @@ from typing import TYPE_CHECKING, Any
 from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import CommitError, StoreError
-from mtstore.storage import durable_io as durable
+from mtstore.storage import durable_io
 from mtstore.storage.commit import commit_log as log
-from mtstore.storage.commit import replay as fold
-from mtstore.storage.commit import staging
-from mtstore.storage.commit.failpoints import reached
+from mtstore.storage.commit import failpoints, replay, staging
 from mtstore.storage.files.data_file import DataFile, read_footer
 from mtstore.storage.layout import Layout, new_id
-from mtstore.storage.reading.attach import attached, newest_generation
+from mtstore.storage.reading.attach import attached
 from mtstore.storage.reading.read_errors import data_file_named_in, why_unreadable
 
 if TYPE_CHECKING:
     import duckdb
 
 
-def build_generation(
+def build_snapshot(
     layout: Layout,
     base: int | None,
-    entries: list[log.Entry],
-    describe: fold.Describe,
+    entries: list[log.LogEntry],
+    describe: replay.Describe,
     workspace: Path,
     *,
-    extend: Callable[[duckdb.DuckDBPyConnection], list[log.Record]] | None = None,
-) -> tuple[Path, list[log.Record]]:
+    extend: Callable[[duckdb.DuckDBPyConnection], list[log.LogRecord]] | None = None,
+) -> tuple[Path, list[log.LogRecord]]:
     """Build the database of the last of `entries` in `workspace`, on top of generation `base` (None: from nothing).
 
     `extend` may look at the result and ask for more records (calendars that a new ticker needs); they belong to the
     last entry and are given back.
     """
     from mtstore.calendars import infer_calendar
-    from mtstore.storage.views.create_views import create_objects
+    from mtstore.storage.views.create_views import create_views
 
     path = workspace / f"{new_id()}.duckdb"
     if base is not None:
         path.write_bytes(layout.catalog_file(base).read_bytes())
-    reached("catalog-copied")
+    failpoints.hit("catalog-copied")
     last = entries[-1]
     with _building(path), attached(path, read_only=False) as connection:
         connection.begin()
         if base is None:
-            fold.create_tables(connection)
+            replay.create_tables(connection)
         else:
-            fold.add_later_tables(connection)
+            replay.add_later_tables(connection)
         for entry in entries:
-            fold.fold(connection, entry, describe)
+            replay.replay_entry(connection, entry, describe)
         changed = None if base is None else {record.table for entry in entries for record in entry.records}
-        fold.derive(connection, infer_calendar, changed)
+        replay.refresh_derived_tables(connection, infer_calendar, changed)
         extra = extend(connection) if extend else []
         if extra:
-            more = log.Entry(last.generation, last.store_id, last.committed_at, tuple(extra))
-            fold.fold(connection, more, describe)
-            fold.derive(connection, infer_calendar, {record.table for record in extra})
+            more = log.LogEntry(last.generation, last.store_id, last.committed_at, tuple(extra))
+            replay.replay_entry(connection, more, describe)
+            replay.refresh_derived_tables(connection, infer_calendar, {record.table for record in extra})
         set_store_info(connection, layout, last)
-        create_objects(connection, layout.root)
+        create_views(connection, layout.root)
         connection.commit()
         expected = connection.execute(sqlfiles.load("commit.count_files")).fetchone()
-    reached("catalog-changed")
+    failpoints.hit("catalog-changed")
     _check(path, last.generation, expected)
-    durable.make_read_only(path)
-    durable.fsync_file(path)
-    reached("catalog-verified")
+    durable_io.make_read_only(path)
+    durable_io.fsync_file(path)
+    failpoints.hit("catalog-verified")
     return path, extra
 
 
@@ -113,7 +111,7 @@ def _workplace(layout: Layout) -> Iterator[Path]:
 
 @contextmanager
 def folded(
-    layout: Layout, entries: list[log.Entry], describe: fold.Describe, *, without_files: bool = False
+    layout: Layout, entries: list[log.LogEntry], describe: replay.Describe, *, without_files: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """What the log says, folded into a database of its own, which is the connection's current one, read-only.
 
@@ -121,25 +119,25 @@ def folded(
     that is damaged.
     """
     from mtstore.calendars import infer_calendar
-    from mtstore.storage.views.create_views import create_objects
+    from mtstore.storage.views.create_views import create_views
 
     files: dict[str, Any] = {"data_files": {}, "quarantine_files": (), "revision_files": ()} if without_files else {}
     with _workplace(layout) as folder:
         path = folder / "folded.duckdb"
         with attached(path, read_only=False) as connection:
             connection.begin()
-            fold.create_tables(connection)
-            for entry in live_entries(entries):
-                fold.fold(connection, entry, describe)
-            fold.derive(connection, infer_calendar)
+            replay.create_tables(connection)
+            for entry in without_removed_files(entries):
+                replay.replay_entry(connection, entry, describe)
+            replay.refresh_derived_tables(connection, infer_calendar)
             set_store_info(connection, layout, entries[-1])
-            create_objects(connection, layout.root, **files)
+            create_views(connection, layout.root, **files)
             connection.commit()
         with attached(path, read_only=True) as connection:
             yield connection
 
 
-def set_store_info(connection: duckdb.DuckDBPyConnection, layout: Layout, last: log.Entry) -> None:
+def set_store_info(connection: duckdb.DuckDBPyConnection, layout: Layout, last: log.LogEntry) -> None:
     """Write down which commit the current database shows."""
     connection.execute(
         sqlfiles.load("snapshot.set_store_info"),
@@ -170,26 +168,26 @@ def publish(layout: Layout, generation: int) -> None:
     if not target.exists():
         building = layout.public / f"building-{new_id()}"
         building.mkdir()
-        durable.copy_read_only(layout.catalog_file(generation), building / target.name)
-        durable.fsync_folder(building)
-        reached("public-copied")
+        durable_io.copy_read_only(layout.catalog_file(generation), building / target.name)
+        durable_io.fsync_folder(building)
+        failpoints.hit("public-copied")
         building.rename(target.parent)
-        durable.fsync_folder(layout.public)
-    reached("public-renamed")
+        durable_io.fsync_folder(layout.public)
+    failpoints.hit("public-renamed")
     # DuckDB before 1.5 takes the link's own name for its log: what a read-write client left there would be replayed
     # into the new generation by the next reader of that version.
     foreign_log = layout.public_link.with_name(f"{layout.public_link.name}.wal")
     foreign_log.unlink(missing_ok=True)
-    durable.replace_symlink(layout.public_link, target, layout.root / f"link-{new_id()}")
+    durable_io.replace_symlink(layout.public_link, target, layout.root / f"link-{new_id()}")
     foreign_log.unlink(missing_ok=True)
-    reached("link-swapped")
+    failpoints.hit("link-swapped")
 
 
 def needs_recovery(layout: Layout) -> bool:
     """Whether a crash left the log ahead of the catalog, the catalog ahead of the public name, or unfinished files."""
-    newest = newest_generation(layout)
-    logged = layout.generations(layout.log)
-    is_behind = newest != (logged[-1] if logged else None) or newest != layout.published_generation()
+    newest = layout.newest_snapshot()
+    logged = layout.snapshots(layout.log)
+    is_behind = newest != max(logged, default=0) or newest != (layout.published_snapshot() or 0)
     return is_behind or staging.has_leftovers(layout)
 
 
@@ -199,64 +197,66 @@ def recover(layout: Layout) -> None:
     A log entry without its generation is rolled forward, an unpublished generation published, and staging folders of
     dead writers are cleaned, together with data files that they renamed into place but never committed.
     """
-    logged = layout.generations(layout.log)
+    logged = layout.snapshots(layout.log)
     if not logged:
         return
-    newest = newest_generation(layout)
-    if newest is None or newest < logged[-1]:
-        roll_forward(layout, newest)
-    if layout.published_generation() != logged[-1]:
+    newest = layout.newest_snapshot()
+    if newest < logged[-1]:
+        finish_commit(layout, newest or None)
+    if layout.published_snapshot() != logged[-1]:
         publish(layout, logged[-1])
     staging.sweep(layout)
 
 
-def roll_forward(layout: Layout, base: int | None) -> None:
+def finish_commit(layout: Layout, base: int | None) -> None:
     """Build the newest logged generation on top of `base` (None: from the whole log)."""
-    entries = live_entries(logged_entries(layout, after=base or 0))
-    path, _ = build_generation(layout, base, entries, describe_from({}, layout.root), layout.tmp)
+    entries = without_removed_files(logged_entries(layout, after=base or 0))
+    path, _ = build_snapshot(layout, base, entries, file_lookup({}, layout.root), layout.tmp)
     path.rename(layout.catalog_file(entries[-1].generation))
-    durable.fsync_folder(layout.catalog)
+    durable_io.fsync_folder(layout.catalog)
 
 
-def rebuild(layout: Layout, workspace: Path, records: Sequence[log.Record] = ()) -> int:
+def rebuild(layout: Layout, workspace: Path, records: Sequence[log.LogRecord] = ()) -> int:
     """Make a new generation from the whole log, `records`, and the footers of the data files alone.
 
     The caller holds the lock.
     """
     entries = logged_entries(layout, after=0)
-    number = max(entries[-1].generation, newest_generation(layout) or 0) + 1
+    number = max(entries[-1].generation, layout.newest_snapshot()) + 1
     if number != entries[-1].generation + 1:
         raise StoreError(f"{layout.log}: commits are missing from the log; it ends before generation {number - 1}")
-    last = log.Entry(number, entries[-1].store_id, now(), tuple(records))
-    path, _ = build_generation(layout, None, live_entries([*entries, last]), describe_from({}, layout.root), workspace)
+    last = log.LogEntry(number, entries[-1].store_id, now(), tuple(records))
+    path, _ = build_snapshot(
+        layout, None, without_removed_files([*entries, last]), file_lookup({}, layout.root), workspace
+    )
     staged_log = workspace / f"log-{number:06d}.parquet"
     log.write_entry(last, staged_log)
     staged_log.rename(layout.log_file(number))
-    durable.fsync_folder(layout.log)
-    reached("log-renamed")
+    durable_io.fsync_folder(layout.log)
+    failpoints.hit("log-renamed")
     path.rename(layout.catalog_file(number))
-    durable.fsync_folder(layout.catalog)
-    reached("catalog-renamed")
+    durable_io.fsync_folder(layout.catalog)
+    failpoints.hit("catalog-renamed")
     publish(layout, number)
     staging.sweep(layout)
     return number
 
 
-def logged_entries(layout: Layout, after: int) -> list[log.Entry]:
+def logged_entries(layout: Layout, after: int) -> list[log.LogEntry]:
     """The log's entries after generation `after`, none missing."""
-    generations = [number for number in layout.generations(layout.log) if number > after]
+    generations = [number for number in layout.snapshots(layout.log) if number > after]
     if not generations or generations != list(range(after + 1, generations[-1] + 1)):
         raise StoreError(f"{layout.log}: commits are missing from the log; after {after} it holds {generations}")
     return [log.read_entry(layout.log_file(number)) for number in generations]
 
 
-def live_entries(entries: list[log.Entry]) -> list[log.Entry]:
+def without_removed_files(entries: list[log.LogEntry]) -> list[log.LogEntry]:
     """The same entries less the data files that were added and taken out within them: their footers may be gone."""
     gone = {row["file_id"] for entry in entries for row in _rows(entry, "delete", "files")}
     if not gone:
         return entries
     return [
-        log.Entry(
+        log.LogEntry(
             entry.generation,
             entry.store_id,
             entry.committed_at,
@@ -270,7 +270,7 @@ def live_entries(entries: list[log.Entry]) -> list[log.Entry]:
     ]
 
 
-def _rows(entry: log.Entry, operation: str, table: str) -> Iterator[Any]:
+def _rows(entry: log.LogEntry, operation: str, table: str) -> Iterator[Any]:
     return (record.row for record in entry.records if record.op == operation and record.table == table)
 
 
@@ -278,12 +278,12 @@ def write_intent(folder: Path, targets: list[str]) -> None:
     """Write down which files are about to come or go, so that a crash leaves none behind that no generation knows."""
     intent = folder / "intent.json"
     intent.write_text(json.dumps(targets))
-    durable.fsync_file(intent)
-    durable.fsync_folder(folder)
+    durable_io.fsync_file(intent)
+    durable_io.fsync_folder(folder)
 
 
-def describe_from(files: dict[str, DataFile], root: Path) -> fold.Describe:
-    """Facts of data files from memory where they are, else from their footers."""
+def file_lookup(files: dict[str, DataFile], root: Path) -> replay.Describe:
+    """FileFacts of data files from memory where they are, else from their footers."""
     return lambda path: files[path] if path in files else read_footer(root, path)[0]
 
 

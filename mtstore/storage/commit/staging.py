@@ -18,7 +18,7 @@ from mtstore import sqlfiles
 from mtstore.errors import StoreError
 from mtstore.storage.layout import Layout, new_id
 from mtstore.storage.reading import spill
-from mtstore.storage.reading.attach import attached, newest_generation
+from mtstore.storage.reading.attach import attached
 
 _INTENT = "intent.json"
 
@@ -114,8 +114,8 @@ def _read_intent(path: Path) -> list[str]:
 
 
 def _remove_uncommitted(layout: Layout, names: list[str]) -> list[Path]:
-    generation = newest_generation(layout)
-    if generation is None:
+    generation = layout.newest_snapshot()
+    if not generation:
         raise StoreError(f"{layout.catalog}: no generation to hold an unfinished commit against")
     with attached(layout.catalog_file(generation), read_only=True) as connection:
         known = {row[0] for row in connection.execute(sqlfiles.load("commit.all_paths")).fetchall()}

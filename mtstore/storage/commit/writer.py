@@ -17,16 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import BarBatch, SourceBinding, is_daily
 from mtstore.ranges import TimeRange, normalise
-from mtstore.storage import durable_io as durable
-from mtstore.storage.commit import coverage_ledger as ledger
-from mtstore.storage.commit import source_bindings as sources
+from mtstore.storage import durable_io
+from mtstore.storage.commit import coverage_ledger, failpoints, source_bindings
 from mtstore.storage.commit.commit import Commit
 from mtstore.storage.commit.coverage_ledger import Freshness
-from mtstore.storage.commit.failpoints import reached
-from mtstore.storage.files import data_file as datafile
-from mtstore.storage.files.active_files import LiveFiles
+from mtstore.storage.files import data_file
+from mtstore.storage.files.active_files import ActiveFiles
 from mtstore.storage.files.data_file import DataFile, Provenance
-from mtstore.storage.files.merge_partition import Merge, merge
+from mtstore.storage.files.merge_partition import MergeResult, merge
 from mtstore.storage.files.slices import by_year
 from mtstore.storage.layout import Partition, encode_ticker, new_id
 
@@ -51,7 +49,7 @@ class _Change:
     bars: pa.Table
     ranges: tuple[TimeRange, ...]
     seen: tuple[str, ...] = ()
-    outcome: Merge | None = None
+    outcome: MergeResult | None = None
     staged: tuple[Path, DataFile] | None = None
 
 
@@ -96,7 +94,7 @@ class Writer:
         self._bound: dict[str, dict[str, Any]] = {}
         self._gathered_rows = 0
         self._work: list[Future[Future[None] | None]] = []
-        self._live = LiveFiles(reader)
+        self._live = ActiveFiles(reader)
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="mtstore-write")
         self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="mtstore-sync")
         self._gathering_since = time.monotonic()
@@ -131,7 +129,7 @@ class Writer:
         if is_due or is_full:
             self.commit()
 
-    def note(self, table: str, row: Mapping[str, Any]) -> None:
+    def record(self, table: str, row: Mapping[str, Any]) -> None:
         """Put a metadata row (a run, an input, a split) with the next commit."""
         self._rows.append((table, dict(row)))
 
@@ -140,7 +138,7 @@ class Writer:
         for work in self._work:
             _wait_for(work.result())
         self._work.clear()
-        reached("staged")
+        failpoints.hit("staged")
         self._gathering_since = time.monotonic()
         self._gathered_rows = 0
         if not (self._answers or self._rows):
@@ -148,10 +146,10 @@ class Writer:
         with self._begin(self._purpose, self.staging) as commit:
             self._bind_sources(commit)
             self._apply_changes(commit)
-            self._note_coverage(commit)
-            self._note_quarantine(commit)
+            self._record_coverage(commit)
+            self._record_quarantine(commit)
             for table, row in self._rows:
-                commit.put(table, [row])
+                commit.upsert(table, [row])
             generation: int = commit.finish()
         self._live.forget()
         self.totals.files += sum(1 for change in self._changes.values() if change.staged)
@@ -176,15 +174,15 @@ class Writer:
     def _check_source(self, binding: SourceBinding) -> None:
         if binding.source not in self._bound:
             with self._reader() as connection:
-                self._bound = sources.bound(connection) | self._bound
-        sources.check_binding(binding, self._bound.setdefault(binding.source, sources.row(binding)))
+                self._bound = source_bindings.bound(connection) | self._bound
+        source_bindings.check_binding(binding, self._bound.setdefault(binding.source, source_bindings.row(binding)))
 
     def _stage(self, changes: list[_Change]) -> None:
         current = self._live.of([change.partition for change in changes])
         for change in changes:
-            self._work.append(self._pool.submit(self._work_out, change, current[change.partition]))
+            self._work.append(self._pool.submit(self._compute_change, change, current[change.partition]))
 
-    def _work_out(self, change: _Change, current: list[DataFile]) -> Future[None] | None:
+    def _compute_change(self, change: _Change, current: list[DataFile]) -> Future[None] | None:
         """Write what a change makes of a partition; gives what forces it to disk, if it makes a file."""
         answer = change.answer
         outcome = merge(
@@ -197,7 +195,7 @@ class Writer:
             return None
         covers = [*change.ranges]
         for file in outcome.retired:
-            covers += datafile.read_footer(self._root, file.path)[1].covers
+            covers += data_file.read_footer(self._root, file.path)[1].covers
         provenance = Provenance(
             provider=answer.binding.provider,
             dataset=answer.binding.dataset,
@@ -205,7 +203,7 @@ class Writer:
             request=dict(answer.request),
             covers=tuple(normalise(covers)),
         )
-        file = datafile.write(
+        file = data_file.write(
             outcome.bars,
             change.partition,
             self.staging,
@@ -217,29 +215,29 @@ class Writer:
         )
         staged = self.staging / Path(file.path).name
         change.staged = (staged, file)
-        return self._syncers.submit(durable.fsync_file, staged)
+        return self._syncers.submit(durable_io.fsync_file, staged)
 
     def _bind_sources(self, commit: Commit) -> None:
-        bound = sources.bound(commit.reader)
+        bound = source_bindings.bound(commit.reader)
         for binding in {answer.binding for answer in self._answers}:
-            sources.check_binding(binding, bound.get(binding.source))
+            source_bindings.check_binding(binding, bound.get(binding.source))
             if binding.source not in bound:
-                bound[binding.source] = sources.row(binding)
-                commit.put("sources", [bound[binding.source]])
+                bound[binding.source] = source_bindings.row(binding)
+                commit.upsert("sources", [bound[binding.source]])
 
     def _apply_changes(self, commit: Commit) -> None:
-        current = commit.live_files(self._changes)
+        current = commit.active_files(self._changes)
         for partition, change in self._changes.items():
             if change.seen != tuple(file.file_id for file in current[partition]):
-                _wait_for(self._work_out(change, current[partition]))
+                _wait_for(self._compute_change(change, current[partition]))
             if change.outcome is None:
                 continue
             commit.retire(change.outcome.retired)
             if change.staged:
                 commit.add_file(*change.staged)
-        self._note_revisions(commit)
+        self._record_revisions(commit)
 
-    def _note_revisions(self, commit: Commit) -> None:
+    def _record_revisions(self, commit: Commit) -> None:
         tables = [
             _labelled(change.outcome.revisions, change.answer, self.run_id, commit.at)
             for change in self._changes.values()
@@ -247,7 +245,7 @@ class Writer:
         ]
         self._add_meta_table(commit, "revisions", tables)
 
-    def _note_quarantine(self, commit: Commit) -> None:
+    def _record_quarantine(self, commit: Commit) -> None:
         tables = [
             _labelled(answer.quarantined, answer, self.run_id, commit.at)
             for answer in self._answers
@@ -260,12 +258,12 @@ class Writer:
 
         if tables:
             path = self.staging / f"{new_id()}.parquet"
-            datafile.write_plain(pa.concat_tables(tables, promote_options="default"), path)
+            data_file.write_plain(pa.concat_tables(tables, promote_options="default"), path)
             commit.add_meta_file(path, kind)
 
-    def _note_coverage(self, commit: Commit) -> None:
-        rows = ledger.rows(self._answers, self.run_id, commit.at, self._freshness)
-        commit.put("coverage_ledger", rows)
+    def _record_coverage(self, commit: Commit) -> None:
+        rows = coverage_ledger.rows(self._answers, self.run_id, commit.at, self._freshness)
+        commit.upsert("coverage_ledger", rows)
 
     def _count(self, answer: BarBatch) -> None:
         if answer.result != "quarantined":

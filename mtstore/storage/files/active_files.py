@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FEW_QUESTIONS = 16
 
 
-def all_live_files(
+def all_active_files(
     connection: duckdb.DuckDBPyConnection, tickers: Collection[str] | None = None
 ) -> dict[Partition, list[DataFile]]:
     """The live data files of every partition (of some tickers), each list in time order."""
@@ -46,16 +46,16 @@ def check_stored(connection: duckdb.DuckDBPyConnection, tickers: Iterable[str]) 
             raise TickerError(f"nothing is stored of ticker {name!r}{did_you_mean(name, known)}")
 
 
-def live_files(
+def active_files(
     connection: duckdb.DuckDBPyConnection, partitions: Iterable[Partition]
 ) -> dict[Partition, list[DataFile]]:
     """The live data files of some partitions, each list in time order."""
     wanted = set(partitions)
-    known = all_live_files(connection, {partition.ticker for partition in wanted})
+    known = all_active_files(connection, {partition.ticker for partition in wanted})
     return {partition: known.get(partition, []) for partition in wanted}
 
 
-class LiveFiles:
+class ActiveFiles:
     """The live data files at some moment since `forget`: asked for one by one, then, if that goes on, all at once.
 
     A statement for each of ten thousand partitions takes longer than one for all of them.
@@ -72,8 +72,8 @@ class LiveFiles:
         if self._known is None:
             with self._reader() as connection:
                 if self._questions <= _FEW_QUESTIONS:
-                    return live_files(connection, partitions)
-                self._known = all_live_files(connection)
+                    return active_files(connection, partitions)
+                self._known = all_active_files(connection)
         return {partition: self._known.get(partition, []) for partition in partitions}
 
     def forget(self) -> None:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mtstore.bars import arrow_schema
 from mtstore.errors import StoreError
 from mtstore.ranges import TimeRange
-from mtstore.storage import checksum as seal
-from mtstore.storage import durable_io as durable
+from mtstore.storage import checksum, durable_io
 from mtstore.storage.layout import Partition, new_id
 from mtstore.storage.reading.read_errors import why_unreadable
 
@@ -135,11 +134,11 @@ def write(
     ) as writer:
         writer.write_table(bars.cast(arrow_schema()), row_group_size=ROW_GROUP_ROWS)
         writer.add_key_value_metadata({FOOTER_KEY: json.dumps(footer, sort_keys=True, default=str).encode()})
-        writer.add_key_value_metadata({seal.KEY: seal.OPEN})
-    seal.seal(path)
-    durable.make_read_only(path)
+        writer.add_key_value_metadata({checksum.KEY: checksum.OPEN})
+    checksum.write_checksum(path)
+    durable_io.make_read_only(path)
     if is_durable:
-        durable.fsync_file(path)
+        durable_io.fsync_file(path)
     facts.pop("format_version")
     return DataFile(path=f"{partition.folder}/{path.name}", byte_size=path.stat().st_size, **facts)
 
@@ -202,7 +201,7 @@ def write_plain(table: pa.Table, path: Path) -> None:
 
     with pq.ParquetWriter(path, table.schema, compression="zstd", write_page_checksum=True) as writer:
         writer.write_table(table)
-        writer.add_key_value_metadata({seal.KEY: seal.OPEN})
-    seal.seal(path)
-    durable.make_read_only(path)
-    durable.fsync_file(path)
+        writer.add_key_value_metadata({checksum.KEY: checksum.OPEN})
+    checksum.write_checksum(path)
+    durable_io.make_read_only(path)
+    durable_io.fsync_file(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mtstore.bars import arrow_schema
-from mtstore.storage import checksum as seal
+from mtstore.storage import checksum
 from mtstore.storage.files.data_file import FOOTER_KEY, content_id
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ Kind = Literal["data", "retired", "quarantine", "revisions", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FileFacts:
     """One file as it lies on disk; what could not be found out is None.
 
     `kind` is what the metadata call it. The `footer_…` are what the file says about itself, the rest is counted and
@@ -51,10 +51,10 @@ class Facts:
     covers_end_us: tuple[int, ...] | None = None
 
 
-_FOOTER_FACTS = tuple(field.name for field in fields(Facts) if field.name.startswith("footer_"))
+_FOOTER_FACTS = tuple(field.name for field in fields(FileFacts) if field.name.startswith("footer_"))
 
 
-def inspect(root: Path, path: str, kind: Kind) -> Facts:
+def read_facts(root: Path, path: str, kind: Kind) -> FileFacts:
     """Read a file from its first to its last byte."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -62,13 +62,13 @@ def inspect(root: Path, path: str, kind: Kind) -> Facts:
     try:
         content = (root / path).read_bytes()
     except FileNotFoundError:
-        return Facts(path, kind, is_there=False)
+        return FileFacts(path, kind, is_there=False)
     except OSError as error:
-        return Facts(path, kind, error=f"cannot be read ({error.strerror})")
-    if not seal.is_sealed(content):
-        return Facts(path, kind, error="carries no seal: its footer is damaged, or another program wrote it")
-    if not seal.is_intact(content):
-        return Facts(path, kind, error="its bytes are not those that its seal was made from")
+        return FileFacts(path, kind, error=f"cannot be read ({error.strerror})")
+    if not checksum.has_checksum(content):
+        return FileFacts(path, kind, error="carries no seal: its footer is damaged, or another program wrote it")
+    if not checksum.checksum_matches(content):
+        return FileFacts(path, kind, error="its bytes are not those that its seal was made from")
     try:
         with pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True) as file:
             table = file.read()
@@ -77,8 +77,8 @@ def inspect(root: Path, path: str, kind: Kind) -> Facts:
         if kind in {"data", "retired"}:
             found |= _facts_of_bars(table.cast(arrow_schema())) | _facts_of_footer(footer)
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
-        return Facts(path, kind, error=f"is no file of the store's ({type(error).__name__}: {error})")
-    return Facts(path, kind, **found)
+        return FileFacts(path, kind, error=f"is no file of the store's ({type(error).__name__}: {error})")
+    return FileFacts(path, kind, **found)
 
 
 def _facts_of_bars(bars: pa.Table) -> dict[str, Any]:
@@ -102,13 +102,13 @@ def _facts_of_footer(footer: bytes | None) -> dict[str, Any]:
     }
 
 
-def facts_table(found: list[Facts]) -> pa.Table:
-    """Facts as a relation, for the checks in SQL."""
+def facts_table(found: list[FileFacts]) -> pa.Table:
+    """FileFacts as a relation, for the checks in SQL."""
     import pyarrow as pa
 
     types = {"str": pa.string(), "bool": pa.bool_(), "int": pa.int64(), "tuple[int, ...]": pa.list_(pa.int64())}
     columns = {}
-    for field in fields(Facts):
+    for field in fields(FileFacts):
         kind = types[str(field.type).removesuffix(" | None")]
         columns[field.name] = pa.array([getattr(facts, field.name) for facts in found], kind)
     return pa.table(columns)

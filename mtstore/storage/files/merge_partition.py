@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import VALUE_COLUMNS
 from mtstore.ranges import TimeRange
-from mtstore.storage.files import data_file as datafile
+from mtstore.storage.files import data_file
 from mtstore.storage.files.data_file import DataFile
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MAX_FILES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Merge:
+class MergeResult:
     """The outcome for one partition: rows for one new file (None: no row is left, or nothing changed)."""
 
     bars: pa.Table | None
@@ -33,7 +33,7 @@ class Merge:
 
 def merge(
     root: Path, current: Sequence[DataFile], bars: pa.Table, ranges: Sequence[TimeRange], *, replaces: bool
-) -> Merge:
+) -> MergeResult:
     """Lay new bars over the partition's current files (in time order).
 
     `ranges` are what the answer speaks for within this partition; if it `replaces`, stored rows inside them that `bars`
@@ -42,19 +42,19 @@ def merge(
     met = _files_met(current, bars, ranges if replaces else ())
     if not met:
         if bars.num_rows == 0:
-            return Merge(None, (), None)
+            return MergeResult(None, (), None)
         tail = _tail_to_merge(current, bars)
-        old = datafile.read_bars(root, [file.path for file in tail])
-        return Merge(_overlay(old, bars, ranges=())[0], tuple(tail), None)
-    old = datafile.read_bars(root, [file.path for file in met])
+        old = data_file.read_bars(root, [file.path for file in tail])
+        return MergeResult(_overlay(old, bars, ranges=())[0], tuple(tail), None)
+    old = data_file.read_bars(root, [file.path for file in met])
     merged, revisions = _overlay(old, bars, ranges if replaces else ())
     if merged.num_rows == old.num_rows and revisions is None:
-        return Merge(None, (), None)
+        return MergeResult(None, (), None)
     rest = [file for file in current if file not in met]
     if merged.num_rows and len(rest) + 1 > MAX_FILES:
-        merged = _overlay(datafile.read_bars(root, [file.path for file in rest]), merged, ranges=())[0]
+        merged = _overlay(data_file.read_bars(root, [file.path for file in rest]), merged, ranges=())[0]
         met, rest = list(current), []
-    return Merge(merged if merged.num_rows else None, tuple(met), revisions)
+    return MergeResult(merged if merged.num_rows else None, tuple(met), revisions)
 
 
 def _files_met(current: Sequence[DataFile], bars: pa.Table, replaced: Sequence[TimeRange]) -> list[DataFile]:

@@ -32,16 +32,16 @@ def check_generations(
     `expected` has, as its current database, what the log folds to (None: the log is broken); `with_objects` says that
     its views and macros are those that the generation must have, too.
     """
-    for number in sorted({*layout.generations(layout.catalog), *layout.generations(layout.public)}):
+    for number in sorted({*layout.snapshots(layout.catalog), *layout.snapshots(layout.public)}):
         if number > newest:
             continue
         private, public = layout.catalog_file(number), layout.public_file(number)
         faults = _faults_of(private, public, is_newest=number == newest)
         if number == newest and private.exists() and private not in faults:
             if expected is None:
-                fault = fault_of(private)
+                fault = find_fault(private)
             else:
-                fault = difference_from(expected, private, with_objects=with_objects)
+                fault = find_difference(expected, private, with_objects=with_objects)
             if fault is not None:
                 faults[private] = fault
         for path, fault in faults.items():
@@ -59,7 +59,7 @@ def _faults_of(private: Path, public: Path, *, is_newest: bool) -> dict[Path, st
         return {private: "is missing"} if is_newest else {public: "has no private generation beside it"}
     if contents[private] == contents[public]:
         return {}
-    faults = {path: fault for path in (private, public) if (fault := fault_of(path)) is not None}
+    faults = {path: fault for path in (private, public) if (fault := find_fault(path)) is not None}
     if contents[public] is None and is_newest:
         faults[public] = "is missing"
     elif contents[public] is not None and not faults:
@@ -74,14 +74,14 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def fault_of(path: Path) -> str | None:
+def find_fault(path: Path) -> str | None:
     """Why a database file cannot be read to its end, or None; a missing one has no fault."""
     import duckdb
 
     if not path.exists():
         return None
     try:
-        with looking_at(path) as connection:
+        with open_for_check(path) as connection:
             for (name,) in connection.execute(sqlfiles.load("verify.core_table_names")).fetchall():
                 table = sqlfiles.join((identifier("core"), identifier(name)), ".")
                 connection.execute(sqlfiles.load("verify.read_whole_table", table=table)).fetchall()
@@ -90,7 +90,7 @@ def fault_of(path: Path) -> str | None:
     return None
 
 
-def difference_from(expected: duckdb.DuckDBPyConnection, path: Path, *, with_objects: bool = True) -> str | None:
+def find_difference(expected: duckdb.DuckDBPyConnection, path: Path, *, with_objects: bool = True) -> str | None:
     """How a database file differs from the one that `expected` has as its current database, or None."""
     import duckdb
 
@@ -135,7 +135,7 @@ def _different_objects(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 @contextmanager
-def looking_at(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_for_check(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A copy of a database file as the current database: the original is never opened by DuckDB."""
     with tempfile.TemporaryDirectory(prefix="mtstore-verify-") as folder:
         copy = shutil.copyfile(path, Path(folder) / path.name)
@@ -152,15 +152,15 @@ def _check_link(layout: Layout, newest: int) -> Iterator[Problem]:
     name = layout.public_link.name
     if not layout.public_link.is_symlink():
         yield Problem(name, "is not the link to the newest public copy", _REPAIR, "public")
-    elif layout.published_generation() is None or (layout.published_generation() or 0) < newest:
+    elif layout.published_snapshot() is None or (layout.published_snapshot() or 0) < newest:
         target = layout.public_link.readlink()
         yield Problem(name, f"points at {target}, not at generation {newest}", _REPAIR, "public")
 
 
 def _strangers(layout: Layout) -> Iterator[str]:
     for folder in (layout.catalog, layout.public):
-        known = {layout.catalog_file(number) for number in layout.generations(layout.catalog)}
-        known |= {layout.public_file(number) for number in layout.generations(layout.public)}
+        known = {layout.catalog_file(number) for number in layout.snapshots(layout.catalog)}
+        known |= {layout.public_file(number) for number in layout.snapshots(layout.public)}
         for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
             if path.is_file() and path not in known and not path.parent.name.startswith("building-"):
                 yield str(path.relative_to(layout.root))

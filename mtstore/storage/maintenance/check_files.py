@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows, new_instance
-from mtstore.storage import checksum as seal
-from mtstore.storage.commit import replay as fold
+from mtstore.storage import checksum
+from mtstore.storage.commit import replay
 from mtstore.storage.files.data_file import DataFile
-from mtstore.storage.files.file_facts import Facts, Kind, facts_table, inspect
+from mtstore.storage.files.file_facts import FileFacts, Kind, facts_table, read_facts
 from mtstore.storage.layout import Layout
 from mtstore.storage.maintenance.problems import Problem
 
@@ -36,14 +36,14 @@ CHECKS = (
 _CHECKS_OF_SEALS = ("missing_files", "damaged_files")
 CHECKS_OF_BARS = ("bars_in_empty_ranges",)
 
-Looked = Callable[[Facts], None]
+Looked = Callable[[FileFacts], None]
 
 
 @dataclass(slots=True)
 class Inspection:
     """What lies on disk: facts by path, and the derived results that are not what was computed."""
 
-    facts: dict[str, Facts] = field(default_factory=dict)
+    facts: dict[str, FileFacts] = field(default_factory=dict)
     derived: list[Problem] = field(default_factory=list)
 
     @property
@@ -51,13 +51,13 @@ class Inspection:
         """Whether views over the known files can be read."""
         return all(one.is_there and one.error is None for one in self.facts.values() if one.kind != "unknown")
 
-    def describe(self, fallback: Mapping[str, DataFile]) -> fold.Describe:
-        """Facts of data files for a fold: from their footers, else from what a generation says."""
+    def describe(self, fallback: Mapping[str, DataFile]) -> replay.Describe:
+        """FileFacts of data files for a fold: from their footers, else from what a generation says."""
         footers = {path: file for path, one in self.facts.items() if (file := data_file(one)) is not None}
         return lambda path: footers[path] if path in footers else fallback[path]
 
 
-def data_file(facts: Facts) -> DataFile | None:
+def data_file(facts: FileFacts) -> DataFile | None:
     """A data file as its footer describes it; None if that cannot be read."""
     if facts.footer_file_id is None or facts.byte_size is None:
         return None
@@ -65,7 +65,7 @@ def data_file(facts: Facts) -> DataFile | None:
     return DataFile(path=facts.path, byte_size=facts.byte_size, **said)
 
 
-FOOTER_NAMES = tuple(name for name in Facts.__slots__ if name.startswith("footer_"))
+FOOTER_NAMES = tuple(name for name in FileFacts.__slots__ if name.startswith("footer_"))
 
 
 def inspect_files(layout: Layout, known: Mapping[str, Kind], looked: Looked) -> Inspection:
@@ -79,8 +79,8 @@ def inspect_files(layout: Layout, known: Mapping[str, Kind], looked: Looked) -> 
     return found
 
 
-def _facts_of(layout: Layout, path: str, kind: Kind) -> Facts:
-    return Facts(path, kind) if kind == "unknown" else inspect(layout.root, path, kind)
+def _facts_of(layout: Layout, path: str, kind: Kind) -> FileFacts:
+    return FileFacts(path, kind) if kind == "unknown" else read_facts(layout.root, path, kind)
 
 
 def _on_disk(layout: Layout) -> Iterator[str]:
@@ -98,14 +98,14 @@ def files_on_disk(layout: Layout) -> dict[str, Kind]:
     }
 
 
-def check_seals(facts: Iterable[Facts]) -> list[Problem]:
+def check_seals(facts: Iterable[FileFacts]) -> list[Problem]:
     """The files whose bytes are not those that were written: what can be said of files without any metadata."""
     with closing(new_instance()) as connection:
         return run_checks(connection, facts, _CHECKS_OF_SEALS)
 
 
 def run_checks(
-    connection: duckdb.DuckDBPyConnection, facts: Iterable[Facts], names: Iterable[str] = CHECKS
+    connection: duckdb.DuckDBPyConnection, facts: Iterable[FileFacts], names: Iterable[str] = CHECKS
 ) -> list[Problem]:
     """The offending files of some checks, each file with the first thing that is wrong with it."""
     connection.register("found_files", facts_table(list(facts)))
@@ -120,9 +120,11 @@ def run_checks(
 def check_derived(layout: Layout) -> Iterator[Problem]:
     """Derived results whose bytes are not those that were computed, or that nobody vouches for."""
     for folder in sorted((layout.root / "derived").glob("*")):
-        digests = seal.read_manifest(folder)
+        digests = checksum.read_manifest(folder)
         for path in sorted(folder.iterdir()):
-            if digests is None or (path.name != seal.MANIFEST and digests.get(path.name) != seal.digest_of(path)):
+            if digests is None or (
+                path.name != checksum.MANIFEST and digests.get(path.name) != checksum.digest_of(path)
+            ):
                 yield Problem(
                     str(path.relative_to(layout.root)),
                     "is not what was computed",

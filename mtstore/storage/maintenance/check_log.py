@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mtstore.errors import StoreError
-from mtstore.storage import checksum as seal
+from mtstore.storage import checksum
 from mtstore.storage.commit import commit_log as log
 from mtstore.storage.layout import Layout
 from mtstore.storage.maintenance.problems import Problem
@@ -18,12 +18,12 @@ _ADVICE = "`mtstore repair` writes it anew from the database file, as far as tha
 class LogCheck:
     """The log as it lies there: the entries that can be trusted, by generation, and what is wrong with the others."""
 
-    entries: dict[int, log.Entry] = field(default_factory=dict)
+    entries: dict[int, log.LogEntry] = field(default_factory=dict)
     broken: list[int] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     @property
-    def sound_entries(self) -> list[log.Entry] | None:
+    def sound_entries(self) -> list[log.LogEntry] | None:
         """All entries in order, or None if any is broken or missing."""
         return None if self.broken or not self.entries else [self.entries[number] for number in sorted(self.entries)]
 
@@ -53,7 +53,7 @@ def _problem_of(layout: Layout, number: int, found: LogCheck) -> str | None:
         entry = log.read_entry(path)
     except StoreError as error:
         return str(error).removeprefix(f"{path}: ")
-    if not seal.is_intact(path.read_bytes()):
+    if not checksum.checksum_matches(path.read_bytes()):
         return "carries no seal: it is damaged, or another program wrote it"
     if entry.generation != number:
         return f"is the entry of generation {entry.generation}"
@@ -64,7 +64,7 @@ def _problem_of(layout: Layout, number: int, found: LogCheck) -> str | None:
 
 
 def _strangers(layout: Layout) -> Iterator[str]:
-    known = {layout.log_file(number).name for number in layout.generations(layout.log)}
+    known = {layout.log_file(number).name for number in layout.snapshots(layout.log)}
     for path in sorted(layout.log.iterdir()) if layout.log.is_dir() else ():
         if path.name not in known:
             yield str(path.relative_to(layout.root))

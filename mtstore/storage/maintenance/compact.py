@@ -1,4 +1,4 @@
-"""Compaction: the files of a partition merged into one, at will; ingest itself merges only beyond the limit."""
+"""CompactResult: the files of a partition merged into one, at will; ingest itself merges only beyond the limit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from mtstore.arguments import ticker_names
 from mtstore.ranges import normalise
 from mtstore.storage.commit.staging import staging_folder
-from mtstore.storage.files import data_file as datafile
-from mtstore.storage.files.active_files import all_live_files, check_stored
+from mtstore.storage.files import data_file
+from mtstore.storage.files.active_files import all_active_files, check_stored
 from mtstore.storage.files.data_file import DataFile, Provenance
 from mtstore.storage.layout import Partition, new_id
 
@@ -25,7 +25,7 @@ PARTITIONS_PER_COMMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Compaction:
+class CompactResult:
     """What a compaction did."""
 
     partitions: int
@@ -33,8 +33,8 @@ class Compaction:
     files_after: int
 
 
-def compact(store: Repository, tickers: str | Iterable[str] | None = None) -> Compaction:
-    """Merge every partition (of some tickers) that holds more than one file into a single one.
+def compact(store: Repository, tickers: str | Iterable[str] | None = None) -> CompactResult:
+    """MergeResult every partition (of some tickers) that holds more than one file into a single one.
 
     Rows do not change, so neither does the coverage; the merged files stay readable for the grace period. TickerError:
     nothing is stored of one of `tickers`.
@@ -42,26 +42,26 @@ def compact(store: Repository, tickers: str | Iterable[str] | None = None) -> Co
     names = ticker_names(tickers)
     with store.connection() as connection:
         check_stored(connection, names or ())
-        found = all_live_files(connection, names)
+        found = all_active_files(connection, names)
     scattered = [partition for partition, files in found.items() if len(files) > 1]
     merged = before = 0
     for start in range(0, len(scattered), PARTITIONS_PER_COMMIT):
         lot = scattered[start : start + PARTITIONS_PER_COMMIT]
         with staging_folder(store.layout) as folder, store.begin("compact", folder) as commit:
-            for partition, files in commit.live_files(lot).items():
+            for partition, files in commit.active_files(lot).items():
                 if len(files) > 1:  # another process may have merged them since
                     merged, before = merged + 1, before + len(files)
                     _merge(store.layout.root, folder, commit, partition, files)
             commit.finish()
-    return Compaction(merged, before, merged)
+    return CompactResult(merged, before, merged)
 
 
 def _merge(root: Path, folder: Path, commit: Commit, partition: Partition, files: list[DataFile]) -> None:
-    footers = [datafile.read_footer(root, file.path)[1] for file in files]
+    footers = [data_file.read_footer(root, file.path)[1] for file in files]
     newest = max(files, key=lambda file: file.written_at_us)
     origin = footers[files.index(newest)]
-    merged = datafile.write(
-        datafile.read_bars(root, [file.path for file in files]),
+    merged = data_file.write(
+        data_file.read_bars(root, [file.path for file in files]),
         partition,
         folder,
         day_tz=newest.day_tz,

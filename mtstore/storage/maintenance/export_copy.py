@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 from mtstore import sqlfiles
 from mtstore.errors import InputError
 from mtstore.sqlfiles import Sql, identifier, join, literal
-from mtstore.storage import durable_io as durable
+from mtstore.storage import durable_io
 from mtstore.storage.layout import new_id
 from mtstore.storage.reading.attach import attached
-from mtstore.storage.views import create_views as objects
-from mtstore.storage.views import view_texts as object_texts
-from mtstore.storage.views.view_texts import Inputs
+from mtstore.storage.views import create_views, view_texts
+from mtstore.storage.views.view_texts import ViewInputs
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
 
-def publish_copy(
+def export_copy(
     store: Repository, to: str | os.PathLike[str], *, materialize: bool = False, path_prefix: str | None = None
 ) -> Path:
     """Write the newest generation as a database file of its own at `to`, in the place of what is there.
@@ -59,10 +58,10 @@ def publish_copy(
                 _with_rows(building, store.layout.root)
             elif path_prefix is not None:
                 _with_prefix(building, store.layout.root, str(PurePosixPath(path_prefix)))
-        durable.make_read_only(building)
-        durable.fsync_file(building)
+        durable_io.make_read_only(building)
+        durable_io.fsync_file(building)
         building.replace(target)
-        durable.fsync_folder(target.parent)
+        durable_io.fsync_folder(target.parent)
     finally:
         building.unlink(missing_ok=True)
         building.with_name(f"{building.name}.wal").unlink(missing_ok=True)
@@ -90,26 +89,26 @@ def _with_rows(path: Path, root: Path) -> None:
     """Read everything into tables, and let the views read those."""
     with attached(path, read_only=False) as connection:
         connection.begin()
-        stored = objects.read_inputs(connection, root)
+        stored = create_views.read_inputs(connection, root)
         sources: dict[Sql, Sql] = {}
         for schema, paths in stored.data_files.items():
             _keep(
                 connection,
-                f"stored_{object_texts.view_name(schema)}",
-                object_texts.source_of_bars(schema, paths, stored),
+                f"stored_{view_texts.view_name(schema)}",
+                view_texts.source_of_bars(schema, paths, stored),
                 sources,
             )
         for name, paths in (("quarantine", stored.quarantine_files), ("revisions", stored.revision_files)):
             if paths:
-                _keep(connection, f"stored_{name}", object_texts.source_of_rows(paths, stored), sources)
+                _keep(connection, f"stored_{name}", view_texts.source_of_rows(paths, stored), sources)
         # One file stands for all of a schema: their list is gone from the texts before anybody reads it.
         one_each = {schema: paths[:1] for schema, paths in stored.data_files.items()}
         inputs = replace(stored, data_files=one_each)
         for schema, paths in one_each.items():
-            sources[object_texts.source_of_bars(schema, paths, inputs)] = sources[
-                object_texts.source_of_bars(schema, stored.data_files[schema], stored)
+            sources[view_texts.source_of_bars(schema, paths, inputs)] = sources[
+                view_texts.source_of_bars(schema, stored.data_files[schema], stored)
             ]
-        objects.make_texts(connection, (_replaced(text, sources) for text in object_texts.object_texts(inputs)))
+        create_views.make_texts(connection, (_replaced(text, sources) for text in view_texts.view_texts(inputs)))
         connection.commit()
 
 
@@ -130,9 +129,9 @@ def _with_prefix(path: Path, root: Path, prefix: str) -> None:
     with attached(path, read_only=False) as connection:
         connection.begin()
         connection.execute(sqlfiles.load("snapshot.set_root", root=literal(str(root))))
-        inputs: Inputs = objects.read_inputs(connection, root)
-        texts = (_placed(text, root, prefix) for text in object_texts.object_texts(inputs))
-        objects.make_texts(connection, texts)
+        inputs: ViewInputs = create_views.read_inputs(connection, root)
+        texts = (_placed(text, root, prefix) for text in view_texts.view_texts(inputs))
+        create_views.make_texts(connection, texts)
         connection.commit()
 
 

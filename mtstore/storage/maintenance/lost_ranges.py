@@ -26,7 +26,7 @@ _ALL_TIME: Final = TimeRange(-2_208_988_800_000_000, 7_258_118_400_000_000)  # 1
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class Lost:
+class LostRange:
     """Ranges of one series of which the store no longer says anything."""
 
     source: str
@@ -35,7 +35,7 @@ class Lost:
     ranges: tuple[TimeRange, ...]
 
 
-def losses_of(paths: Iterable[str], recorded: Mapping[str, DataFile]) -> list[Lost]:
+def lost_ranges_of(paths: Iterable[str], recorded: Mapping[str, DataFile]) -> list[LostRange]:
     """What was lost with some data files; where no metadata are left of one, its whole folder's range."""
     spans: dict[tuple[str, str, str], list[TimeRange]] = {}
     for path in paths:
@@ -47,28 +47,28 @@ def losses_of(paths: Iterable[str], recorded: Mapping[str, DataFile]) -> list[Lo
         else:
             span = TimeRange(file.ts_min_us, file.ts_max_us + step_us(file.schema))
         spans.setdefault(series, []).append(span)
-    return [Lost(*series, tuple(normalise(ranges))) for series, ranges in sorted(spans.items())]
+    return [LostRange(*series, tuple(normalise(ranges))) for series, ranges in sorted(spans.items())]
 
 
 def records(
-    gone: Mapping[str, Kind], lost: Iterable[Lost], entries: Iterable[log.Entry], at: datetime
-) -> Iterator[log.Record]:
+    gone: Mapping[str, Kind], lost: Iterable[LostRange], entries: Iterable[log.LogEntry], at: datetime
+) -> Iterator[log.LogRecord]:
     """The records of one commit: files leave the tables, coverage is forgotten, inputs may come again."""
     for kind, table, key in (("data", "files", "file_id"), ("retired", "retired_files", "file_id")):
         for path in sorted(path for path, found in gone.items() if found == kind):
-            yield log.Record("delete", table, {key: Path(path).stem})
+            yield log.LogRecord("delete", table, {key: Path(path).stem})
     for path in sorted(path for path, found in gone.items() if found in {"quarantine", "revisions"}):
-        yield log.Record("delete", "meta_files", {"path": path})
+        yield log.LogRecord("delete", "meta_files", {"path": path})
     lost = list(lost)
     for one in lost:
         yield forget.record(one.source, one.schema, one.ticker, one.ranges)
-    yield from log.puts("coverage_ledger", [_failed(one, at) for one in lost])
+    yield from log.upserts("coverage_ledger", [_failed(one, at) for one in lost])
     series = {(one.source, one.schema) for one in lost}
     for key in sorted(_inputs_of(entries, series)):
-        yield log.Record("delete", "inputs", {"input_key": key})
+        yield log.LogRecord("delete", "inputs", {"input_key": key})
 
 
-def _failed(lost: Lost, at: datetime) -> dict[str, Any]:
+def _failed(lost: LostRange, at: datetime) -> dict[str, Any]:
     return {
         "source": lost.source,
         "schema": lost.schema,
@@ -85,7 +85,7 @@ def _failed(lost: Lost, at: datetime) -> dict[str, Any]:
     }
 
 
-def _inputs_of(entries: Iterable[log.Entry], series: set[tuple[str, str]]) -> set[str]:
+def _inputs_of(entries: Iterable[log.LogEntry], series: set[tuple[str, str]]) -> set[str]:
     """The keys of the input files that such series came from."""
     rows = (record.row for entry in entries for record in entry.records if record.table == "inputs")
     return {row["input_key"] for row in rows if (row.get("source"), row.get("schema")) in series}

@@ -31,12 +31,12 @@ class Problem:
 
 
 @dataclass(slots=True)
-class Verification:
+class VerifyResult:
     """What `verify` found.
 
     Attributes
     ----------
-    generation
+    snapshot
         The generation that the store was checked against; None if there is none that can be read.
     files, rows, bytes
         What was read from the first to the last byte: files under data/ and meta/, their rows, their bytes.
@@ -46,7 +46,7 @@ class Verification:
         What could not be judged, for example files of a writer that was busy.
     """
 
-    generation: int | None = None
+    snapshot: int | None = None
     files: int = 0
     rows: int = 0
     bytes: int = 0

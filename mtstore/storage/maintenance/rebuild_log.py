@@ -16,26 +16,26 @@ from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.sqlfiles import identifier
 from mtstore.storage.commit import commit_log as log
-from mtstore.storage.commit import replay as fold
+from mtstore.storage.commit import replay
 
 if TYPE_CHECKING:
     import duckdb
 
 
-def write_log(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[Path]:
+def rebuild_log(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[Path]:
     """Write the entries of all generations up to the one that is the connection's current database into `folder`."""
     (info,) = fetch_rows(connection, sqlfiles.load("commit.current_commit"))
     newest, records = info["generation"], defaultdict(list)
-    for table in fold.KEYS:
+    for table in replay.KEYS:
         for (text,) in connection.execute(sqlfiles.load("commit.rows_as_json", table=identifier(table))).fetchall():
             row = json.loads(text)
             generation = row.pop("generation", newest)
             kept = {"path": row["path"]} if table == "files" else row  # a file's footer says the rest
-            records[generation].append(log.Record("put", table, kept))
+            records[generation].append(log.LogRecord("put", table, kept))
     at = datetime.fromtimestamp(info["committed_at_us"] / 1_000_000, UTC)
     folder.mkdir()
     paths = []
     for number in range(1, newest + 1):
         paths.append(folder / f"{number:06d}.parquet")
-        log.write_entry(log.Entry(number, info["store_id"], at, tuple(records[number])), paths[-1])
+        log.write_entry(log.LogEntry(number, info["store_id"], at, tuple(records[number])), paths[-1])
     return paths

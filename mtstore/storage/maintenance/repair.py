@@ -1,4 +1,4 @@
-"""Repair: what is damaged is set aside, what is lost is forgotten, and the database file is made anew.
+"""RepairResult: what is damaged is set aside, what is lost is forgotten, and the database file is made anew.
 
 Nothing is deleted: damaged files are moved to `damaged/<time>/`, under the paths that they had. A repair that was cut
 off is done again from the start: what it had moved is then missing, which is repaired in the same way.
@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Final
 
 from mtstore.errors import StoreError, StoreNotFoundError
-from mtstore.storage import durable_io as durable
-from mtstore.storage.commit import snapshots as catalog
+from mtstore.storage import durable_io
+from mtstore.storage.commit import snapshots
 from mtstore.storage.commit.staging import staging_folder
 from mtstore.storage.files.file_facts import Kind
 from mtstore.storage.layout import Layout, new_id
-from mtstore.storage.maintenance import lost_ranges as losses
-from mtstore.storage.maintenance import rebuild_log as relog
-from mtstore.storage.maintenance.check_databases import fault_of, looking_at
-from mtstore.storage.maintenance.lost_ranges import Lost
+from mtstore.storage.maintenance import lost_ranges, rebuild_log
+from mtstore.storage.maintenance.check_databases import find_fault, open_for_check
+from mtstore.storage.maintenance.lost_ranges import LostRange
 from mtstore.storage.maintenance.problems import Problem
-from mtstore.storage.maintenance.verify import Findings, Progress, look_through
+from mtstore.storage.maintenance.verify import Progress, VerifyFindings, run_all_checks
 from mtstore.storage.write_lock import DEFAULT_TIMEOUT_SECONDS, write_lock
 
 FOLDER: Final = "damaged"
@@ -44,12 +43,12 @@ _ABOUT_FILES: Final = frozenset(
 
 
 @dataclass(slots=True)
-class Repair:
+class RepairResult:
     """What `repair` did.
 
     Attributes
     ----------
-    generation
+    snapshot
         The newest generation: a new one if anything was wrong.
     problems
         What was wrong.
@@ -63,11 +62,11 @@ class Repair:
         What is still wrong.
     """
 
-    generation: int
+    snapshot: int
     problems: list[Problem] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
     folder: Path | None = None
-    lost: list[Lost] = field(default_factory=list)
+    lost: list[LostRange] = field(default_factory=list)
     remaining: list[Problem] = field(default_factory=list)
 
 
@@ -76,7 +75,7 @@ def repair(
     progress: Progress = lambda *_: None,
     *,
     lock_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
-) -> Repair:
+) -> RepairResult:
     """Make a store sound; it need not open.
 
     Raises
@@ -86,27 +85,27 @@ def repair(
     StoreError
         Neither a database file nor the beginning of the log can be read.
     """
-    if not (layout.generations(layout.log) or layout.generations(layout.catalog)):
+    if not (layout.snapshots(layout.log) or layout.snapshots(layout.catalog)):
         raise StoreNotFoundError(f"no store at {layout.root}; there is nothing to repair")
     with staging_folder(layout) as workspace, write_lock(layout.lock, "repair", lock_timeout_seconds):
         with suppress(StoreError):  # what cannot be finished is among what is repaired
-            catalog.recover(layout)
+            snapshots.recover(layout)
         aside = _Aside(layout)
-        found = look_through(layout, progress)
-        done = Repair(found.newest, problems=sorted(found.verification.problems))
+        found = run_all_checks(layout, progress)
+        done = RepairResult(found.newest, problems=sorted(found.verification.problems))
         for number in range(_MOST_ROUNDS):
             if not found.verification.problems:
                 break
             folder = workspace / f"round-{number}"
             folder.mkdir()
-            done.generation = _mend(layout, found, folder, aside, done)
-            found = look_through(layout, progress)
+            done.snapshot = _mend(layout, found, folder, aside, done)
+            found = run_all_checks(layout, progress)
         done.remaining = sorted(found.verification.problems)
         done.set_aside, done.folder = sorted(aside.moved), aside.folder if aside.moved else None
         return done
 
 
-def _mend(layout: Layout, found: Findings, workspace: Path, aside: _Aside, done: Repair) -> int:
+def _mend(layout: Layout, found: VerifyFindings, workspace: Path, aside: _Aside, done: RepairResult) -> int:
     if found.log.sound_entries is None:
         if found.readable is None:
             _fall_back(layout, found, aside)
@@ -116,27 +115,27 @@ def _mend(layout: Layout, found: Findings, workspace: Path, aside: _Aside, done:
     for problem in found.verification.problems:
         by_check.setdefault(problem.check, []).append(problem.path)
     gone = _gone(found, by_check)
-    lost = losses.losses_of((path for path, kind in gone.items() if kind == "data"), found.recorded)
+    lost = lost_ranges.lost_ranges_of((path for path, kind in gone.items() if kind == "data"), found.recorded)
     unsure = _claims(found, by_check.get("unrecorded_coverage", ()))
-    entries = catalog.logged_entries(layout, after=0)
-    records = list(losses.records(gone, [*lost, *unsure], entries, datetime.now(UTC)))
+    entries = snapshots.logged_entries(layout, after=0)
+    records = list(lost_ranges.records(gone, [*lost, *unsure], entries, datetime.now(UTC)))
     done.lost += lost
     aside.move(gone)
     aside.move(by_check.get("unknown_files", ()))
     aside.move(str(Path(path).parent) for path in by_check.get("derived", ()))
     aside.move(_of_generations(layout, by_check))
-    return catalog.rebuild(layout, workspace, records)
+    return snapshots.rebuild(layout, workspace, records)
 
 
-def _gone(found: Findings, by_check: dict[str, list[str]]) -> dict[str, Kind]:
+def _gone(found: VerifyFindings, by_check: dict[str, list[str]]) -> dict[str, Kind]:
     """The known files that leave the store."""
     paths = {path for check in _ABOUT_FILES for path in by_check.get(check, ())}
     return {path: found.known[path] for path in sorted(paths)}
 
 
-def _claims(found: Findings, paths: Iterable[str]) -> list[Lost]:
+def _claims(found: VerifyFindings, paths: Iterable[str]) -> list[LostRange]:
     """Ranges that files speak for and the ledger does not know: the rows stay, the ranges are asked for again."""
-    return losses.losses_of(paths, found.recorded)
+    return lost_ranges.lost_ranges_of(paths, found.recorded)
 
 
 def _of_generations(layout: Layout, by_check: dict[str, list[str]]) -> list[str]:
@@ -154,21 +153,21 @@ def _of_generations(layout: Layout, by_check: dict[str, list[str]]) -> list[str]
 
 def _write_log(layout: Layout, database: Path, workspace: Path, aside: _Aside) -> None:
     """Put a log in the place of a broken one, made from a database file."""
-    with looking_at(database) as connection:
-        written = relog.write_log(connection, workspace / "log")
+    with open_for_check(database) as connection:
+        written = rebuild_log.rebuild_log(connection, workspace / "log")
     layout.log.mkdir(parents=True, exist_ok=True)
     aside.move(str(path.relative_to(layout.root)) for path in sorted(layout.log.iterdir()))
     for path in written:
         path.rename(layout.log / path.name)
-    durable.fsync_folder(layout.log)
+    durable_io.fsync_folder(layout.log)
 
 
-def _fall_back(layout: Layout, found: Findings, aside: _Aside) -> None:
+def _fall_back(layout: Layout, found: VerifyFindings, aside: _Aside) -> None:
     """Go back to the newest state that can be read: the log and the newest database file are both damaged."""
     whole = 0
     while whole + 1 in found.log.entries:
         whole += 1
-    generations = sorted({*layout.generations(layout.catalog), *layout.generations(layout.public)}, reverse=True)
+    generations = sorted({*layout.snapshots(layout.catalog), *layout.snapshots(layout.public)}, reverse=True)
     readable = next((number for number in generations if _is_readable(layout, number)), 0)
     newest = max(whole, readable)
     if newest == 0:
@@ -181,14 +180,14 @@ def _fall_back(layout: Layout, found: Findings, aside: _Aside) -> None:
             aside.move(_of_generations(layout, {"catalog": [f"{number:06d}.duckdb"]}))
     aside.move(
         str(layout.log_file(number).relative_to(layout.root))
-        for number in layout.generations(layout.log)
+        for number in layout.snapshots(layout.log)
         if number > newest
     )
 
 
 def _is_readable(layout: Layout, number: int) -> bool:
     paths = (layout.catalog_file(number), layout.public_file(number))
-    return any(path.exists() and fault_of(path) is None for path in paths)
+    return any(path.exists() and find_fault(path) is None for path in paths)
 
 
 class _Aside:
@@ -204,8 +203,8 @@ class _Aside:
         for path in sorted(set(paths)):
             source, target = self._root / path, self.folder / path
             if source.exists() or source.is_symlink():
-                touched = durable.make_folder(target.parent, self._root)
+                touched = durable_io.make_folder(target.parent, self._root)
                 source.rename(target)
                 for folder in {source.parent, target.parent, *touched}:
-                    durable.fsync_folder(folder)
+                    durable_io.fsync_folder(folder)
                 self.moved.add(path)

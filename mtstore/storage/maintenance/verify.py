@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import StoreError, StoreLockedError, StoreNotFoundError
-from mtstore.storage.commit import snapshots as catalog
+from mtstore.storage.commit import snapshots
 from mtstore.storage.files.data_file import DataFile
-from mtstore.storage.files.file_facts import Facts, Kind
+from mtstore.storage.files.file_facts import FileFacts, Kind
 from mtstore.storage.layout import Layout
-from mtstore.storage.maintenance.check_databases import check_generations, fault_of, looking_at
+from mtstore.storage.maintenance.check_databases import check_generations, find_fault, open_for_check
 from mtstore.storage.maintenance.check_files import (
     CHECKS_OF_BARS,
     Inspection,
@@ -31,8 +31,8 @@ from mtstore.storage.maintenance.check_files import (
     run_checks,
 )
 from mtstore.storage.maintenance.check_log import LogCheck, check_log
-from mtstore.storage.maintenance.problems import Problem, Verification
-from mtstore.storage.reading.attach import attached, newest_generation
+from mtstore.storage.maintenance.problems import Problem, VerifyResult
+from mtstore.storage.reading.attach import attached
 from mtstore.storage.write_lock import write_lock
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ Progress = Callable[[int, int, int], None]
 
 
 @dataclass(slots=True)
-class Findings:
-    """All that a look at a store brings up: for people a `Verification`, for `repair` the rest.
+class VerifyFindings:
+    """All that a look at a store brings up: for people a `VerifyResult`, for `repair` the rest.
 
     `readable` is a database file of the newest generation that can be read, the private one or its public copy.
     """
 
-    verification: Verification = field(default_factory=Verification)
+    verification: VerifyResult = field(default_factory=VerifyResult)
     log: LogCheck = field(default_factory=LogCheck)
     inspection: Inspection = field(default_factory=Inspection)
     newest: int = 0
@@ -60,7 +60,7 @@ class Findings:
     recorded: dict[str, DataFile] = field(default_factory=dict)
 
 
-def verify(layout: Layout, progress: Progress = lambda *_: None) -> Verification:
+def verify(layout: Layout, progress: Progress = lambda *_: None) -> VerifyResult:
     """Check a store; it need not open.
 
     Raises
@@ -68,20 +68,20 @@ def verify(layout: Layout, progress: Progress = lambda *_: None) -> Verification
     StoreNotFoundError
         There is none.
     """
-    found = look_through(layout, progress)
+    found = run_all_checks(layout, progress)
     _drop_what_moved_on(layout, found)
     found.verification.problems.sort()
     return found.verification
 
 
-def look_through(layout: Layout, progress: Progress = lambda *_: None) -> Findings:
+def run_all_checks(layout: Layout, progress: Progress = lambda *_: None) -> VerifyFindings:
     """Check a store, for those who go on with what was found."""
-    last = max([0, *layout.generations(layout.log), *layout.generations(layout.catalog)])
+    last = max([0, *layout.snapshots(layout.log), *layout.snapshots(layout.catalog)])
     if last == 0:
         raise StoreNotFoundError(f"no store at {layout.root}")
     # A commit is in the log first; whoever commits just now is not looked at.
-    newest = newest_generation(layout) or last
-    found = Findings(log=check_log(layout, newest), newest=newest)
+    newest = layout.newest_snapshot() or last
+    found = VerifyFindings(log=check_log(layout, newest), newest=newest)
     problems = found.verification.problems
     problems += found.log.problems
     _recall(layout, found)
@@ -94,7 +94,7 @@ def look_through(layout: Layout, progress: Progress = lambda *_: None) -> Findin
         if connection is None:
             problems += check_seals(facts)
         else:
-            found.verification.generation = newest
+            found.verification.snapshot = newest
             problems += run_checks(connection, facts)
             if with_objects:
                 problems += run_checks(connection, facts, CHECKS_OF_BARS)
@@ -102,11 +102,11 @@ def look_through(layout: Layout, progress: Progress = lambda *_: None) -> Findin
     return found
 
 
-def _recall(layout: Layout, found: Findings) -> None:
+def _recall(layout: Layout, found: VerifyFindings) -> None:
     """What a database file of the newest generation says of files, and the log; where neither can, the folders."""
     for path in (layout.catalog_file(found.newest), layout.public_file(found.newest)):
-        if path.exists() and fault_of(path) is None:
-            with looking_at(path) as connection:
+        if path.exists() and find_fault(path) is None:
+            with open_for_check(path) as connection:
                 _read_files(connection, found)
             found.readable = path
             break
@@ -116,13 +116,13 @@ def _recall(layout: Layout, found: Findings) -> None:
         found.known = files_on_disk(layout)
 
 
-def _read_files(connection: duckdb.DuckDBPyConnection, found: Findings) -> None:
+def _read_files(connection: duckdb.DuckDBPyConnection, found: VerifyFindings) -> None:
     found.known |= dict(connection.execute(sqlfiles.load("verify.files_to_check")).fetchall())
     for row in fetch_rows(connection, sqlfiles.load("commit.active_files"), {"tickers": None}):
         found.recorded[row["path"]] = DataFile(**row)
 
 
-def _files_of_log(found: Findings) -> dict[str, Kind]:
+def _files_of_log(found: VerifyFindings) -> dict[str, Kind]:
     """The files that the log knows, without reading any: what was added and neither retired nor forgotten since."""
     kinds: dict[str, Kind] = {}
     gone: set[str] = set()
@@ -151,11 +151,11 @@ def _files_of_log(found: Findings) -> dict[str, Kind]:
     }
 
 
-def _inspect(layout: Layout, found: Findings, progress: Progress) -> None:
+def _inspect(layout: Layout, found: VerifyFindings, progress: Progress) -> None:
     verification = found.verification
     total = len(found.known)
 
-    def looked(facts: Facts) -> None:
+    def looked(facts: FileFacts) -> None:
         if facts.kind != "unknown":
             verification.files += 1
             verification.rows += facts.row_count or 0
@@ -166,7 +166,7 @@ def _inspect(layout: Layout, found: Findings, progress: Progress) -> None:
 
 
 @contextmanager
-def _state(layout: Layout, found: Findings) -> Iterator[tuple[duckdb.DuckDBPyConnection | None, bool]]:
+def _state(layout: Layout, found: VerifyFindings) -> Iterator[tuple[duckdb.DuckDBPyConnection | None, bool]]:
     """The metadata to check files against: what the log folds to, else the newest generation, else nothing."""
     entries = found.log.sound_entries
     with ExitStack() as stack:
@@ -176,20 +176,20 @@ def _state(layout: Layout, found: Findings) -> Iterator[tuple[duckdb.DuckDBPyCon
             without_files = not found.inspection.are_files_sound
             # A damaged data file that no generation describes: the log alone cannot say what it held.
             with suppress(KeyError):
-                folded = stack.enter_context(catalog.folded(layout, entries, describe, without_files=without_files))
+                folded = stack.enter_context(snapshots.folded(layout, entries, describe, without_files=without_files))
         if folded is not None:
             yield folded, True
         elif found.readable is not None:
-            yield stack.enter_context(looking_at(found.readable)), False
+            yield stack.enter_context(open_for_check(found.readable)), False
         else:
             yield None, False
 
 
-def _drop_what_moved_on(layout: Layout, found: Findings) -> None:
+def _drop_what_moved_on(layout: Layout, found: VerifyFindings) -> None:
     """Take back what only seemed wrong because somebody committed meanwhile: files that came, files that went."""
     problems = found.verification.problems
     doubtful = [problem for problem in problems if problem.check in {"missing_files", "unknown_files"}]
-    logged = layout.generations(layout.log)
+    logged = layout.snapshots(layout.log)
     if not doubtful and (not logged or logged[-1] == found.newest):
         return
     try:
@@ -207,8 +207,8 @@ def _drop_what_moved_on(layout: Layout, found: Findings) -> None:
 
 
 def _known_now(layout: Layout) -> set[str] | None:
-    newest = newest_generation(layout)
-    if newest is None:
+    newest = layout.newest_snapshot()
+    if not newest:
         return None
     try:
         with attached(layout.catalog_file(newest), read_only=True) as connection:
@@ -225,10 +225,10 @@ def _is_settled(layout: Layout, problem: Problem, known: set[str]) -> bool:
     return False
 
 
-def _check_unfinished(layout: Layout, found: Findings) -> None:
+def _check_unfinished(layout: Layout, found: VerifyFindings) -> None:
     """A log that is ahead while nobody writes is a commit that its process could not finish."""
-    logged = layout.generations(layout.log)
-    if logged and logged[-1] > max([0, *layout.generations(layout.catalog)]):
+    logged = layout.snapshots(layout.log)
+    if logged and logged[-1] > max([0, *layout.snapshots(layout.catalog)]):
         path = str(layout.log_file(logged[-1]).relative_to(layout.root))
         advice = "any command that opens the store finishes it"
         found.verification.problems.append(Problem(path, "is a commit without its database file", advice, "catalog"))

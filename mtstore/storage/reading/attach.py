@@ -15,7 +15,6 @@ from mtstore import sqlfiles
 from mtstore.duckdb_instance import new_instance
 from mtstore.errors import MemoryLimitError, SnapshotExpiredError, StoreError
 from mtstore.sqlfiles import identifier, literal
-from mtstore.storage.layout import Layout
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,9 +71,3 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
             connection.execute(sqlfiles.load("snapshot.checkpoint_and_detach", alias=alias))
     finally:
         connection.close()
-
-
-def newest_generation(layout: Layout) -> int | None:
-    """The newest private generation: the truth of the metadata."""
-    generations = layout.generations(layout.catalog)
-    return generations[-1] if generations else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FOLDERS = ("data", "meta", "catalog")  # what the views read, and the generations that are attached
 
 
-class ConfinedEngine(Engine):
+class SandboxedConnections(Engine):
     """Read connections that reach no file beyond the store; they follow the snapshots pinned on `engine`.
 
     `memory_limit` is DuckDB's for this instance (`2GB`); None takes that of `engine`.

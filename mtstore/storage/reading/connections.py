@@ -18,7 +18,7 @@ from mtstore.errors import StoreError
 from mtstore.sqlfiles import identifier, literal
 from mtstore.storage.layout import Layout
 from mtstore.storage.reading import spill
-from mtstore.storage.reading.attach import newest_generation, readable, reading
+from mtstore.storage.reading.attach import readable, reading
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,8 +78,8 @@ class Engine:
         with self._guard:
             if self._is_closed:
                 raise StoreError(f"{self._layout.root}: this store was closed; open it again to read it")
-            generation = wanted if wanted is not None else newest_generation(self._layout)
-            if generation is None:
+            generation = wanted if wanted is not None else self._layout.newest_snapshot()
+            if not generation:
                 raise StoreError(f"{self._layout.catalog}: the store has no generation; `mtstore rebuild` makes one")
             if self._instance is None:
                 self._instance = self._new_instance()

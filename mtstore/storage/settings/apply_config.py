@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
 
-def publish_config(store: Repository, config: Config) -> int:
+def apply_config(store: Repository, config: Config) -> int:
     """Make `config` what the store's views and macros do where a statement says nothing; gives the new generation.
 
     What an earlier configuration published is replaced; metadata that others gave to a ticker is kept, and merged with
@@ -46,7 +46,7 @@ def _put_tickers(commit: Commit, config: Config, own: Mapping[str, CustomCalenda
         row["metadata"] = _merged(known.get(ticker), row["metadata"])
     commit.delete("ticker_settings", [{"ticker": ticker} for ticker in known if ticker not in rows])
     kept = [{"ticker": ticker, "metadata": text} for ticker, text in known.items() if ticker not in rows and text]
-    commit.put("ticker_settings", [row | {"updated_at": commit.at} for row in (*rows.values(), *kept)])
+    commit.upsert("ticker_settings", [row | {"updated_at": commit.at} for row in (*rows.values(), *kept)])
 
 
 def _merged(known: str | None, configured: str | None) -> str | None:
@@ -58,7 +58,7 @@ def _put_settings(commit: Commit, config: Config) -> None:
     settings = config.default_settings()
     stale = [row["key"] for row in _rows(commit, "objects.applied_settings") if row["key"] not in settings]
     commit.delete("settings", [{"key": key} for key in stale])
-    commit.put("settings", [{"key": key, "value": json.dumps(value)} for key, value in settings.items()])
+    commit.upsert("settings", [{"key": key, "value": json.dumps(value)} for key, value in settings.items()])
 
 
 def _put_calendars(commit: Commit, own: Mapping[str, CustomCalendar]) -> None:
@@ -68,8 +68,8 @@ def _put_calendars(commit: Commit, own: Mapping[str, CustomCalendar]) -> None:
     rows = sessions.to_pylist()
     open_days = {(row["calendar"], row["session_date"]) for row in rows}
     commit.delete("sessions", _closed_days(commit, own, open_days))
-    commit.put("calendars", zones.to_pylist())
-    commit.put("sessions", rows)
+    commit.upsert("calendars", zones.to_pylist())
+    commit.upsert("sessions", rows)
 
 
 def _closed_days(

@@ -38,14 +38,14 @@ def pin(store: Repository, tickers: str | Iterable[str], *, is_pinned: bool = Tr
     with staging_folder(store.layout) as folder, store.begin("pin", folder) as commit:
         if is_pinned:
             now = datetime.now(UTC)
-            commit.put("pins", [{"ticker": name, "pinned_at": now} for name in names if name not in held])
+            commit.upsert("pins", [{"ticker": name, "pinned_at": now} for name in names if name not in held])
         else:
             commit.delete("pins", [{"ticker": name} for name in names])
         commit.finish()
     return pinned(store)
 
 
-def check_settled(store: Repository, ticker: str) -> None:
+def check_cached(store: Repository, ticker: str) -> None:
     """Refuse a ticker of which the store has neither bars nor an answer; TickerError names the nearest that it has."""
     known = _names(store, "cache.tickers")
     if ticker not in known:

@@ -30,14 +30,14 @@ class MetadataVersion:
     ----------
     known_at
         When it was said, UTC.
-    generation
+    snapshot
         The store's generation that first had it.
     active_from, active_to
         The first and last session the ticker is shown for, both included; None leaves that end open.
     """
 
     known_at: datetime
-    generation: int
+    snapshot: int
     metadata: dict[str, Any] = field(default_factory=dict)
     active_from: date | None = None
     active_to: date | None = None
@@ -57,7 +57,7 @@ def read_metadata(store: Repository, tickers: Collection[str] | None = None) -> 
 def merge_metadata(
     store: Repository, changes: Mapping[str, Mapping[str, Any]], *, remove: Collection[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    """Merge values into the metadata of tickers, mappings within mappings too; gives what they have then.
+    """MergeResult values into the metadata of tickers, mappings within mappings too; gives what they have then.
 
     One commit for all of them, and none if nothing changes. `remove` are keys that go.
 
@@ -74,7 +74,7 @@ def merge_metadata(
 
     def change(row: dict[str, Any]) -> dict[str, Any]:
         known = json.loads(row.get("metadata") or "{}")
-        merged = merged_mappings(known, changes[row["ticker"]])
+        merged = merge_mappings(known, changes[row["ticker"]])
         kept = {key: value for key, value in merged.items() if key not in remove}
         return {**row, "metadata": json.dumps(kept, sort_keys=True) if kept else None}
 
@@ -82,7 +82,7 @@ def merge_metadata(
     return {ticker: json.loads(row["metadata"] or "{}") for ticker, row in rows.items()}
 
 
-def put_active_range(store: Repository, ticker: str, first: date | None, last: date | None) -> None:
+def set_active_range(store: Repository, ticker: str, first: date | None, last: date | None) -> None:
     """Say between which sessions, both included, a ticker is shown.
 
     Raises
@@ -100,7 +100,7 @@ def metadata_history(store: Repository, ticker: str) -> list[MetadataVersion]:
     """Every version of what was known of a ticker, the oldest first: read from the commit log, so rebuilds keep it."""
     versions: list[MetadataVersion] = []
     known: tuple[Any, ...] = ({}, None, None)
-    for generation in store.layout.generations(store.layout.log):
+    for generation in store.layout.snapshots(store.layout.log):
         entry = log.read_entry(store.layout.log_file(generation), _TABLE)
         found = known
         for record in entry.records:
@@ -115,12 +115,12 @@ def metadata_history(store: Repository, ticker: str) -> list[MetadataVersion]:
     return versions
 
 
-def merged_mappings(known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def merge_mappings(known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """`known` with the values of `new`; where both have a mapping, these are merged in turn."""
     merged = dict(known)
     for key, value in new.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = merged_mappings(merged[key], value) if both else value
+        merged[key] = merge_mappings(merged[key], value) if both else value
     return merged
 
 
@@ -134,7 +134,7 @@ def _change_rows(
         known = {row["ticker"]: row for row in rows}
         changed = {ticker: change(known.get(ticker, {"ticker": ticker, "metadata": None})) for ticker in wanted}
         new = [row for ticker, row in changed.items() if row != known.get(ticker) and (ticker in known or _says(row))]
-        commit.put(_TABLE, [row | {"updated_at": commit.at} for row in new])
+        commit.upsert(_TABLE, [row | {"updated_at": commit.at} for row in new])
         commit.finish()
     return changed
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mtstore import sqlfiles
 from mtstore.sqlfiles import Sql, identifier, join, literal
-from mtstore.storage.views.view_texts import Inputs, object_texts
+from mtstore.storage.views.view_texts import ViewInputs, view_texts
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,7 +25,7 @@ _TABLE_MACRO = re.compile(r"^\) AS TABLE$", re.MULTILINE)
 _COLUMN = re.compile(r"  (\"(?:[^\"]|\"\")+\"|\w+): (.+)")
 
 
-def create_objects(
+def create_views(
     connection: duckdb.DuckDBPyConnection,
     root: Path,
     *,
@@ -47,11 +47,11 @@ def create_objects(
     root
         The folder that relative paths start from.
     data_files, quarantine_files, revision_files, settings, universe
-        As in `Inputs`; None takes what the tables `core.files`, `core.meta_files`, `core.settings` and
+        As in `ViewInputs`; None takes what the tables `core.files`, `core.meta_files`, `core.settings` and
         `core.ticker_list` say.
     """
     stored = read_inputs(connection, root)
-    inputs = Inputs(
+    inputs = ViewInputs(
         root,
         stored.data_files if data_files is None else data_files,
         stored.quarantine_files if quarantine_files is None else quarantine_files,
@@ -60,7 +60,7 @@ def create_objects(
         stored.universe if universe is None else universe,
     )
     connection.execute(sqlfiles.load("schema/object_tables"))
-    make_texts(connection, object_texts(inputs))
+    make_texts(connection, view_texts(inputs))
     _look_up_dividend_closes(connection)
 
 
@@ -92,14 +92,14 @@ def _look_up_dividend_closes(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(sqlfiles.load("objects.upsert_object_digest"), values)
 
 
-def read_inputs(connection: duckdb.DuckDBPyConnection, root: Path) -> Inputs:
+def read_inputs(connection: duckdb.DuckDBPyConnection, root: Path) -> ViewInputs:
     """What the tables of the connection's current database say that its objects are made from."""
     paths: dict[str, list[str]] = {}
     for kind, schema, path in connection.execute(sqlfiles.load("objects.view_inputs")).fetchall():
         paths.setdefault(schema or kind, []).append(path)
     settings = connection.execute(sqlfiles.load("objects.applied_settings")).fetchall()
     universe = connection.execute(sqlfiles.load("objects.applied_universe")).fetchall()
-    return Inputs(
+    return ViewInputs(
         root,
         quarantine_files=paths.pop("quarantine", []),
         revision_files=paths.pop("revisions", []),

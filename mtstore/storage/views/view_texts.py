@@ -45,7 +45,7 @@ _UNION: Final = "\nUNION ALL\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
+class ViewInputs:
     """What the objects of one database are made from.
 
     Attributes
@@ -74,7 +74,7 @@ class Inputs:
         return self.settings.get(key, DEFAULTS[key])
 
 
-def object_texts(inputs: Inputs) -> Iterator[Sql]:
+def view_texts(inputs: ViewInputs) -> Iterator[Sql]:
     """The statement of each published object, in the order of `sql/objects.txt`, filled in."""
     values = _values(inputs)
     for name in sqlfiles.published_objects():
@@ -93,7 +93,7 @@ def view_name(schema: str) -> str:
     return f"bars_{schema.replace('-', '_')}"
 
 
-def _groups(schema: str, inputs: Inputs) -> FileGroups | None:
+def _groups(schema: str, inputs: ViewInputs) -> FileGroups | None:
     paths = inputs.data_files.get(schema, ())
     return FileGroups.of(schema, view_name(schema), paths, inputs.root, is_daily=is_daily(schema))
 
@@ -103,11 +103,11 @@ def _fill(name: str, values: Mapping[str, Sql]) -> Sql:
     return sqlfiles.load(name, **{key: values[key] for key in sqlfiles.placeholders(name)})
 
 
-def _schemas(inputs: Inputs) -> list[str]:
+def _schemas(inputs: ViewInputs) -> list[str]:
     return [*BAR_SCHEMAS, *sorted(set(inputs.data_files) - set(BAR_SCHEMAS))]
 
 
-def _values(inputs: Inputs) -> dict[str, Sql]:
+def _values(inputs: ViewInputs) -> dict[str, Sql]:
     """Every placeholder of every published object."""
     schemas = _schemas(inputs)
     parts = {name: _fill(f"parts/{name}", {}) for name in _COMMENT_PARTS}
@@ -148,20 +148,20 @@ def _schema_arm(schema: str) -> Sql:
     return _fill("parts/schema_arm", {"view": identifier(view_name(schema))})
 
 
-def _chosen_arms(schemas: Sequence[str], inputs: Inputs) -> Sql:
+def _chosen_arms(schemas: Sequence[str], inputs: ViewInputs) -> Sql:
     """An arm for each schema of which anything is stored: every arm costs each call the time to bind it."""
     stored = [schema for schema in schemas if schema in inputs.data_files]
     return join((_chosen_arm(schema, inputs) for schema in stored or schemas[:1]), _UNION)
 
 
-def _chosen_arm(schema: str, inputs: Inputs) -> Sql:
+def _chosen_arm(schema: str, inputs: ViewInputs) -> Sql:
     groups = _groups(schema, inputs)
     view = {"view": identifier(view_name(schema))}
     bars = _fill("parts/all_bars", view) if groups is None else groups.source
     return _fill("parts/chosen_arm", {"bars": bars, "schema": literal(schema)})
 
 
-def _schema_values(schema: str, inputs: Inputs) -> dict[str, Sql]:
+def _schema_values(schema: str, inputs: ViewInputs) -> dict[str, Sql]:
     kind = "daily" if is_daily(schema) else "intraday"
     paths = inputs.data_files.get(schema, ())
     # Only narrower bars have the year in their files' paths.
@@ -175,24 +175,24 @@ def _schema_values(schema: str, inputs: Inputs) -> dict[str, Sql]:
     }
 
 
-def source_of_bars(schema: str, paths: Sequence[str], inputs: Inputs) -> Sql:
+def source_of_bars(schema: str, paths: Sequence[str], inputs: ViewInputs) -> Sql:
     """What the view of a schema's bars reads."""
     return _files(inputs, paths, f"files_of_{'daily' if is_daily(schema) else 'intraday'}_bars", "core.no_bars")
 
 
-def source_of_rows(paths: Sequence[str], inputs: Inputs, empty: str = "") -> Sql:
+def source_of_rows(paths: Sequence[str], inputs: ViewInputs, empty: str = "") -> Sql:
     """What the views of quarantined rows and of revisions read."""
     return _files(inputs, paths, "plain_files", empty)
 
 
-def _files(inputs: Inputs, paths: Sequence[str], part: str, empty: str) -> Sql:
+def _files(inputs: ViewInputs, paths: Sequence[str], part: str, empty: str) -> Sql:
     """What a view reads: a list of files, or the empty table of the same columns."""
     if not paths:
         return Sql(empty)
     return _fill(f"parts/{part}", {"paths": literal([f"{inputs.root}/{path}" for path in paths])})
 
 
-def _wide_values(inputs: Inputs) -> dict[str, Sql]:
+def _wide_values(inputs: ViewInputs) -> dict[str, Sql]:
     """The columns and the source of the wide views."""
     universe = inputs.universe
     method = Sql(_METHODS[inputs.setting("alignment.method")])
@@ -223,7 +223,7 @@ def _wide_values(inputs: Inputs) -> dict[str, Sql]:
     return values
 
 
-def _wide_column(inputs: Inputs, ticker: str, column: str, name: str) -> Sql:
+def _wide_column(inputs: ViewInputs, ticker: str, column: str, name: str) -> Sql:
     fill_value = inputs.setting("alignment.fill_value")
     part = "wide_column" if fill_value is None or column in (*PRICE_COLUMNS, "vwap") else "wide_column_filled"
     values = {
