@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mtstore.loader.aligner import DataAligner
     from mtstore.loader.cache_manager import CacheManager
     from mtstore.loader.legacy.single_ticker import TickerDataLoader, UnifiedDataLoader
+    from mtstore.loader.load.result import LoadResult
     from mtstore.loader.metadata_manager import MetadataManager
     from mtstore.loader.multi_ticker import MultiTickerDataLoader
     from mtstore.loader.validation.outcome import DataQualityWarning
@@ -32,6 +33,7 @@ _LAZY = {
     "CacheManager": "mtstore.loader.cache_manager",
     "DataAligner": "mtstore.loader.aligner",
     "DataQualityWarning": "mtstore.loader.validation.outcome",
+    "LoadResult": "mtstore.loader.load.result",
     "MetadataManager": "mtstore.loader.metadata_manager",
     "MultiTickerDataLoader": "mtstore.loader.multi_ticker",
     "Store": "mtstore.store",
@@ -44,6 +46,7 @@ __all__ = [
     "CacheManager",
     "DataAligner",
     "DataQualityWarning",
+    "LoadResult",
     "MetadataManager",
     "MtstoreError",
     "MultiTickerDataLoader",

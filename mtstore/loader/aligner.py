@@ -17,7 +17,7 @@ from mtstore.errors import InputError
 from mtstore.intervals import BarInterval, parse_interval
 from mtstore.loader.frames.bar_widths import common_interval, widths_of
 from mtstore.loader.frames.read_bars import Rows, read_rows
-from mtstore.loader.frames.rejected_rows import refusal, refused_rows
+from mtstore.loader.frames.rejected_rows import rejected_rows, rejection_message
 from mtstore.query.align.assemble import assemble
 from mtstore.query.overlay.frame_overlay import FrameBars, overlay_frames
 from mtstore.query.request.request import AlignRequest
@@ -107,7 +107,7 @@ class DataAligner:
         self._native = native_interval
         self._calendar = calendar
         self._options = options
-        self.quarantine = refused_rows({})
+        self.quarantine = rejected_rows({})
         check_choice("label", label, LABELS)
         if fill_value is not None:
             check_number("fill_value", fill_value, least=None)
@@ -169,10 +169,12 @@ class DataAligner:
         call = self._call(tuple(rows), interval, start, end)
         calendars = self._calendars(rows)
         found = {ticker: _cleaned(rows[ticker], width, calendars.get(ticker)) for ticker, width in widths.items()}
-        self.quarantine = refused_rows({ticker: one.bad for ticker, one in found.items()})
+        self.quarantine = rejected_rows({ticker: one.bad for ticker, one in found.items()})
         for ticker, one in found.items():
             if one.bad.num_rows:
-                warnings.warn(refusal(ticker, one.bad, len(rows[ticker].us), "the aligner's quarantine"), stacklevel=2)
+                warnings.warn(
+                    rejection_message(ticker, one.bad, len(rows[ticker].us), "the aligner's quarantine"), stacklevel=2
+                )
         bars = [
             FrameBars(ticker, widths[ticker].schema, widths[ticker].day_tz, one.bars) for ticker, one in found.items()
         ]

@@ -31,7 +31,7 @@ from mtstore.loader.cache.choose_series import (
 from mtstore.loader.cache.freshness import Sessions, fresh_ranges, ledger_segments, stale_rows
 from mtstore.loader.cache.to_batch import shape_of, summary, to_answer
 from mtstore.loader.frames.read_bars import read_rows
-from mtstore.loader.frames.rejected_rows import refusal
+from mtstore.loader.frames.rejected_rows import rejection_message
 from mtstore.query.cache.cache_limits import PruneResult, enforce_cache_limits
 from mtstore.query.request.result import mapped_errors
 from mtstore.query.table.pandas_frames import long_frame
@@ -213,7 +213,7 @@ class CacheManager:
             writer.add(answer)
             writer.record("ingest_runs", run.row(**summary(writer.totals)))
         if answer.quarantined is not None:
-            told = refusal(ticker, answer.quarantined, len(rows.us), "the view quarantine")
+            told = rejection_message(ticker, answer.quarantined, len(rows.us), "the view quarantine")
             warnings.warn(told, stacklevel=2)
         self._warn_of_size()
 

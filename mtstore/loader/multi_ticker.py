@@ -1,82 +1,87 @@
-"""`MultiTickerDataLoader`: one aligned frame of many tickers, as a configuration describes it."""
+"""`MultiTickerDataLoader`: load the configured tickers as one aligned frame."""
 
 from __future__ import annotations
 
+import asyncio
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from weakref import WeakSet
 
 from mtstore.arguments import ticker_name
 from mtstore.config import load_config
 from mtstore.errors import InputError
+from mtstore.loader.cache_manager import CacheManager
+from mtstore.loader.legacy.first_ticker import first_ticker, load_first_ticker
+from mtstore.loader.legacy.single_ticker import TickerDataLoader
 from mtstore.loader.load.chunks import Chunks
-from mtstore.loader.load.configured_view import sight
-from mtstore.loader.load.fetch_missing import Fetching, FetchOutcome, temporary_store
+from mtstore.loader.load.configured_view import configured_view
+from mtstore.loader.load.fetch_missing import FetchOutcome, MissingDataFetcher, fetch_warnings
 from mtstore.loader.load.load import Load
-from mtstore.loader.load.load_table import make_table
-from mtstore.loader.load.missing_data import missing_ranges, missing_sentence
-from mtstore.loader.load.report import LoadReport
-from mtstore.loader.load.requests import align_call, ticker_call, wanted_tickers
-from mtstore.loader.looks import Looks
-from mtstore.loader.managers import Managers
+from mtstore.loader.load.load_table import load_table
+from mtstore.loader.load.open_store import open_store
+from mtstore.loader.load.prefetch import prefetch
+from mtstore.loader.load.read_ticker import read_ticker
+from mtstore.loader.load.requests import align_request, requested_tickers, ticker_request
+from mtstore.loader.metadata_manager import MetadataManager
+from mtstore.loader.validation.outcome import Validation, validate
+from mtstore.loader.validation.summary import quality_frame
 from mtstore.query.align.chunks import parse_chunk
+from mtstore.query.cache import result_cache
 from mtstore.query.cache.cache_limits import enforce_cache_limits
-from mtstore.query.fast.single_ticker import ticker_frame
 from mtstore.query.request.result import mapped_errors
 from mtstore.query.table.memory_budget import duckdb_limit
-from mtstore.query.table.wide_table import field_names
-from mtstore.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mtstore.bounds import BoundLike
     from mtstore.config import Config, TickerSettings
     from mtstore.ingest.network.cost_check import Confirm
+    from mtstore.loader.load.result import LoadResult
+    from mtstore.query.request.request import AlignRequest
+    from mtstore.query.snapshot.store_facts import StoreFacts
+    from mtstore.store import Store
 
 
-_DEFAULTS: Mapping[str, Any] = {"tickers": None, "fields": None, "columns": "flat", "dtype": "float64"}
-
-
-class MultiTickerDataLoader(Managers, Looks):
-    """Loads the configured tickers as one aligned frame.
+class MultiTickerDataLoader:
+    """Load the configured tickers as one aligned frame.
 
     Parameters
     ----------
     config
-        A mapping or the path of a YAML file: the whole configuration, or its inner `multi_ticker` mapping. Where it
-        names vendors under `sources`, each load first fetches what the store lacks, and only that.
+        A mapping, or the path of a YAML file: the whole configuration, or its inner `multi_ticker` mapping. Where it
+        has vendors under `sources`, each load first fetches what is missing in the store.
     confirm_cost
-        Whether a load may cost more than the sources' `max_cost_usd`; a function is asked with the dollars; None asks
-        the person at the terminal, and without a terminal it may not.
+        Whether a load may cost more than the sources' `max_cost_usd`, or a function that gets the US dollars and
+        decides. None asks on the terminal, and declines without one.
     progress
-        Whether a bar is shown on a terminal while something is fetched.
+        Whether to show a progress bar on a terminal during a fetch.
 
     Attributes
     ----------
     config
         The checked configuration.
     ticker_configs
-        What holds for each ticker of the universe, after all layers.
+        The settings of each ticker of the universe, after all layers.
     aligned_data
-        The frame that `load_data` gave last; None before the first.
-    weights
-        The configured weights by ticker, never normalised.
+        The last frame of `load_data`; None before the first load.
 
     Raises
     ------
     ConfigError
-        The configuration cannot be right; all problems are listed.
+        The configuration is invalid; all problems are listed.
     StoreNotFoundError
-        There is no store at the configured path, and no vendor to fill a new one.
+        The configured path has no store, and no vendor is configured to fill a new one.
     """
 
     def __init__(
         self,
-        config: str | PathLike[str] | Mapping[str, Any] | Config,
+        config: str | PathLike[str] | Mapping[str, object] | Config,
         *,
         confirm_cost: Confirm | None = None,
         progress: bool = True,
@@ -89,56 +94,73 @@ class MultiTickerDataLoader(Managers, Looks):
         }
         self.aligned_data: pd.DataFrame | None = None
         self._resources = ExitStack()
-        self._fetching = Fetching(self.config, confirm_cost=confirm_cost, shows_progress=progress)
-        path = self.config.store_path
-        if self._fetching.is_active and not self.config.multi_ticker.cache.enabled:
-            path, delete = temporary_store(self)
-            self._resources.callback(delete)
-        store = Store.open(path, create=self._fetching.is_active, memory_limit=duckdb_limit(self.config))
-        self._store = self._resources.enter_context(store)
-        self._last_load: Load | None = None
+        self._fetcher = MissingDataFetcher(self.config, confirm_cost=confirm_cost, shows_progress=progress)
+        self._store = open_store(
+            self.config, self._fetcher, self._resources, owner=self, memory_limit=duckdb_limit(self.config)
+        )
         self._chunks: WeakSet[Chunks] = WeakSet()
-        self._last_range: tuple[Any, Any] = (None, None)
+        self._last_load: Load | None = None
+        self._last_range: tuple[BoundLike, BoundLike] = (None, None)
+        self._single_result: LoadResult | None = None
 
     @property
     def store(self) -> Store:
-        """The store that is read."""
+        """The store that the loader reads."""
         return self._store
 
     @property
     def weights(self) -> dict[str, float]:
-        """The configured weights, of the tickers that have one."""
+        """The configured weights by ticker, not normalised; tickers without a weight are left out."""
         return {name: entry.weight for name, entry in self.ticker_configs.items() if entry.weight is not None}
 
     @property
-    def report(self) -> LoadReport | None:
-        """What the last load was like, ticker by ticker; None before the first."""
-        return self._single_report if self._last_load is None else self._last_load.report()
+    def report(self) -> LoadResult | None:
+        """Size, time and completeness of the last load, by ticker; None before the first."""
+        return self._single_result if self._last_load is None else self._last_load.result()
+
+    @cached_property
+    def cache_manager(self) -> CacheManager:
+        """Single tickers' bars in and out of the loader's store."""
+        return CacheManager(self.config, store=self._store)
+
+    @cached_property
+    def metadata(self) -> MetadataManager:
+        """The tickers' metadata; configured values override stored ones."""
+        configured = {name: settings.metadata for name, settings in self.ticker_configs.items()}
+        return MetadataManager(self._store, configured=configured)
+
+    @cached_property
+    def data_loaders(self) -> dict[str, TickerDataLoader]:
+        """A loader for each ticker of the universe, at its configured interval and session."""
+        return {
+            name: TickerDataLoader(name, self.config, store=self._store, fetcher=self._fetcher)
+            for name in self.ticker_configs
+        }
 
     def load_data(
         self,
-        start: Any = None,
-        end: Any = None,
+        start: BoundLike = None,
+        end: BoundLike = None,
         *,
-        tickers: Iterable[str] | None = None,
-        fields: Sequence[str] | str | None = None,
+        tickers: str | Iterable[str] | None = None,
+        fields: str | Sequence[str] | None = None,
         columns: str = "flat",
         dtype: str = "float64",
     ) -> pd.DataFrame:
-        """One aligned frame: one row per bucket, one column per ticker and field.
+        """Load one aligned frame: a row per bucket, a column per ticker and field.
 
-        What the store lacks, or holds longer than `cache.ttl_days`, is fetched first, if there are vendors to ask. A
-        ticker that cannot be fetched (`on_error: skip`) is warned of, stands in `report`, and keeps its columns.
+        If vendors are configured, ranges that are missing in the store or older than `cache.ttl_days` are fetched
+        first. A ticker that cannot be fetched (`on_error: skip`) causes a warning and keeps its columns.
 
-        Where `multi_ticker.enabled` is false: the first ticker alone, as its `TickerDataLoader` gives it.
+        Where `multi_ticker.enabled` is false, only the first ticker is loaded, as its `TickerDataLoader` returns it.
 
         Parameters
         ----------
         start, end
-            Bare dates take whole sessions, the end date included; instants are half-open; naive times are wall time in
-            `alignment.timezone`. None: as far as anything is stored.
+            Dates take whole sessions, the end date included; instants are half-open; naive times are in
+            `alignment.timezone`. None: as far as bars are stored.
         tickers
-            Some tickers instead of the universe, in this order.
+            Tickers to load instead of the universe, in this order.
         fields
             One or several of open, high, low, close, volume (the default), vwap, transactions, bar_count.
         columns
@@ -149,100 +171,100 @@ class MultiTickerDataLoader(Managers, Looks):
         Returns
         -------
         pandas.DataFrame
-            Index `timestamp` (tz-aware, in `alignment.timezone`, labelled by `alignment.label`). The same values as the
-            macro `aligned_outer`, `aligned_inner` or `aligned_ffill` gives in SQL. Where `validation.on_failure` is
-            `flag`, columns of booleans come after them: `AAPL_is_outlier` …
+            Index `timestamp` (tz-aware, in `alignment.timezone`, labelled by `alignment.label`). The values equal those
+            of the SQL macro `aligned_outer`, `aligned_inner` or `aligned_ffill`. Where `validation.on_failure` is
+            `flag`, boolean columns follow: `AAPL_is_outlier` …
 
         Raises
         ------
         MissingDataError
-            The store does not cover the range, and `on_missing` is `raise`; names tickers and ranges.
+            The store does not cover the range, and `on_missing` is `raise`; lists tickers and ranges.
         DataQualityError
             Gaps or outliers beyond the limits, and `validation.on_failure` is `raise`.
         MemoryLimitError
-            The frame would take more than `memory_limit`; says what takes less.
+            The frame needs more than `memory_limit`; says what needs less.
         CostLimitError
-            What is missing costs more than allowed; nothing was fetched.
+            The missing data cost more than allowed; nothing was fetched.
         SourceError
-            A vendor, with `on_error: raise`; or what is stored is too old, and `cache.serve_stale` is false.
+            A vendor failed with `on_error: raise`, or stored data are too old with `cache.serve_stale: false`.
         InputError
-            A ticker that is neither configured nor stored, a field that bars lack, bounds that cannot be read.
+            A ticker that is neither configured nor stored, an unknown field, invalid bounds.
         """
         if not self.config.multi_ticker.enabled:
-            first, told = self._first_ticker(tickers, columns=columns, dtype=dtype)
-            self._tell(FetchOutcome(), *told)
-            self.aligned_data, self._last_range = self._load_single(first, start, end, fields), (start, end)
-            return self.aligned_data
-        load = self._new_load(start, end, tickers=tickers, fields=fields, columns=columns, dtype=dtype)
-        load.fetched = self._fetching.fetch(self._store, load.call.tickers or (), start, end)
+            ticker, note = first_ticker(self.config, self._store, tickers, columns=columns, dtype=dtype)
+            self._warn(FetchOutcome(), note)
+            return self._load_first_ticker(ticker, start, end, fields)
+        load = Load.of(self.config, self._store, tickers, start, end, fields=fields, columns=columns, dtype=dtype)
+        load.fetched = self._fetcher.fetch(self._store, load.tickers, start, end)
         frame = self._run(load, (start, end))
         load.warn(stacklevel=2)
         return frame
 
-    async def load_data_async(self, start: Any = None, end: Any = None, **options: Any) -> pd.DataFrame:
-        """`load_data` in a thread of its own; parameters, result and errors are the same.
+    async def load_data_async(
+        self,
+        start: BoundLike = None,
+        end: BoundLike = None,
+        *,
+        tickers: str | Iterable[str] | None = None,
+        fields: str | Sequence[str] | None = None,
+        columns: str = "flat",
+        dtype: str = "float64",
+    ) -> pd.DataFrame:
+        """Run `load_data` in a thread, with the same parameters, result and errors.
 
-        Cancelling the task while it fetches ends it within two seconds; what was committed stays.
-
-        Within `store.snapshot()` it reads that snapshot.
+        Cancelling the task ends a fetch within two seconds; committed data stay. Within `store.snapshot()`, bars are
+        read from that snapshot.
         """
-        import asyncio
-
-        given = {**_DEFAULTS, **options}
         if not self.config.multi_ticker.enabled:
-            fields = given.pop("fields")
-            first, told = self._first_ticker(**given)
-            self._tell(await self._fetching.fetch_async(self._store, [first], start, end), *told)
-            self.aligned_data = await asyncio.to_thread(self._load_single, first, start, end, fields)
-            self._last_range = (start, end)
-            return self.aligned_data
-        load = self._new_load(start, end, **given)
-        load.fetched = await self._fetching.fetch_async(self._store, load.call.tickers or (), start, end)
-        with self._store.snapshot() as generation:
-            frame = await asyncio.to_thread(self._run, load, (start, end), generation)
+            ticker, note = first_ticker(self.config, self._store, tickers, columns=columns, dtype=dtype)
+            self._warn(await self._fetcher.fetch_async(self._store, [ticker], start, end), note)
+            return await asyncio.to_thread(self._load_first_ticker, ticker, start, end, fields)
+        load = Load.of(self.config, self._store, tickers, start, end, fields=fields, columns=columns, dtype=dtype)
+        load.fetched = await self._fetcher.fetch_async(self._store, load.tickers, start, end)
+        with self._store.snapshot() as snapshot:
+            frame = await asyncio.to_thread(self._run, load, (start, end), snapshot)
         load.warn(stacklevel=2)
         return frame
 
     def iter_data(
         self,
-        start: Any = None,
-        end: Any = None,
+        start: BoundLike = None,
+        end: BoundLike = None,
         chunk: str | timedelta = "30D",
         *,
-        tickers: Iterable[str] | None = None,
-        fields: Sequence[str] | str | None = None,
+        tickers: str | Iterable[str] | None = None,
+        fields: str | Sequence[str] | None = None,
         columns: str = "flat",
         dtype: str = "float64",
     ) -> Chunks:
-        """The frame of `load_data` in pieces, one after the other, in bounded memory.
+        """Iterate over the frame of `load_data` in chunks, in bounded memory.
 
-        All chunks together equal `load_data`: what is filled forward goes from one into the next, and all are read from
-        one generation. The next chunk is made in the background; never more than two are in memory. The range is
-        checked at once; the iterator may be closed early (`with`, or `close()`).
+        The chunks together equal `load_data`: forward fill crosses chunk borders, and all chunks are read from one
+        snapshot. A thread prepares the next chunk, so at most two are in memory. The range is checked at once. The
+        iterator may be closed early (`with`, or `close()`).
 
         Parameters
         ----------
         chunk
-            The length of a piece: `30D`, `12h` or a timedelta. Chunks without rows are left out.
+            Length of a chunk: `30D`, `12h` or a timedelta. Chunks without rows are left out.
         start, end, tickers, fields, columns, dtype
-            As in `load_data`, and so are the errors; there are no chunks where `multi_ticker.enabled` is false.
+            As in `load_data`, with the same errors. `multi_ticker.enabled: false` is an InputError.
         """
         if not self.config.multi_ticker.enabled:
-            raise InputError("multi_ticker.enabled is false: there is nothing to align in chunks; load_data loads")
-        load = self._new_load(start, end, tickers=tickers, fields=fields, columns=columns, dtype=dtype)
-        load.fetched = self._fetching.fetch(self._store, load.call.tickers or (), start, end)
-        self._store.repository.last_used.record(load.call.tickers or (), *load.call.bounds.covering_us())
+            raise InputError("multi_ticker.enabled: was false; iter_data aligns tickers, use load_data for one")
+        load = Load.of(self.config, self._store, tickers, start, end, fields=fields, columns=columns, dtype=dtype)
+        load.fetched = self._fetcher.fetch(self._store, load.tickers, start, end)
+        self._store.repository.last_used.record(load.tickers, *load.call.bounds.covering_us())
         chunks = Chunks(self._store.repository, load, parse_chunk(chunk))
         self._chunks.add(chunks)
-        self._last_load = load
-        self._last_range = (start, end)
+        self._last_load, self._last_range = load, (start, end)
         load.warn(stacklevel=2)
         return chunks
 
-    def get_ticker_data(self, ticker: str, start: Any = None, end: Any = None) -> pd.DataFrame:
-        """One ticker's bars at its own interval and session, not aligned with anybody.
+    def get_ticker_data(self, ticker: str, start: BoundLike = None, end: BoundLike = None) -> pd.DataFrame:
+        """Load one ticker's bars at its configured interval and session, not aligned.
 
-        Over the range that was loaded last, if none is given; else what the store lacks is fetched first.
+        Without `start` and `end`: the range of the last load. With them, missing data are fetched first.
 
         Returns
         -------
@@ -254,28 +276,77 @@ class MultiTickerDataLoader(Managers, Looks):
         MissingDataError, InputError
             As in `load_data`.
         """
-        ticker_name(ticker)
-        is_told = start is None and end is None and self._last_load is not None
-        fetched = self._last_load.fetched if self._last_load is not None else FetchOutcome()
+        fetched = FetchOutcome()
         if start is None and end is None:
             start, end = self._last_range
-        if not is_told or fetched.of(ticker) is None:
-            is_told = False
-            fetched = self._fetching.fetch(self._store, wanted_tickers(self.config, self._store, ticker), start, end)
-        call = ticker_call(self.config, self._store, ticker, start, end)
-        with sight(self._store.repository, self.config) as facts, mapped_errors():
-            missing = missing_ranges(facts, call, fetched)
-            text = missing_sentence(facts, self.config, self._store.path, call, missing)
-            frame = ticker_frame(facts, call)
-        self._store.repository.last_used.record([ticker], *call.bounds.covering_us())
-        if not is_told:
-            self._tell(fetched)
-        if text is not None:
-            warnings.warn(text, stacklevel=2)
+            fetched = fetched if self._last_load is None else self._last_load.fetched
+        names = requested_tickers(self.config, self._store, ticker_name(ticker))
+        # The last load has fetched its tickers, and warned of them.
+        is_fetched = fetched.for_ticker(ticker) is not None
+        if not is_fetched:
+            fetched = self._fetcher.fetch(self._store, names, start, end)
+        call = ticker_request(self.config, self._store, ticker, start, end)
+        with configured_view(self._store.repository, self.config) as facts, mapped_errors():
+            frame, missing = read_ticker(facts, self._store.repository, self.config, call, fetched)
+        self._warn(FetchOutcome() if is_fetched else fetched, missing)
         return frame
 
+    def prefetch(
+        self, start: BoundLike = None, end: BoundLike = None, *, tickers: str | Iterable[str] | None = None
+    ) -> int:
+        """Fetch what is missing, then read the range's files into the system's cache in the background.
+
+        Returns
+        -------
+        int
+            Size of the files in bytes. Parameters as in `load_data`.
+        """
+        names = requested_tickers(self.config, self._store, tickers)
+        self._warn(self._fetcher.fetch(self._store, names, start, end))
+        with self._view(start, end, names) as (facts, call):
+            return prefetch(facts, self._store.path, call)
+
+    def validate(
+        self, start: BoundLike = None, end: BoundLike = None, *, tickers: str | Iterable[str] | None = None
+    ) -> Validation:
+        """Find gaps, outliers and splits by each ticker's limits, without raising or warning.
+
+        Parameters as in `load_data`; without `start` and `end`: the range of the last load.
+        """
+        with self._view(start, end, tickers) as (facts, call):
+            return validate(facts, call, {name: self.config.ticker(name) for name in call.tickers or ()})
+
+    def quality(
+        self, start: BoundLike = None, end: BoundLike = None, *, tickers: str | Iterable[str] | None = None
+    ) -> pd.DataFrame:
+        """Compute quality figures of a range, one row per ticker, indexed by it; see the macro `quality`.
+
+        Columns: calendar, expected_bars and present_bars of the regular sessions, completeness (their share),
+        gap_count, longest_gap_minutes, outlier_count, quarantined_rows, first_bar, last_bar, staleness (now minus the
+        ticker's last stored bar), peer_ratio (bars as a multiple of the median of the same calendar's tickers),
+        is_far_from_peers and peer_note (why).
+
+        Parameters as in `load_data`; without `start` and `end`: the range of the last load.
+        """
+        with self._view(start, end, tickers) as (facts, call):
+            return quality_frame(facts.connection, call)
+
+    def clear_cache(self, *, tickers: str | Iterable[str] | None = None) -> int:
+        """Delete cached results, all or those with any of `tickers`, and `aligned_data`; return the freed bytes.
+
+        Stored bars stay.
+        """
+        names = None if tickers is None else set(requested_tickers(self.config, self._store, tickers))
+        freed = 0
+        for entry in result_cache.cached_results(self._store.repository):
+            if names is None or names & set(entry.tickers):
+                result_cache.delete_result(entry)
+                freed += entry.byte_size
+        self.aligned_data = None
+        return freed
+
     def close(self) -> None:
-        """Let go of the store; iterators of chunks end."""
+        """Close the store; iterators of chunks end."""
         for chunks in list(self._chunks):
             chunks.close()
         self._resources.close()
@@ -289,31 +360,43 @@ class MultiTickerDataLoader(Managers, Looks):
     def __repr__(self) -> str:
         return f"MultiTickerDataLoader({len(self.ticker_configs)} tickers, store {str(self._store.path)!r})"
 
-    def _new_load(
-        self,
-        start: Any,
-        end: Any,
-        *,
-        tickers: Iterable[str] | None,
-        fields: Sequence[str] | str | None,
-        columns: str,
-        dtype: str,
-    ) -> Load:
-        call = align_call(self.config, self._store, tickers, start, end)
-        return Load(self.config, call, field_names(fields), columns, dtype)
-
-    def _run(self, load: Load, asked: tuple[Any, Any], generation: int | None = None) -> pd.DataFrame:
-        """Make the frame of a load; `generation` is the one that another thread holds for it."""
+    def _run(self, load: Load, given: tuple[BoundLike, BoundLike], snapshot: int | None = None) -> pd.DataFrame:
+        """Assemble the frame of a load, from a snapshot that another thread holds open, if any."""
         with (
-            self._store.snapshot(generation),
-            sight(self._store.repository, self.config) as facts,
+            self._store.snapshot(snapshot),
+            configured_view(self._store.repository, self.config) as facts,
             mapped_errors(),
         ):
-            frame = load.to_frame(make_table(load, self._store.repository, facts))
-        self._store.repository.last_used.record(load.call.tickers or (), *load.call.bounds.covering_us())
+            frame = load.to_frame(load_table(load, self._store.repository, facts))
+        self._store.repository.last_used.record(load.tickers, *load.call.bounds.covering_us())
         if load.fetched.has_rows and self.config.multi_ticker.cache.evict == "refetchable":
             enforce_cache_limits(self._store.repository, self.config)
-        self.aligned_data = frame
-        self._last_load = load
-        self._last_range = asked
+        self.aligned_data, self._last_load, self._last_range = frame, load, given
         return frame
+
+    def _load_first_ticker(
+        self, ticker: str, start: BoundLike, end: BoundLike, fields: str | Sequence[str] | None
+    ) -> pd.DataFrame:
+        frame, result = load_first_ticker(
+            self.config, self._store, self._fetcher, ticker, start=start, end=end, fields=fields
+        )
+        self.aligned_data, self._single_result, self._last_range = frame, result, (start, end)
+        return frame
+
+    def _warn(self, fetched: FetchOutcome, *texts: str | None) -> None:
+        """Warn the caller of the public method."""
+        for text, category in fetch_warnings(fetched):
+            warnings.warn(text, category, stacklevel=3)
+        for note in filter(None, texts):
+            warnings.warn(note, stacklevel=3)
+
+    @contextmanager
+    def _view(
+        self, start: BoundLike, end: BoundLike, tickers: str | Iterable[str] | None
+    ) -> Iterator[tuple[StoreFacts, AlignRequest]]:
+        """Yield the store as the configuration describes it, and the aligned request of a range, or of the last one."""
+        if start is None and end is None:
+            start, end = self._last_range
+        call = align_request(self.config, self._store, tickers, start, end)
+        with configured_view(self._store.repository, self.config) as facts, mapped_errors():
+            yield facts, call

@@ -142,7 +142,7 @@ def test_changed_configuration_asks_another_source(loader_of, vendor):
 def test_a_ticker_that_nobody_has_is_told(loader_of, vendor, on_missing):
     loader = loader_of(("T0", "ZZZQ"), on_missing=on_missing)
     for _ in range(2):  # the second time the store knows the answer
-        with pytest.warns(FetchWarning, match="no source has a bar of ZZZQ: its columns are empty"):
+        with pytest.warns(FetchWarning, match="no source has bars of ZZZQ: the columns are empty"):
             frame = loader.load_data(*WEEK)
         assert frame["ZZZQ_close"].isna().all()
         assert not frame["T0_close"].isna().any()
@@ -150,21 +150,21 @@ def test_a_ticker_that_nobody_has_is_told(loader_of, vendor, on_missing):
 
 def test_rows_that_were_refused_are_told(loader_of, vendor):
     vendor.companies["T0"].minutes[33]["l"] = 1e6
-    with pytest.warns(FetchWarning, match="rows were refused: 1 of T0; the view quarantine says why"):
+    with pytest.warns(FetchWarning, match="rows were rejected: 1 of T0; the view quarantine has the reasons"):
         loader_of().load_data("2024-03-04", "2024-03-04")
 
 
 def test_one_bad_ticker_of_ten_keeps_its_columns_and_is_told(loader_of, vendor):
     vendor.plan(faults.polygon_error(400, "no such thing"), times=99, when=is_of("T4"))
     loader = loader_of(TICKERS)
-    with pytest.warns(FetchWarning, match="T4 could not be fetched, and misses what is not stored: .*no such thing"):
+    with pytest.warns(FetchWarning, match="T4 could not be fetched, and only stored bars are read: .*no such thing"):
         frame = loader.load_data(*WEEK)
     assert list(frame.columns[20:25]) == ["T4_open", "T4_high", "T4_low", "T4_close", "T4_volume"]
     assert frame.iloc[:, 20:25].isna().all().all()
     assert not frame.drop(columns=frame.columns[20:25]).isna().any().any()
     assert "no such thing" in loader.report["T4"].error
     assert [entry.ticker for entry in loader.report if entry.error] == ["T4"]
-    assert "not whole: T4" in str(loader.report)
+    assert "incomplete: T4" in str(loader.report)
     vendor._planned.clear()
     vendor.forget()
     assert not loader.load_data(*WEEK).isna().any().any()
@@ -188,7 +188,7 @@ def test_stale_bars_are_served_with_a_flag_while_the_vendor_refuses(loader_of, v
     loader = loader_of(cache=STALE)
     first = loader.load_data(*WEEK)
     vendor.plan(faults.polygon_error(400, "out of order"), times=99)
-    with pytest.warns(FetchWarning, match="T0 could not be fetched anew, and is served older than the cache allows"):
+    with pytest.warns(FetchWarning, match="T0 could not be fetched again, and is older than the cache allows"):
         again = loader.load_data(*WEEK)
     assert again.equals(first)
     assert loader.report["T0"].is_stale
@@ -198,7 +198,7 @@ def test_stale_bars_are_refused_where_they_may_not_be_served(loader_of, vendor):
     loader = loader_of(cache={**STALE, "serve_stale": False})
     loader.load_data(*WEEK)
     vendor.plan(faults.polygon_error(400, "out of order"), times=99)
-    with pytest.raises(SourceError, match=r"stored of T0 is older than the cache allows.*out of order"):
+    with pytest.raises(SourceError, match=r"stored data of T0 are older than the cache allows.*out of order"):
         loader.load_data(*WEEK)
 
 

@@ -55,7 +55,7 @@ def test_bars_that_came_without_covers_are_told_from_those_that_never_came(store
     with loader(store, "LOOSE", "NEVER") as loads, pytest.raises(MissingDataError) as caught:
         loads.load_data(DAY, DAY)
     assert "for 2 of 2 tickers: LOOSE" in str(caught.value)
-    assert "; bars of LOOSE are stored, but came without 'covers'" in str(caught.value)
+    assert "; bars of LOOSE are stored, but were ingested without 'covers'" in str(caught.value)
     store.ingest(frame * 1.0, ticker="LOOSE", schema="ohlcv-1m", covers=(DAY, DAY))
     with loader(store, "LOOSE") as loads:
         assert len(loads.load_data(DAY, DAY)) == 390
@@ -86,7 +86,7 @@ def test_another_source_than_the_configured_one_is_told(store):
         frame = loads.load_data(DAY, DAY)
     assert frame["AAA_close"].notna().all()
     told = [str(one.message) for one in caught]
-    assert told == ["nothing of data_source 'databento' is stored of AAA: bars of polygon are read"]
+    assert told == ["data_source 'databento' has no bars of AAA: bars of polygon are read"]
     assert {one.filename for one in caught} == {__file__}
 
 

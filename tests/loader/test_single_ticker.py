@@ -84,16 +84,16 @@ def test_the_store_is_found_by_whatever_old_code_gives(path, tmp_path, how):
 
 
 def test_what_is_superseded_says_so(path):
-    with pytest.warns(DeprecationWarning, match="cache_enabled=False is superseded"):
+    with pytest.warns(DeprecationWarning, match="cache_enabled=False is deprecated"):
         loader = UnifiedDataLoader(config={"store": str(path)}, cache_enabled=False)
-    with loader, pytest.warns(DeprecationWarning, match="use_cache=False is superseded"):
+    with loader, pytest.warns(DeprecationWarning, match="use_cache=False is deprecated"):
         assert len(loader.load_ohlcv("AAPL", *DAY, use_cache=False)) == 390
 
 
 def test_the_data_source_decides_which_bars_are_read(path):
     with UnifiedDataLoader(config={"store": str(path)}, data_source="two") as loader:
         assert loader.load("MSFT", *DAY)["open"].iloc[0] == 62.0
-        with pytest.raises(InputError, match="nothing of 'AAPL' is stored from data_source 'two'; there is polygon"):
+        with pytest.raises(InputError, match="data_source: was 'two', which has no bars of 'AAPL'; use polygon"):
             loader.load("AAPL", *DAY)
     config = {"store": str(path), "tickers": {"MSFT": {"data_source": "one"}}}
     with UnifiedDataLoader(config=config, data_source="two") as loader:
@@ -105,7 +105,7 @@ def test_what_cannot_be_right_is_refused(loader, tmp_path):
         loader.load("AAPLE", *DAY)
     with pytest.raises(InputError, match="data_type 'trades' is not ohlcv"):
         loader.load_data("AAPL", *DAY, data_type="trades")
-    with pytest.raises(InputError, match="load_data needs a symbol"):
+    with pytest.raises(InputError, match="symbol: was None, and the configuration has no tickers"):
         loader.load_data(*DAY)
     with pytest.raises(InputError, match="symbol is given twice"):
         loader.load_data("AAPL", *DAY, symbol="MSFT")
@@ -151,7 +151,7 @@ def test_a_ticker_s_loader_has_its_interval_session_and_source(path):
         assert frame["open"].tolist() == [122.0, 242.0]
         pd.testing.assert_frame_equal(loader.load_ohlcv(None, *DAY), frame)
         assert loader.get_data_info()["symbol"] == "MSFT"
-        with pytest.raises(InputError, match="this loader is of 'MSFT', not of 'AAPL'"):
+        with pytest.raises(InputError, match="symbol: was 'AAPL'; this loader loads 'MSFT' only"):
             loader.load_data("AAPL", *DAY)
 
 
@@ -182,7 +182,7 @@ def test_without_multi_ticker_the_first_ticker_is_loaded_as_it_is(path):
         for wrong in ({"columns": "multi"}, {"dtype": "float32"}):
             with pytest.raises(InputError, match="without columns and dtype"):
                 loader.load_data(*DAY, **wrong)
-        with pytest.raises(InputError, match="enabled is false: there is nothing to align in chunks"):
+        with pytest.raises(InputError, match="enabled: was false; iter_data aligns tickers"):
             loader.iter_data(*DAY)
 
 

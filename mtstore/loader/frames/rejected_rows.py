@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def refused_rows(bad: Mapping[str, pa.Table]) -> pd.DataFrame:
+def rejected_rows(bad: Mapping[str, pa.Table]) -> pd.DataFrame:
     """What cleaning refused, ticker by ticker (see `Cleaned.bad`), as one frame: ticker, row, bars, reason."""
     import pandas as pd
 
@@ -25,7 +25,7 @@ def refused_rows(bad: Mapping[str, pa.Table]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
-def refusal(ticker: str, bad: pa.Table, count: int, place: str) -> str:
+def rejection_message(ticker: str, bad: pa.Table, count: int, place: str) -> str:
     """The sentence that warns of one ticker's refused rows, of `count` in all, which `place` has."""
     first = bad.slice(0, 1).to_pylist()[0]
     row = f", row {first['file_index']}" if "file_index" in first else ""

@@ -1,4 +1,4 @@
-"""`UnifiedDataLoader` and `TickerDataLoader`: the interface of the single-ticker days, over the store."""
+"""`UnifiedDataLoader` and `TickerDataLoader`: load one ticker at a time, with the arguments of older versions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from mtstore.config import Config, load_config
 from mtstore.errors import InputError
 from mtstore.loader.cache.choose_series import known_series
 from mtstore.loader.legacy.arguments import as_config, range_arguments, read_timeframe
-from mtstore.loader.load.configured_view import sight
-from mtstore.loader.load.fetch_missing import Fetching, fetch_warnings, temporary_store
-from mtstore.loader.load.missing_data import missing_ranges, missing_sentence
-from mtstore.loader.load.requests import wanted_tickers
-from mtstore.query.fast.single_ticker import ticker_frame
+from mtstore.loader.load.configured_view import configured_view
+from mtstore.loader.load.fetch_missing import MissingDataFetcher, fetch_warnings
+from mtstore.loader.load.open_store import open_store
+from mtstore.loader.load.read_ticker import read_ticker
+from mtstore.loader.load.requests import requested_tickers
 from mtstore.query.request.request import SeriesRequest
 from mtstore.query.request.result import mapped_errors
-from mtstore.store import Store
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,39 +28,40 @@ if TYPE_CHECKING:
 
     from mtstore.bounds import BoundLike
     from mtstore.config import TickerSettings
+    from mtstore.store import Store
 
 TIMEZONE: Final = "America/New_York"
-"""The zone of the index and of naive bounds."""
+"""The zone of the index and of naive bounds, whatever `alignment.timezone` is."""
 
 _DEFAULT_SOURCE: Final = "polygon"
 
 
 class UnifiedDataLoader:
-    """One ticker's bars at a time, from the store; if the configuration names vendors, what it lacks is fetched first.
+    """Load one ticker's bars at a time; if vendors are configured, fetch missing data first.
 
     Parameters
     ----------
     settings
-        A configuration (mapping, path or `Config`), as `config`; or an object that has the store's path as `store`,
+        A configuration (mapping, path or `Config`), as `config`; or an object with the store's path as `store`,
         `cache_dir` or `data_dir`.
     config, config_path
-        A configuration, or the path of one; `config` goes first, then `config_path`, then `settings`.
+        A configuration, or the path of one. `config` overrides `config_path`, which overrides `settings`.
     data_source
-        The source to read, by its name or its vendor's, for tickers whose configuration names none. `polygon`, which is
-        the default, is no more than a preference: where nothing of it is stored, the only source there is is read.
+        The source to read, by its name or its vendor's, for tickers without a configured one. The default `polygon` is
+        only a preference: a ticker without bars from it is read from its only source.
     cache_enabled
-        False is superseded: the store is what is read.
+        False is deprecated: bars are always read from the store.
     default_timeframe
         The interval where no other is given: `1min`, `5min`, `1h`, `1d` …
-    store, fetching
-        An open store, and what fetches for it, of another loader.
+    store, fetcher
+        An open store, and the fetcher of another loader.
 
     Raises
     ------
     ConfigError
-        The configuration cannot be right.
+        The configuration is invalid.
     StoreNotFoundError
-        There is no store at the configured path.
+        The configured path has no store.
     """
 
     def __init__(
@@ -74,20 +74,20 @@ class UnifiedDataLoader:
         cache_enabled: bool = True,
         default_timeframe: str = "1min",
         store: Store | None = None,
-        fetching: Fetching | None = None,
+        fetcher: MissingDataFetcher | None = None,
     ) -> None:
         self.config = load_config(as_config(settings, config, config_path))
-        self._fetching = fetching or Fetching(self.config, confirm_cost=None, shows_progress=True)
         self.data_source = data_source
         self.default_timeframe = read_timeframe(default_timeframe)
+        self._fetcher = fetcher or MissingDataFetcher(self.config, confirm_cost=None, shows_progress=True)
         self._resources = ExitStack()
-        self._store = store or self._open_store()
+        self._store = store or open_store(self.config, self._fetcher, self._resources, owner=self)
         if not cache_enabled:
             _warn_of_cache("cache_enabled=False")
 
     @property
     def store(self) -> Store:
-        """The store that is read."""
+        """The store that the loader reads."""
         return self._store
 
     def load_data(
@@ -98,21 +98,16 @@ class UnifiedDataLoader:
         end: BoundLike = None,
         data_type: str = "ohlcv",
     ) -> pd.DataFrame:
-        """`load_data([symbol,] start, end)`: one ticker's bars at the default timeframe.
+        """Load one ticker's bars at the default timeframe: `load_data([symbol,] start, end)`.
 
         Parameters
         ----------
         symbol
-            The ticker; without one the first of the configured universe.
-        start, end
-            As in `load_ohlcv`.
+            The ticker; None: the first of the configured universe.
         data_type
             Only `ohlcv`.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As `load_ohlcv`, and so are the errors.
+        start, end
+            As in `load_ohlcv`, and so are result and errors.
         """
         if data_type != "ohlcv":
             raise InputError(f"data_type {data_type!r} is not ohlcv; trades and quotes are not stored")
@@ -128,38 +123,37 @@ class UnifiedDataLoader:
         timeframe: str | None = None,
         use_cache: bool | None = None,
     ) -> pd.DataFrame:
-        """One ticker's bars.
+        """Load one ticker's bars.
 
         Parameters
         ----------
         start, end
-            Dates take whole sessions, the end date included; instants are half-open; naive times are wall time in New
-            York. None: as far as anything is stored.
+            Dates take whole sessions, the end date included; instants are half-open; naive times are in New York. None:
+            as far as bars are stored.
         timeframe
-            The interval; None takes the default.
+            The interval; None: the default timeframe.
         use_cache
-            False is superseded: the store is what is read.
+            False is deprecated: bars are always read from the store.
 
         Returns
         -------
         pandas.DataFrame
-            Index `timestamp` in America/New_York; columns open, high, low, close, volume, vwap, transactions. The
-            regular session alone, unless `alignment.session` is `all`.
+            Index `timestamp` in America/New_York; columns open, high, low, close, volume, vwap, transactions. Only the
+            regular session, unless `alignment.session` is `all`.
 
         Raises
         ------
         InputError
-            A ticker that is neither configured nor stored, a timeframe or bounds that cannot be read, a source of which
-            nothing is stored.
+            A ticker that is neither configured nor stored, an invalid timeframe or bound, a source without bars.
         MissingDataError
             The store does not cover the range, and `on_missing` is `raise`.
         """
         if use_cache is False:
             _warn_of_cache("use_cache=False")
         alignment = self.config.multi_ticker.alignment
-        wanted_tickers(self.config, self._store, ticker_name(symbol, "symbol"))
-        fetched = self._fetching.fetch(self._store, [symbol], start, end)
-        with sight(self._store.repository, self.config) as facts, mapped_errors():
+        names = requested_tickers(self.config, self._store, ticker_name(symbol, "symbol"))
+        fetched = self._fetcher.fetch(self._store, names, start, end)
+        with configured_view(self._store.repository, self.config) as facts, mapped_errors():
             call = SeriesRequest.parse(
                 symbol,
                 read_timeframe(timeframe or self.default_timeframe),
@@ -171,27 +165,24 @@ class UnifiedDataLoader:
                 adjust=alignment.adjust,
                 from_source=self._from_source(facts.connection, symbol),
             )
-            missing = missing_ranges(facts, call, fetched)
-            text = missing_sentence(facts, self.config, self._store.path, call, missing)
-            frame = ticker_frame(facts, call)
-        self._store.repository.last_used.record([symbol], *call.bounds.covering_us())
-        for told, category in fetch_warnings(fetched):
-            warnings.warn(told, category, stacklevel=2)
-        if text is not None:
-            warnings.warn(text, stacklevel=2)
+            frame, missing = read_ticker(facts, self._store.repository, self.config, call, fetched)
+        for text, category in fetch_warnings(fetched):
+            warnings.warn(text, category, stacklevel=2)
+        if missing is not None:
+            warnings.warn(missing, stacklevel=2)
         return frame
 
     def load(
         self, symbol: str, start: BoundLike = None, end: BoundLike = None, timeframe: str | None = None
     ) -> pd.DataFrame:
-        """The same as `load_ohlcv`."""
+        """Call `load_ohlcv`."""
         return self.load_ohlcv(symbol, start, end, timeframe=timeframe)
 
     def get_data_info(self, symbol: str) -> dict[str, Any]:
-        """What is stored of a ticker, and nothing of one that nobody knows.
+        """Return what is stored of a ticker.
 
-        Keys: symbol, is_available, rows, bytes, start and end (the first and last bar's open, in America/New_York),
-        sources, schemas, calendar.
+        Keys: symbol, is_available, rows, bytes, start and end (the first and last bar's open, in America/New_York; None
+        without bars), sources, schemas, calendar.
         """
         import pandas as pd
 
@@ -217,7 +208,7 @@ class UnifiedDataLoader:
         }
 
     def close(self) -> None:
-        """Let go of the store, if this loader opened it."""
+        """Close the store, if this loader opened it."""
         self._resources.close()
 
     def __enter__(self) -> Self:
@@ -229,21 +220,13 @@ class UnifiedDataLoader:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(store {str(self._store.path)!r})"
 
-    def _open_store(self) -> Store:
-        """The configured store; where there are vendors, one that is made if need be, and goes if nothing is kept."""
-        path = self.config.store_path
-        if self._fetching.is_active and not self.config.multi_ticker.cache.enabled:
-            path, delete = temporary_store(self)
-            self._resources.callback(delete)
-        return self._resources.enter_context(Store.open(path, create=self._fetching.is_active))
-
     def _default_symbol(self) -> str:
         if not self.config.universe:
-            raise InputError("load_data needs a symbol: the configuration has no tickers")
+            raise InputError("symbol: was None, and the configuration has no tickers; name a symbol")
         return self.config.universe[0]
 
     def _from_source(self, connection: duckdb.DuckDBPyConnection, symbol: str) -> str | None:
-        """The source to read; None where the configuration, or what is stored, decides."""
+        """Return the source to read; None if the configuration or the stored series decide."""
         if self.config.ticker(symbol).data_source is not None:
             return None
         series = known_series(connection, symbol)
@@ -251,30 +234,28 @@ class UnifiedDataLoader:
             return self.data_source
         if self.data_source != _DEFAULT_SOURCE and series:
             stored = ", ".join(sorted({one["source"] for one in series}))
-            raise InputError(
-                f"nothing of {symbol!r} is stored from data_source {self.data_source!r}; there is {stored}"
-            )
+            raise InputError(f"data_source: was {self.data_source!r}, which has no bars of {symbol!r}; use {stored}")
         return None
 
 
 class TickerDataLoader(UnifiedDataLoader):
-    """The loader of one configured ticker, at its own interval, session and source.
+    """Load one ticker at its configured interval, session and source.
 
     Parameters
     ----------
     ticker
-        The ticker; it need not belong to the universe.
+        The ticker, in the universe or not.
     config
         The configuration, as `MultiTickerDataLoader` takes it.
-    store, fetching
-        An open store to use instead of the configured one, and what fetches for it.
+    store, fetcher
+        An open store to use instead of the configured one, and the fetcher of another loader.
 
     Attributes
     ----------
     ticker
-        Its name.
+        The ticker's name.
     ticker_settings
-        What holds for it, after all layers of the configuration.
+        The ticker's settings, after all layers of the configuration.
     """
 
     def __init__(
@@ -283,14 +264,13 @@ class TickerDataLoader(UnifiedDataLoader):
         config: str | PathLike[str] | Mapping[str, Any] | Config,
         *,
         store: Store | None = None,
-        fetching: Fetching | None = None,
+        fetcher: MissingDataFetcher | None = None,
     ) -> None:
         checked = load_config(config)
         self.ticker = ticker_name(ticker)
         self.ticker_settings: TickerSettings = checked.ticker(ticker)
-        super().__init__(
-            config=checked, default_timeframe=self.ticker_settings.bar_interval, store=store, fetching=fetching
-        )
+        interval = self.ticker_settings.bar_interval
+        super().__init__(config=checked, default_timeframe=interval, store=store, fetcher=fetcher)
 
     def load_ohlcv(
         self,
@@ -301,9 +281,9 @@ class TickerDataLoader(UnifiedDataLoader):
         timeframe: str | None = None,
         use_cache: bool | None = None,
     ) -> pd.DataFrame:
-        """This ticker's bars; see `UnifiedDataLoader.load_ohlcv`. Another symbol is an error."""
+        """Load this ticker's bars; see `UnifiedDataLoader.load_ohlcv`. Another symbol is an InputError."""
         if symbol is not None and symbol != self.ticker:
-            raise InputError(f"this loader is of {self.ticker!r}, not of {symbol!r}")
+            raise InputError(f"symbol: was {symbol!r}; this loader loads {self.ticker!r} only")
         return super().load_ohlcv(self.ticker, start, end, timeframe=timeframe, use_cache=use_cache)
 
     def load(
@@ -313,11 +293,11 @@ class TickerDataLoader(UnifiedDataLoader):
         end: BoundLike = None,
         timeframe: str | None = None,
     ) -> pd.DataFrame:
-        """The same as `load_ohlcv`."""
+        """Call `load_ohlcv`."""
         return self.load_ohlcv(symbol, start, end, timeframe=timeframe)
 
     def get_data_info(self, symbol: str | None = None) -> dict[str, Any]:
-        """What is stored of this ticker; see `UnifiedDataLoader.get_data_info`."""
+        """Return what is stored of this ticker; see `UnifiedDataLoader.get_data_info`."""
         return super().get_data_info(symbol or self.ticker)
 
     def __repr__(self) -> str:
@@ -327,9 +307,9 @@ class TickerDataLoader(UnifiedDataLoader):
         return self.ticker
 
 
-def _warn_of_cache(what: str) -> None:
+def _warn_of_cache(argument: str) -> None:
     warnings.warn(
-        f"{what} is superseded: the store is what is read; CacheManager.invalidate has data fetched anew",
+        f"{argument} is deprecated: bars are read from the store; use CacheManager.invalidate to fetch them again",
         DeprecationWarning,
         stacklevel=3,
     )

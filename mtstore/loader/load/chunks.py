@@ -1,4 +1,4 @@
-"""A load in chunks: bounded memory, and the next chunk made in the background while the last one is looked at."""
+"""Load in chunks, in bounded memory; a thread prepares the next chunk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mtstore.loader.load.configured_view import sight
+from mtstore.loader.load.configured_view import configured_view
 from mtstore.loader.load.load import Load
 from mtstore.query.align.chunks import iter_tables
 from mtstore.query.request.result import mapped_errors
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Chunks:
-    """The frames of one load, in order of time; all see the generation that was the newest when it began.
+    """Iterate over the frames of one load in time order, all read from the newest snapshot at its start.
 
-    Everything that touches the store runs in one thread of its own. The range is checked when the object is made, so
-    that errors come where the load is asked for; the thread ends with the last chunk, or with `close`.
+    The range is checked at once, so that errors are raised by the call that starts the load. One thread does all that
+    touches the store, and ends with the last chunk or with `close`.
     """
 
     def __init__(self, store: Repository, load: Load, length: timedelta) -> None:
@@ -38,13 +38,13 @@ class Chunks:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mtstore-chunks")
         self._is_closed = False
         try:
-            with store.snapshot() as generation:
-                self._pieces = self._thread.submit(self._begin, generation).result()
+            with store.snapshot() as snapshot:
+                self._tables = self._thread.submit(self._begin, snapshot).result()
         except BaseException:
             self.close()
             raise
-        self._next: Future[WideTable | None] = self._ask()
-        self._has_given = False
+        self._next: Future[WideTable | None] = self._prepare_next()
+        self._has_returned = False
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         return self
@@ -58,16 +58,16 @@ class Chunks:
                 raise
             if wide is None:
                 break
-            self._next = self._ask()
-            # A chunk without rows says nothing, unless there is no other.
-            if len(wide.ts_us) or (not self._has_given and self._is_last()):
-                self._has_given = True
+            self._next = self._prepare_next()
+            # Chunks without rows are left out, but a load without rows returns one.
+            if len(wide.ts_us) or (not self._has_returned and self._is_last()):
+                self._has_returned = True
                 return self._load.to_frame(wide)
         self.close()
         raise StopIteration
 
     def close(self) -> None:
-        """Stop, and let go of the store."""
+        """Stop, and close the store's snapshot."""
         self._end(wait=True)
 
     def __enter__(self) -> Chunks:
@@ -79,7 +79,7 @@ class Chunks:
         self.close()
 
     def __del__(self) -> None:
-        # Nobody may wait here: the collector can run in the very thread that is to be ended.
+        # Waiting here could deadlock: the collector may run in the thread that is to end.
         if hasattr(self, "_is_closed") and not sys.is_finalizing():
             self._end(wait=False)
 
@@ -90,20 +90,19 @@ class Chunks:
         self._thread.submit(self._held.close)
         self._thread.shutdown(wait=wait)
 
-    def _begin(self, generation: int) -> Iterator[WideTable]:
-        """In the thread: take hold of the generation, check the range."""
-        self._held.enter_context(self._store.snapshot(generation))
-        facts = self._held.enter_context(sight(self._store, self._load.config))
+    def _begin(self, snapshot: int) -> Iterator[WideTable]:
+        self._held.enter_context(self._store.snapshot(snapshot))
+        facts = self._held.enter_context(configured_view(self._store, self._load.config))
         with mapped_errors():
-            making = self._load.check(facts, self._store.path)
-        return iter_tables(facts.connection, self._load.call, self._load.fields, making, self._length, facts=facts)
+            options = self._load.check(facts, self._store.path)
+        return iter_tables(facts.connection, self._load.call, self._load.fields, options, self._length, facts=facts)
 
-    def _ask(self) -> Future[WideTable | None]:
-        return self._thread.submit(self._make)
+    def _prepare_next(self) -> Future[WideTable | None]:
+        return self._thread.submit(self._next_table)
 
-    def _make(self) -> WideTable | None:
+    def _next_table(self) -> WideTable | None:
         with mapped_errors():
-            return next(self._pieces, None)
+            return next(self._tables, None)
 
     def _is_last(self) -> bool:
         return self._next.result() is None

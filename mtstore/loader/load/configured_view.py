@@ -1,4 +1,4 @@
-"""How a loader sees its store: as it is, where that agrees with the configuration, else through a scope of its own."""
+"""Open a store as a configuration describes it: as it is, or through an overlay where they differ."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _WINDOW = ("session_start", "session_end", "timezone")
 
 
 @contextmanager
-def sight(store: Repository, config: Config) -> Iterator[StoreFacts]:
-    """Open a connection whose macros know the configuration's tickers, calendars, sessions and sources."""
+def configured_view(store: Repository, config: Config) -> Iterator[StoreFacts]:
+    """Yield a connection whose macros use the configuration's tickers, calendars, sessions and sources."""
     rows = [settings.to_row() for settings in config.all_tickers.values()]
     with store.connection() as connection:
         facts = read_store_facts(connection)
@@ -31,32 +31,29 @@ def sight(store: Repository, config: Config) -> Iterator[StoreFacts]:
             return
     from mtstore.query.overlay.config_overlay import ConfigOverlay, overlay_config
 
-    view = ConfigOverlay(rows, config.default_settings(), config.custom_calendars())
-    with overlay_config(store, view) as connection:
+    overlay = ConfigOverlay(rows, config.default_settings(), config.custom_calendars())
+    with overlay_config(store, overlay) as connection:
         yield read_store_facts(connection)
 
 
-def _with_stored_range(row: Mapping[str, Any], known: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A ticker's settings, with the active range that the store knows where the configuration says nothing of it."""
-    is_said = known is None or row["active_from"] is not None or row["active_to"] is not None
-    return dict(row) if is_said or known is None else {**row, **{name: known[name] for name in _ACTIVE}}
+def _with_stored_range(row: Mapping[str, Any], stored: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a ticker's settings, with the stored active range where the configuration has none."""
+    is_configured = row["active_from"] is not None or row["active_to"] is not None
+    return dict(row) if is_configured or stored is None else {**row, **{name: stored[name] for name in _ACTIVE}}
 
 
-def _agrees(row: Mapping[str, Any], known: Mapping[str, Any] | None) -> bool:
-    """Whether the store answers for a ticker as the configuration wants it."""
-    if known is None:
+def _agrees(row: Mapping[str, Any], stored: Mapping[str, Any] | None) -> bool:
+    """Whether the store's macros read a ticker as the configuration describes it."""
+    if stored is None or row["calendar"] not in {None, stored["calendar"]}:
         return False
-    if row["calendar"] not in {None, known["calendar"]}:
-        return False
+    # Without a start and an end, a session has no window, and its time zone does not count.
     windows = [
         tuple(side[name] for name in _WINDOW) if side["session_start"] or side["session_end"] else ()
-        for side in (row, known)
+        for side in (row, stored)
     ]
-    if windows[0] != windows[1]:
+    if windows[0] != windows[1] or any(row[name] != stored[name] for name in _ACTIVE):
         return False
-    if any(row[name] != known[name] for name in _ACTIVE):
-        return False
-    names: Sequence[str] = known["source_names"]
+    names: Sequence[str] = stored["source_names"]
     if row["data_source"] is None:
-        return known["data_source"] is None or known["source_count"] <= 1
-    return row["data_source"] == known["data_source"] or (known["source_count"] == 1 and row["data_source"] in names)
+        return stored["data_source"] is None or stored["source_count"] <= 1
+    return row["data_source"] == stored["data_source"] or (stored["source_count"] == 1 and row["data_source"] in names)

@@ -1,29 +1,30 @@
-"""One load: an aligned call over a configuration's view of a store, checked, made, and turned into frames."""
+"""One load of aligned bars: check the range, validate, convert to frames, report."""
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from mtstore.errors import DataQualityError
 from mtstore.loader.load.fetch_missing import FetchOutcome, empty_warning, fetch_warnings
-from mtstore.loader.load.missing_data import missing_ranges, missing_sentence, other_sources
-from mtstore.loader.load.report import LoadReport, TickerReport
+from mtstore.loader.load.missing_data import describe_missing, missing_ranges, other_sources
+from mtstore.loader.load.requests import align_request
+from mtstore.loader.load.result import LoadResult, TickerResult
 from mtstore.loader.validation.outcome import (
     DataQualityWarning,
-    Verdict,
-    judge,
-    judge_watched,
+    ValidationOutcome,
+    evaluate,
+    evaluate_counts,
+    inline_checks_for,
     splits_warning,
-    watch_for,
 )
 from mtstore.query.snapshot.uncovered import describe_ranges
 from mtstore.query.table.memory_budget import load_limit, peak_bytes
 from mtstore.query.table.pandas_frames import check_columns, wide_frame
-from mtstore.query.table.wide_table import AssemblyOptions, WideTable, check_fields
+from mtstore.query.table.wide_table import AssemblyOptions, WideTable, field_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,17 +32,19 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from mtstore.bounds import BoundLike
     from mtstore.config import Config, TickerSettings
     from mtstore.query.request.request import AlignRequest
     from mtstore.query.snapshot.store_facts import StoreFacts
     from mtstore.ranges import TimeRange
+    from mtstore.store import Store
 
 IS_OUTLIER = "is_outlier"
 
 
 @dataclass(slots=True)
 class Load:
-    """What is to be loaded, and what became of it.
+    """One load: what was requested, and what became of it.
 
     Attributes
     ----------
@@ -50,7 +53,11 @@ class Load:
     dtype
         `float64` or `float32`.
     fetched
-        What came of fetching for it.
+        The result of fetching missing data for it.
+    missing
+        Ranges that the store does not cover, by ticker.
+    warnings
+        Texts and categories, until `warn` issues them.
     """
 
     config: Config
@@ -60,7 +67,7 @@ class Load:
     dtype: str = "float64"
     began: float = field(default_factory=time.monotonic)
     fetched: FetchOutcome = field(default_factory=FetchOutcome)
-    verdict: Verdict = field(default_factory=Verdict)
+    outcome: ValidationOutcome = field(default_factory=ValidationOutcome)
     missing: Mapping[str, tuple[TimeRange, ...]] = field(default_factory=dict)
     warnings: list[tuple[str, type[Warning]]] = field(default_factory=list)
     _seconds: float = 0.0
@@ -69,12 +76,32 @@ class Load:
     _present: dict[str, int] = field(default_factory=dict)
     _unstored: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        check_fields(self.fields)
-        check_columns(self.columns)
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        store: Store,
+        tickers: str | Iterable[str] | None,
+        start: BoundLike,
+        end: BoundLike,
+        *,
+        fields: str | Iterable[str] | None,
+        columns: str,
+        dtype: str,
+    ) -> Self:
+        """Check the arguments of `MultiTickerDataLoader.load_data`; errors as there."""
+        call = align_request(config, store, tickers, start, end)
+        names = field_names(fields)
+        check_columns(columns)
+        return cls(config, call, names, columns, dtype)
+
+    @property
+    def tickers(self) -> tuple[str, ...]:
+        """The tickers to load, in column order."""
+        return self.call.tickers or ()
 
     def check(self, facts: StoreFacts, store_path: Path) -> AssemblyOptions:
-        """Look whether the range is covered and valid; gives how it is to be made. Warnings wait in `warnings`.
+        """Check that the range is covered and valid, and return how to assemble it; warnings wait in `warnings`.
 
         Raises
         ------
@@ -87,117 +114,119 @@ class Load:
         return self.check_validity(facts)
 
     def check_range(self, facts: StoreFacts, store_path: Path) -> None:
-        """The first part of `check`: whether the range is covered, and which splits it crosses."""
+        """Check that the range is covered, and which splits it crosses; the first part of `check`."""
         self.warnings += fetch_warnings(self.fetched)
         self.warnings += empty_warning(self.fetched, facts.series)
         self.missing = missing_ranges(facts, self.call, self.fetched)
-        text = missing_sentence(facts, self.config, store_path, self.call, self.missing)
-        told = [text, *other_sources(facts, self.config, self.call.tickers or ())]
-        self.warnings += [(one, UserWarning) for one in told if one is not None]
-        splits = splits_warning(facts, self.call, self.call.tickers or ())
+        text = describe_missing(facts, self.config, store_path, self.call, self.missing)
+        texts = [text, *other_sources(facts, self.config, self.tickers)]
+        self.warnings += [(one, UserWarning) for one in texts if one is not None]
+        splits = splits_warning(facts, self.call, self.tickers)
         if splits is not None:
             self.warnings.append((f"{self.call.bounds}: {splits}", DataQualityWarning))
 
-    def check_validity(self, facts: StoreFacts, *, may_watch: bool = False) -> AssemblyOptions:
-        """The second part of `check`: whether what is stored is valid.
+    def check_validity(self, facts: StoreFacts, *, may_inline: bool = False) -> AssemblyOptions:
+        """Find gaps and outliers; the second part of `check`.
 
-        With `may_watch`, gaps and outliers may be left to be counted while the load is made; `settle` ends that.
+        With `may_inline`, they may be counted during assembly instead; then `finish` evaluates the counts.
         """
         multi = self.config.multi_ticker
-        watch = None
+        checks = None
         if multi.validation.enabled:
-            settings = self._settings()
-            watch = watch_for(facts, self.call, settings) if may_watch else None
-            if watch is None:
-                self.conclude(judge(facts, self.call, settings))
+            settings = self.resolve_settings()
+            checks = inline_checks_for(facts, self.call, settings) if may_inline else None
+            if checks is None:
+                self.apply_outcome(evaluate(facts, self.call, settings))
         return AssemblyOptions(
             with_close=multi.alignment.label == "right",
             dtype=self.dtype,
             max_bytes=load_limit(self.config),
-            masked=self.verdict.blanks,
-            observer=watch,
+            masked=self.outcome.blanks,
+            observer=checks,
             fill_value=multi.alignment.fill_value,
         )
 
-    def settle(self, making: AssemblyOptions) -> None:
-        """Judge what was counted while the load was made, if anything was; errors as in `check`."""
-        if making.observer is not None:
-            self.conclude(judge_watched(making.observer, self._settings()))
+    def finish(self, options: AssemblyOptions) -> None:
+        """Evaluate what inline checks counted during assembly, if any; errors as in `check`."""
+        if options.observer is not None:
+            self.apply_outcome(evaluate_counts(options.observer, self.resolve_settings()))
 
-    def _settings(self) -> dict[str, TickerSettings]:
-        return {name: self.config.ticker(name) for name in self.call.tickers or ()}
+    def resolve_settings(self) -> dict[str, TickerSettings]:
+        """Return the settings of each ticker to load, after all layers."""
+        return {name: self.config.ticker(name) for name in self.tickers}
 
-    def conclude(self, verdict: Verdict) -> None:
-        """Take a verdict; DataQualityError if it is that the load fails."""
-        self.verdict = verdict
-        if verdict.failure is not None:
-            raise DataQualityError(f"{self.call.bounds}: {verdict.failure}")
-        if verdict.warning is not None:
-            self.warnings.append((f"{self.call.bounds}: {verdict.warning}", DataQualityWarning))
+    def apply_outcome(self, outcome: ValidationOutcome) -> None:
+        """Record a validation outcome; raise DataQualityError if it fails the load."""
+        self.outcome = outcome
+        if outcome.failure is not None:
+            raise DataQualityError(f"{self.call.bounds}: {outcome.failure}")
+        if outcome.warning is not None:
+            self.warnings.append((f"{self.call.bounds}: {outcome.warning}", DataQualityWarning))
 
     def warn(self, stacklevel: int) -> None:
-        """Say what was found; `stacklevel` 1 is the caller of this method."""
+        """Issue the warnings; `stacklevel` 1 is the caller of this method."""
         for text, category in self.warnings:
             warnings.warn(text, category, stacklevel=stacklevel + 1)
         self.warnings.clear()
 
     def to_frame(self, wide: WideTable) -> pd.DataFrame:
-        """A wide table, all of the load or a chunk of it, as a frame."""
+        """Convert a wide table, of the whole load or of a chunk, to a frame, and count its rows."""
         alignment = self.config.multi_ticker.alignment
-        self._note(wide)
+        unstored = tuple(name for name, is_stored in zip(wide.tickers, wide.stored, strict=True) if not is_stored)
+        self._record(wide, unstored)
         frame = wide_frame(wide, alignment.timezone, label=alignment.label, columns=self.columns)
-        if self.verdict.flags:
-            frame = _with_flags(frame, wide, self.verdict.flags, self.columns)
-        if self.config.multi_ticker.skip_columns == "drop":
-            frame = _without_tickers(frame, wide, self.columns)
+        if self.outcome.flags:
+            frame = _with_flags(frame, wide, self.outcome.flags, self.columns)
+        if unstored and self.config.multi_ticker.skip_columns == "drop":
+            skipped = {_column(name, part, self.columns) for name in unstored for part in (*wide.fields, IS_OUTLIER)}
+            frame = frame.drop(columns=[name for name in frame.columns if name in skipped])
         self._seconds = time.monotonic() - self.began
         return frame
 
-    def report(self) -> LoadReport:
-        """What the load was like, up to now."""
-        width = sum(name not in self._unstored for name in self._present) * len(self.fields)
-        return LoadReport(
-            tuple(self._report_on(name) for name in self._present),
+    def result(self) -> LoadResult:
+        """Describe the load so far."""
+        is_dropped = self.config.multi_ticker.skip_columns == "drop"
+        names = [name for name in self._present if not is_dropped or name not in self._unstored]
+        return LoadResult(
+            tuple(self._ticker_result(name) for name in self._present),
             rows=self._rows,
-            columns=width if self.config.multi_ticker.skip_columns == "drop" else len(self._present) * len(self.fields),
+            columns=len(names) * len(self.fields),
             seconds=self._seconds,
             output_bytes=self._bytes,
             peak_memory_bytes=peak_bytes(),
         )
 
-    def _note(self, wide: WideTable) -> None:
+    def _record(self, wide: WideTable, unstored: tuple[str, ...]) -> None:
         import numpy as np
 
         self._rows += len(wide.ts_us)
         self._bytes = max(self._bytes, wide.values.nbytes)
-        self._unstored = tuple(name for name, is_stored in zip(wide.tickers, wide.stored, strict=True) if not is_stored)
+        self._unstored = unstored
         for name, present in zip(wide.tickers, wide.present, strict=True):
             self._present[name] = self._present.get(name, 0) + int(np.count_nonzero(present))
 
-    def _report_on(self, ticker: str) -> TickerReport:
-        told = self.fetched.of(ticker)
-        error = None if told is None else told.error
-        if error is not None:
-            pass
-        elif ticker in self.missing:
+    def _ticker_result(self, ticker: str) -> TickerResult:
+        fetch = self.fetched.for_ticker(ticker)
+        error = None if fetch is None else fetch.error
+        if error is None and ticker in self.missing:
             error = f"not covered: {describe_ranges({ticker: self.missing[ticker]}, self.call.tz)}"
-        elif ticker in self._unstored:
+        elif error is None and ticker in self._unstored:
             error = "nothing is stored"
         rows = self._present[ticker]
-        return TickerReport(
+        return TickerResult(
             ticker,
             rows,
-            0.0 if told is None else told.seconds,
+            0.0 if fetch is None else fetch.seconds,
             error,
             rows / self._rows if self._rows else 0.0,
-            self.verdict.gap_counts.get(ticker),
-            self.verdict.outlier_counts.get(ticker),
-            *(() if told is None else (told.fetched, told.cached, told.requests, told.retries, bool(told.stale))),
+            self.outcome.gap_counts.get(ticker),
+            self.outcome.outlier_counts.get(ticker),
+            *(() if fetch is None else (fetch.fetched, fetch.cached, fetch.requests, fetch.retries, bool(fetch.stale))),
         )
 
 
 def _with_flags(frame: pd.DataFrame, wide: WideTable, flags: Mapping[str, np.ndarray], columns: str) -> pd.DataFrame:
-    """The frame with a column of booleans for each ticker whose outliers are flagged."""
+    """Append a boolean column for each ticker whose outliers are flagged."""
     import numpy as np
     import pandas as pd
 
@@ -207,13 +236,6 @@ def _with_flags(frame: pd.DataFrame, wide: WideTable, flags: Mapping[str, np.nda
     if columns == "multi":
         flagged.columns = pd.MultiIndex.from_product([names, [IS_OUTLIER]], names=frame.columns.names)
     return pd.concat([frame, flagged], axis=1)
-
-
-def _without_tickers(frame: pd.DataFrame, wide: WideTable, columns: str) -> pd.DataFrame:
-    """The frame without the tickers of which nothing is stored."""
-    skipped = [name for name, is_stored in zip(wide.tickers, wide.stored, strict=True) if not is_stored]
-    wanted = {_column(name, part, columns) for name in skipped for part in (*wide.fields, IS_OUTLIER)}
-    return frame.drop(columns=[name for name in frame.columns if name in wanted]) if skipped else frame
 
 
 def _column(ticker: str, name: str, columns: str) -> str | tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The table of a load: found among the derived results, or made, and kept for whoever asks for the same again."""
+"""Assemble the table of a load, or read it from the table cache."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
-from mtstore.loader.validation.outcome import Verdict
+from mtstore.loader.validation.outcome import ValidationOutcome
 from mtstore.query.align.assemble import assemble
 from mtstore.query.cache import result_cache, table_cache
 from mtstore.query.cache.size_limit import SizeLimit
@@ -24,82 +24,74 @@ if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
 
-def make_table(load: Load, store: Repository, facts: StoreFacts) -> WideTable:
-    """Check a load, and make its table; a table that was made of the same before is mapped, and judged as it was.
+def load_table(load: Load, store: Repository, facts: StoreFacts) -> WideTable:
+    """Check a load, and return its table, from the cache where the same table was assembled before.
 
-    The values are the caller's own, and may be written. Errors as `Load.check` and `assemble`.
+    The caller may write into the values. Errors as `Load.check` and `assemble`.
     """
     load.check_range(facts, store.path)
-    room = _room(load.config)
+    limit = _cache_limit(load.config)
 
-    def work(path: Path | None) -> table_cache.BuiltTable:
-        making = load.check_validity(facts, may_watch=True)
-        making = replace(making, values_path=path, rollups=None if room is None else Rollups(store, room))
-        wide = assemble(facts.connection, load.call, load.fields, making, facts=facts)
-        load.settle(making)
-        return wide, _said(load.verdict)
+    def build(path: Path | None) -> table_cache.BuiltTable:
+        options = load.check_validity(facts, may_inline=True)
+        options = replace(options, values_path=path, rollups=None if limit is None else Rollups(store, limit))
+        wide = assemble(facts.connection, load.call, load.fields, options, facts=facts)
+        load.finish(options)
+        return wide, _to_json(load.outcome)
 
     item_bytes = 4 if load.dtype == "float32" else 8
-    if room is None or not table_cache.should_cache(load.call, len(load.fields), item_bytes):
-        return work(None)[0]
-    key = result_cache.cache_key(facts.connection, load.call, _parameters(load, facts))
+    if limit is None or not table_cache.should_cache(load.call, len(load.fields), item_bytes):
+        return build(None)[0]
+    key = result_cache.cache_key(facts.connection, load.call, _cache_parameters(load, facts))
     found = table_cache.find_table(store, key)
     if found is not None:
-        load.conclude(_verdict(found[1]))
+        load.apply_outcome(_from_json(found[1]))
         return found[0]
-    return table_cache.build_table(store, key, room, work)[0]
+    return table_cache.build_table(store, key, limit, build)[0]
 
 
-def _room(config: Config) -> SizeLimit | None:
-    """The room that a configuration leaves for derived results; None if it wants none."""
+def _cache_limit(config: Config) -> SizeLimit | None:
+    """Return the size limit of cached results; None if the configuration wants none."""
     cache = config.multi_ticker.cache
-    if not (cache.enabled and cache.derived) or cache.ttl_days == 0:  # nobody could find what is kept for no time
+    # With a time to live of 0, no cached result would ever be found.
+    if not (cache.enabled and cache.derived) or cache.ttl_days == 0:
         return None
     return SizeLimit.from_config(cache)
 
 
-def _parameters(load: Load, facts: StoreFacts) -> dict[str, Any]:
-    """All that a table and its verdict depend on besides the call and what is stored."""
+def _cache_parameters(load: Load, facts: StoreFacts) -> dict[str, Any]:
+    """Return what a table and its validation depend on, besides the request and the stored bars."""
     multi = load.config.multi_ticker
-    limits = {}
-    if multi.validation.enabled:
-        limits = {name: _limits(load.config, name) for name in load.call.tickers or ()}
     return {
         "fields": load.fields,
         "dtype": load.dtype,
         "label": multi.alignment.label,
         "fill_value": multi.alignment.fill_value,
-        "limits": limits,
+        "limits": {
+            name: [
+                entry.on_failure,
+                entry.max_gap_minutes if entry.check_gaps else None,
+                entry.outlier_std_threshold if entry.check_outliers else None,
+            ]
+            for name, entry in (load.resolve_settings() if multi.validation.enabled else {}).items()
+        },
         "defaults": load.config.default_settings(),
         "applied": fetch_rows(facts.connection, sqlfiles.load("objects.applied_settings")),
     }
 
 
-def _limits(config: Config, ticker: str) -> list[Any]:
-    entry = config.ticker(ticker)
-    return [
-        entry.on_failure,
-        entry.max_gap_minutes if entry.check_gaps else None,
-        entry.outlier_std_threshold if entry.check_outliers else None,
-    ]
-
-
-def _said(verdict: Verdict) -> dict[str, Any]:
-    """A verdict that lets a load pass, as JSON can hold it; what it blanked is missing in the table already."""
+def _to_json(outcome: ValidationOutcome) -> dict[str, Any]:
+    # A cached load has not failed, and its dropped outliers are missing in the table already.
     return {
-        "warning": verdict.warning,
-        "flags": {name: labels.tolist() for name, labels in verdict.flags.items()},
-        "gap_counts": dict(verdict.gap_counts),
-        "outlier_counts": dict(verdict.outlier_counts),
+        "warning": outcome.warning,
+        "flags": {name: labels.tolist() for name, labels in outcome.flags.items()},
+        "gap_counts": dict(outcome.gap_counts),
+        "outlier_counts": dict(outcome.outlier_counts),
     }
 
 
-def _verdict(said: Mapping[str, Any]) -> Verdict:
+def _from_json(stored: Mapping[str, Any]) -> ValidationOutcome:
     import numpy as np
 
-    return Verdict(
-        warning=said["warning"],
-        flags={name: np.array(labels, dtype=np.int64) for name, labels in said["flags"].items()},
-        gap_counts=said["gap_counts"],
-        outlier_counts=said["outlier_counts"],
-    )
+    flags = {name: np.array(labels, dtype=np.int64) for name, labels in stored["flags"].items()}
+    return ValidationOutcome(**{**stored, "flags": flags})

@@ -1,4 +1,4 @@
-"""What a call lacks in the store that it reads: ranges that nobody asked for, and the source that was wanted."""
+"""Find and describe requested ranges that were never fetched, and sources without bars."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
 
 
 def missing_ranges(facts: StoreFacts, call: SeriesRequest, fetched: FetchOutcome) -> dict[str, tuple[TimeRange, ...]]:
-    """What the store does not cover of a call, less what fetching has told of already and what nobody has yet."""
+    """Return the uncovered ranges by ticker, less those that the fetch has reported already."""
     found = uncovered_ranges(facts, call, call.tickers or (), datetime.now(UTC))
     if not found or not fetched.tickers:
         return found
     series = fetch_rows(facts.connection, sqlfiles.load("request.series"), call.series_parameters())
     stored = {row["ticker"] for row in series if row["source"] is not None}
     left = {
-        ticker: subtract(ranges, fetched.excused(ticker, is_stored=ticker in stored))
+        ticker: subtract(ranges, fetched.already_reported(ticker, is_stored=ticker in stored))
         for ticker, ranges in found.items()
         if not fetched.is_skipped(ticker)
     }
     return {ticker: ranges for ticker, ranges in left.items() if ranges}
 
 
-def missing_sentence(
+def describe_missing(
     facts: StoreFacts,
     config: Config,
     store_path: Path,
     call: SeriesRequest,
     missing: Mapping[str, tuple[TimeRange, ...]],
 ) -> str | None:
-    """What the store does not cover of a call, to be warned of; None if it covers everything.
+    """Return a warning that lists the uncovered ranges; None if the store covers the request.
 
     Raises
     ------
@@ -60,22 +60,22 @@ def missing_sentence(
     names = tickers_without_coverage(facts, missing)
     if names:
         few = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        text += f"; bars of {few} are stored, but came without 'covers', which says where they are all there is"
+        text += f"; bars of {few} are stored, but were ingested without 'covers', the ranges that they are complete for"
     if config.multi_ticker.on_missing == "raise":
         raise MissingDataError(f"{text}; ingest them, or set on_missing: warn")
     return text
 
 
 def other_sources(facts: StoreFacts, config: Config, tickers: Collection[str]) -> Iterator[str]:
-    """Sentences about tickers whose configured source has nothing stored, so that the only other one is read."""
-    wanted = {name: source for name in tickers if (source := config.ticker(name).data_source) is not None}
-    if not wanted:
+    """Yield a warning per configured source without bars, about the tickers that are read from another one."""
+    configured = {name: source for name in tickers if (source := config.ticker(name).data_source) is not None}
+    if not configured:
         return
-    rows = facts.rows("overlay.ticker_facts", {"tickers": list(wanted)})
+    rows = facts.rows("overlay.ticker_facts", {"tickers": list(configured)})
     stored = {row["ticker"]: row["source_names"] for row in rows if row["source_count"]}
-    strayed = [name for name in wanted if name in stored and wanted[name] not in stored[name]]
-    for source in dict.fromkeys(wanted[name] for name in strayed):
-        names = [name for name in strayed if wanted[name] == source]
+    others = [name for name in configured if name in stored and configured[name] not in stored[name]]
+    for source in dict.fromkeys(configured[name] for name in others):
+        names = [name for name in others if configured[name] == source]
         few = ", ".join(names[:5]) + (f" and {len(names) - 5} more tickers" if len(names) > 5 else "")
         instead = ", ".join(sorted({one for name in names for one in stored[name]}))
-        yield f"nothing of data_source {source!r} is stored of {few}: bars of {instead} are read"
+        yield f"data_source {source!r} has no bars of {few}: bars of {instead} are read"

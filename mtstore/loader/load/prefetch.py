@@ -1,4 +1,4 @@
-"""Warming: the files that a call reads, brought into the system's page cache before they are asked for."""
+"""Read the files of a request into the system's page cache in the background."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 from mtstore import sqlfiles
 
 if TYPE_CHECKING:
-    import duckdb
-
     from mtstore.query.request.request import SeriesRequest
+    from mtstore.query.snapshot.store_facts import StoreFacts
 
 
-def warm(connection: duckdb.DuckDBPyConnection, root: Path, call: SeriesRequest) -> int:
-    """Ask the system to read the files of a call's range; gives their size in bytes. It does not wait for them."""
+def prefetch(facts: StoreFacts, root: Path, call: SeriesRequest) -> int:
+    """Start reading the files of a request's range, and return their size in bytes."""
     start_us, end_us = call.bounds.covering_us()
     parameters = call.series_parameters() | {"first_us": start_us, "last_us": end_us}
     size = 0
-    for path, byte_size in connection.execute(sqlfiles.load("request.files"), parameters).fetchall():
+    for path, byte_size in facts.connection.execute(sqlfiles.load("request.files"), parameters).fetchall():
         size += byte_size
-        with suppress(FileNotFoundError):  # retired since; who reads it is told so
+        with suppress(FileNotFoundError):  # retired since; the load reports it
             _advise(root / path)
     return size
 

@@ -32,7 +32,7 @@ Split: TypeAlias = tuple[str, date, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class RangeProblems:
     """What is wrong with a range, one row each, as the macros have it; None where nothing was looked for.
 
     Attributes
@@ -48,13 +48,13 @@ class Findings:
     trailing_outliers: pa.Table | None = None
 
 
-def look(
+def find_problems(
     connection: duckdb.DuckDBPyConnection,
     call: AlignRequest,
     settings: Mapping[str, TickerSettings],
     *,
     trailing: Iterable[str] = (),
-) -> Findings:
+) -> RangeProblems:
     """Look for gaps and outliers in a call's range, of the tickers whose settings want it, beyond their own limits.
 
     The outliers of the tickers in `trailing` are judged by the returns before them. Gaps are looked for in bars shorter
@@ -70,7 +70,7 @@ def look(
             "validation.on_failure flag and drop know buckets counted from the session's open; "
             f"alignment.anchor is {call.anchor!r}"
         )
-    return Findings(
+    return RangeProblems(
         gaps,
         _outliers(connection, call, whole, trailing_bars=None) if whole else None,
         _outliers(connection, call, before, trailing_bars=TRAILING_BARS) if before else None,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mtstore.loader.validation.checks import counts_by_ticker, labels_by_ticker, look, splits_between
+from mtstore.loader.validation.checks import counts_by_ticker, find_problems, labels_by_ticker, splits_between
 from mtstore.query.align.assemble import plan_fast_path
 from mtstore.query.fast.inline_checks import InlineChecks, supports_inline_checks
 from mtstore.query.table.wide_table import MaskedBars, TickerObserver
@@ -57,7 +57,7 @@ class Validation:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ValidationOutcome:
     """What follows for a load.
 
     Attributes
@@ -84,7 +84,7 @@ def validate(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, Ticke
     """All that is wrong with a call's range."""
     import pandas as pd
 
-    found = look(facts.connection, call, settings)
+    found = find_problems(facts.connection, call, settings)
     splits = splits_between(facts, call, settings)
     columns = ["ticker", "execution_date", "split_from", "split_to"]
     return Validation(
@@ -92,13 +92,13 @@ def validate(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, Ticke
     )
 
 
-def judge(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSettings]) -> Verdict:
+def evaluate(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSettings]) -> ValidationOutcome:
     """Look for gaps and outliers in a load's range, and say what follows."""
     doing = _doing(settings)
     trailing = [*doing["flag"], *doing["drop"]]
-    found = look(facts.connection, call, settings, trailing=trailing)
+    found = find_problems(facts.connection, call, settings, trailing=trailing)
     checked = [name for name in settings if settings[name].check_outliers]
-    verdict = _verdict(
+    outcome = _outcome(
         settings,
         counts_by_ticker(found.gaps, [name for name in settings if settings[name].check_gaps]),
         counts_by_ticker(found.outliers, [name for name in checked if name not in trailing]),
@@ -106,17 +106,19 @@ def judge(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSe
     labels = labels_by_ticker(found.trailing_outliers)
     dropped = {name: labels[name] for name in doing["drop"] if name in labels}
     return replace(
-        verdict,
+        outcome,
         blanks=MaskedBars(dropped) if dropped else None,
         flags={name: labels.get(name, _no_labels()) for name in doing["flag"]},
         outlier_counts={
-            **verdict.outlier_counts,
+            **outcome.outlier_counts,
             **counts_by_ticker(found.trailing_outliers, [name for name in checked if name in trailing]),
         },
     )
 
 
-def watch_for(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSettings]) -> InlineChecks | None:
+def inline_checks_for(
+    facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSettings]
+) -> InlineChecks | None:
     """What counts gaps and outliers while the load is made; None where they have to be looked for beforehand."""
     doing = _doing(settings)
     if doing["flag"] or doing["drop"]:
@@ -138,9 +140,9 @@ def _has_outliers_own_prices(facts: StoreFacts, call: AlignRequest, settings: Ma
     return call.adjust == "splits" or (call.adjust == "none" and not splits_between(facts, call, settings))
 
 
-def judge_watched(watch: TickerObserver, settings: Mapping[str, TickerSettings]) -> Verdict:
+def evaluate_counts(watch: TickerObserver, settings: Mapping[str, TickerSettings]) -> ValidationOutcome:
     """What follows from what was counted."""
-    return _verdict(settings, watch.gap_counts, watch.outlier_counts)
+    return _outcome(settings, watch.gap_counts, watch.outlier_counts)
 
 
 def splits_warning(facts: StoreFacts, call: AlignRequest, tickers: Iterable[str], most: int = 5) -> str | None:
@@ -164,9 +166,11 @@ def _doing(settings: Mapping[str, TickerSettings]) -> dict[str, list[str]]:
     return doing
 
 
-def _verdict(settings: Mapping[str, TickerSettings], gaps: Mapping[str, int], outliers: Mapping[str, int]) -> Verdict:
+def _outcome(
+    settings: Mapping[str, TickerSettings], gaps: Mapping[str, int], outliers: Mapping[str, int]
+) -> ValidationOutcome:
     must_hold = [name for name, entry in settings.items() if entry.on_failure == "raise"]
-    return Verdict(
+    return ValidationOutcome(
         _spell(gaps, outliers, [name for name in settings if name not in must_hold]),
         _spell(gaps, outliers, must_hold),
         gap_counts=gaps,

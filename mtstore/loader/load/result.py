@@ -1,4 +1,4 @@
-"""What a load was like: how long it took, what it weighs, and what each ticker brought."""
+"""The result of a load: time, memory and completeness, by ticker."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class TickerReport:
-    """One ticker's share of a load.
+class TickerResult:
+    """One ticker's part of a load.
 
     Attributes
     ----------
     rows
         Buckets in which it has bars.
     seconds
-        Time spent on fetching it from a vendor; what is stored is read for all tickers at once.
+        Time spent on fetching it; stored bars are read for all tickers at once.
     error
-        Why it has no bars, or not all; None if nothing is wrong.
+        Why bars are missing; None without an error.
     completeness
         `rows` as a share of the load's buckets.
     gaps, outliers
-        What the validation found; None where it did not look.
+        Numbers that validation found; None where it did not look for them.
     fetched, cached
-        Ranges that a vendor answered for this load, and those that were fresh in the store.
+        Ranges that were fetched for this load, and ranges that were fresh in the store.
     requests, retries
-        What was sent to vendors; requests that several tickers shared count for each of them.
+        Numbers sent to vendors; a request shared by several tickers counts for each.
     is_stale
-        Whether what is older than the cache allows was served, because it could not be fetched anew.
+        Whether data older than the cache allows were read, because fetching failed.
     """
 
     ticker: str
@@ -54,58 +54,58 @@ class TickerReport:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadReport:
-    """The last load of a loader.
+class LoadResult:
+    """The result of a load; iterates over its `TickerResult`s, and finds them by ticker.
 
     Attributes
     ----------
     rows, columns
-        Shape of the frame (of all chunks together).
+        Shape of the frame, or of all chunks together.
     seconds
         Wall time.
     output_bytes
-        Memory of the frame's values (of the largest chunk).
+        Memory of the frame's values, or of the largest chunk's.
     peak_memory_bytes
-        The most memory the process had held by the end of the load.
+        Peak memory of the process until the end of the load.
     """
 
-    tickers: tuple[TickerReport, ...]
+    tickers: tuple[TickerResult, ...]
     rows: int
     columns: int
     seconds: float
     output_bytes: int
     peak_memory_bytes: int
 
-    def __iter__(self) -> Iterator[TickerReport]:
+    def __iter__(self) -> Iterator[TickerResult]:
         return iter(self.tickers)
 
-    def __getitem__(self, ticker: str) -> TickerReport:
+    def __getitem__(self, ticker: str) -> TickerResult:
         for entry in self.tickers:
             if entry.ticker == ticker:
                 return entry
         raise KeyError(ticker)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row per ticker, indexed by it."""
+        """Return one row per ticker, indexed by it."""
         import pandas as pd
 
-        names = [one.name for one in fields(TickerReport)]
+        names = [one.name for one in fields(TickerResult)]
         rows = [[getattr(entry, name) for name in names] for entry in self.tickers]
         return pd.DataFrame(rows, columns=names).set_index("ticker")
 
     def __str__(self) -> str:
-        lacking = [entry.ticker for entry in self.tickers if entry.error]
+        incomplete = [entry.ticker for entry in self.tickers if entry.error]
         text = (
             f"{self.rows:,} rows × {self.columns} columns in {self.seconds:.2f} s, "
             f"{describe_bytes(self.output_bytes)}; peak memory {describe_bytes(self.peak_memory_bytes)}"
         )
-        return f"{text}; not whole: {', '.join(lacking)}" if lacking else text
+        return f"{text}; incomplete: {', '.join(incomplete)}" if incomplete else text
 
 
-def report_on_one(ticker: str, frame: pd.DataFrame, seconds: float) -> LoadReport:
-    """The report on one ticker's bars as they are: there are no buckets of others that it could lack."""
-    return LoadReport(
-        (TickerReport(ticker, len(frame), seconds, None, 1.0 if len(frame) else 0.0, None, None),),
+def single_ticker_result(ticker: str, frame: pd.DataFrame, seconds: float) -> LoadResult:
+    """Describe the load of one ticker, not aligned."""
+    return LoadResult(
+        (TickerResult(ticker, len(frame), seconds, None, 1.0 if len(frame) else 0.0, None, None),),
         rows=len(frame),
         columns=len(frame.columns),
         seconds=seconds,
