@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mtstore.bounds import BoundLike
-    from mtstore.sources.clean import Cleaned
+    from mtstore.sources.bar_rules import CheckedBars
 
 Interval = str | timedelta | BarInterval
 
@@ -168,13 +168,12 @@ class DataAligner:
         interval = common_interval(rows, widths, self.resampling)
         call = self._call(tuple(rows), interval, start, end)
         calendars = self._calendars(rows)
-        found = {ticker: _cleaned(rows[ticker], width, calendars.get(ticker)) for ticker, width in widths.items()}
-        self.quarantine = rejected_rows({ticker: one.bad for ticker, one in found.items()})
+        found = {ticker: _check(rows[ticker], width, calendars.get(ticker)) for ticker, width in widths.items()}
+        self.quarantine = rejected_rows({ticker: one.rejected for ticker, one in found.items()})
         for ticker, one in found.items():
-            if one.bad.num_rows:
-                warnings.warn(
-                    rejection_message(ticker, one.bad, len(rows[ticker].us), "the aligner's quarantine"), stacklevel=2
-                )
+            if one.rejected.num_rows:
+                message = rejection_message(ticker, one.rejected, len(rows[ticker].us), "the aligner's quarantine")
+                warnings.warn(message, stacklevel=2)
         bars = [
             FrameBars(ticker, widths[ticker].schema, widths[ticker].day_tz, one.bars) for ticker, one in found.items()
         ]
@@ -228,9 +227,9 @@ def _check_options(options: Mapping[str, Any]) -> None:
     check_options(options, _OPTIONS)
 
 
-def _cleaned(rows: Rows, width: InferredWidth, calendar: str | None) -> Cleaned:
+def _check(rows: Rows, width: InferredWidth, calendar: str | None) -> CheckedBars:
     is_of_futures = calendar is not None and canonical_name(calendar) in FUTURES_CALENDARS
-    return rows.cleaned(width.schema, width.day_tz, may_be_negative=is_of_futures)
+    return rows.check(width.schema, width.day_tz, allows_negative_prices=is_of_futures)
 
 
 def _named(ticker_data: Mapping[str, pd.DataFrame]) -> Iterable[tuple[str, pd.DataFrame]]:

@@ -1,19 +1,31 @@
-"""The response contract: which rows of a vendor's answer may be stored, and why the others may not.
+"""The rules that a row must keep to be stored as a bar, the same for every way in.
 
-A row must open on the schema's grid, inside the asked range, once, with prices that fit together. Rows that do not are
-handed back with a reason; nothing is repaired and nothing is dropped in silence.
+Files, frames, `CacheManager.cache_data`, `DataAligner` and vendors' responses all call `check_bars`. It returns valid
+bars and rejects each other row with a reason. It changes no value and drops no row silently.
+
+    time          inside the range that the input covers, on a whole bar, once per ticker
+    prices        present, finite, above zero (futures and indices may be at or below it),
+                  high >= open and close, low <= open and close
+    volume        present, finite, zero or more
+    vwap          finite, not negative (where prices may be negative, it may, too)
+    transactions  a whole number, zero or more
+
+Missing vwap and transactions (NULL or NaN) are stored as NULL. A vwap of 0 is stored as it came: vendors write it for
+bars without a trade, and without volume it has no weight in any average. A vwap outside of low..high is also stored as
+it came: odd lots and late trades count for the vwap of some vendors, but not for their high and low.
 """
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import PRICE_COLUMNS, VALUE_COLUMNS, Result, arrow_schema, is_daily, step_us
 from mtstore.ranges import Ranges, TimeRange, normalise
-from mtstore.sources.bar_grid import ceil_us, day_opens_us
+from mtstore.sources.bar_grid import ceil_us, floor_us, midnights_us
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,232 +35,307 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
     Bools = npt.NDArray[np.bool_]
+    Columns = Mapping[str, npt.NDArray[Any]]
 
-# Instants that survive the conversion to nanoseconds, which some readers of the files make.
-_EARLIEST_US = -9_000_000_000_000_000
-_LATEST_US = 9_000_000_000_000_000
+OUTSIDE_RANGE = "ts_event is outside of the covered range"
+NO_TIME = "ts_event is missing or not a time"
+OTHER_TICKER = "bar of another ticker"
+OFF_GRID = "ts_event is not on a whole bar"
 
-
-# Reasons that put the whole answer in doubt; the others only the bar that they are about.
-_OUTSIDE = "outside of the asked range"
-_NO_TIME = "no usable time"
-_FOREIGN = "bar of another ticker"
-_OFF_GRID = "opens off the grid"
+# Times that survive the conversion to nanoseconds, which some readers of parquet files make.
+_EARLIEST_US, _LATEST_US = -9_000_000_000_000_000, 9_000_000_000_000_000
+# Whole numbers above this are not exact as float64.
+_MAX_COUNT = 2.0**53
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """An answer's rows, told apart.
+class CheckedBars:
+    """Valid bars, and the rows that are not.
 
     Attributes
     ----------
     bars
-        The columns of `arrow_schema()`, sorted and unique.
-    quarantined
-        Those columns plus `reason` and `origin`; None if there is no such row.
-    doubtful
-        The slots of bars that were quarantined: the answer does not speak for them.
+        `arrow_schema()`, sorted and unique on `ts_event`.
+    rejected
+        The columns of bars plus `reason`, and `file_index` if the rows have it.
+    slots
+        The bars to which rejected rows belong, except rows at a wrong place (outside of the range, without a time, of
+        another ticker).
     repeated
-        How many rows came more than once with equal values, which is harmless.
+        The number of rows that came more than once with equal values.
     """
 
     bars: pa.Table
-    quarantined: pa.Table | None = None
-    doubtful: Ranges = ()
+    rejected: pa.Table
+    slots: Ranges = ()
     repeated: int = 0
 
     @property
+    def is_misplaced(self) -> bool:
+        """Whether a row has a wrong time or ticker, which puts the whole input in doubt."""
+        return any(reason.startswith((OUTSIDE_RANGE, NO_TIME, OTHER_TICKER, OFF_GRID)) for reason in self._reasons())
+
+    @property
+    def doubtful(self) -> Ranges:
+        """The time that a response does not cover because rows there were rejected."""
+        return () if self.is_misplaced else self.slots
+
+    @property
     def result(self) -> Result:
-        """What an answer with these rows amounts to; 'partial' if it must be doubted as a whole."""
-        if self.quarantined is not None and not self.doubtful:
+        """The result of a response with these rows: 'partial' if it is in doubt as a whole."""
+        if self.is_misplaced:
             return "partial" if self.bars.num_rows else "quarantined"
         return "complete" if self.bars.num_rows else "empty"
 
     @property
     def reason(self) -> str | None:
-        """How many rows were quarantined, and why."""
-        if self.quarantined is None:
+        """The number of rejected rows by reason, as text."""
+        counts = Counter(self._reasons())
+        return "; ".join(f"{count} rows: {reason}" for reason, count in counts.most_common()) or None
+
+    def quarantined(self, origin: str, start_us: int | None = None) -> pa.Table | None:
+        """Return rejected rows with their origin; None without any.
+
+        Rows without a usable time get `start_us`, because quarantined rows are found by time.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not self.rejected.num_rows:
             return None
-        counts = Counter(self.quarantined["reason"].to_pylist())
-        return "; ".join(f"{count} rows: {reason}" for reason, count in counts.most_common())
+        rows = self.rejected.select([*arrow_schema().names, "reason"])
+        if start_us is not None:
+            has_time = pc.not_equal(rows["reason"], NO_TIME)
+            start = pa.scalar(start_us, rows["ts_event"].type)
+            rows = rows.set_column(0, rows.schema.field("ts_event"), pc.if_else(has_time, rows["ts_event"], start))
+        return rows.append_column("origin", pa.repeat(pa.scalar(origin, pa.string()), rows.num_rows))
+
+    def _reasons(self) -> list[str]:
+        return self.rejected["reason"].to_pylist() if self.rejected.num_rows else []
 
 
-def quarantine_schema() -> pa.Schema:
-    """The columns of quarantined rows: those of bars, plus `reason` and `origin`."""
-    import pyarrow as pa
-
-    return pa.schema([*arrow_schema(), pa.field("reason", pa.string()), pa.field("origin", pa.string())])
+def no_bars() -> CheckedBars:
+    """Return the result for an input without rows."""
+    return CheckedBars(arrow_schema().empty_table(), _none_rejected())
 
 
-def check_rows(
-    columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]],
+def check_bars(
+    columns: Columns,
     *,
     schema: str,
-    asked: TimeRange,
     day_tz: str,
-    origin: str,
+    ranges: Sequence[TimeRange] | None,
     allows_negative_prices: bool = False,
     allows_missing_prices: bool = False,
-    foreign_ticker: Sequence[str | None] | None = None,
-) -> Checked:
-    """Tell the rows that may be stored from those that may not.
+    other_tickers: Sequence[str | None] | None = None,
+) -> CheckedBars:
+    """Separate the rows of one ticker into bars and rejected rows.
 
     Parameters
     ----------
     columns
-        `ts_us` (int64) and the value columns as float64 (NaN: the vendor sent none), in order of arrival: where a bar
-        came twice with different values, the later one is kept and the earlier one quarantined.
-    schema, asked, day_tz
-        What was asked for; `asked` is aligned to the schema's bars.
-    origin
-        The request, for the quarantined rows.
+        `ts_us` (int64) and those of the value columns that the input has (numbers, NaN where one is missing), in order
+        of arrival: of rows with the same time the last is stored, and different earlier ones are rejected. Optional:
+        `publisher_id` (rows of several venues are aggregated), `ts_remainder` (a time's fraction of a microsecond),
+        `file_index`. A column that the input does not have is stored as NULL and not checked.
+    schema, day_tz
+        The bars' width, and the zone whose days daily bars are.
+    ranges
+        What the input covers, sorted; None: no limit.
     allows_negative_prices
-        Futures and indices may be at or below zero.
+        Whether prices may be zero or negative (futures, indices).
     allows_missing_prices
-        Databento has a word for an undefined price; such bars are stored with NULL.
-    foreign_ticker
-        For each row the ticker it is for, if that is another one than was asked for.
+        Whether prices may be missing (Databento's undefined prices); they are stored as NULL.
+    other_tickers
+        For each row the ticker it is for, if that is not the requested one.
     """
     import numpy as np
 
-    ts = np.asarray(columns["ts_us"], dtype=np.int64)
-    values = {name: np.asarray(columns[name], dtype=np.float64) for name in VALUE_COLUMNS}
-    reasons = np.full(len(ts), None, dtype=object)
+    ts: Ints = columns["ts_us"]
+    values = {name: columns[name].astype(np.float64, copy=False) for name in VALUE_COLUMNS if name in columns}
+    # One small number per row, since most rows have no fault: the first rule that a row breaks names its reason.
+    codes = np.zeros(len(ts), dtype=np.int16)
+    reasons = [""]
 
-    def mark(bad: Bools, reason: str) -> None:
-        reasons[bad & (reasons == None)] = reason  # noqa: E711 - element by element
+    def mark(rows: npt.NDArray[Any], reason: str) -> None:
+        codes[rows] = len(reasons)
+        reasons.append(reason)
 
-    if foreign_ticker is not None:
-        for ticker in sorted({name for name in foreign_ticker if name is not None}):
-            mark(np.array([name == ticker for name in foreign_ticker]), f"{_FOREIGN}, {ticker}")
-    for bad, reason in _misplaced(ts, schema, asked, day_tz):
-        mark(bad, reason)
-    for bad, reason in _impossible(values):
-        mark(bad, reason)
-    prices = [values[name] for name in PRICE_COLUMNS]
-    if not allows_missing_prices:
-        mark(_any_of([np.isnan(price) for price in prices]), "a price is missing")
-    if not allows_negative_prices:
-        mark(_any_of([price <= 0 for price in prices]), "a price is not positive")
-    accepted = np.flatnonzero(reasons == None)  # noqa: E711
-    kept, repeated = _newest_of_each(ts, values, accepted, reasons)
-    return Checked(
-        bars=_bars(ts, values, kept),
-        quarantined=_quarantined(ts, values, reasons, origin, asked),
-        doubtful=_doubtful(ts, reasons, schema, day_tz),
-        repeated=repeated,
+    faults = [
+        *_wrong_tickers(other_tickers or ()),
+        *_wrong_times(columns, schema, day_tz, ranges),
+        *_wrong_values(values, allows_negative=allows_negative_prices, allows_missing=allows_missing_prices),
+    ]
+    for is_wrong, reason in faults:
+        if is_wrong.any():
+            mark(is_wrong & (codes == 0), reason)
+    accepted, differing, repeated = _last_of_each(columns, values, np.flatnonzero(codes == 0))
+    if len(differing):
+        mark(differing, "another row of the same ts_event differs and came later")
+    rejected = np.flatnonzero(codes)
+    return CheckedBars(
+        _aggregated(columns, values, accepted),
+        _rejected(columns, values, rejected, [reasons[code] for code in codes[rejected]]),
+        _slots(ts[rejected], [reasons[code] for code in codes[rejected]], schema, day_tz),
+        repeated,
     )
 
 
-def _doubtful(ts: Ints, reasons: Any, schema: str, day_tz: str) -> Ranges:
-    """The slots of quarantined bars; none if some reason puts more in doubt than its own bar."""
+def _wrong_tickers(tickers: Sequence[str | None]) -> Iterator[tuple[Bools, str]]:
     import numpy as np
 
-    rows = np.flatnonzero(reasons != None)  # noqa: E711
-    if any(str(reason).startswith((_OUTSIDE, _NO_TIME, _FOREIGN, _OFF_GRID)) for reason in set(reasons[rows])):
-        return ()
-    opens = {int(at) for at in ts[rows]}
-    return normalise(TimeRange(at, ceil_us(at + 1, schema, day_tz)) for at in opens)
+    for ticker in sorted({one for one in tickers if one is not None}):
+        yield np.array([one == ticker for one in tickers]), f"{OTHER_TICKER}, {ticker}"
 
 
-def _misplaced(ts: Ints, schema: str, asked: TimeRange, day_tz: str) -> list[tuple[Bools, str]]:
+def _wrong_times(
+    columns: Columns, schema: str, day_tz: str, ranges: Sequence[TimeRange] | None
+) -> Iterator[tuple[Bools, str]]:
     import numpy as np
 
-    inside = (ts >= asked.start_us) & (ts < asked.end_us)
+    ts: Ints = columns["ts_us"]
+    is_unusable = (ts <= _EARLIEST_US) | (ts >= _LATEST_US)
+    yield is_unusable, NO_TIME
+    if ranges is not None:
+        starts = np.array([one.start_us for one in ranges], dtype=np.int64)
+        ends = np.array([one.end_us for one in ranges], dtype=np.int64)
+        place = np.searchsorted(starts, ts, side="right") - 1
+        yield (place < 0) | (ts >= np.append(ends, _EARLIEST_US)[place]), OUTSIDE_RANGE
     if is_daily(schema):
-        off_grid = inside & ~np.isin(ts, np.array(day_opens_us(asked, day_tz), dtype=np.int64))
+        yield midnights_us(np.where(is_unusable, 0, ts), day_tz) != ts, OFF_GRID
     else:
-        off_grid = ts % step_us(schema) != 0
-    return [
-        ((ts <= _EARLIEST_US) | (ts >= _LATEST_US), _NO_TIME),
-        (~inside, _OUTSIDE),
-        (off_grid, f"{_OFF_GRID} of {schema}"),
-    ]
+        yield ts % step_us(schema) != 0, OFF_GRID
+    if "ts_remainder" in columns:
+        yield columns["ts_remainder"] != 0, OFF_GRID
 
 
-def _impossible(values: Mapping[str, Floats]) -> list[tuple[Bools, str]]:
-    """Values that no market can have made; a comparison with a missing price is not one."""
+def _wrong_values(
+    values: Mapping[str, Floats], *, allows_negative: bool, allows_missing: bool
+) -> Iterator[tuple[Bools, str]]:
     import numpy as np
 
-    opens, highs, lows, closes = (values[name] for name in PRICE_COLUMNS)
-    volume, vwap, transactions = values["volume"], values["vwap"], values["transactions"]
-    return [
-        (_any_of([np.isinf(price) for price in (opens, highs, lows, closes)]), "a price is not finite"),
-        ((highs < opens) | (highs < closes), "high below open or close"),
-        ((lows > opens) | (lows > closes), "low above open or close"),
-        (np.isnan(volume), "volume is missing"),
-        (~np.isfinite(volume) | (volume < 0), "volume is negative or not finite"),
-        (np.isinf(vwap), "vwap is not finite"),
-        (np.isinf(transactions) | (transactions < 0), "transactions are negative or not finite"),
-    ]
+    absent = np.array(np.nan)
+    prices = [values.get(name, absent) for name in PRICE_COLUMNS]
+    open_, high, low, close = prices
+    if not allows_missing:
+        yield _any(np.isnan(values[name]) for name in PRICE_COLUMNS if name in values), "a price is missing"
+    yield _any(np.isinf(price) for price in prices), "a price is not finite"
+    # A comparison with NaN is false, and fmin and fmax ignore it: the prices that are present must fit all the same.
+    if not allows_negative:
+        yield _any(price <= 0 for price in prices), "a price is zero or negative"
+    yield high < np.fmax(open_, close), "high is below open or close"
+    yield low > np.fmin(open_, close), "low is above open or close"
+    if "volume" in values:
+        is_right = np.isfinite(values["volume"]) & (values["volume"] >= 0)
+        yield ~is_right, "volume is missing, negative or not finite"
+    if "vwap" in values:
+        yield np.isinf(values["vwap"]), "vwap is not finite"
+        if not allows_negative:
+            yield values["vwap"] < 0, "vwap is negative"
+    if "transactions" in values:
+        count = values["transactions"]
+        is_right = np.isnan(count) | ((count >= 0) & (count < _MAX_COUNT) & (np.trunc(count) == count))
+        yield ~is_right, "transactions is negative or not a whole number"
 
 
-def _any_of(conditions: Sequence[Bools]) -> Bools:
+def _any(conditions: Iterator[Bools]) -> Bools:
     import numpy as np
 
-    met: Bools = np.logical_or.reduce(conditions)
+    met: Bools = functools.reduce(np.logical_or, conditions, np.array(False))
     return met
 
 
-def _newest_of_each(ts: Ints, values: Mapping[str, Floats], accepted: Ints, reasons: Any) -> tuple[Ints, int]:
-    """Indexes of the rows to keep, sorted by time; earlier rows of the same bar get a reason if they differ."""
+def _last_of_each(columns: Columns, values: Mapping[str, Floats], rows: Ints) -> tuple[Ints, Ints, int]:
+    """Find the last row of each time and publisher, sorted.
+
+    Also return the earlier rows with other values, and the number of earlier rows with equal ones.
+    """
     import numpy as np
 
-    order = accepted[np.argsort(ts[accepted], kind="stable")]
-    if len(order) == 0:
-        return order, 0
-    is_last = np.append(ts[order][1:] != ts[order][:-1], True)
-    last_of = order[is_last][np.searchsorted(np.flatnonzero(is_last), np.arange(len(order)))]
-    differs = np.zeros(len(order), dtype=bool)
+    none: Ints = np.empty(0, dtype=np.int64)
+    ts, publishers = columns["ts_us"], columns.get("publisher_id")
+    if publishers is None and bool(np.all(ts[rows][1:] > ts[rows][:-1])):
+        return rows, none, 0
+    # Both sorts are stable: rows of one bar stay in order of arrival.
+    rows = rows[np.argsort(ts[rows], kind="stable") if publishers is None else np.lexsort((publishers[rows], ts[rows]))]
+    is_last = np.append(ts[rows][1:] != ts[rows][:-1], np.ones(min(len(rows), 1), dtype=bool))
+    if publishers is not None:
+        is_last[:-1] |= publishers[rows][1:] != publishers[rows][:-1]
+    last = rows[is_last]
+    last_of = last[np.cumsum(is_last) - is_last]
+    differs = np.zeros(len(rows), dtype=bool)
     for column in values.values():
-        mine, newest = column[order], column[last_of]
-        differs |= ~((mine == newest) | (np.isnan(mine) & np.isnan(newest)))
-    reasons[order[differs]] = "came again with other values"
-    return order[is_last], int((~is_last & ~differs).sum())
+        differs |= ~((column[rows] == column[last_of]) | (np.isnan(column[rows]) & np.isnan(column[last_of])))
+    return last, rows[differs], int((~is_last & ~differs).sum())
 
 
-def _bars(ts: Ints, values: Mapping[str, Floats], rows: Ints) -> pa.Table:
-    import pyarrow as pa
+def _aggregated(columns: Columns, values: Mapping[str, Floats], rows: Ints) -> pa.Table:
+    """Make one bar of the publishers' (venues') bars of the same time.
 
-    fields = arrow_schema()
-    columns = [pa.array(ts[rows], pa.int64()).cast(fields.field("ts_event").type)]
-    columns += [_values(values[name][rows], fields.field(name).type) for name in VALUE_COLUMNS]
-    return pa.table(columns, schema=fields)
-
-
-def _quarantined(
-    ts: Ints, values: Mapping[str, Floats], reasons: Any, origin: str, asked: TimeRange
-) -> pa.Table | None:
+    Open and close are those of the publisher with the highest volume, high and low the extremes, volume the sum.
+    """
     import numpy as np
+
+    ts: Ints = columns["ts_us"]
+    is_first = np.append(np.ones(min(len(rows), 1), dtype=bool), ts[rows][1:] != ts[rows][:-1])
+    if is_first.all():
+        return _bars(ts, values, rows)
+    rows = rows[np.lexsort((columns["publisher_id"][rows], -values["volume"][rows], ts[rows]))]
+    starts = np.flatnonzero(is_first)
+    bars = {name: column[rows[starts]] for name, column in values.items()}
+    bars["high"] = np.fmax.reduceat(values["high"][rows], starts)
+    bars["low"] = np.fmin.reduceat(values["low"][rows], starts)
+    bars["volume"] = np.add.reduceat(values["volume"][rows], starts)
+    return _bars(ts[rows[starts]], bars, slice(None))
+
+
+def _bars(ts: Ints, values: Mapping[str, Floats], rows: Ints | slice) -> pa.Table:
     import pyarrow as pa
 
-    rows = np.flatnonzero(reasons != None)  # noqa: E711
-    if len(rows) == 0:
-        return None
-    fields = quarantine_schema()
-    # A row without a usable time is filed under the start of what was asked; a quarantined row must be found by time.
-    usable = (ts[rows] > _EARLIEST_US) & (ts[rows] < _LATEST_US)
-    times = np.where(usable, ts[rows], asked.start_us)
-    columns = [pa.array(times, pa.int64()).cast(fields.field("ts_event").type)]
+    schema = arrow_schema()
+    ts = ts[rows]
+    columns = [pa.array(ts, pa.int64()).cast(schema.field("ts_event").type)]
     for name in VALUE_COLUMNS:
-        column = values[name][rows]
-        if name == "transactions":
-            column = np.where(np.abs(column) < 2**62, column, np.nan)
-        columns.append(_values(column, fields.field(name).type))
-    columns += [pa.array(reasons[rows], pa.string()), pa.array([origin] * len(rows), pa.string())]
-    return pa.table(columns, schema=fields)
+        kind = schema.field(name).type
+        if name in values:
+            columns.append(pa.array(values[name][rows], pa.float64(), from_pandas=True).cast(kind))
+        else:
+            columns.append(pa.nulls(len(ts), kind))
+    return pa.table(columns, schema=schema)
 
 
-def _values(column: Floats, kind: pa.DataType) -> pa.Array:
+def _rejected(columns: Columns, values: Mapping[str, Floats], rows: Ints, reasons: list[str]) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    missing = np.isnan(column)
-    if pa.types.is_integer(kind):
-        return pa.array(np.where(missing, 0, np.trunc(column)).astype(np.int64), kind, mask=missing)
-    return pa.array(column, kind, mask=missing)
+    if len(rows) == 0:
+        return _none_rejected()
+    if "transactions" in values:
+        # Counts that are not whole numbers do not fit into the column: their rows are found by time and origin.
+        count = values["transactions"]
+        is_whole = (np.abs(count) < _MAX_COUNT) & (np.trunc(count) == count)
+        values = {**values, "transactions": np.where(is_whole, count, np.nan)}
+    bars = _bars(columns["ts_us"], values, rows)
+    # Rejected lines of files, which are concatenated with these, have no time.
+    bars = bars.cast(pa.schema([field.with_nullable(True) for field in bars.schema]))
+    bars = bars.append_column("reason", pa.array(reasons, pa.string()))
+    if "file_index" in columns:
+        bars = bars.append_column("file_index", pa.array(columns["file_index"][rows], pa.int32()))
+    return bars
 
 
-def empty_bars() -> pa.Table:
-    """A table without a bar."""
-    return arrow_schema().empty_table()
+@functools.cache
+def _none_rejected() -> pa.Table:
+    import numpy as np
+
+    columns = {"ts_us": np.array([0]), "file_index": np.array([0], dtype=np.int32)}
+    return _rejected(columns, {}, np.array([0]), [""]).slice(0, 0)
+
+
+def _slots(ts: Ints, reasons: Sequence[str], schema: str, day_tz: str) -> Ranges:
+    found = {
+        int(at)
+        for at, reason in zip(ts, reasons, strict=True)
+        if not reason.startswith((OUTSIDE_RANGE, NO_TIME, OTHER_TICKER))
+    }
+    return normalise(TimeRange(floor_us(at, schema, day_tz), ceil_us(at + 1, schema, day_tz)) for at in found)

@@ -11,10 +11,12 @@ CHUNK_ROWS = 131_072
 
 
 def batch_schema() -> pa.Schema:
-    """The columns that file sources stream: those of a data file, the ticker before and the publisher behind them."""
+    """Return the columns of a batch: ticker, those of a data file, publisher_id."""
     import pyarrow as pa
 
     from mtstore.bars import arrow_schema
 
     columns = [pa.field("ticker", pa.string(), nullable=False), *arrow_schema()]
-    return pa.schema([*columns, pa.field("publisher_id", pa.uint16())])
+    schema = pa.schema([*columns, pa.field("publisher_id", pa.uint16())])
+    # As numbers of any kind: a count that is not whole is rejected by the rules for bars, like every wrong value.
+    return schema.set(schema.get_field_index("transactions"), pa.field("transactions", pa.float64()))

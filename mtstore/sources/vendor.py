@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mtstore.bars import BarBatch, SourceBinding
+from mtstore.bars import BarBatch, Result, SourceBinding, SymbolSpan
 from mtstore.errors import CostLimitError
-from mtstore.ranges import Ranges, TimeRange
+from mtstore.ranges import Ranges, TimeRange, intersect, subtract
+from mtstore.sources.bar_rules import CheckedBars
 from mtstore.sources.http.request_stats import RequestStats
 from mtstore.sources.http.settings import NetworkSettings
 
@@ -47,6 +48,37 @@ class CostBudget:
         """Put back what was taken for a request that brought nothing."""
         with self._lock:
             self._spent -= usd
+
+
+def to_batch(
+    checked: CheckedBars,
+    binding: SourceBinding,
+    *,
+    ticker: str,
+    schema: str,
+    answered: TimeRange,
+    request: Mapping[str, Any],
+    origin: str = "",
+    day_tz: str = "UTC",
+    result: Result | None = None,
+    reason: str | None = None,
+    symbology: tuple[SymbolSpan, ...] = (),
+) -> BarBatch:
+    """Return the bars of a vendor's response about the range `answered`; `origin` is the request, for rejected rows."""
+    return BarBatch(
+        binding=binding,
+        schema=schema,
+        ticker=ticker,
+        ranges=subtract((answered,), checked.doubtful),
+        partial_ranges=intersect((answered,), checked.doubtful),
+        bars=checked.bars,
+        result=result or checked.result,
+        reason=reason or checked.reason,
+        day_tz=day_tz,
+        request=request,
+        quarantined=checked.quarantined(origin, answered.start_us),
+        symbology=symbology,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,42 +1,206 @@
-"""Raw rows of one ticker: aggregated, sorted, unique and valid, or quarantined; never lost."""
+"""The rules for bars: the same rows are stored, and rejected for the same reason, whichever way they come in."""
 
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import databento_dbn
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtstore import CacheManager, DataAligner, Store
+from mtstore.bars import PRICE_COLUMNS, VALUE_COLUMNS
 from mtstore.ranges import TimeRange
-from mtstore.sources.clean import Cleaned, clean
+from mtstore.sources.bar_rules import CheckedBars, check_bars
+from mtstore.sources.custom.column_mapping import ColumnMapping
+from tests.kits.flat_files import row as flat_row
+from tests.kits.flat_files import write_flat
+from tests.servers.words import span, us
+from tests.sources.test_dbn import DAY_NS, MINUTE_NS, ONE, START_NS, write
 
 STEP = 60_000_000
+OPEN = "2024-03-04T14:30"
+WORDS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v", "vwap": "vw", "transactions": "n"}
+GOOD = {"open": 10.0, "high": 12.0, "low": 9.0, "close": 11.0, "volume": 100.0, "vwap": 10.5, "transactions": 3.0}
+NAN, INF = math.nan, math.inf
+
+MISSING, INFINITE, NOT_POSITIVE = "a price is missing", "a price is not finite", "a price is zero or negative"
+VOLUME, COUNT = "volume is missing, negative or not finite", "transactions is negative or not a whole number"
+FAULTS: list[tuple[dict[str, float], str]] = [
+    *[({name: NAN}, MISSING) for name in ("open", "high", "low", "close")],
+    *[({name: INF}, INFINITE) for name in ("open", "high", "low", "close")],
+    *[({name: value}, NOT_POSITIVE) for name in ("open", "high", "low", "close") for value in (0.0, -1.0)],
+    *[({"high": value}, "high is below open or close") for value in (10.5, 8.0)],
+    *[({"low": value}, "low is above open or close") for value in (10.5, 11.5)],
+    *[({"volume": value}, VOLUME) for value in (NAN, INF, -1.0)],
+    ({"vwap": INF}, "vwap is not finite"),
+    ({"vwap": -1.0}, "vwap is negative"),
+    *[({"transactions": value}, COUNT) for value in (-5.0, 1.5, INF, 2.0**60)],
+]
+"""What is wrong with a row, and the reason."""
+
+HARMLESS: list[dict[str, float]] = [
+    *[{"vwap": value} for value in (NAN, 0.0, 8.5, 12.5)],
+    *[{"transactions": value} for value in (NAN, 0.0)],
+    *[{"volume": 0.0, "vwap": 0.0, "transactions": 0.0}, {"volume": 0.5}, {"high": 11.0, "low": 10.0}],
+]
+
+Rows = list[dict[str, float]]
+Door = Callable[[Path, Rows], tuple[list[dict[str, Any]], list[str]]]
+
+
+def frame_of(rows: Rows) -> pd.DataFrame:
+    times = pd.date_range(OPEN, periods=len(rows), freq="1min", tz="UTC", name="ts_event")
+    return pd.DataFrame(rows, index=times, columns=list(VALUE_COLUMNS))
+
+
+def in_store(store: Store) -> tuple[list[dict[str, Any]], list[str]]:
+    bars = store.sql(f"SELECT {', '.join(VALUE_COLUMNS)} FROM bars ORDER BY ts_event").to_arrow().to_pylist()
+    return bars, [reason for (reason,) in store.sql("SELECT reason FROM quarantine ORDER BY ALL").fetchall()]
+
+
+def through_frame(place: Path, rows: Rows) -> tuple[list[dict[str, Any]], list[str]]:
+    with Store.open(place / "store", create=True) as store:
+        store.ingest(frame_of(rows), ticker="A", schema="ohlcv-1m")
+        return in_store(store)
+
+
+def through_csv(place: Path, rows: Rows) -> tuple[list[dict[str, Any]], list[str]]:
+    frame_of(rows).to_csv(place / "bars.csv")
+    return through_file(place, place / "bars.csv")
+
+
+def through_parquet(place: Path, rows: Rows) -> tuple[list[dict[str, Any]], list[str]]:
+    frame_of(rows).reset_index().to_parquet(place / "bars.parquet", index=False)
+    return through_file(place, place / "bars.parquet")
+
+
+def through_file(place: Path, path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    with Store.open(place / "store", create=True) as store:
+        store.ingest(path, mapping=ColumnMapping("ohlcv-1m", ticker="A"))
+        return in_store(store)
+
+
+def through_flat_file(place: Path, rows: Rows) -> tuple[list[dict[str, Any]], list[str]]:
+    lines = []
+    for number, row in enumerate(rows):
+        values: dict[str, Any] = {name: "" if math.isnan(value) else value for name, value in row.items()}
+        del values["vwap"]
+        lines.append(flat_row("A", f"09:{30 + number}", **values))
+    with Store.open(place / "store", create=True) as store:
+        store.ingest(write_flat(place, lines))
+        return in_store(store)
+
+
+def through_cache(place: Path, rows: Rows) -> tuple[list[dict[str, Any]], list[str]]:
+    with CacheManager({"cache_dir": str(place / "store")}) as cache, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        cache.cache_data("A", frame_of(rows), "2024-03-04", "2024-03-04", schema="ohlcv-1m")
+        return in_store(cache.store)
+
+
+def through_aligner(place: Path, rows: Rows) -> tuple[list[dict[str, Any]], list[str]]:
+    del place
+    aligner = DataAligner(native_interval="1min")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        table = aligner.align_data({"A": frame_of(rows)})
+    table.columns = table.columns.str.removeprefix("A_")
+    table = table.reindex(columns=list(VALUE_COLUMNS)).astype(object)
+    bars: Any = table.where(table.notna(), None).to_dict("records")
+    return bars, aligner.quarantine["reason"].tolist()
+
+
+DOORS: dict[str, Door] = {
+    "frame": through_frame,
+    "csv": through_csv,
+    "parquet": through_parquet,
+    "flat file": through_flat_file,
+    "cache_data": through_cache,
+    "DataAligner": through_aligner,
+}
+
+
+# Flat files have no vwap, and the aligner returns the usual fields only.
+ABSENT = {"flat file": ("vwap",), "DataAligner": ("vwap", "transactions")}
+
+
+def as_stored(row: dict[str, float], *, absent: Collection[str] = ()) -> dict[str, Any]:
+    return {name: None if name in absent or math.isnan(value) else value for name, value in row.items()}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_each_way_in_rejects_the_same_rows_for_the_same_reason(tmp_path: Path, door: str) -> None:
+    faults = [(row, reason) for row, reason in FAULTS if door != "flat file" or "vwap" not in row]
+    bars, reasons = DOORS[door](tmp_path, [GOOD, *[GOOD | fault for fault, _ in faults], GOOD | {"open": 9.5}])
+    assert bars == [as_stored(row, absent=ABSENT.get(door, ())) for row in (GOOD, GOOD | {"open": 9.5})]
+    assert sorted(reasons) == sorted(reason for _, reason in faults)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_each_way_in_stores_values_as_given(tmp_path: Path, door: str) -> None:
+    rows = [GOOD | values for values in HARMLESS]
+    bars, reasons = DOORS[door](tmp_path, rows)
+    assert bars == [as_stored(row, absent=ABSENT.get(door, ())) for row in rows]
+    assert reasons == []
+
+
+def test_polygon_response_keeps_the_same_rules(polygon, polygon_source) -> None:
+    rows = [GOOD, *[GOOD | fault for fault, _ in FAULTS], *[GOOD | values for values in HARMLESS]]
+    polygon.companies["A"].minutes = [
+        {"t": us(OPEN) // 1_000 + 60_000 * number, **{WORDS[name]: value for name, value in row.items()}}
+        for number, row in enumerate(rows)
+    ]
+    [batch] = polygon_source().fetch(["A"], "ohlcv-1m", span("2024-03-04T05:00", "2024-03-05T05:00"))
+    assert batch.quarantined["reason"].to_pylist() == [reason for _, reason in FAULTS]
+    assert batch.bars.select(VALUE_COLUMNS).to_pylist() == [
+        as_stored(row) for row in (GOOD, *[GOOD | values for values in HARMLESS])
+    ]
+
+
+def test_dbn_file_keeps_the_same_rules(store: Store, tmp_path: Path) -> None:
+    # DBN has whole volumes of zero or more, no vwap and no transactions; its undefined prices are legal.
+    faults = [(row, reason) for row, reason in FAULTS if reason not in (MISSING, INFINITE) and "volume" not in row]
+    faults = [(row, reason) for row, reason in faults if not {"vwap", "transactions"} & row.keys()]
+    rows = [GOOD, *[GOOD | fault for fault, _ in faults]]
+    records = []
+    for number, row in enumerate(rows):
+        prices: dict[str, Any] = {name: round(row[name] * 1e9) for name in PRICE_COLUMNS}
+        at = START_NS + number * MINUTE_NS
+        message = databento_dbn.OHLCVMsg(rtype=33, publisher_id=1, instrument_id=7, ts_event=at, volume=100, **prices)
+        records.append(bytes(message))
+    store.ingest(write(tmp_path / "x.dbn", records, ONE, end=START_NS + DAY_NS))
+    bars, reasons = in_store(store)
+    assert bars == [as_stored(GOOD | {"vwap": NAN, "transactions": NAN})]
+    assert reasons == sorted(reason for _, reason in faults)
+
+
+# ---- the rules themselves ----------------------------------------------------------------------------------------
+
 Row = tuple[int, float | None, float | None, float | None, float | None, float | None]
 
 
-def rows_table(rows: list[Row], publishers: list[int] | None = None) -> pa.Table:
-    columns: dict[str, Any] = {"ts_us": pa.array([row[0] for row in rows], pa.int64())}
+def columns_of(rows: list[Row], publishers: list[int] | None = None) -> dict[str, Any]:
+    columns: dict[str, Any] = {"ts_us": np.array([row[0] for row in rows], dtype=np.int64)}
     for place, name in enumerate(("open", "high", "low", "close", "volume"), start=1):
-        columns[name] = pa.array([row[place] for row in rows], pa.float64())
-    columns["transactions"] = pa.nulls(len(rows), pa.int64())
-    columns["file_index"] = pa.array([0] * len(rows), pa.int32())
+        columns[name] = np.array([row[place] for row in rows], dtype=np.float64)
+    columns["transactions"] = np.full(len(rows), np.nan)
+    columns["file_index"] = np.zeros(len(rows), dtype=np.int32)
     if publishers is not None:
-        columns["publisher_id"] = pa.array(publishers, pa.uint16())
-    return pa.table(columns)
+        columns["publisher_id"] = np.array(publishers, dtype=np.uint16)
+    return columns
 
 
-def cleaned(table: pa.Table, **options: Any) -> Cleaned:
-    plain: dict[str, Any] = {
-        "step_us": STEP,
-        "is_daily": False,
-        "may_be_negative": False,
-        "may_be_undefined": False,
-        "ranges": None,
-    }
-    return clean(table, **(plain | options))
+def check(columns: dict[str, Any], **options: Any) -> CheckedBars:
+    plain: dict[str, Any] = {"schema": "ohlcv-1m", "day_tz": "UTC", "ranges": None}
+    return check_bars(columns, **(plain | options))
 
 
 PRICES = st.sampled_from([None, -1.0, 0.0, 1.0, 2.0, 3.0, float("inf"), float("nan")])
@@ -57,8 +221,8 @@ def is_valid(row: Row, *, futures: bool) -> bool:
 @given(ROWS, st.booleans())
 @settings(deadline=None)
 def test_every_row_is_stored_quarantined_or_a_repetition(rows: list[Row], futures: bool) -> None:
-    result = cleaned(rows_table(rows), may_be_negative=futures)
-    assert result.bars.num_rows + result.bad.num_rows + result.collapsed == len(rows)
+    result = check(columns_of(rows), allows_negative_prices=futures)
+    assert result.bars.num_rows + result.rejected.num_rows + result.repeated == len(rows)
     stamps = result.bars["ts_event"].cast("int64").to_pylist()
     assert stamps == sorted(set(stamps))
     last_valid = {row[0]: row for row in rows if is_valid(row, futures=futures)}
@@ -66,27 +230,38 @@ def test_every_row_is_stored_quarantined_or_a_repetition(rows: list[Row], future
     for bar in result.bars.to_pylist():
         stamp = round(bar["ts_event"].timestamp() * 1e6)
         assert (bar["open"], bar["high"], bar["low"], bar["close"], bar["volume"]) == last_valid[stamp][1:]
-    assert all(result.bad["reason"].to_pylist())
+    assert all(result.rejected["reason"].to_pylist())
 
 
 def test_undefined_prices_are_stored_where_they_are_legal() -> None:
     rows: list[Row] = [(0, None, None, None, None, 0.0), (STEP, 1.0, 1.0, 1.0, 1.0, 1.0)]
-    assert cleaned(rows_table(rows)).bad["reason"].to_pylist() == ["a price is missing"]
-    legal = cleaned(rows_table(rows), may_be_undefined=True)
+    assert check(columns_of(rows)).rejected["reason"].to_pylist() == [MISSING]
+    legal = check(columns_of(rows), allows_missing_prices=True)
     assert legal.bars["close"].to_pylist() == [None, 1.0]
 
 
-def test_rows_outside_of_what_is_covered_are_quarantined() -> None:
+def test_vwap_of_a_future_may_be_negative() -> None:
+    rows: list[Row] = [(0, -2.0, -1.0, -3.0, -2.0, 1.0)]
+    columns = columns_of(rows) | {"vwap": np.array([-2.0])}
+    assert check(columns, allows_negative_prices=True).bars["vwap"].to_pylist() == [-2.0]
+    assert check(columns).rejected["reason"].to_pylist() == [NOT_POSITIVE]
+
+
+def test_a_row_outside_of_what_is_covered_is_quarantined() -> None:
     rows: list[Row] = [(number * STEP, 1.0, 1.0, 1.0, 1.0, 1.0) for number in range(6)]
     ranges = (TimeRange(STEP, 2 * STEP), TimeRange(4 * STEP, 5 * STEP))
-    result = cleaned(rows_table(rows), ranges=ranges)
+    result = check(columns_of(rows), ranges=ranges)
     assert [stamp // STEP for stamp in result.bars["ts_event"].cast("int64").to_pylist()] == [1, 4]
-    assert set(result.bad["reason"].to_pylist()) == {"ts_event lies outside the range that the input covers"}
+    assert set(result.rejected["reason"].to_pylist()) == {"ts_event is outside of the covered range"}
+    assert result.is_misplaced
 
 
-def test_daily_bars_need_no_whole_multiple() -> None:
+def test_daily_bars_open_at_midnight_of_their_zone() -> None:
     rows: list[Row] = [(5 * 3_600_000_000, 1.0, 1.0, 1.0, 1.0, 1.0)]
-    assert cleaned(rows_table(rows), is_daily=True, step_us=86_400_000_000).bars.num_rows == 1
+    assert check(columns_of(rows), schema="ohlcv-1d", day_tz="America/New_York").bars.num_rows == 1
+    assert check(columns_of(rows), schema="ohlcv-1d").rejected["reason"].to_pylist() == [
+        "ts_event is not on a whole bar"
+    ]
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
@@ -96,13 +271,20 @@ def test_publishers_are_aggregated_by_the_rules(order: tuple[int, ...]) -> None:
         (0, 10.1, 12.0, 9.5, 10.4, 20.0),
         (0, 10.2, 10.9, 8.0, 10.3, 30.0),
     ]
-    table = rows_table([rows[place] for place in order], [order[0] + 1, order[1] + 1, order[2] + 1])
-    (bar,) = cleaned(table).bars.to_pylist()
+    columns = columns_of([rows[place] for place in order], [order[0] + 1, order[1] + 1, order[2] + 1])
+    (bar,) = check(columns).bars.to_pylist()
     assert (bar["open"], bar["high"], bar["low"], bar["close"], bar["volume"]) == (10.0, 12.0, 8.0, 10.5, 100.0)
 
 
 def test_a_record_that_is_there_twice_counts_once_beside_other_publishers() -> None:
     rows: list[Row] = [(0, 1.0, 1.0, 1.0, 1.0, 5.0), (0, 1.0, 1.0, 1.0, 1.0, 5.0), (0, 1.0, 2.0, 1.0, 1.0, 3.0)]
-    result = cleaned(rows_table(rows, [1, 1, 2]))
+    result = check(columns_of(rows, [1, 1, 2]))
     assert result.bars["volume"].to_pylist() == [8.0]
-    assert result.collapsed == 1
+    assert result.repeated == 1
+
+
+def test_a_publishers_last_record_counts_beside_other_publishers() -> None:
+    rows: list[Row] = [(0, 1.0, 1.0, 1.0, 1.0, 5.0), (0, 1.0, 1.0, 1.0, 1.0, 6.0), (0, 1.0, 2.0, 1.0, 1.0, 3.0)]
+    result = check(columns_of(rows, [1, 1, 2]))
+    assert result.bars["volume"].to_pylist() == [9.0]
+    assert result.rejected["volume"].to_pylist() == [5.0]

@@ -92,7 +92,8 @@ def test_impossible_rows_are_quarantined_with_their_line(store: Store, tmp_path:
 
 
 def test_prices_of_futures_may_be_zero_or_negative_once_the_store_knows_what_they_are(store: Store) -> None:
-    frame = minute_bars({0: 1.0, 1: -37.63, 2: 0.0}).to_pandas().set_index("ts_event").assign(volume=1.0)
+    frame = minute_bars({0: 1.0, 1: -37.63, 2: 0.0}).to_pandas().set_index("ts_event")
+    frame = frame.assign(volume=1.0, transactions=1)
     assert store.ingest(frame, ticker="CLK0", schema="ohlcv-1m").quarantined_rows == 2
     assert store.ingest(frame, ticker="CLK0", schema="ohlcv-1m").files[0].status == "unchanged"
     apply_config(

@@ -8,7 +8,9 @@ import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from mtstore.errors import ConfigError, CostLimitError, SourceAuthError
 from mtstore.ranges import US_PER_DAY, TimeRange
 from mtstore.sources import bar_grid
-from mtstore.sources.bar_rules import check_rows
+from mtstore.sources.bar_rules import check_bars
 from mtstore.sources.databento.metadata import DayCondition, changed_since, read_instant_us
 from mtstore.sources.databento.session import classify
 from mtstore.sources.http.rate_limit import Limiter, StopSignal
@@ -221,12 +223,11 @@ def test_no_row_is_lost_and_only_good_rows_are_stored(rows):
     """Every row is stored, quarantined with a reason, or the repetition of one that is stored."""
     minute = 60_000_000
     asked = TimeRange(0, 10 * minute)
-    columns = {"ts_us": [place * minute for place, _ in rows]}
-    columns |= {name: [price for _, price in rows] for name in ("open", "high", "low", "close")}
-    columns |= {name: [1.0] * len(rows) for name in ("volume", "vwap", "transactions")}
-    checked = check_rows(columns, schema="ohlcv-1m", asked=asked, day_tz="UTC", origin="here")
-    bad = 0 if checked.quarantined is None else checked.quarantined.num_rows
-    assert checked.bars.num_rows + bad + checked.repeated == len(rows)
+    columns: dict[str, Any] = {"ts_us": np.array([place * minute for place, _ in rows], dtype=np.int64)}
+    columns |= {name: np.array([price for _, price in rows]) for name in ("open", "high", "low", "close")}
+    columns |= {name: np.ones(len(rows)) for name in ("volume", "vwap", "transactions")}
+    checked = check_bars(columns, schema="ohlcv-1m", day_tz="UTC", ranges=(asked,))
+    assert checked.bars.num_rows + checked.rejected.num_rows + checked.repeated == len(rows)
     good = {}
     for place, price in rows:
         if 0 <= place < 10 and price > 0:

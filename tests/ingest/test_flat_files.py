@@ -227,6 +227,7 @@ BAD: dict[str, dict[str, Any]] = {
     "a price is zero or negative": {"open": 0.0, "low": 0.0},
     "a price is missing": {"open": ""},
     "a price is not finite": {"high": "inf"},
+    "transactions is negative or not a whole number": {"transactions": 1.5},
 }
 
 

@@ -348,8 +348,8 @@ def test_quarantined_rows_are_kept_with_their_reason(load, market, store):
     market.companies["AAPL"].minutes[0]["h"] = 1.0
     report = load("2024-03-01", "2024-03-04", ["AAPL"])
     assert report.tickers["AAPL"].quarantined_rows == 1
-    assert report.tickers["AAPL"].notes == ["1 rows: high below open or close"]
-    assert store.sql("SELECT ticker, reason FROM quarantine").fetchall() == [("AAPL", "high below open or close")]
+    assert report.tickers["AAPL"].notes == ["1 rows: high is below open or close"]
+    assert store.sql("SELECT ticker, reason FROM quarantine").fetchall() == [("AAPL", "high is below open or close")]
     market.forget()
     load("2024-03-01", "2024-03-04", ["AAPL"])
     assert market.requests == []

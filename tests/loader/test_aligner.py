@@ -345,11 +345,6 @@ def test_bars_outside_of_the_session_are_told_of_when_none_is_left():
         ({"A": pd.DataFrame({"rsi": [1.0]}, index=pd.DatetimeIndex(["2024-01-03"]))}, "'A': no column of bars"),
         ({"A": pd.DataFrame({"close": [1.0]}, index=pd.DatetimeIndex([pd.NaT]))}, "'A', row 0: there is no time"),
         ({"A": bars(["2024-01-03 09:30"]).rename(columns={"open": "Close"})}, "'Close' and 'close' are both close"),
-        (
-            {"A": bars(["2024-01-03 09:30"], transactions=1.5)},
-            "'A', row 0: transactions is 1.5, which is no whole number",
-        ),
-        ({"A": bars(["2024-01-03 09:30"], transactions=np.inf)}, "'A', row 0: transactions is inf, which is no whole"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_ticker(frames, sentence):

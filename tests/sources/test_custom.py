@@ -259,7 +259,6 @@ def test_parquet_dates_are_days_of_the_zone(tmp_path: Path) -> None:
         ("ts_event", pa.array([None], pa.timestamp("us")), "row 1: 'ts_event' has no value"),
         ("ticker", pa.array([1]), "'ticker' holds int64, not text"),
         ("open", pa.array([True]), "'open' holds bool, not numbers"),
-        ("transactions", pa.array([1.5]), "'transactions' is 1.5, which is no whole number"),
     ],
 )
 def test_parquet_columns_of_the_wrong_kind_are_named(
@@ -291,8 +290,8 @@ def test_a_stored_table_comes_through_unchanged(tmp_path: Path) -> None:
     mapping = ColumnMapping("ohlcv-1m", ticker="AAA")
     batches = list(CustomFile(tmp_path / "own.parquet", mapping, "parquet").batches(chunk_rows=1_000))
     assert max(len(batch) for batch in batches) <= 1_000
-    assert pa.Table.from_batches(batches).select(bars.column_names).equals(bars)
-    assert pa.Table.from_batches(list(table_batches(bars, mapping))).select(bars.column_names).equals(bars)
+    for found in (batches, list(table_batches(bars, mapping))):
+        assert pa.Table.from_batches(found).select(bars.column_names).cast(bars.schema).equals(bars)
 
 
 def test_frames_bring_their_times_as_column_or_index() -> None:

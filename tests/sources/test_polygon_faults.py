@@ -328,7 +328,7 @@ def test_bars_of_another_range_are_quarantined(market, polygon_source):
     market.page_limit = 50_000
     answer = load(polygon_source())
     assert (answer.result, answer.bars.num_rows, answer.quarantined.num_rows) == ("quarantined", 0, 7)
-    assert answer.quarantined["reason"][0].as_py() == "outside of the asked range"
+    assert answer.quarantined["reason"][0].as_py() == "ts_event is outside of the covered range"
     assert answer.quarantined["origin"][0].as_py().startswith("/v2/aggs/ticker/AAPL/range/1/minute/")
 
 
@@ -342,16 +342,16 @@ def broken(**changes):
         (broken(c=None), "a price is missing"),
         ({k: v for k, v in broken().items() if k != "o"}, "a price is missing"),
         (broken(o="abc"), "a price is missing"),
-        (broken(h=50.0), "high below open or close"),
-        (broken(l=500.0), "low above open or close"),
-        (broken(o=-5.0, l=-6.0), "a price is not positive"),
-        (broken(v=-1), "volume is negative or not finite"),
-        (broken(v=None), "volume is missing"),
-        (broken(n=-1), "transactions are negative or not finite"),
-        (broken(t=us("2024-03-04T20:00:01") // 1000), "opens off the grid of ohlcv-1m"),
-        (broken(t=None), "no usable time"),
-        (broken(t="soon"), "no usable time"),
-        (broken(t=10**30), "no usable time"),
+        (broken(h=50.0), "high is below open or close"),
+        (broken(l=500.0), "low is above open or close"),
+        (broken(o=-5.0, l=-6.0), "a price is zero or negative"),
+        (broken(v=-1), "volume is missing, negative or not finite"),
+        (broken(v=None), "volume is missing, negative or not finite"),
+        (broken(n=-1), "transactions is negative or not a whole number"),
+        (broken(t=us("2024-03-04T20:00:01") // 1000), "ts_event is not on a whole bar"),
+        (broken(t=None), "ts_event is missing or not a time"),
+        (broken(t="soon"), "ts_event is missing or not a time"),
+        (broken(t=10**30), "ts_event is missing or not a time"),
         (broken(h=float("inf")), "a price is not finite"),
         (broken(h=float("nan")), "a price is missing"),
     ],
@@ -363,7 +363,7 @@ def test_row_that_cannot_be_right_is_quarantined_and_the_others_are_kept(polygon
     assert answer.bars.num_rows == 5
     assert answer.quarantined["reason"].to_pylist() == [reason]
     slot = TimeRange(us("2024-03-04T20:00"), us("2024-03-04T20:01"))
-    if "time" in reason or "grid" in reason:
+    if "ts_event" in reason:
         assert (answer.result, answer.ranges, answer.partial_ranges) == ("partial", (DAY,), ())
     else:
         assert (answer.result, answer.ranges, answer.partial_ranges) == ("complete", subtract((DAY,), (slot,)), (slot,))

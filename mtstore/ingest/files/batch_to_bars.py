@@ -6,14 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mtstore.bars import BarBatch, arrow_schema, is_daily, step_us
+from mtstore.bars import BarBatch, arrow_schema
 from mtstore.errors import TickerError
 from mtstore.ingest.files.input_extent import InputExtents
 from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ingest.files.quarantine import Quarantine
 from mtstore.ingest.files.read_batch import BatchRows
 from mtstore.ranges import TimeRange, intersect, subtract, union
-from mtstore.sources.clean import OUTSIDE, Cleaned, clean
+from mtstore.sources.bar_rules import NO_TIME, OUTSIDE_RANGE, CheckedBars, check_bars
 from mtstore.storage.layout import encode_ticker
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ class BatchBars:
             self.extents.take(ticker, table)
             table, strays = self._apart(table)
             if strays.num_rows:
-                suspect += self._doubts(self._clean(ticker, strays, ()).bad)
-            cleaned = self._clean(ticker, table, None if first.may_exceed else covered or None)
-            suspect += self._doubts(cleaned.bad)
-            bars = cleaned.bars
+                suspect += self._doubts(self._check(ticker, strays, ()))
+            checked = self._check(ticker, table, None if first.may_exceed else covered or None)
+            suspect += self._doubts(checked)
+            bars = checked.bars
         refusal = _why_not_storable(ticker)
         if refusal is not None:
             origin = str(first.path)
@@ -92,20 +92,20 @@ class BatchBars:
             request=first.request(),
         )
 
-    def _clean(self, ticker: str, rows: pa.Table, ranges: tuple[TimeRange, ...] | None) -> Cleaned:
-        """Clean some rows of a ticker, and put those that are no bars into quarantine."""
+    def _check(self, ticker: str, rows: pa.Table, ranges: tuple[TimeRange, ...] | None) -> CheckedBars:
+        """Check some rows of a ticker, and quarantine those that are not bars."""
         first = self.layer[0]
-        cleaned = clean(
-            rows,
-            step_us=step_us(first.schema),
-            is_daily=is_daily(first.schema),
-            may_be_negative=first.allows_negative(ticker),
-            may_be_undefined=first.may_be_undefined,
+        checked = check_bars(
+            {name: rows[name].to_numpy() for name in rows.column_names},
+            schema=first.schema,
+            day_tz=first.day_tz,
             ranges=ranges,
+            allows_negative_prices=first.allows_negative(ticker),
+            allows_missing_prices=first.may_be_undefined,
         )
-        self.collapsed += cleaned.collapsed
-        self.quarantine.add(ticker, cleaned.bad)
-        return cleaned
+        self.collapsed += checked.repeated
+        self.quarantine.add(ticker, checked.rejected)
+        return checked
 
     def _apart(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         """Rows within the span of their own file, and those that another file of the layer would have to bring."""
@@ -124,17 +124,18 @@ class BatchBars:
             return rows, rows.slice(0, 0)
         return rows.filter(pa.array(is_own)), rows.filter(pa.array(~is_own))
 
-    def _doubts(self, bad: pa.Table) -> list[TimeRange]:
-        """What bad rows put in doubt: their own bars' time, or all of a file that has rows of another time.
+    def _doubts(self, checked: CheckedBars) -> list[TimeRange]:
+        """Return the time that rejected rows put in doubt: their own bars, or a whole file with rows of another time.
 
         Such a file is not what it says it is, and proves no absence.
         """
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        is_outside = pc.equal(bad["reason"], OUTSIDE)
-        places = set(bad.filter(is_outside)["file_index"].to_pylist())
+        is_outside = pc.is_in(checked.rejected["reason"], pa.array([NO_TIME, OUTSIDE_RANGE]))
+        places = set(checked.rejected.filter(is_outside)["file_index"].to_pylist())
         spans = [span for place in sorted(places) if (span := self.layer[place].span) is not None]
-        return [*spans, *_slots(bad.filter(pc.invert(is_outside)), step_us(self.layer[0].schema))]
+        return [*spans, *checked.slots]
 
     def _rows_of(self, ticker: str) -> pa.Table | None:
         if ticker not in self.rows.grouper:
@@ -170,9 +171,3 @@ def _why_not_storable(ticker: str) -> str | None:
     except TickerError as error:
         return str(error)
     return None
-
-
-def _slots(bad: pa.Table, width_us: int) -> list[TimeRange]:
-    """The bars' worth of time that bad rows stand for."""
-    stamps = bad["ts_event"].cast("int64").drop_null().to_pylist()
-    return [TimeRange(stamp, stamp + width_us) for stamp in stamps]

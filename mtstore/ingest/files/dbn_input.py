@@ -11,13 +11,10 @@ from mtstore.bars import SourceBinding
 from mtstore.errors import InputError
 from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ranges import TimeRange
-from mtstore.sources.databento.dbn_file import DbnFile
+from mtstore.sources.databento.dbn_file import DbnFile, allows_negative_prices
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_EQUITY_DATASETS = ("XNAS", "XNYS", "XBOS", "XPSX", "XASE", "XCHI", "XCIS", "ARCX", "BATS", "BATY", "EDGA", "EDGX",
-                    "IEXG", "MEMX", "EPRL", "DBEQ", "EQUS", "OPRA")  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -40,7 +37,6 @@ class DbnInput(Input):
         if schema is not None and schema != file.schema:
             raise InputError(f"{path}: its bars are {file.schema}, not {schema} as is asked for")
         binding = SourceBinding(source or f"databento-{file.dataset.lower()}", "databento", file.dataset)
-        is_equity = file.dataset.split(".")[0] in _EQUITY_DATASETS
         return cls(
             path,
             sha256,
@@ -48,7 +44,7 @@ class DbnInput(Input):
             binding,
             file.range,
             "UTC",
-            may_be_negative=not is_equity,
+            may_be_negative=allows_negative_prices(file.dataset),
             may_be_undefined=True,
             file=file,
             ranges=file.ranges_by_ticker(),

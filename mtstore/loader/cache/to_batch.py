@@ -8,12 +8,10 @@ from mtstore.bars import VALUE_COLUMNS, BarBatch, SourceBinding, is_daily, step_
 from mtstore.errors import InputError
 from mtstore.loader.frames.read_bars import Rows
 from mtstore.ranges import TimeRange, intersect, subtract
-from mtstore.sources.databento.responses import may_be_negative
+from mtstore.sources.databento.dbn_file import allows_negative_prices
 from mtstore.sources.infer_bar_width import InferredWidth
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mtstore.bounds import Bounds
     from mtstore.storage.commit.writer import WriteTotals
 
@@ -76,39 +74,27 @@ def to_answer(
         raise InputError(
             f"{ticker!r}: bars that are cached need {', '.join(_NEEDED)}; there is no {', '.join(missing)}"
         )
-    step = step_us(width.schema)
-    cleaned = rows.cleaned(
+    checked = rows.check(
         width.schema,
         width.day_tz,
-        may_be_negative=is_future or (binding.dataset is not None and may_be_negative(binding.dataset)),
-        may_be_undefined=binding.provider == "databento",
+        allows_negative_prices=is_future or (binding.dataset is not None and allows_negative_prices(binding.dataset)),
+        allows_missing_prices=binding.provider == "databento",
     )
     covered = [TimeRange(asked.start_us, closed_us)] if closed_us > asked.start_us else []
-    stamps = cleaned.bad["ts_event"].cast("int64").to_pylist()
-    suspect = [TimeRange(stamp, stamp + step) for stamp in stamps]
     # Without anything that has closed there is nothing to be complete about: the bars are only added.
-    result = ("complete" if cleaned.bars.num_rows else "empty") if covered else "partial"
+    result = ("complete" if checked.bars.num_rows else "empty") if covered else "partial"
     return BarBatch(
         binding,
         width.schema,
         ticker,
-        subtract(covered, suspect),
-        cleaned.bars,
+        subtract(covered, checked.slots),
+        checked.bars,
         result=result,  # type: ignore[arg-type]
-        partial_ranges=intersect(covered, suspect),
+        partial_ranges=intersect(covered, checked.slots),
         day_tz=width.day_tz,
         request={},
-        quarantined=_quarantined(cleaned.bad),
+        quarantined=checked.quarantined("cache_data"),
     )
-
-
-def _quarantined(bad: pa.Table) -> pa.Table | None:
-    import pyarrow as pa
-
-    if not bad.num_rows:
-        return None
-    origin = pa.repeat(pa.scalar("cache_data", pa.string()), bad.num_rows)
-    return bad.drop_columns(["file_index"]).append_column("origin", origin)
 
 
 def summary(totals: WriteTotals) -> dict[str, Any]:

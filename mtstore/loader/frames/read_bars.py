@@ -7,20 +7,17 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mtstore.bars import VALUE_COLUMNS, is_daily, step_us
+from mtstore.bars import VALUE_COLUMNS, is_daily
 from mtstore.errors import InputError
 from mtstore.intervals import BarInterval
 from mtstore.loader.frames.read_times import TIME_COLUMNS, read_times
 from mtstore.sources.bar_grid import midnights_us
-from mtstore.sources.clean import Cleaned, clean
+from mtstore.sources.bar_rules import CheckedBars, check_bars
 from mtstore.sources.infer_bar_width import InferredWidth, check_width, infer_width
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-_WHOLE: Final = frozenset({"transactions"})
-_LARGEST: Final = 2.0**63
 
 # Columns that say what the rows are, not what was traded.
 _LABELS: Final = frozenset(
@@ -60,31 +57,21 @@ class Rows:
             return check_width(us, native, where, self.tz)
         return infer_width(us, (self.tz, tz, "UTC"), resampling, where)
 
-    def cleaned(self, schema: str, day_tz: str, *, may_be_negative: bool, may_be_undefined: bool = False) -> Cleaned:
-        """As bars of a schema, by the rules of every ingest; `file_index` of what is no bar is the row's place.
+    def check(
+        self, schema: str, day_tz: str, *, allows_negative_prices: bool, allows_missing_prices: bool = False
+    ) -> CheckedBars:
+        """Check the rows as bars of a schema; `file_index` of a rejected row is its place in the frame.
 
-        Parameters
-        ----------
-        day_tz
-            The zone whose days daily bars are.
-        may_be_negative, may_be_undefined
-            As in `mtstore.sources.clean.clean`.
+        Parameters: see `mtstore.sources.bar_rules.check_bars`.
         """
-        import numpy as np
-        import pyarrow as pa
-
-        daily = is_daily(schema)
-        columns = {"ts_us": pa.array(midnights_us(self.us, day_tz) if daily else self.us)}
-        # NaN is "no value" in a frame; a whole number of trades may have become a float by that.
-        columns |= {name: pa.array(values, pa.float64(), from_pandas=True) for name, values in self.values.items()}
-        columns["file_index"] = pa.array(self.places.astype(np.int32))
-        return clean(
-            pa.table(columns),
-            step_us=step_us(schema),
-            is_daily=daily,
-            may_be_negative=may_be_negative,
-            may_be_undefined=may_be_undefined,
+        ts_us = midnights_us(self.us, day_tz) if is_daily(schema) else self.us
+        return check_bars(
+            {"ts_us": ts_us, **self.values, "file_index": self.places},
+            schema=schema,
+            day_tz=day_tz,
             ranges=None,
+            allows_negative_prices=allows_negative_prices,
+            allows_missing_prices=allows_missing_prices,
         )
 
 
@@ -98,7 +85,7 @@ def read_rows(frame: pd.DataFrame, where: str, *, naive_as: str) -> Rows:
     ------
     InputError
         No times, or wrong ones (see `read_times`); no column of bars; a column that is there twice, or holds no
-        numbers; a number of trades that is not whole.
+        numbers.
     """
     import numpy as np
     import pandas as pd
@@ -150,8 +137,4 @@ def _numbers(frame: pd.DataFrame, name: Hashable, where: str) -> np.ndarray:
     ):
         raise InputError(f"{where}: column {name!r} holds {column.dtype}, not numbers")
     values: np.ndarray = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    if str(name).lower() in _WHOLE:
-        broken = np.flatnonzero(~np.isnan(values) & ((np.trunc(values) != values) | (np.abs(values) >= _LARGEST)))
-        if len(broken):
-            raise InputError(f"{where}, row {broken[0]}: {name} is {values[broken[0]]:g}, which is no whole number")
     return values

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def rejected_rows(bad: Mapping[str, pa.Table]) -> pd.DataFrame:
-    """What cleaning refused, ticker by ticker (see `Cleaned.bad`), as one frame: ticker, row, bars, reason."""
+    """Return rejected rows (`CheckedBars.rejected`) by ticker as one frame: ticker, row, bars, reason."""
     import pandas as pd
 
     columns = ["ticker", "row", *arrow_schema().names, "reason"]

@@ -77,7 +77,8 @@ def to_numbers(column: pa.Array, name: str, kind: pa.DataType, mapping: ColumnMa
     try:
         if pa.types.is_decimal(column.type):
             return column.cast(pa.float64()).cast(kind)
-        return column.cast(kind)
+        # Whole numbers too large to be exact as float64 are rounded, as those in text are.
+        return column.cast(kind, safe=not pa.types.is_integer(column.type) or not pa.types.is_floating(kind))
     except pa.ArrowInvalid as error:
         at = _first_that_fails(column, kind)
         raise BrokenFileError(f"{place(at)}: {name!r} is {column[at]}, which is no {_WORDS[str(kind)]}") from error

@@ -254,7 +254,7 @@ def _convert(
         "ticker": _tickers(chunk, columns, mapping, place),
         "ts_event": pa.array(stamps.view("datetime64[us]"), pa.timestamp("us", tz="UTC")),
         "vwap": numbers("vwap", pa.float64()),
-        "transactions": numbers("transactions", pa.int64()),
+        "transactions": numbers("transactions", pa.float64()),
         "publisher_id": pa.nulls(count, pa.uint16()),
     }
     for ours in (*PRICE_COLUMNS, "volume"):

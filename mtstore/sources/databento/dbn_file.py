@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _FIXED_PRICE_UNITS = 1e9
 _PRICES = ("open", "high", "low", "close")
 _NS_PER_US = 1_000
+# Venues of stocks and their options, the first part of a dataset's name.
+_EQUITY_VENUES = frozenset({
+    "ARCX", "BATS", "BATY", "DBEQ", "EDGA", "EDGX", "EPRL", "EQUS", "IEXG", "MEMX", "OPRA",
+    "XASE", "XBOS", "XCHI", "XCIS", "XNAS", "XNYS", "XPSX",
+})  # fmt: skip
 
 
 class DbnFile:
@@ -225,7 +230,7 @@ class DbnFile:
             "ts_event": (records["ts_event"] // _NS_PER_US).astype(np.int64).view("datetime64[us]"),
             "volume": records["volume"].astype(np.float64),
             "vwap": pa.nulls(count, pa.float64()),
-            "transactions": pa.nulls(count, pa.int64()),
+            "transactions": pa.nulls(count, pa.float64()),
             "publisher_id": np.ascontiguousarray(records["publisher_id"]),
         }
         for name in _PRICES:
@@ -236,6 +241,11 @@ class DbnFile:
             for field, column in ((field, columns[field.name]) for field in schema)
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def allows_negative_prices(dataset: str) -> bool:
+    """Return whether prices of a dataset may be zero or negative, as those of futures may."""
+    return dataset.split(".", maxsplit=1)[0] not in _EQUITY_VENUES
 
 
 def _supported_schema(path: Path, metadata: Any) -> str:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mtstore.bars import VALUE_COLUMNS, BarBatch, SourceBinding
 from mtstore.errors import IngestError
-from mtstore.ranges import TimeRange, intersect, subtract
-from mtstore.sources.bar_rules import Checked, check_rows, empty_bars
-from mtstore.sources.databento.dbn_file import DbnFile
+from mtstore.ranges import TimeRange
+from mtstore.sources.bar_rules import check_bars, no_bars
+from mtstore.sources.databento.dbn_file import DbnFile, allows_negative_prices
 from mtstore.sources.http.retry import AttemptError, Failure
+from mtstore.sources.vendor import to_batch
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-# Datasets of stocks and their options; everywhere else prices may be negative.
-_EQUITY_VENUES = frozenset({
-    "ARCX", "BATS", "BATY", "DBEQ", "EDGA", "EDGX", "EPRL", "EQUS", "IEXG", "MEMX", "OPRA",
-    "XASE", "XBOS", "XCHI", "XCIS", "XNAS", "XNYS", "XPSX",
-})  # fmt: skip
 
 
 def open_whole(
@@ -75,34 +69,30 @@ def answers(
     """One answer per asked ticker, in the order in which they were asked for."""
     rows = _rows_by_symbol(file)
     for symbol, ticker in symbols.items():
-        checked = Checked(empty_bars())
-        notes = []
+        checked = no_bars()
         if symbol in rows:
-            checked = check_rows(
-                combine_publishers(rows.pop(symbol)),
+            checked = check_bars(
+                rows.pop(symbol),
                 schema=file.schema,
-                asked=asked,
                 day_tz="UTC",
-                origin=origin,
-                allows_negative_prices=may_be_negative(file.dataset),
+                ranges=(asked,),
+                allows_negative_prices=allows_negative_prices(file.dataset),
                 allows_missing_prices=True,
             )
-            notes += [checked.reason] if checked.reason else []
+        notes = [checked.reason] if checked.reason else []
         if symbol in file.not_found:
             notes.append(unresolved(ticker))
         elif symbol in file.partial:
             notes.append(f"{ticker} resolves on some days of the range only")
-        yield BarBatch(
-            binding=binding,
-            schema=file.schema,
+        yield to_batch(
+            checked,
+            binding,
             ticker=ticker,
-            ranges=subtract((asked,), checked.doubtful),
-            partial_ranges=intersect((asked,), checked.doubtful),
-            bars=checked.bars,
-            result=checked.result,
-            reason="; ".join(notes) or None,
+            schema=file.schema,
+            answered=asked,
             request=request,
-            quarantined=checked.quarantined,
+            origin=origin,
+            reason="; ".join(notes) or None,
             symbology=file.symbology(symbol),
         )
 
@@ -112,39 +102,8 @@ def unresolved(ticker: str) -> str:
     return f"the vendor resolves {ticker} on no day of the range"
 
 
-def may_be_negative(dataset: str) -> bool:
-    """Whether prices of a dataset may be zero or negative, as those of futures may."""
-    return dataset.split(".", maxsplit=1)[0] not in _EQUITY_VENUES
-
-
-def combine_publishers(rows: pa.Table) -> dict[str, Any]:
-    """The columns of one ticker's bars, those of several publishers (venues) made into one.
-
-    Open and close are those of the publisher with the greatest volume, high and low the extremes, the volume the sum.
-    """
-    import numpy as np
-
-    ts = rows["ts_event"].cast("int64").to_numpy()
-    columns = {name: rows[name].cast("float64").fill_null(math.nan).to_numpy() for name in VALUE_COLUMNS}
-    publishers = rows["publisher_id"].to_numpy()
-    if len(ts) == 0 or (publishers == publishers[0]).all():
-        return {"ts_us": ts, **columns}
-    # A publisher's own repetitions are not summed: only the last of them counts.
-    arrival = np.arange(len(ts))
-    order = np.lexsort((arrival, publishers, ts))
-    is_last = np.append((np.diff(ts[order]) != 0) | (np.diff(publishers[order].astype(np.int64)) != 0), True)
-    order = order[is_last]
-    order = order[np.lexsort((publishers[order], -np.nan_to_num(columns["volume"][order]), ts[order]))]
-    first = np.flatnonzero(np.append(True, np.diff(ts[order]) != 0))
-    combined: dict[str, Any] = {name: column[order][first] for name, column in columns.items()}
-    combined["high"] = np.fmax.reduceat(columns["high"][order], first)
-    combined["low"] = np.fmin.reduceat(columns["low"][order], first)
-    combined["volume"] = np.add.reduceat(columns["volume"][order], first)
-    return {"ts_us": ts[order][first], **combined}
-
-
-def _rows_by_symbol(file: DbnFile) -> dict[str, pa.Table]:
-    """All rows of each symbol, in order of arrival."""
+def _rows_by_symbol(file: DbnFile) -> dict[str, dict[str, Any]]:
+    """Return the columns of each symbol's rows, in order of arrival."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -155,7 +114,12 @@ def _rows_by_symbol(file: DbnFile) -> dict[str, pa.Table]:
         for number, name in enumerate(names.dictionary.to_pylist()):
             own = table if len(names.dictionary) == 1 else table.filter(pc.equal(names.indices, number))
             parts.setdefault(name, []).append(own)
-    return {name: pa.concat_tables(tables) for name, tables in parts.items()}
+    rows = {}
+    for name, tables in parts.items():
+        table = pa.concat_tables(tables)
+        columns = {column: table[column].to_numpy() for column in (*VALUE_COLUMNS, "publisher_id")}
+        rows[name] = {"ts_us": table["ts_event"].cast(pa.int64()).to_numpy(), **columns}
+    return rows
 
 
 def _refuse(message: str) -> NoReturn:

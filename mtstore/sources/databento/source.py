@@ -14,7 +14,7 @@ from mtstore.bars import BAR_SCHEMAS, BarBatch, SourceBinding, is_daily, step_us
 from mtstore.errors import ConfigError, UnsupportedSchemaError
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange
 from mtstore.sources import bar_grid
-from mtstore.sources.bar_rules import empty_bars
+from mtstore.sources.bar_rules import no_bars
 from mtstore.sources.databento import metadata as databento_metadata
 from mtstore.sources.databento.download import Downloader, range_of, symbols_of
 from mtstore.sources.databento.metadata import DayCondition
@@ -23,7 +23,7 @@ from mtstore.sources.databento.session import DatabentoSession
 from mtstore.sources.http.request_stats import RequestStats
 from mtstore.sources.http.retry import CallFailedError, RequestContext
 from mtstore.sources.http.settings import NetworkSettings
-from mtstore.sources.vendor import CostBudget, Estimate
+from mtstore.sources.vendor import CostBudget, Estimate, to_batch
 
 T = TypeVar("T")
 
@@ -256,15 +256,14 @@ class DatabentoSource:
             self._windows[schema] = (asked_at, TimeRange(window.start_us, max(window.start_us + 1, end_us)))
 
     def _nothing(self, ticker: str, schema: str, answered: TimeRange, reason: str) -> BarBatch:
-        return BarBatch(
-            binding=self.binding,
-            schema=schema,
+        return to_batch(
+            no_bars(),
+            self.binding,
             ticker=ticker,
-            ranges=(answered,),
-            bars=empty_bars(),
-            result="empty",
-            reason=reason,
+            schema=schema,
+            answered=answered,
             request=self.request_parameters(schema),
+            reason=reason,
         )
 
 

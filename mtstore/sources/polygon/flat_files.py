@@ -34,7 +34,7 @@ COLUMNS = {
     "high": "DOUBLE",
     "low": "DOUBLE",
     "window_start": "BIGINT",
-    "transactions": "BIGINT",
+    "transactions": "DOUBLE",
 }
 BINDING = SourceBinding("polygon", "polygon")
 _NEW_YORK = "America/New_York"

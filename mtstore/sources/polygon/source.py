@@ -6,6 +6,7 @@ last page has come and all of them have been checked.
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from mtstore.bars import BAR_SCHEMAS, BarBatch, SourceBinding, is_daily
-from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, intersect, subtract
+from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange
 from mtstore.sources import bar_grid
-from mtstore.sources.bar_rules import Checked, check_rows, empty_bars
+from mtstore.sources.bar_rules import CheckedBars, check_bars, no_bars
 from mtstore.sources.http.request_stats import RequestStats
 from mtstore.sources.http.retry import RequestContext
 from mtstore.sources.http.settings import NetworkSettings
@@ -25,7 +26,7 @@ from mtstore.sources.polygon import references as polygon_references
 from mtstore.sources.polygon.bars import PAGE_BASE_AGGREGATES, BarPages, span_of
 from mtstore.sources.polygon.responses import Page
 from mtstore.sources.polygon.session import PolygonSession
-from mtstore.sources.vendor import CostBudget, Estimate
+from mtstore.sources.vendor import CostBudget, Estimate, to_batch
 
 PAGES_PER_CHUNK = 6
 
@@ -179,63 +180,46 @@ class PolygonSource:
             if end_us <= aligned.start_us:
                 return
             answered = TimeRange(aligned.start_us, min(aligned.end_us, end_us))
-        checked = self._check(context, aligned, pages, bar_pages.origin)
+        checked = self._check(ticker, schema, aligned, pages)
         if answered != aligned:
             checked = _until(checked, answered.end_us)
+        to_bars = functools.partial(
+            to_batch,
+            binding=self.binding,
+            ticker=ticker,
+            schema=schema,
+            request=self.request_parameters(schema),
+            origin=bar_pages.origin,
+            day_tz=self.day_tz(ticker),
+        )
         clipped, reason = bar_pages.clipped(checked.bars, answered)
         if clipped is not None:
-            yield self._answer(ticker, schema, clipped, Checked(empty_bars()), result="failed", reason=reason)
+            yield to_bars(no_bars(), answered=clipped, result="failed", reason=reason)
             answered = TimeRange(clipped.end_us, answered.end_us)
-        yield self._answer(ticker, schema, answered, checked)
+        yield to_bars(checked, answered=answered)
 
-    def _answer(
-        self,
-        ticker: str,
-        schema: str,
-        answered: TimeRange,
-        checked: Checked,
-        *,
-        result: Any = None,
-        reason: str | None = None,
-    ) -> BarBatch:
-        return BarBatch(
-            binding=self.binding,
-            schema=schema,
-            ticker=ticker,
-            ranges=subtract((answered,), checked.doubtful),
-            partial_ranges=intersect((answered,), checked.doubtful),
-            bars=checked.bars,
-            result=result or checked.result,
-            reason=reason or checked.reason,
-            day_tz=self.day_tz(ticker),
-            request=self.request_parameters(schema),
-            quarantined=checked.quarantined,
-        )
-
-    def _check(self, context: RequestContext, aligned: TimeRange, pages: Sequence[Page], origin: str) -> Checked:
+    def _check(self, ticker: str, schema: str, aligned: TimeRange, pages: Sequence[Page]) -> CheckedBars:
         import numpy as np
 
-        ticker = context.tickers[0]
-        foreign = [
+        others = [
             name
             for page in pages
             for name in [None if page.ticker == ticker else page.ticker] * len(page.columns["ts_us"])
         ]
-        return check_rows(
+        return check_bars(
             {name: np.concatenate([page.columns[name] for page in pages]) for name in pages[0].columns},
-            schema=context.schema,
-            asked=aligned,
+            schema=schema,
             day_tz=self.day_tz(ticker),
-            origin=origin,
+            ranges=(aligned,),
             allows_negative_prices=ticker.startswith("I:"),
-            foreign_ticker=foreign if any(foreign) else None,
+            other_tickers=others if any(others) else None,
         )
 
     def _now_us(self) -> int:
         return int(self._clock() * US_PER_SECOND)
 
 
-def _until(checked: Checked, end_us: int) -> Checked:
+def _until(checked: CheckedBars, end_us: int) -> CheckedBars:
     import pyarrow as pa
     import pyarrow.compute as pc
 
