@@ -1,4 +1,4 @@
-"""Where the command line's words go: stderr, one plain line each; stdout is for data alone."""
+"""Write messages to stderr and data to stdout."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ import warnings
 from typing import Any, TextIO
 
 
-def say(text: str = "") -> None:
-    """A line for the person at the terminal, on stderr."""
+def echo(text: str = "") -> None:
+    """Write a line to stderr."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
 
-def say_error(text: str) -> None:
-    """What went wrong, on stderr."""
-    say(f"mtstore: error: {text}")
+def echo_error(text: str) -> None:
+    """Write an error to stderr."""
+    echo(f"mtstore: error: {text}")
 
 
-def say_warning(text: str) -> None:
-    """What may be wrong, on stderr."""
-    say(f"mtstore: warning: {text}")
+def echo_warning(text: str) -> None:
+    """Write a warning to stderr."""
+    echo(f"mtstore: warning: {text}")
 
 
-def put(text: str) -> None:
-    """Data as text, on stdout."""
+def write_stdout(text: str) -> None:
+    """Write data to stdout."""
     sys.stdout.write(text)
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether a person looks at `stream`."""
+    """Return whether a stream is a terminal."""
     return stream.isatty()
 
 
 def show_warnings_as_lines() -> None:
-    """Python's warnings as one line each, without the file and line of the code that gave them."""
+    """Show Python's warnings as one line each, without file and line of the code."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        say_warning(str(message))
+        echo_warning(str(message))
 
     warnings.showwarning = show
 
 
 def count(number: int, noun: str) -> str:
-    """`1 file`, `1,234 files`."""
+    """Return a count with its noun: `1 file`, `1,234 files`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 

@@ -1,4 +1,4 @@
-"""What `ingest --config` and `update` share: a run over the network, shown while it goes and told when it ends."""
+"""The output of `ingest --config` and `update`: plan, progress and result of a fetch."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mtstore.cli.console import count, is_terminal, put, say, say_error
+from mtstore.cli.console import count, echo, echo_error, is_terminal, write_stdout
 from mtstore.cli.exit_codes import Exit
+from mtstore.ranges import from_us
 
 if TYPE_CHECKING:
     from mtstore.config import Config
     from mtstore.ingest.network.report import FetchPreview, FetchResult, TickerOutcome
     from mtstore.progress_bar import FetchProgress
+    from mtstore.ranges import TimeRange
     from mtstore.store import Store
 
 
 def may_spend(*, is_allowed: bool) -> Callable[[float], bool] | bool:
-    """Whether a run may cost money: `--yes` says so; else a terminal is asked, and nobody else."""
+    """Return whether a run may cost money: with `--yes`, or after a question on the terminal."""
     if is_allowed or not is_terminal(sys.stdin):
         return is_allowed
     return lambda cost_usd: click.confirm(f"This will cost about {cost_usd:.2f} USD. Go on?", err=True)
@@ -28,11 +30,11 @@ def may_spend(*, is_allowed: bool) -> Callable[[float], bool] | bool:
 
 @contextmanager
 def show_fetching(*, is_quiet: bool) -> Iterator[Callable[[FetchProgress], None]]:
-    """A callback that shows how far a run is: a bar on a terminal, a line per chunk elsewhere."""
+    """Yield a callback that shows progress: a bar on a terminal, else a line per chunk."""
     if is_quiet:
         yield lambda _: None
     elif not is_terminal(sys.stderr):
-        yield _say_line
+        yield _echo_line
     else:
         from mtstore.progress_bar import fetch_bar
 
@@ -40,40 +42,48 @@ def show_fetching(*, is_quiet: bool) -> Iterator[Callable[[FetchProgress], None]
             yield update
 
 
-def _say_line(progress: FetchProgress) -> None:
+def _echo_line(progress: FetchProgress) -> None:
     who = ", ".join(progress.tickers[:5]) + (" …" if len(progress.tickers) > 5 else "")
-    say(f"fetched {progress.done:,} of {count(progress.total, 'chunk')} ({who}), {count(progress.rows, 'bar')} so far")
+    echo(f"fetched {progress.done:,} of {count(progress.total, 'chunk')} ({who}), {count(progress.rows, 'bar')} so far")
 
 
-def tell_plan(plan: FetchPreview) -> int:
-    """What would be fetched, on stdout, one request or run of pages a line; the sum on stderr."""
-    from mtstore.cli.ranges import spell_range
-
+def print_plan(plan: FetchPreview) -> int:
+    """Write the planned requests to stdout, the sum to stderr; return the exit code."""
     for fetch in plan.fetches:
         size = "" if fetch.bytes is None else f"  {fetch.bytes:,} bytes"
         cost = "" if fetch.cost_usd is None else f"  {fetch.cost_usd:.4f} USD"
         tickers = ",".join(fetch.tickers)
-        put(f"{fetch.source}  {fetch.schema}  {spell_range(fetch.range)}  {tickers}  {fetch.requests}{size}{cost}\n")
+        write_stdout(
+            f"{fetch.source}  {fetch.schema}  {format_range(fetch.range)}  {tickers}  {fetch.requests}{size}{cost}\n"
+        )
     for one in plan.references:
-        put(f"{one.source}  reference  splits, dividends and details  {','.join(one.tickers)}  {one.requests}\n")
+        write_stdout(
+            f"{one.source}  reference  splits, dividends and details  {','.join(one.tickers)}  {one.requests}\n"
+        )
     for ticker, error in plan.errors.items():
-        say_error(f"{ticker}: {error}")
-    size = "bytes that the vendor does not tell beforehand" if plan.bytes is None else f"{plan.bytes:,} bytes"
-    say(
+        echo_error(f"{ticker}: {error}")
+    size = "an unknown number of bytes" if plan.bytes is None else f"{plan.bytes:,} bytes"
+    echo(
         f"{count(plan.requests, 'request')} at most, {size}, {plan.cost_usd:.2f} USD; "
         f"{count(len(plan.cached), 'ticker')} covered already"
     )
     return Exit.INCOMPLETE if plan.errors else Exit.OK
 
 
-def tell_report(report: FetchResult) -> int:
-    """How a run ended, ticker by ticker where something was amiss; gives the exit code."""
+def format_range(bounds: TimeRange) -> str:
+    """Return a range as text: `[2023-01-03T05:00Z, 2023-01-04T05:00Z)`."""
+    start, end = from_us(bounds.start_us), from_us(bounds.end_us)
+    return f"[{start:%Y-%m-%dT%H:%MZ}, {end:%Y-%m-%dT%H:%MZ})"
+
+
+def print_result(report: FetchResult) -> int:
+    """Write how a run ended, with the tickers that failed; return the exit code."""
     for note, tickers in _by_text((note, outcome) for outcome in report.tickers.values() for note in outcome.notes):
-        say(f"{tickers}: {note}")
+        echo(f"{tickers}: {note}")
     for error, tickers in _by_text((_failure(outcome), outcome) for outcome in report.failed):
-        say_error(f"{tickers}: {error}")
+        echo_error(f"{tickers}: {error}")
     whole = len(report.tickers) - len(report.failed)
-    say(
+    echo(
         f"{whole:,} of {count(len(report.tickers), 'ticker')} complete: {count(report.rows, 'bar')} in "
         f"{count(report.requests, 'request')} ({report.retries:,} repeated), {report.cost_usd:.2f} USD, "
         f"{report.seconds:.1f} s"
@@ -84,25 +94,25 @@ def tell_report(report: FetchResult) -> int:
 
 
 def _failure(outcome: TickerOutcome) -> str:
-    served = "; what is stored is older than the cache allows" if outcome.stale else ""
+    served = "; the stored bars are older than the cache allows" if outcome.stale else ""
     return f"not fetched: {outcome.error}{served}"
 
 
-def _by_text(told: Iterable[tuple[str, TickerOutcome]], most: int = 5) -> Iterator[tuple[str, str]]:
-    """Each text once, with the tickers that it is about."""
+def _by_text(texts: Iterable[tuple[str, TickerOutcome]], most: int = 5) -> Iterator[tuple[str, str]]:
+    """Yield each text once, with its tickers."""
     tickers: dict[str, list[str]] = {}
-    for text, outcome in told:
+    for text, outcome in texts:
         tickers.setdefault(text, []).append(outcome.ticker)
     for text, names in tickers.items():
         more = f" and {count(len(names) - most, 'more ticker')}" if len(names) > most else ""
         yield text, ", ".join(names[:most]) + more
 
 
-def tell_room(store: Store, config: Config) -> None:
-    """Make room for what was fetched as the configuration's `cache` says, and say what went."""
+def print_removed(store: Store, config: Config) -> None:
+    """Enforce the size limit of the configuration's `cache`, and write what was removed."""
     from mtstore.query.cache.cache_limits import enforce_cache_limits
 
     gone = enforce_cache_limits(store.repository, config)
     if gone.bytes:
         what = count(len(gone.partitions), "partition")
-        say(f"made room: {gone.derived_bytes / 1e6:,.1f} MB of derived results and {what} went")
+        echo(f"size limit: removed {gone.derived_bytes / 1e6:,.1f} MB of cached results and {what}")

@@ -1,6 +1,6 @@
-"""Columns of a result as text and as JSON: one spelling of times, infinities and nested values for all formats.
+"""Format the columns of a result as text and JSON: times, infinities and nested values alike in all formats.
 
-Instants are ISO 8601 with their offset (`2023-01-03T14:30:00+00:00`), fractions of a second only where there are any.
+Instants are ISO 8601 with their offset (`2023-01-03T14:30:00+00:00`), fractions of a second only if not zero.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _INT64_MAX: Final = 2**63 - 1
 
 
 def to_csv_column(column: pa.Array) -> pa.Array:
-    """`column` as a type that Arrow's CSV writer spells as it should be."""
+    """Return a column as a type that Arrow's CSV writer formats correctly."""
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type):
@@ -38,7 +38,7 @@ def to_csv_column(column: pa.Array) -> pa.Array:
 
 
 def to_json_values(column: pa.Array) -> list[Any]:
-    """The values of `column` as `json.dumps` takes them; NaN and the infinities, which JSON lacks, as null."""
+    """Return the values of a column for `json.dumps`; NaN and infinities, which JSON does not have, are null."""
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type):
@@ -49,7 +49,7 @@ def to_json_values(column: pa.Array) -> list[Any]:
 
 
 def to_table_cells(column: pa.Array) -> list[str]:
-    """The values of `column` as they look in a table: NULL for a missing one, control characters escaped."""
+    """Return the values of a column as table cells: NULL for missing ones, control characters escaped."""
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type):
@@ -60,14 +60,14 @@ def to_table_cells(column: pa.Array) -> list[str]:
 
 
 def is_numeric(kind: pa.DataType) -> bool:
-    """Whether a column of this type stands at the right in a table."""
+    """Return whether a column of this type is right-aligned in a table."""
     import pyarrow as pa
 
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def instants_as_text(column: pa.Array) -> pa.Array:
-    """Timestamps as ISO 8601 text, with the offset if they have a zone; infinities as DuckDB spells them."""
+    """Return timestamps as ISO 8601 text, with the offset if they have a zone; infinities in DuckDB's spelling."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -75,14 +75,14 @@ def instants_as_text(column: pa.Array) -> pa.Array:
     text = pc.strftime(column, format="%Y-%m-%dT%H:%M:%S%z" if is_aware else "%Y-%m-%dT%H:%M:%S")
     text = pc.replace_substring_regex(text, r"([+-]\d\d)(\d\d)$", r"\1:\2") if is_aware else text
     text = _without_zeros(text)
-    # DuckDB's infinities are the ends of the integers, which have no date.
+    # DuckDB's infinities are the ends of the integer range, which have no date.
     raw = column.cast(pa.int64())
     text = pc.if_else(pc.equal(raw, _INT64_MAX), "infinity", text)
     return pc.if_else(pc.equal(raw, -_INT64_MAX), "-infinity", text)
 
 
 def dates_as_text(column: pa.Array) -> pa.Array:
-    """Dates as ISO 8601 text, also those of years that Python lacks; infinities as DuckDB spells them."""
+    """Return dates as ISO 8601 text, also beyond Python's years; infinities in DuckDB's spelling."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -99,7 +99,7 @@ def _has_infinities(column: pa.Array) -> bool:
 
 
 def _without_zeros(text: pa.Array) -> pa.Array:
-    """Times without the zeros at the end of their fractions of a second."""
+    """Remove trailing zeros of fractions of a second."""
     import pyarrow.compute as pc
 
     text = pc.replace_substring_regex(text, r"(\.\d*?)0+($|[+-])", r"\1\2")
@@ -127,7 +127,7 @@ def _json_value(value: Any) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    spellings: dict[type, Callable[[Any], Any]] = {
+    formatters: dict[type, Callable[[Any], Any]] = {
         datetime: datetime.isoformat,
         date: date.isoformat,
         time: time.isoformat,
@@ -135,9 +135,9 @@ def _scalar(value: Any) -> Any:
         bytes: lambda raw: b64encode(raw).decode(),
         tuple: _pair_or_interval,
     }
-    for kind, spell in spellings.items():
+    for kind, format_value in formatters.items():
         if isinstance(value, kind):
-            return spell(value)
+            return format_value(value)
     return str(value)
 
 
@@ -146,12 +146,12 @@ def _number(value: Decimal) -> int | float:
 
 
 def _pair_or_interval(value: tuple[Any, ...]) -> Any:
-    """An entry of a map as a pair; an interval, which Arrow gives as a named tuple, as text."""
+    """Return an entry of a map as a pair; an interval, a named tuple of Arrow, as text."""
     return _interval(*value) if hasattr(value, "nanoseconds") else [_json_value(item) for item in value]
 
 
 def _interval(months: int, days: int, nanoseconds: int) -> str:
-    """An interval as DuckDB writes it: `00:10:00`, `1 year 2 months 3 days 04:05:06.5`."""
+    """Return an interval in DuckDB's spelling: `00:10:00`, `1 year 2 months 3 days 04:05:06.5`."""
     years, months = (abs(months) // 12 * (1 if months > 0 else -1), abs(months) % 12 * (1 if months > 0 else -1))
     named = [(years, "year"), (months, "month"), (days, "day")]
     parts = [f"{number} {unit}{'' if number in (1, -1) else 's'}" for number, unit in named if number]

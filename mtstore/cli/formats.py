@@ -1,4 +1,4 @@
-"""Results as table, CSV, JSON or parquet, to stdout or a file: streamed, and no half-written file."""
+"""Write results as table, CSV, JSON or parquet, streamed to stdout or a file that appears when complete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from mtstore.cli import format_cells as cells
-from mtstore.cli.console import count, is_terminal, say
+from mtstore.cli.console import count, echo, is_terminal
 from mtstore.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,23 +26,23 @@ _SIMPLE_NAME: Final = re.compile(r"[\w.:/-]+\Z")
 _BY_SUFFIX: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".pq": "parquet", ".txt": "table"}
 
 
-def choose_format(asked: str | None, output: Path | None) -> str:
-    """The format that was asked for, else the one the file's name says, else a table.
+def choose_format(requested: str | None, output: Path | None) -> str:
+    """Return the requested format, else the one of the file's suffix, else `table`.
 
     Raises
     ------
     InputError
-        The name does not say, or the file would lie within a store, whose files are its own.
+        The suffix is unknown, or the file would be inside a store.
     """
     if output is not None:
         _check_place(output)
-    if asked is not None:
-        return asked
+    if requested is not None:
+        return requested
     if output is None:
         return "table"
     found = _BY_SUFFIX.get(output.suffix.lower())
     if found is None:
-        raise InputError(f"-o {output}: the name does not say which format; give --format {'|'.join(FORMATS)}")
+        raise InputError(f"-o {output}: the suffix does not determine the format; give --format {'|'.join(FORMATS)}")
     return found
 
 
@@ -51,19 +51,19 @@ def _check_place(output: Path) -> None:
 
     for folder in output.resolve().parents:
         if Layout(folder).is_store():
-            raise InputError(f"-o {output}: it would lie within the store {folder}; give a place outside of it")
+            raise InputError(f"-o {output}: it would be inside the store {folder}; choose a path outside of it")
 
 
 def write_result(
     schema: pa.Schema, batches: Iterable[pa.RecordBatch], kind: str, output: Path | None, *, table_rows: int | None
 ) -> int:
-    """Write a result and give the number of its rows (of those that were read, for a shortened table).
+    """Write a result and return the number of rows read.
 
-    `table_rows` shortens a table; None shows all of it. What was left out is said on stderr.
+    `table_rows` shortens a table; None shows all rows. A note on stderr says that rows were omitted.
     """
     writers: dict[str, Any] = {"csv": _write_csv, "json": _write_json, "parquet": _write_parquet}
     if kind == "parquet" and output is None and is_terminal(sys.stdout):
-        raise InputError("parquet is not for a terminal; give -o FILE, or send stdout somewhere")
+        raise InputError("parquet is not for a terminal; give -o FILE, or redirect stdout")
     with _opened(output) as stream:
         if kind == "table":
             return _write_table(schema, batches, stream, table_rows)
@@ -73,7 +73,7 @@ def write_result(
 
 @contextmanager
 def _opened(output: Path | None) -> Iterator[IO[bytes]]:
-    """Stdout, or a file that appears under its name only when it is complete."""
+    """Yield stdout, or a file that gets its name when it is complete."""
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -110,7 +110,7 @@ def _write_csv(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO[
 
 
 def _write_json(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: IO[bytes]) -> int:
-    """An array of objects, one a line."""
+    """Write an array of objects, one a line."""
     rows, names = 0, _distinct(schema.names)
     stream.write(b"[")
     for batch in batches:
@@ -135,7 +135,7 @@ def _write_parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream:
             table = with_durations(pa.Table.from_batches([batch], schema))
             for name in month_columns(table):
                 raise InputError(
-                    f"column {name!r} counts months, which parquet has no type for; CAST({name} AS VARCHAR)"
+                    f"column {name!r} counts months, for which parquet has no type; CAST({name} AS VARCHAR)"
                 )
             writer.write_table(table)
             rows += batch.num_rows
@@ -143,7 +143,7 @@ def _write_parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Names of columns as keys of an object: one that stands there before gets a number, as DuckDB's own are."""
+    """Return column names as keys of an object: repeated ones get a number, as in DuckDB."""
     keys: dict[str, None] = {}
     for name in names:
         key, number = name, 1
@@ -166,7 +166,7 @@ def _write_table(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: I
     for line in _table_lines(schema, columns):
         stream.write(f"{line}\n".encode("utf-8", "replace"))
     if limit is not None and rows > limit:
-        say(f"the first {count(limit, 'row')}; --rows 0 shows all, --format csv or -o FILE gives all as data")
+        echo(f"the first {count(limit, 'row')}; --rows 0 shows all; --format csv or -o FILE writes all as data")
     return rows
 
 

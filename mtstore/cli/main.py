@@ -1,4 +1,4 @@
-"""The entry point: finds the verb, runs it, and turns every error into one line and an exit code."""
+"""The entry point: find the verb, run it, and turn each error into a line and an exit code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from mtstore.cli.console import say, say_error, show_warnings_as_lines
+from mtstore.cli.console import echo, echo_error, show_warnings_as_lines
 from mtstore.cli.exit_codes import Exit, describe_exits, exit_for
 from mtstore.errors import MtstoreError
 
@@ -27,7 +27,6 @@ VERBS: Final = (
     "sql",
     "compact",
     "cache",
-    "pin",
     "migrate",
     "verify",
     "repair",
@@ -35,7 +34,7 @@ VERBS: Final = (
     "publish",
     "demo",
 )
-"""The verbs, in the order in which the help lists them; each is a module of `mtstore.cli.commands`."""
+"""The verbs in the order of the help; each is a module of `mtstore.cli.commands`."""
 
 _EPILOG = f"""\
 \b
@@ -56,14 +55,14 @@ Exit codes:
 
 
 class Verbs(click.Group):
-    """The verbs, each imported when it is used."""
+    """Import each verb when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The verbs in the order of the help."""
+        """Return the verbs in the order of the help."""
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a verb, or None for a word that is no verb."""
+        """Return the command of a verb, or None for another word."""
         if cmd_name not in VERBS:
             return None
         command: click.Command = importlib.import_module(f"mtstore.cli.commands.{cmd_name}").command
@@ -81,41 +80,41 @@ def cli(*, debug: bool) -> None:
     Vendor files go in (`ingest`); one aligned table comes out through Python, through any DuckDB client, and here
     (`load`, `query`). Data goes to stdout, everything else to stderr.
     """
-    del debug  # `run` has seen it; it stands here for the help
+    del debug  # read by `run`; declared for the help
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     if "_MTSTORE_COMPLETE" in os.environ:
-        cli.main(prog_name="mtstore")  # the shell asks for words to complete
+        cli.main(prog_name="mtstore")  # completion in the shell
     show_warnings_as_lines()
     sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run the command line; gives the exit code."""
+    """Run the command line and return the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     wants_traceback = "--debug" in given or bool(os.environ.get("MTSTORE_DEBUG"))
     try:
         code = _run_command([argument for argument in given if argument != "--debug"])
         sys.stdout.flush()
     except BrokenPipeError:
-        _give_up_stdout()
+        _discard_stdout()
         return Exit.BROKEN_PIPE
     except (MtstoreError, OSError) as error:
         if wants_traceback:
             traceback.print_exc()
-        say_error(_one_line(error))
+        echo_error(_one_line(error))
         return exit_for(error)
     except KeyboardInterrupt:
-        say("mtstore: interrupted; what was committed stays, and the same command goes on from there")
+        echo("mtstore: interrupted; committed data stays, and the same command continues from there")
         return Exit.INTERRUPTED
     return code
 
 
 def _run_command(arguments: list[str]) -> int:
     try:
-        # Not `cli.main`, which turns a broken pipe into the exit code 1.
+        # `cli.main` would turn a broken pipe into the exit code 1.
         with cli.make_context("mtstore", arguments) as context:
             result: Any = cli.invoke(context)
     except click.exceptions.Exit as error:
@@ -134,6 +133,6 @@ def _one_line(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _give_up_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's own last flush cannot fail again."""
+def _discard_stdout() -> None:
+    """Point stdout at the null device, so that the interpreter's last flush cannot fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,58 +1,88 @@
-"""Arguments and options that several verbs share."""
+"""Arguments and options that several verbs share, and the output that they choose."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mtstore.cli.formats import FORMATS, ROWS_OF_A_TABLE
+from mtstore.cli.formats import FORMATS, ROWS_OF_A_TABLE, choose_format, write_result
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mtstore.query.series import Series
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The chosen format and file of a result; `rows` shortens a table on stdout."""
+
+    format: str
+    path: Path | None
+    rows: int | None
+
+    def write(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+        """Write a result."""
+        write_result(schema, batches, self.format, self.path, table_rows=self.rows)
+
+    def write_table(self, table: pa.Table) -> None:
+        """Write an Arrow table."""
+        self.write(table.schema, table.to_batches())
+
+
 def store_argument(command: _Command) -> _Command:
-    """STORE: the store's folder."""
+    """Add STORE, the folder of the store."""
     return click.argument("store", type=click.Path(path_type=Path, file_okay=False))(command)
 
 
 def output_options(command: _Command) -> _Command:
-    """--format, -o and --rows, for verbs that give a result."""
-    command = click.option(
+    """Add --format, -o and --rows; the command gets them as one `Output`."""
+
+    @functools.wraps(command)
+    def with_output(*arguments: Any, format_: str | None, output: Path | None, rows: int, **options: Any) -> Any:
+        chosen = Output(choose_format(format_, output), output, rows if rows and output is None else None)
+        return command(*arguments, output=chosen, **options)
+
+    wrapped: Any = click.option(
         "--rows",
         type=click.IntRange(min=0),
         default=ROWS_OF_A_TABLE,
         show_default=True,
-        help="Most rows of a table on stdout; 0 for all. The other formats always give all.",
-    )(command)
-    command = click.option(
+        help="Most rows of a table on stdout; 0 for all. The other formats always have all rows.",
+    )(with_output)
+    wrapped = click.option(
         "-o",
         "--output",
         type=click.Path(path_type=Path, dir_okay=False),
         help="Write to FILE instead of stdout; it appears only when it is complete.",
         metavar="FILE",
-    )(command)
-    return click.option(
-        "--format",
-        "format_",
-        type=click.Choice(FORMATS),
-        help="Default: what the name given with -o says, else table.",
-    )(command)
+    )(wrapped)
+    found: _Command = click.option(
+        "--format", "format_", type=click.Choice(FORMATS), help="Default: by the suffix of the file of -o, else table."
+    )(wrapped)
+    return found
 
 
 def range_options(command: _Command) -> _Command:
-    """--tickers, --start, --end, --interval and --timezone, for verbs that look at stored bars."""
+    """Add --tickers, --start, --end, --interval and --timezone."""
     options = (
-        click.option("--tickers", type=Tickers(), help="Default: the configured universe, else all that is stored."),
+        click.option("--tickers", type=Tickers(), help="Default: the configured universe, else all stored tickers."),
         click.option("--start", metavar="WHEN", help="A date (whole sessions), a wall time, or an instant."),
         click.option("--end", metavar="WHEN", help="A date is included; a time or an instant is not."),
         click.option(
-            "--interval", metavar="INTERVAL", default="1min", show_default=True, help="An expected bar's width."
+            "--interval", metavar="INTERVAL", default="1min", show_default=True, help="Width of an expected bar."
         ),
         click.option(
-            "--timezone", metavar="TZ", help="Of times without an offset; default: the applied configuration's."
+            "--timezone",
+            metavar="TZ",
+            help="Zone of times without an offset; default: that of the applied configuration.",
         ),
     )
     for option in reversed(options):
@@ -66,7 +96,7 @@ class Tickers(click.ParamType[list[str]]):
     name = "A,B|@FILE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
-        """The tickers, in the order given, each once."""
+        """Return the tickers in the given order, each once."""
         if isinstance(value, list):
             return value
         if value.startswith("@"):
@@ -81,3 +111,14 @@ class Tickers(click.ParamType[list[str]]):
         if not found:
             self.fail(f"{value!r} names no ticker", param, ctx)
         return found
+
+
+def write_series(
+    method: Callable[..., Series], output: Output, options: Mapping[str, Any], **limits: float | None
+) -> None:
+    """Call a method of a store with the options of `range_options`, and write its result."""
+    zone = {} if options["timezone"] is None else {"tz": options["timezone"]}
+    series = method(
+        options["tickers"], options["start"], options["end"], interval=options["interval"], **zone, **limits
+    )
+    output.write_table(series.to_arrow())

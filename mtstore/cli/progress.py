@@ -1,4 +1,4 @@
-"""How far a long run is: a bar on a terminal, a plain line every few seconds elsewhere; always on stderr."""
+"""Show the progress of a long run on stderr: a bar on a terminal, else a line every few seconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from mtstore.cli.console import count, is_terminal, say
+from mtstore.cli.console import count, echo, is_terminal
 
 if TYPE_CHECKING:
     from mtstore.ingest.files.report import Progress
@@ -25,7 +25,7 @@ _STAGES: Final = {
 
 @contextmanager
 def show_progress(*, is_quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
-    """A callback that shows what it is told, for as long as the block lasts."""
+    """Yield a callback that shows progress."""
     if is_quiet:
         yield lambda _: None
     elif is_terminal(sys.stderr):
@@ -37,7 +37,7 @@ def show_progress(*, is_quiet: bool = False) -> Iterator[Callable[[Progress], No
 
 @contextmanager
 def show_file_progress(*, is_quiet: bool = False) -> Iterator[Callable[[int, int, int], None]]:
-    """A callback that shows how many files of how many, and how many of their rows, were checked."""
+    """Yield a callback that shows files checked, files in all, and rows read."""
     from mtstore.ingest.files.report import Progress
 
     with show_progress(is_quiet=is_quiet) as show:
@@ -45,25 +45,25 @@ def show_file_progress(*, is_quiet: bool = False) -> Iterator[Callable[[int, int
 
 
 class _Clock:
-    """Rows a second and the time that is left; a stage begins where the one before it was last heard of."""
+    """Measure rows per second and the remaining time of each stage."""
 
     def __init__(self) -> None:
         self._stage = ""
-        self._began = self._heard = time.monotonic()
+        self._began = self._updated = time.monotonic()
 
     def measure(self, progress: Progress) -> tuple[float, float | None]:
-        """Rows a second so far, and the seconds that are left (None: nobody can know)."""
+        """Return rows per second, and the remaining seconds (None: unknown)."""
         now = time.monotonic()
         if progress.stage != self._stage:
-            self._stage, self._began = progress.stage, self._heard
-        self._heard = now
+            self._stage, self._began = progress.stage, self._updated
+        self._updated = now
         elapsed = max(now - self._began, 1e-3)
         left = elapsed / progress.done * (progress.total - progress.done) if progress.done and elapsed > 0.5 else None
         return progress.rows / elapsed, left
 
 
 class _Lines:
-    """A line at the end of each stage, and every few seconds before."""
+    """Write a line at the end of each stage, and every few seconds before."""
 
     def __init__(self) -> None:
         self._clock = _Clock()
@@ -81,7 +81,7 @@ class _Lines:
             parts += [count(progress.rows, "row"), f"{rate:,.0f} rows/s"]
         if left is not None and progress.done < progress.total:
             parts.append(f"{left:.0f} s left")
-        say(", ".join(parts))
+        echo(", ".join(parts))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The published views and macros as text: what makes each, and what its header says of it."""
+"""The published views and macros as text: their definitions and the contents of their headers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLUMN: Final = re.compile(r"--   (\w+): (.+)")
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One published object: what it is called, what it is, and the statement that makes it."""
+    """One published object: its name, kind and definition."""
 
     name: str
     kind: str
@@ -27,7 +27,7 @@ class Definition:
 
     @property
     def is_inner(self) -> bool:
-        """Whether it is there for other objects, not for people."""
+        """Whether it serves other objects only."""
         return self.name.startswith("core.")
 
     @property
@@ -38,20 +38,20 @@ class Definition:
 
     @property
     def parameters(self) -> list[str]:
-        """A macro's parameters with their defaults, as its definition has them."""
+        """A macro's parameters with their defaults."""
         found = _PARAMETERS.search(self.text)
         return [] if found is None else [line.strip().removesuffix(",") for line in found[1].strip().splitlines()]
 
     @property
     def columns(self) -> list[tuple[str, str]]:
-        """Each column that its header names, and what is said of it."""
+        """The columns of its header with their descriptions."""
         _, _, listed = self.text.partition("-- Columns:\n")
         matches = (_COLUMN.fullmatch(line) for line in listed.partition("-- Example:")[0].splitlines())
         return [(match[1], match[2]) for match in matches if match is not None]
 
 
 def definitions(inputs: ViewInputs) -> Iterator[Definition]:
-    """Every published object that is made from `inputs`, in the order in which they are made."""
+    """Yield the published objects in the order of their creation."""
     from mtstore.storage.views.view_texts import view_texts
 
     for text in view_texts(inputs):
@@ -60,39 +60,39 @@ def definitions(inputs: ViewInputs) -> Iterator[Definition]:
             yield Definition(created[2].replace('"', ""), created[1].lower(), text)
 
 
-def find(known: list[Definition], name: str) -> Definition:
-    """The object of a name, the name of an inner one without `core.`, too.
+def find(found: list[Definition], name: str) -> Definition:
+    """Return the object of a name; `core.` may be omitted.
 
     Raises
     ------
     InputError
-        There is none; names the nearest.
+        It does not exist; the nearest name is given.
     """
     from mtstore.errors import InputError
 
-    by_name = {one.name: one for one in known}
-    found = by_name.get(name) or by_name.get(f"core.{name}")
-    if found is None:
+    by_name = {one.name: one for one in found}
+    definition = by_name.get(name) or by_name.get(f"core.{name}")
+    if definition is None:
         hint = did_you_mean(name, by_name) or "; `mtstore sql` lists them"
-        raise InputError(f"{name!r} is no view or macro{hint}")
-    return found
+        raise InputError(f"{name!r} is not a view or macro{hint}")
+    return definition
 
 
-def reference(known: list[Definition]) -> str:
-    """Markdown about the objects for people: calls and purposes as tables, then the columns of each."""
-    public = [one for one in known if not one.is_inner]
+def reference(found: list[Definition]) -> str:
+    """Return Markdown about the public objects: calls and purposes as tables, then the columns of each."""
+    public = [one for one in found if not one.is_inner]
     macros = [one for one in public if one.kind == "macro"]
     views = [one for one in public if one.kind == "view"]
-    lines = ["| macro | gives |", "|---|---|"]
+    lines = ["| macro | returns |", "|---|---|"]
     lines += [f"| `{_call(one)}` | {one.purpose} |" for one in macros]
-    lines += ["", "| view | holds |", "|---|---|"]
+    lines += ["", "| view | contents |", "|---|---|"]
     lines += [f"| `{one.name}` | {one.purpose} |" for one in views]
     lines += ["", "<details><summary>The columns of each</summary>", ""]
-    lines += [f"- **{one.name}**: {'; '.join(f'`{name}` {said}' for name, said in one.columns)}" for one in public]
+    lines += [f"- **{one.name}**: {'; '.join(f'`{name}` {text}' for name, text in one.columns)}" for one in public]
     return "\n".join([*lines, "", "</details>", ""])
 
 
 def _call(macro: Definition) -> str:
-    """The two arguments that a macro needs, and the options that it has beyond the range."""
+    """Return a macro's call with the names of its parameters."""
     names = [parameter.partition(" := ")[0] for parameter in macro.parameters]
     return f"{macro.name}({', '.join(names)})"

@@ -1,7 +1,7 @@
-"""A store's answers as Arrow batches, read while they are computed, by a thread that Ctrl-C can interrupt.
+"""Stream a statement's result as Arrow batches, from a thread that Ctrl-C can interrupt.
 
-DuckDB computes inside a call that Python's signals do not reach, so the main thread only waits for batches; if it is
-interrupted, or wants no more, it tells DuckDB to stop.
+DuckDB computes inside a call that Python's signals do not reach. So the main thread only waits for batches, and
+interrupts DuckDB when it is interrupted itself or needs no more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mtstore.cli.console import say_error
+from mtstore.cli.console import echo_error
 from mtstore.cli.exit_codes import Exit
 from mtstore.errors import QueryError
 from mtstore.query.request.result import mapped_errors
@@ -32,14 +32,14 @@ _PATIENCE_SECONDS = 5.0
 
 @contextmanager
 def opened(store: Store, statement: str, bounds: QueryLimits) -> Iterator[tuple[pa.Schema, Iterable[pa.RecordBatch]]]:
-    """The columns and the batches of a statement's answer; the batches are there for as long as the block lasts.
+    """Yield the schema and the batches of a statement's result; the batches are valid inside the block.
 
     Raises
     ------
     QueryError
-        The statement may not run, DuckDB refused it or met an error on the way, or it took too long.
+        The statement is not allowed, DuckDB rejected it or failed, or it exceeded the timeout.
     MemoryLimitError
-        It would take more memory than allowed.
+        It exceeded the memory limit.
     """
     with run_limited(store.repository, bounds) as (connection, check):
         pump = _Pump(connection, statement, check)
@@ -52,7 +52,7 @@ def opened(store: Store, statement: str, bounds: QueryLimits) -> Iterator[tuple[
 
 
 class _Pump:
-    """Runs a statement in a thread and hands on what comes: the schema, the batches, then None."""
+    """Run a statement in a thread and queue its schema, its batches, then None."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, statement: str, check: Callable[[str], None]) -> None:
         self._connection = connection
@@ -64,21 +64,21 @@ class _Pump:
         self._run = self._pool.submit(self._read)
 
     def end_process_after(self, seconds: float) -> None:
-        """End this process if DuckDB then still computes: it does not heed an interrupt within one value."""
+        """End this process if DuckDB still computes then: it ignores an interrupt within one value."""
         threading.Thread(target=self._end_process, args=(seconds,), name="mtstore-last-resort", daemon=True).start()
 
     def _end_process(self, seconds: float) -> None:
         wait([self._run], timeout=seconds)
         while not self._run.done():
-            if not self._items.full():  # else it is the reader of the output who takes the time
-                say_error("the statement did not stop when its time was over, so this process ends")
+            if not self._items.full():  # a full queue means that the reader of the output is slow
+                echo_error("the statement did not stop at its timeout, so this process ends")
                 os._exit(Exit.QUERY)
             wait([self._run], timeout=1)
 
     def schema(self) -> pa.Schema:
         schema = self._take()
         if schema is None:
-            raise QueryError(f"the statement gives no rows: {self._statement.strip()[:200]}")
+            raise QueryError(f"the statement returns no rows: {self._statement.strip()[:200]}")
         return schema
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -120,10 +120,10 @@ class _Pump:
             return
 
 
-def shown_in(
+def in_zone(
     zone: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
-    """The same instants, labelled with the zone in which they are to be shown."""
+    """Return the same instants, labelled with the zone in which they are shown."""
     import pyarrow as pa
 
     def relabelled(field: pa.Field) -> pa.Field:

@@ -51,10 +51,10 @@ def test_cache_ls_shows_derived_results_and_prune_removes_them(mtstore_cli, stor
 
 
 def test_pins_are_set_listed_and_taken_away(mtstore_cli, store):
-    assert mtstore_cli("pin", store, "BBB", "AAA").out == "AAA\nBBB\n"
-    assert mtstore_cli("pin", store, "AAA", "--remove").out == "BBB\n"
-    assert mtstore_cli("pin", store).out == "BBB\n"
-    unknown = mtstore_cli("pin", store, "BBC")
+    assert mtstore_cli("cache", "pin", store, "BBB", "AAA").out == "AAA\nBBB\n"
+    assert mtstore_cli("cache", "pin", store, "AAA", "--remove").out == "BBB\n"
+    assert mtstore_cli("cache", "pin", store).out == "BBB\n"
+    unknown = mtstore_cli("cache", "pin", store, "BBC")
     assert unknown.code != 0
     assert "did you mean 'BBB'" in unknown.err
 

@@ -17,8 +17,8 @@ def test_a_store_is_made_filled_looked_at_compacted_and_rebuilt(mtstore_cli, tmp
     store = tmp_path / "store"
     made = mtstore_cli("init", store)
     assert (made.code, made.out) == (Exit.OK, "")
-    assert f"made an empty store at {store}" in made.err
-    assert "is a store already" in mtstore_cli("init", store).err
+    assert f"created an empty store at {store}" in made.err
+    assert "is already a store" in mtstore_cli("init", store).err
 
     for file in flat_files:
         shown = mtstore_cli("ingest", store, file, "--quiet")
@@ -39,7 +39,7 @@ def test_a_store_is_made_filled_looked_at_compacted_and_rebuilt(mtstore_cli, tmp
 def test_the_same_files_again_change_nothing(mtstore_cli, market, flat_files):
     shown = mtstore_cli("ingest", market, *flat_files, "--quiet")
     assert shown.code == Exit.OK
-    assert "0 files ingested, 2 known already, 0 rejected" in shown.err
+    assert "0 files ingested, 2 unchanged, 0 rejected" in shown.err
 
 
 def test_only_the_tickers_that_were_named_go_in(mtstore_cli, tmp_path, flat_files):
@@ -57,13 +57,13 @@ def test_a_broken_file_is_named_the_others_go_in_and_the_code_says_so(mtstore_cl
     shown = mtstore_cli("ingest", tmp_path / "s", broken, *flat_files, "--create", "--quiet")
     assert shown.code == Exit.INCOMPLETE
     assert re.search(rf"mtstore: error: {re.escape(str(broken))}: rejected: ", shown.err)
-    assert "2 files ingested, 0 known already, 1 rejected" in shown.err
+    assert "2 files ingested, 0 unchanged, 1 rejected" in shown.err
 
 
 def test_nothing_but_broken_files_is_a_refusal(mtstore_cli, tmp_path):
     broken = tmp_path / "2023-11-27.csv.gz"
     broken.write_bytes(b"\x1f\x8b nonsense")
-    assert mtstore_cli("ingest", tmp_path / "s", broken, "--create", "--quiet").code == Exit.REFUSED
+    assert mtstore_cli("ingest", tmp_path / "s", broken, "--create", "--quiet").code == Exit.REJECTED
 
 
 def test_impossible_rows_are_quarantined_and_the_code_says_so(mtstore_cli, tmp_path, flat_files):
@@ -104,7 +104,7 @@ def test_files_of_one_s_own_cover_what_they_are_said_to(mtstore_cli, tmp_path):
         "--create",
     )
     shown = mtstore_cli("ingest", tmp_path / "s", *arguments, "--quiet", "--covers", "2023-01-03/2023-01-04")
-    assert (shown.code, shown.err.splitlines()[0]) == (Exit.OK, "1 file ingested, 0 known already, 0 rejected")
+    assert (shown.code, shown.err.splitlines()[0]) == (Exit.OK, "1 file ingested, 0 unchanged, 0 rejected")
     sql = "SELECT start_ts, end_ts, result FROM coverage"
     assert mtstore_cli("query", tmp_path / "s", sql, "--format", "json").out == (
         '[\n{"start_ts": "2023-01-03T00:00:00+00:00", "end_ts": "2023-01-05T00:00:00+00:00", "result": "complete"}\n]\n'
@@ -135,7 +135,7 @@ def test_a_schema_may_stand_beside_a_mapping(mtstore_cli, tmp_path):
 )
 def test_a_vendor_s_file_is_what_it_is(mtstore_cli, tmp_path, flat_files, options, message):
     shown = mtstore_cli("ingest", tmp_path / "s", *flat_files, *options, "--create", "--quiet")
-    assert shown.code == Exit.REFUSED
+    assert shown.code == Exit.REJECTED
     assert message in shown.err
 
 

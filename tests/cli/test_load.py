@@ -58,7 +58,7 @@ def test_a_configuration_says_the_universe_and_options_change_single_settings(mt
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        ((), Exit.USAGE, "name the tickers: --config FILE or --tickers A,B"),
+        ((), Exit.USAGE, "give the tickers, --config FILE or --tickers A,B"),
         (("--tickers", "AAA", "--interval", "5T"), Exit.USAGE, "write 5min"),
         (("--tickers", "AAA", "--timezone", "New York"), Exit.USAGE, "did you mean 'America/New_York'?"),
         (("--tickers", "AAB", *RANGE), Exit.USAGE, "did you mean 'AAA'?"),
@@ -87,7 +87,7 @@ def test_the_demo_runs_without_keys_twice_and_its_advice_is_true(mtstore_cli, tm
 
     again = mtstore_cli("demo", store)
     assert again.code == Exit.OK
-    assert "all of them known already" in again.err
+    assert "all of them unchanged" in again.err
     assert again.out == first.out
 
     advice = first.err.partition("Next, in Python:\n")[2]

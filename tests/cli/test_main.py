@@ -64,7 +64,7 @@ def test_every_error_has_an_exit_code_of_its_own_family(kind):
         errors.InputError: Exit.USAGE,
         errors.StoreLockedError: Exit.LOCKED,
         errors.StoreError: Exit.STORE,
-        errors.IngestError: Exit.REFUSED,
+        errors.IngestError: Exit.REJECTED,
         errors.SourceError: Exit.SOURCE,
         errors.MissingDataError: Exit.MISSING,
         errors.MemoryLimitError: Exit.MEMORY,
@@ -86,7 +86,7 @@ def test_exit_codes_differ_and_stay_clear_of_the_shell_s():
         (["query"], "Missing argument 'STORE'"),
         (["query", "s", "FROM bars", "--format", "xml"], "'xml' is not one of 'table', 'csv', 'json', 'parquet'"),
         (["load", "s", "--method", "outer"], "'outer' is not one of 'outer_join', 'inner_join', 'forward_fill'"),
-        (["ingest", "s"], "name files to ingest"),
+        (["ingest", "s"], "give files to ingest"),
     ],
 )
 def test_a_wrong_word_on_the_command_line_is_a_usage_error_on_stderr(mtstore_cli, arguments, sentence):

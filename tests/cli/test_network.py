@@ -64,10 +64,10 @@ def test_what_was_fetched_makes_room_for_itself(mtstore_cli, config, tmp_path):
     config.write_text(config.read_text().replace("sources:\n", cache))
     updated = mtstore_cli("update", store, "--config", config, "--quiet")
     assert updated.code == 0, updated.err
-    assert "made room: 0.0 MB of derived results and 2 partitions went" in updated.err
+    assert "size limit: removed 0.0 MB of cached results and 2 partitions" in updated.err
     assert bars_of(store) == {}
     again = mtstore_cli("ingest", store, "--config", config, *WEEK)
-    assert "made room: 0.0 MB of derived results and 2 partitions went" in again.err
+    assert "size limit: removed 0.0 MB of cached results and 2 partitions" in again.err
 
 
 def test_plan_says_what_would_be_asked_and_asks_nothing(mtstore_cli, vendor, config, tmp_path):
@@ -77,7 +77,7 @@ def test_plan_says_what_would_be_asked_and_asks_nothing(mtstore_cli, vendor, con
     assert sorted(line.split("  ")[3] for line in lines) == ["AAPL", "MSFT"]
     assert all(line.startswith("polygon  ohlcv-1m  [2024-03-04T") for line in lines)
     assert last == "polygon  reference  splits, dividends and details  AAPL,MSFT  6"
-    assert "8 requests at most, bytes that the vendor does not tell beforehand, 0.00 USD" in planned.err
+    assert "8 requests at most, an unknown number of bytes, 0.00 USD" in planned.err
     assert vendor.requests == []
     assert bars_of(tmp_path / "store") == {}
     assert mtstore_cli("ingest", tmp_path / "store", "--config", config, *WEEK).code == 0
@@ -138,9 +138,9 @@ def test_what_is_covered_needs_no_key(mtstore_cli, vendor, config, tmp_path, mon
     [
         (["FILE.csv", "--config", "x.yaml", "--start", "2024-03-04"], "PATH is for files"),
         (["--config", "x.yaml", "--start", "2024-03-04", "--map", "m.yaml"], "--map is for files"),
-        (["--start", "2024-03-04"], "name files to ingest"),
+        (["--start", "2024-03-04"], "give files to ingest"),
         (["FILE.csv", "--plan"], "go with --config"),
-        ([], "name files to ingest"),
+        ([], "give files to ingest"),
     ],
 )
 def test_options_that_do_not_fit_together_are_refused(mtstore_cli, tmp_path, arguments, told):

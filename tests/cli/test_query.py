@@ -97,7 +97,7 @@ def test_a_table_is_shortened_on_stdout_and_says_so(mtstore_cli, market, tmp_pat
     sql = "SELECT range AS n FROM range(100)"
     shown = mtstore_cli("query", market, sql)
     assert shown.out.count("\n") == 42
-    assert shown.err == "the first 40 rows; --rows 0 shows all, --format csv or -o FILE gives all as data\n"
+    assert shown.err == "the first 40 rows; --rows 0 shows all; --format csv or -o FILE writes all as data\n"
     assert mtstore_cli("query", market, sql, "--rows", "0").out.count("\n") == 102
     assert mtstore_cli("query", market, sql, "--rows", "100").err == ""
     assert mtstore_cli("query", market, sql, "-o", tmp_path / "all.txt").err == ""
@@ -168,4 +168,4 @@ def test_dates_that_python_lacks_are_written(mtstore_cli, market, kind):
 def test_nothing_is_written_into_a_store(mtstore_cli, market, name):
     shown = mtstore_cli("query", market, "SELECT 1 AS one", "-o", market / name, "--format", "parquet")
     assert shown.code == Exit.USAGE
-    assert f"would lie within the store {market}; give a place outside of it" in shown.err
+    assert f"would be inside the store {market}; choose a path outside of it" in shown.err

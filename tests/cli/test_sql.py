@@ -44,4 +44,4 @@ def test_an_unknown_object_names_the_nearest(mtstore_cli):
 def test_what_is_about_all_objects_takes_none(mtstore_cli, flag):
     shown = mtstore_cli("sql", "gaps", flag)
     assert shown.code == Exit.USAGE
-    assert f"{flag} is about all objects; leave 'gaps' out, or the option" in shown.err
+    assert f"{flag} describes all objects; omit 'gaps' or the option" in shown.err

@@ -30,7 +30,7 @@ def test_verify_finds_and_repair_mends(root, mtstore_cli):
     mended = mtstore_cli("repair", root, "--quiet")
     assert mended.code == Exit.OK
     assert [line.partition(": ")[0] for line in mended.out.splitlines()] == [str(path.relative_to(root))]
-    assert "not fetched any more: A ohlcv-1m of polygon, 1 range" in mended.err
+    assert "no longer covered: A ohlcv-1m of polygon, 1 range" in mended.err
     assert f"1 file moved to {root}/damaged/" in mended.err
     assert mtstore_cli("verify", root).code == Exit.OK
     again = mtstore_cli("repair", root)

@@ -429,9 +429,10 @@ def test_the_command_line_ends_when_one_value_takes_too_long(place):
 
 
 def test_the_command_line_bounds_memory(place):
-    ended = command_line("query", place / "store", "SELECT list(range) FROM range(100000000)", "--memory", "100MB")
+    statement = "SELECT list(range) FROM range(100000000)"
+    ended = command_line("query", place / "store", statement, "--memory-limit", "100MB")
     assert ended.returncode == 10
     assert "Out of Memory" in ended.stderr
-    wrong = command_line("query", place / "store", "SELECT 1", "--memory", "much")
+    wrong = command_line("query", place / "store", "SELECT 1", "--memory-limit", "much")
     assert wrong.returncode == 2
     assert "'500MB' or '2GiB'" in wrong.stderr

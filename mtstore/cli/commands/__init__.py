@@ -1,1 +1,1 @@
-"""One module per verb, each with a click command called `command`; a module is imported when its verb is used."""
+"""One module per verb, each with a click command named `command`."""

@@ -1,4 +1,4 @@
-"""`mtstore cache`: what is kept, until when, and what may go."""
+"""`mtstore cache`: list, invalidate, pin and prune what is cached."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ from pathlib import Path
 import click
 
 import mtstore
-from mtstore.cli.options import Tickers, output_options, store_argument
+from mtstore.cli.options import Output, Tickers, output_options, store_argument
 
 _CONFIG = click.option(
     "--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Its cache section and sources count.",
+    help="Its sections cache and sources apply.",
 )  # fmt: skip
 
 
-@click.group(short_help="What is kept, until when, and what may go.")
+@click.group(short_help="List, invalidate, pin and prune what is cached.")
 def command() -> None:
-    """List what the cache holds, call it stale, or make room."""
+    """List the cache, mark it as stale, pin tickers, or enforce the size limit."""
 
 
 @command.command("ls")
 @store_argument
-@click.option("--derived", is_flag=True, help="The results that were computed, not the bars.")
+@click.option("--derived", is_flag=True, help="List cached results instead of bars.")
 @output_options
-def ls(store: Path, format_: str | None, output: Path | None, rows: int, *, derived: bool) -> None:
-    """List the series of STORE: sizes, ages, when they go stale, when they were last used; the view `cache_index`."""
+def ls(store: Path, *, derived: bool, output: Output) -> None:
+    """List the series of STORE: size, age, expiry and last use; the view `cache_index`."""
     import pyarrow as pa
 
-    from mtstore.cli.formats import choose_format, write_result
     from mtstore.query.cache.result_cache import cached_results
 
     with mtstore.open(store) as found:
@@ -50,14 +49,13 @@ def ls(store: Path, format_: str | None, output: Path | None, rows: int, *, deri
             table = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in facts], schema)
         else:
             table = found.sql("FROM cache_index ORDER BY ticker, source, schema").to_arrow()
-    table_rows = rows if rows and output is None else None
-    write_result(table.schema, table.to_batches(), choose_format(format_, output), output, table_rows=table_rows)
+    output.write_table(table)
 
 
 @command.command("invalidate")
 @store_argument
 @click.option("--tickers", type=Tickers(), help="Only these.")
-@click.option("--source", metavar="NAME", help="Only what came from this source.")
+@click.option("--source", metavar="NAME", help="Only bars of this source.")
 @click.option("--schema", metavar="NAME", help="Only these bars, like ohlcv-1m.")
 @click.option("--start", metavar="TIME", help="Only this range; give --end, too.")
 @click.option("--end", metavar="TIME", help="The end of the range; a date is included.")
@@ -74,7 +72,7 @@ def invalidate(
     config_file: Path | None,
     everything: bool,
 ) -> None:
-    """Call what STORE holds stale, so that it is asked for again. Bars stay until newer ones replace them.
+    """Mark bars of STORE as stale, so that they are requested again. They stay until newer ones replace them.
 
     \b
     Examples:
@@ -82,18 +80,18 @@ def invalidate(
       mtstore cache invalidate ./market --source polygon
       mtstore cache invalidate ./market --all
     """
-    from mtstore.cli.console import say
+    from mtstore.cli.console import echo
     from mtstore.config import load_config
     from mtstore.errors import InputError
     from mtstore.loader.cache_manager import CacheManager
 
     if not everything and not any((tickers, source, schema, start, end)):
-        raise InputError("say what is stale: --tickers, --source, --schema, --start and --end, or --all")
+        raise InputError("invalidate: give --tickers, --source, --schema, --start and --end, or --all")
     config = load_config(config_file if config_file is not None else {})
     with mtstore.open(store) as found, CacheManager(config, store=found) as cache:
         names: list[str] | list[None] = tickers or [None]
         stale = sum(cache.invalidate(name, start, end, source=source, schema=schema) for name in names)
-    say(f"{stale:,} series will be asked for again")
+    echo(f"{stale:,} series will be requested again")
 
 
 @command.command("prune")
@@ -101,11 +99,11 @@ def invalidate(
 @_CONFIG
 @click.option("--max-size-gb", type=click.FloatRange(min=0), metavar="GB", help="Instead of cache.max_size_gb.")
 def prune(store: Path, config_file: Path | None, max_size_gb: float | None) -> None:
-    """Make room in STORE: derived results first, then, with cache.evict: refetchable, bars that a vendor has, too.
+    """Enforce the size limit of STORE: cached results first, then, with cache.evict: refetchable, fetched bars.
 
-    What was used longest ago goes first. Pinned tickers and what came from files stay.
+    The least recently used goes first. Pinned tickers and bars from files stay.
     """
-    from mtstore.cli.console import count, say
+    from mtstore.cli.console import count, echo
     from mtstore.config import load_config
     from mtstore.loader.cache_manager import CacheManager
 
@@ -113,4 +111,26 @@ def prune(store: Path, config_file: Path | None, max_size_gb: float | None) -> N
     with mtstore.open(store) as found, CacheManager(config, store=found) as cache:
         gone = cache.prune(max_size_gb=max_size_gb)
     what = count(len(gone.partitions), "partition")
-    say(f"{gone.bytes / 1e6:,.1f} MB went: {gone.derived_bytes / 1e6:,.1f} MB of derived results, and {what}")
+    echo(f"{gone.bytes / 1e6:,.1f} MB removed: {gone.derived_bytes / 1e6:,.1f} MB of cached results, and {what}")
+
+
+@command.command("pin")
+@store_argument
+@click.argument("tickers", nargs=-1)
+@click.option("--remove", is_flag=True, help="Remove the pins instead.")
+def pin(store: Path, tickers: tuple[str, ...], *, remove: bool) -> None:
+    """Pin TICKERS of STORE: their bars are never evicted. Prints all pinned tickers.
+
+    \b
+    Examples:
+      mtstore cache pin ./market AAPL MSFT
+      mtstore cache pin ./market AAPL --remove
+      mtstore cache pin ./market
+    """
+    from mtstore.cli.console import write_stdout
+    from mtstore.storage.settings import pins
+
+    with mtstore.open(store) as found:
+        held = pins.pin(found.repository, tickers, is_pinned=not remove) if tickers else pins.pinned(found.repository)
+    for name in held:
+        write_stdout(f"{name}\n")

@@ -16,11 +16,13 @@ from mtstore.cli.options import Tickers, store_argument
 def command(store: Path, tickers: list[str] | None) -> None:
     """Merge each partition's files of STORE into one.
 
-    Rows, coverage and answers stay the same; the merged files are deleted once no reader can need them. Ingest does
-    this by itself where a partition would hold more than eight files.
+    Rows, coverage and results stay the same. The merged files are deleted after the grace period. Ingest merges a
+    partition by itself before it would hold more than eight files.
     """
-    from mtstore.cli.console import count, say
+    from mtstore.cli.console import count, echo
 
     with mtstore.open(store) as found:
         done = found.compact(tickers)
-    say(f"merged {count(done.partitions, 'partition')}: {done.files_before:,} files before, {done.files_after:,} after")
+    echo(
+        f"merged {count(done.partitions, 'partition')}: {done.files_before:,} files before, {done.files_after:,} after"
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mtstore.cli.console import count, put, say, say_warning
+from mtstore.cli.console import count, echo, echo_warning, write_stdout
 from mtstore.cli.options import store_argument
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -30,10 +30,10 @@ def check(file: Path) -> None:
 
     config = load_config(file)
     for warning in config.warnings():
-        say_warning(warning)
+        echo_warning(warning)
     for variable in unset_keys(config):
-        say_warning(f"the environment variable {variable}, which should hold a key, is not set")
-    say(f"{file} is right: {count(len(config.universe), 'ticker')}, {count(len(config.sources), 'source')}")
+        echo_warning(f"the environment variable {variable}, which should hold a key, is not set")
+    echo(f"{file} is right: {count(len(config.universe), 'ticker')}, {count(len(config.sources), 'source')}")
 
 
 @command.command("show")
@@ -46,7 +46,7 @@ def show(file: Path) -> None:
     from mtstore.config import load_config
     from mtstore.config.resolved_yaml import resolved_yaml
 
-    put(resolved_yaml(load_config(file)))
+    write_stdout(resolved_yaml(load_config(file)))
 
 
 @command.command("reference")
@@ -54,7 +54,7 @@ def print_reference() -> None:
     """Print every key with its valid values, default and meaning, as Markdown."""
     from mtstore.config.reference import reference
 
-    put(reference())
+    write_stdout(reference())
 
 
 @command.command("apply")
@@ -73,4 +73,4 @@ def apply(store: Path, file: Path) -> None:
     config = load_config(file)
     with mtstore.open(store) as found:
         snapshot = apply_config(found.repository, config)
-    say(f"published {count(len(config.universe), 'ticker')} to {store}: snapshot {snapshot}")
+    echo(f"published {count(len(config.universe), 'ticker')} to {store}: snapshot {snapshot}")

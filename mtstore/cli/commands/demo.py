@@ -1,4 +1,4 @@
-"""`mtstore demo`: everything once, without keys and without a network."""
+"""`mtstore demo`: ingest, align and query made-up data, without keys or network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 import mtstore
 from mtstore import sqlfiles
-from mtstore.cli.console import count, put, say
+from mtstore.cli.console import count, echo, write_stdout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,13 +29,13 @@ END: Final = "2023-11-30"
 _QUIET: Final = ("MSFT",)
 
 
-@click.command(short_help="See it work, without keys or network.")
+@click.command(short_help="Try it, without keys or network.")
 @click.argument("store", type=click.Path(path_type=Path, file_okay=False), default=Path("mtstore-demo"))
 def command(store: Path) -> None:
-    """Make a store at STORE (default: ./mtstore-demo) from made-up vendor files, and align five tickers over a month.
+    """Create a store at STORE (default: ./mtstore-demo) from made-up vendor files; align five tickers over a month.
 
     The files go through the real ingest paths: minute bars of an exchange's real calendar, with pre- and post-market,
-    thin minutes, a halt and a bad print. Run twice, it finds that it knows the files.
+    thin minutes, a halt and a bad print. The second run skips the files as unchanged.
     """
     with tempfile.TemporaryDirectory() as folder:
         with _timed("made a month of vendor files for five tickers") as details:
@@ -43,9 +43,9 @@ def command(store: Path) -> None:
             details.append(count(len(files), "flat file"))
         with mtstore.open(store, create=True) as found:
             with _timed(f"ingested them into {store}") as details:
-                details.append(_told(found.ingest(files)))
+                details.append(_describe(found.ingest(files)))
             _show(found, store)
-    _say_next(store)
+    _print_next_steps(store)
 
 
 def _write_files(folder: Path) -> list[Path]:
@@ -63,9 +63,9 @@ def _show(found: mtstore.Store, store: Path) -> None:
         with mtstore.MultiTickerDataLoader(config) as loader:
             frame = loader.load_data(START, END)
         details.append(f"{count(len(frame), 'row')} x {count(frame.shape[1], 'column')}")
-    say("\nThe head of it (close and volume):")
-    put(_head(frame) + "\n")
-    say("\nWhat is covered:")
+    echo("\nThe first rows (close and volume):")
+    write_stdout(_head(frame) + "\n")
+    echo("\nCovered ranges:")
     covered = found.sql(sqlfiles.load("snapshot.coverage_summary")).to_arrow()
     write_result(covered.schema, covered.to_batches(), "table", None, table_rows=None)
 
@@ -80,20 +80,20 @@ def _timed(label: str) -> Iterator[list[str]]:
     began = time.monotonic()
     details: list[str] = []
     yield details
-    say(f"{label}: {', '.join(details)}, {time.monotonic() - began:.2f} s")
+    echo(f"{label}: {', '.join(details)}, {time.monotonic() - began:.2f} s")
 
 
-def _told(report: IngestResult) -> str:
-    known = sum(outcome.status == "unchanged" for outcome in report.files)
-    if known == len(report.files):
-        return "all of them known already"
+def _describe(report: IngestResult) -> str:
+    unchanged = sum(outcome.status == "unchanged" for outcome in report.files)
+    if unchanged == len(report.files):
+        return "all of them unchanged"
     rate = report.rows / report.seconds if report.seconds else 0.0
     quarantined = f", {count(report.quarantined_rows, 'row')} quarantined" if report.quarantined_rows else ""
     return f"{count(report.rows, 'bar')}{quarantined}, {rate:,.0f} rows/s"
 
 
-def _say_next(store: Path) -> None:
-    say(
+def _print_next_steps(store: Path) -> None:
+    echo(
         f"""
 Next, in Python:
     import mtstore

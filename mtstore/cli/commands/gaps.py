@@ -8,21 +8,20 @@ from typing import Any
 import click
 
 import mtstore
-from mtstore.cli.options import output_options, range_options, store_argument
-from mtstore.cli.series import write_series
+from mtstore.cli.options import Output, output_options, range_options, store_argument, write_series
 
 
 @click.command(short_help="List missing bars, and why they are missing.")
 @store_argument
 @range_options
 @click.option(
-    "--max-gap-minutes", type=float, metavar="N", help="Longer runs are listed; default: as configured, or 5."
+    "--max-gap-minutes", type=float, metavar="N", help="Longer runs are listed; default: the configured limit, or 5."
 )
 @output_options
-def command(store: Path, *, max_gap_minutes: float | None, **options: Any) -> None:
-    """List the runs of minutes within sessions of which STORE has no bar, as the macro `gaps` does.
+def command(store: Path, *, max_gap_minutes: float | None, output: Output, **options: Any) -> None:
+    """List the runs of minutes within sessions for which STORE has no bar, as the macro `gaps`.
 
-    The reason tells a minute without trades from one that nobody asked a vendor for.
+    The reason distinguishes a minute without trades from one that was never requested.
 
     \b
     Examples:
@@ -30,4 +29,4 @@ def command(store: Path, *, max_gap_minutes: float | None, **options: Any) -> No
       mtstore gaps ./market --max-gap-minutes 30 --format csv
     """
     with mtstore.open(store) as found:
-        write_series(found.gaps, options, max_gap_minutes=max_gap_minutes)
+        write_series(found.gaps, output, options, max_gap_minutes=max_gap_minutes)

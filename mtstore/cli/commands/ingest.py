@@ -1,4 +1,4 @@
-"""`mtstore ingest`: vendor files, or what vendors have over the network, into a store."""
+"""`mtstore ingest`: ingest files, or fetch from vendors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import mtstore
-from mtstore.cli.console import count, say, say_error
+from mtstore.cli.console import count, echo, echo_error
 from mtstore.cli.exit_codes import Exit
 from mtstore.cli.options import Tickers, store_argument
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 _FORMATS = ("polygon-flatfile", "dbn", "parquet", "csv")
 
 
-@click.command(short_help="Put vendor files, or vendors' answers, into a store.")
+@click.command(short_help="Ingest files, or fetch from vendors.")
 @store_argument
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH…]")
-@click.option("--format", "format_", type=click.Choice(_FORMATS), help="Default: recognised by content.")
+@click.option("--format", "format_", type=click.Choice(_FORMATS), help="Default: detected from the content.")
 @click.option("--source", metavar="NAME", help="Default: polygon, or databento- and the dataset.")
-@click.option("--schema", metavar="SCHEMA", help="ohlcv-1m, ohlcv-1d, …; where the format does not say.")
+@click.option("--schema", metavar="SCHEMA", help="ohlcv-1m, ohlcv-1d, …; for formats that do not state it.")
 @click.option("--tickers", type=Tickers(), help="Only these; a flat file then covers its day for all of them.")
 @click.option("--map", "mapping", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="How to read the columns of parquet or CSV files of your own (YAML).")  # fmt: skip
-@click.option("--covers", metavar="START/END", help="The range that files of your own speak for (UTC).")
+              help="Mapping of the columns of your own parquet or CSV files (YAML).")  # fmt: skip
+@click.option("--covers", metavar="START/END", help="The range for which your own files are complete (UTC).")
 @click.option("--splits", type=click.Path(path_type=Path, dir_okay=False), multiple=True, metavar="FILE",
               help="Splits: CSV or Polygon's JSON. May be given several times.")  # fmt: skip
 @click.option("--dividends", type=click.Path(path_type=Path, dir_okay=False), multiple=True, metavar="FILE",
-              help="Cash dividends, likewise.")  # fmt: skip
-@click.option("--create", is_flag=True, help="Make the store if there is none.")
+              help="Cash dividends: CSV or Polygon's JSON. May be given several times.")  # fmt: skip
+@click.option("--create", is_flag=True, help="Create the store if it does not exist.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Fetch over the network: names the sources, and for each ticker which of them.")  # fmt: skip
+              help="Fetch over the network: names the sources and the source of each ticker.")  # fmt: skip
 @click.option("--start", metavar="WHEN", help="With --config: a date (whole sessions), a wall time, or an instant.")
-@click.option("--end", metavar="WHEN", help="With --config: a date is included; by default now.")
-@click.option("--plan", is_flag=True, help="With --config: say what would be fetched and what it costs, fetch nothing.")
+@click.option("--end", metavar="WHEN", help="With --config: a date is included; default: now.")
+@click.option("--plan", is_flag=True, help="With --config: print what would be fetched and its cost; fetch nothing.")
 @click.option("--yes", is_flag=True, help="With --config: fetch even if it costs more than max_cost_usd.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(
@@ -58,19 +58,19 @@ def command(
     dividends: tuple[Path, ...],
     **options: Any,
 ) -> int:
-    """Put the files, folders and globs PATH… into STORE; or, with --config and --start, what the vendors have.
+    """Ingest the files, folders and globs PATH… into STORE; with --config and --start, fetch from vendors.
 
     \b
-    What is taken:
+    Formats:
       polygon-flatfile  Polygon/Massive minute_aggs_v1 and day_aggs_v1, .csv or .csv.gz
       dbn               Databento ohlcv-1s, -1m, -1h, -1d: .dbn or .dbn.zst, versions 1 to 3
-      parquet, csv      files of your own, with --map and --schema
+      parquet, csv      your own files, with --map and --schema
       --splits          ticker, execution_date, split_from, split_to: CSV, or Polygon's JSON
-      --dividends       ticker, ex_dividend_date, cash_amount, and if there are any currency, dividend_type
+      --dividends       ticker, ex_dividend_date, cash_amount, optionally currency and dividend_type
 
-    A file that went in before is passed over, unless something has replaced what it brought. A broken file is refused,
-    with its name and place, and the others go in; rows that no market can have made (high below low, a negative volume)
-    are kept aside in the view `quarantine`. Both show in the exit code 3.
+    An unchanged file is skipped, unless newer data replaced its bars. A broken file is rejected with name and place,
+    and the others are ingested. Rows that cannot be bars (high below low, a negative volume) go to the view
+    `quarantine`. Exit code 3: there were rejected files or quarantined rows.
 
     \b
     Examples:
@@ -84,12 +84,12 @@ def command(
     from mtstore.cli.progress import show_progress
 
     if config_file is not None:
-        _refuse_both(paths, covers, options | {"splits": splits or None, "dividends": dividends or None})
+        _check_exclusive(paths, covers, options | {"splits": splits or None, "dividends": dividends or None})
         fetch = _Fetch(config_file, start, end, options["tickers"], options["schema"])
         with mtstore.open(store, create=create) as found:
             return fetch.plan(found) if plan else fetch.run(found, may_cost=yes, is_quiet=quiet)
     if not (paths or splits or dividends):
-        raise click.UsageError("name files to ingest, or fetch with --config FILE --start WHEN")
+        raise click.UsageError("give files to ingest, or fetch with --config FILE --start WHEN")
     if start or end or plan or yes:
         raise click.UsageError("--start, --end, --plan and --yes go with --config")
     given = _ingest_options(covers, **options)
@@ -98,10 +98,10 @@ def command(
         if paths:
             with show_progress(is_quiet=quiet) as progress:
                 report = found.ingest(list(paths), progress=progress, **given)
-            codes.append(_tell(report))
+            codes.append(_print_result(report))
         if splits or dividends:
             named = {"source": given["source"]} if given["source"] else {}
-            codes.append(_tell(found.ingest_references(splits=splits, dividends=dividends, **named), "event"))
+            codes.append(_print_result(found.ingest_references(splits=splits, dividends=dividends, **named), "event"))
     return codes[0] if len(set(codes)) == 1 else Exit.INCOMPLETE
 
 
@@ -116,17 +116,17 @@ class _Fetch:
     schema: str | None
 
     def plan(self, store: mtstore.Store) -> int:
-        from mtstore.cli.fetch_output import tell_plan
+        from mtstore.cli.fetch_output import print_plan
         from mtstore.config import load_config
         from mtstore.ingest.network.ingest_network import plan_network
 
         config = load_config(self.config_file)
-        return tell_plan(
+        return print_plan(
             plan_network(store.repository, config, self._start(), self.end, tickers=self.tickers, schema=self.schema)
         )
 
     def run(self, store: mtstore.Store, *, may_cost: bool, is_quiet: bool) -> int:
-        from mtstore.cli.fetch_output import may_spend, show_fetching, tell_report, tell_room
+        from mtstore.cli.fetch_output import may_spend, print_removed, print_result, show_fetching
         from mtstore.config import load_config
         from mtstore.ingest.network.ingest_network import ingest_network
 
@@ -142,17 +142,17 @@ class _Fetch:
                 confirm_cost=may_spend(is_allowed=may_cost),
                 progress=progress,
             )
-        tell_room(store, config)
-        return tell_report(report)
+        print_removed(store, config)
+        return print_result(report)
 
     def _start(self) -> str:
         if self.start is None:
-            raise click.UsageError("--config needs --start: where the bars should begin")
+            raise click.UsageError("--config needs --start, the begin of the range")
         return self.start
 
 
-def _refuse_both(paths: tuple[Path, ...], covers: str | None, options: dict[str, Any]) -> None:
-    """Options of files have no meaning for a fetch."""
+def _check_exclusive(paths: tuple[Path, ...], covers: str | None, options: dict[str, Any]) -> None:
+    """Reject options of files in a fetch."""
     names = {
         "format_": "--format",
         "source": "--source",
@@ -163,9 +163,7 @@ def _refuse_both(paths: tuple[Path, ...], covers: str | None, options: dict[str,
     given = [word for name, word in names.items() if options[name] is not None]
     given += ["PATH"] * bool(paths) + ["--covers"] * (covers is not None)
     if given:
-        raise click.UsageError(
-            f"{', '.join(given)} is for files, and --config fetches from vendors: use one or the other"
-        )
+        raise click.UsageError(f"{', '.join(given)} is for files, --config fetches from vendors: use one or the other")
 
 
 def _ingest_options(
@@ -190,38 +188,40 @@ def _ingest_options(
 
 
 def _read_covers(text: str) -> TimeRange:
-    """Two dates (UTC days, the last included) or two instants, with a slash between, as a half-open range."""
+    """Parse `START/END`, two dates (UTC, the last included) or two instants, as a half-open range."""
     from mtstore.bounds import parse_bounds
     from mtstore.errors import RangeError
     from mtstore.ranges import TimeRange
 
     start, _, end = text.partition("/")
     if not start or not end:
-        raise RangeError(f"--covers {text!r}: two dates or instants with a slash between, like 2023-01-01/2023-12-31")
+        raise RangeError(
+            f"--covers {text!r}: give two dates or instants separated by a slash, like 2023-01-01/2023-12-31"
+        )
     start_us, end_us = parse_bounds(start, end).as_utc_days_us()
     return TimeRange(start_us, end_us)
 
 
-def _tell(report: IngestResult, what: str = "bar") -> int:
+def _print_result(report: IngestResult, what: str = "bar") -> int:
     from mtstore.calendars import listed_years
 
     for outcome in report.rejected:
-        say_error(f"{outcome.path}: rejected: {outcome.error}")
+        echo_error(f"{outcome.path}: rejected: {outcome.error}")
     unchanged = sum(outcome.status == "unchanged" for outcome in report.files)
     ingested = len(report.files) - unchanged - len(report.rejected)
-    say(f"{count(ingested, 'file')} ingested, {unchanged:,} known already, {len(report.rejected):,} rejected")
+    echo(f"{count(ingested, 'file')} ingested, {unchanged:,} unchanged, {len(report.rejected):,} rejected")
     if ingested:
         rate = f"{report.seconds:.1f} s, {report.rows / max(report.seconds, 1e-6):,.0f} rows/s"
-        say(f"{count(report.rows, what)} of {count(report.tickers, 'ticker')}: {rate}")
+        echo(f"{count(report.rows, what)} of {count(report.tickers, 'ticker')}: {rate}")
     if report.quarantined_rows:
-        say(f"{count(report.quarantined_rows, 'row')} quarantined; see: mtstore query STORE 'FROM quarantine'")
+        echo(f"{count(report.quarantined_rows, 'row')} quarantined; see: mtstore query STORE 'FROM quarantine'")
     if report.sessionless:
         first, last = listed_years()
         named = ", ".join(sorted(report.sessionless)[:5]) + (", …" if len(report.sessionless) > 5 else "")
-        say(
+        echo(
             f"{count(sum(report.sessionless.values()), 'bar')} of {named} before {first} or after {last}, for which no"
-            " calendar lists sessions: aligned answers leave them out"
+            " calendar lists sessions: aligned results omit them"
         )
     if report.rejected and not ingested and not unchanged:
-        return Exit.REFUSED
+        return Exit.REJECTED
     return Exit.OK if report.is_complete else Exit.INCOMPLETE

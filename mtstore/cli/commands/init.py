@@ -1,4 +1,4 @@
-"""`mtstore init`: an empty store."""
+"""`mtstore init`: create an empty store."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 import click
 
 import mtstore
-from mtstore.cli.console import say
+from mtstore.cli.console import echo
 from mtstore.cli.options import store_argument
 
 
-@click.command(short_help="Make an empty store.")
+@click.command(short_help="Create an empty store.")
 @store_argument
 def command(store: Path) -> None:
-    """Make an empty store in the folder STORE.
+    """Create an empty store in the folder STORE.
 
-    Its views exist from the start, typed and empty. A store that is there already is left as it is.
+    Its views exist from the start, typed and empty. An existing store is not changed.
     """
     from mtstore.storage.layout import Layout
 
     existed = Layout(store.expanduser().resolve()).is_store()
-    with mtstore.open(store, create=True) as made:
-        say(f"{made.path} is a store already" if existed else f"made an empty store at {made.path}")
-        say(f"next: mtstore ingest {store} FILES…")
+    with mtstore.open(store, create=True) as created:
+        echo(f"{created.path} is already a store" if existed else f"created an empty store at {created.path}")
+        echo(f"next: mtstore ingest {store} FILES…")

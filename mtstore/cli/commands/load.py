@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import mtstore
-from mtstore.cli.options import Tickers, output_options, store_argument
+from mtstore.cli.options import Output, Tickers, output_options, store_argument
 from mtstore.config.choices import ADJUSTMENTS, METHODS, SESSIONS
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 @click.command(short_help="Load one aligned table of many tickers.")
 @store_argument
 @click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Universe and alignment; the options below change single settings of it.")  # fmt: skip
-@click.option("--tickers", type=Tickers(), help="The columns' tickers, in this order.")
+              help="Universe and alignment; the options below override single settings.")  # fmt: skip
+@click.option("--tickers", type=Tickers(), help="Tickers of the columns, in this order.")
 @click.option("--start", metavar="WHEN", help="A date (whole sessions), a wall time, or an instant.")
 @click.option("--end", metavar="WHEN", help="A date is included; a time or an instant is not.")
 @click.option("--interval", metavar="INTERVAL", help="30s 1min 5min 1h 1d 1w 1mo  [default: 1min]")
 @click.option("--method", type=click.Choice(METHODS), help="[default: outer_join]")
 @click.option(
-    "--timezone", metavar="TZ", help="Of the index, and of times without an offset  [default: America/New_York]"
+    "--timezone", metavar="TZ", help="Zone of the index and of times without an offset  [default: America/New_York]"
 )
 @click.option("--session", type=click.Choice(SESSIONS), help="[default: regular]")
 @click.option("--adjust", type=click.Choice(ADJUSTMENTS), help="[default: none]")
@@ -43,29 +43,23 @@ def command(
     start: str | None,
     end: str | None,
     fields: list[str] | None,
-    format_: str | None,
-    output: Path | None,
-    rows: int,
+    output: Output,
     **alignment: str | None,
 ) -> None:
     """Load the tickers of a configuration, or those named, from STORE as one table on one grid.
 
-    One row per bucket, columns AAPL_open … GOOGL_volume; the same as `MultiTickerDataLoader.load_data` gives in Python
-    and as the macro of the same name gives in SQL.
+    One row per bucket, columns AAPL_open … GOOGL_volume: the same rows as `MultiTickerDataLoader.load_data` in Python
+    and the macro of the same name in SQL.
 
     \b
     Examples:
       mtstore load ./market --config configs/quickstart.yaml --start 2023-01-01 --end 2023-12-31 -o year.parquet
       mtstore load ./market --tickers AAPL,MSFT --interval 5min --start 2023-01-03 --end 2023-01-03 --format csv
     """
-    from mtstore.cli.formats import choose_format, write_result
-
-    kind = choose_format(format_, output)
     config = _config(store, config_file, tickers, alignment)
     with mtstore.MultiTickerDataLoader(config) as loader:
         table = _as_table(loader.load_data(start, end, tickers=tickers, fields=fields))
-    table_rows = rows if rows and output is None else None
-    write_result(table.schema, table.to_batches(), kind, output, table_rows=table_rows)
+    output.write_table(table)
 
 
 def _config(store: Path, file: Path | None, tickers: list[str] | None, alignment: dict[str, str | None]) -> Config:
@@ -73,7 +67,7 @@ def _config(store: Path, file: Path | None, tickers: list[str] | None, alignment
     from mtstore.errors import InputError
 
     if file is None and tickers is None:
-        raise InputError("name the tickers: --config FILE or --tickers A,B")
+        raise InputError("load: give the tickers, --config FILE or --tickers A,B")
     changes: dict[str, Any] = {key: value for key, value in alignment.items() if value is not None}
     if "interval" in changes:
         changes["resampling"] = changes.pop("interval")

@@ -1,4 +1,4 @@
-"""`mtstore migrate`: old caches into a store."""
+"""`mtstore migrate`: take over the caches of older versions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 import mtstore
-from mtstore.cli.console import count, say, say_error, say_warning
+from mtstore.cli.console import count, echo, echo_error, echo_warning
 from mtstore.cli.exit_codes import Exit
-from mtstore.cli.options import output_options, store_argument
+from mtstore.cli.options import Output, output_options, store_argument
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from mtstore.ingest.legacy.migrate import MigrationResult
 
 
-@click.command(short_help="Take over the caches that came before the store.")
+@click.command(short_help="Take over the caches of older versions.")
 @store_argument
 @click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done; the store is neither made nor changed.")
-@click.option("--source", metavar="NAME", help="The name under which the bars are stored. Default: own.")
-@click.option("--schema", metavar="SCHEMA", help="ohlcv-1m, …; default: as names say, else as the rows tell.")
+@click.option("--dry-run", is_flag=True, help="Report what would be done; do not create or change the store.")
+@click.option("--source", metavar="NAME", help="Name of the source of the bars. Default: own.")
+@click.option("--schema", metavar="SCHEMA", help="ohlcv-1m, …; default: by file name, else inferred from the rows.")
 @click.option("--tz", metavar="TZ", default="America/New_York", show_default=True,
-              help="Zone of times without one, and of the days in names.")  # fmt: skip
-@click.option("--create", is_flag=True, help="Make the store if there is none.")
+              help="Zone of times without an offset, and of the days in names.")  # fmt: skip
+@click.option("--create", is_flag=True, help="Create the store if it does not exist.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @output_options
 def command(
@@ -39,21 +39,19 @@ def command(
     tz: str,
     create: bool,
     quiet: bool,
-    format_: str | None,
-    output: Path | None,
-    rows: int,
+    output: Output,
 ) -> int:
     """Take the bars of an old cache under PATH into STORE. PATH is only read.
 
     \b
-    What is known:
+    Recognised layouts:
       TICKER/2023-01-01_2023-01-31.parquet               with metadata.json
       symbol=TICKER/year=2023/month=01/day=03/….parquet
       TICKER_20240101_20240701_ohlcv_1min.parquet        (.csv, .csv.gz)
       TICKER.csv, TICKER_5min.parquet                    in one folder
 
-    The result is a table: one row per ticker and schema, with the rows of the files, those that must stand in the
-    store, and those that do. The same migration again changes nothing.
+    The result is a table, one row per ticker and schema: rows of the files, rows expected in the store, rows stored.
+    Repeating a migration changes nothing.
 
     \b
     Examples:
@@ -61,19 +59,16 @@ def command(
       mtstore migrate ./market ./cache_dir --create
       mtstore migrate ./market ./csv --schema ohlcv-1m --tz UTC --source mine
     """
-    from mtstore.cli.formats import choose_format, write_result
     from mtstore.cli.progress import show_progress
     from mtstore.ingest.legacy.migrate import migrate
 
-    kind = choose_format(format_, output)
     if dry_run:
         report = migrate(None, path, source=source, schema=schema, tz=tz)
     else:
         with mtstore.open(store, create=create) as found, show_progress(is_quiet=quiet) as progress:
             report = migrate(found.repository, path, source=source, schema=schema, tz=tz, progress=progress)
-    table = _table(report)
-    write_result(table.schema, table.to_batches(), kind, output, table_rows=rows if rows and output is None else None)
-    return _tell(report)
+    output.write_table(_table(report))
+    return _print_result(report)
 
 
 def _table(report: MigrationResult) -> pa.Table:
@@ -91,25 +86,27 @@ def _table(report: MigrationResult) -> pa.Table:
     return pa.table(arrays, names=list(columns))
 
 
-def _tell(report: MigrationResult) -> int:
+def _print_result(report: MigrationResult) -> int:
     for outcome in report.rejected:
-        say_error(f"{outcome.path}: rejected: {outcome.error}")
+        echo_error(f"{outcome.path}: rejected: {outcome.error}")
     for path in report.unknown:
-        say_warning(f"{path}: passed over: no file of an old cache")
+        echo_warning(f"{path}: skipped: not a file of an old cache")
     for one in report.tickers:
         if report.ingest is not None and not one.is_verified:
             lost = one.rows_expected - one.rows_stored - one.rows_quarantined
-            say_error(f"{one.ticker} {one.schema}: {count(lost, 'bar')} of the files did not arrive")
+            echo_error(f"{one.ticker} {one.schema}: {count(lost, 'bar')} of the files were not stored")
     files = sum(one.files for one in report.tickers)
     if report.ingest is None:
-        say(f"dry run: {count(files, 'file')} would go in, {len(report.rejected):,} rejected; nothing was changed")
+        echo(
+            f"dry run: {count(files, 'file')} would be ingested, {len(report.rejected):,} rejected; nothing was changed"
+        )
     else:
         unchanged = sum(outcome.status == "unchanged" for outcome in report.ingest.files)
         migrated = count(files - unchanged, "file")
-        say(f"{migrated} migrated, {unchanged:,} known already, {len(report.rejected):,} rejected")
+        echo(f"{migrated} migrated, {unchanged:,} unchanged, {len(report.rejected):,} rejected")
     if report.metadata:
-        say(f"metadata of {count(len(report.metadata), 'ticker')}")
+        echo(f"metadata of {count(len(report.metadata), 'ticker')}")
     if not report.tickers:
-        return Exit.REFUSED
+        return Exit.REJECTED
     is_whole = report.is_complete and not any(one.rows_quarantined for one in report.tickers)
     return Exit.OK if is_whole else Exit.INCOMPLETE

@@ -1,4 +1,4 @@
-"""`mtstore publish`: a copy of the database file for elsewhere."""
+"""`mtstore publish`: copy the database file for another machine."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from mtstore.cli.options import store_argument
 @click.option(
     "--to", "to", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="The copy."
 )
-@click.option("--materialize", is_flag=True, help="Put all bars inside; the copy then needs no other file.")
-@click.option("--path-prefix", metavar="FOLDER", help="Where its reader sees the store, such as /mnt/store.")
+@click.option("--materialize", is_flag=True, help="Put all bars inside, so that the copy needs no other file.")
+@click.option(
+    "--path-prefix", metavar="FOLDER", help="Folder under which its readers see the store, such as /mnt/store."
+)
 def command(store: Path, to: Path, *, materialize: bool, path_prefix: str | None) -> None:
-    """Write the newest snapshot of STORE as a database file of its own, in one step.
+    """Write the newest snapshot of STORE as a separate database file, in one step.
 
-    As it is, its views read the parquet files of STORE. With --materialize it holds all bars; with --path-prefix its
-    views read them under another folder, for a container or a machine where STORE is mounted there. (A reader that
-    sees them elsewhere says SET VARIABLE mtstore_root = '/elsewhere'.) Everything in `main` works as in STORE.
+    By default its views read the parquet files of STORE. With --materialize it contains all bars. With --path-prefix
+    its views read them under another folder, for a container or a machine that mounts STORE there. (A reader can also
+    SET VARIABLE mtstore_root = '/elsewhere'.) All objects in `main` work as in STORE.
     """
-    from mtstore.cli.console import bytes_text, say
+    from mtstore.cli.console import bytes_text, echo
 
     with mtstore.open(store) as found:
         path = found.publish(to, materialize=materialize, path_prefix=path_prefix)
-    say(f"{path}: {bytes_text(path.stat().st_size)}")
+    echo(f"{path}: {bytes_text(path.stat().st_size)}")

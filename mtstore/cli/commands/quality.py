@@ -1,4 +1,4 @@
-"""`mtstore quality`: how good stored bars are, session by session."""
+"""`mtstore quality`: the quality of stored bars, session by session."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from typing import Any
 import click
 
 import mtstore
-from mtstore.cli.options import output_options, range_options, store_argument
-from mtstore.cli.series import write_series
+from mtstore.cli.options import Output, output_options, range_options, store_argument, write_series
 
 
 @click.command(short_help="Show how complete and how clean stored bars are.")
 @store_argument
 @range_options
-@click.option("--max-gap-minutes", type=float, metavar="N", help="Longer runs are gaps; default: as configured, or 5.")
-@click.option("--std-threshold", type=float, metavar="X", help="Outliers lie beyond; default: as configured, or 3.")
+@click.option(
+    "--max-gap-minutes", type=float, metavar="N", help="Longer runs are gaps; default: the configured limit, or 5."
+)
+@click.option("--std-threshold", type=float, metavar="X", help="Limit of outliers; default: the configured one, or 3.")
 @output_options
-def command(store: Path, *, max_gap_minutes: float | None, std_threshold: float | None, **options: Any) -> None:
-    """Show for each ticker and session of STORE what is there and what is not, as the macro `quality` does.
+def command(
+    store: Path, *, max_gap_minutes: float | None, std_threshold: float | None, output: Output, **options: Any
+) -> None:
+    """Show expected, present and missing bars of STORE for each ticker and session, as the macro `quality`.
 
     \b
     Examples:
@@ -27,4 +30,4 @@ def command(store: Path, *, max_gap_minutes: float | None, std_threshold: float 
       mtstore quality ./market -o quality.parquet
     """
     with mtstore.open(store) as found:
-        write_series(found.quality, options, max_gap_minutes=max_gap_minutes, std_threshold=std_threshold)
+        write_series(found.quality, output, options, max_gap_minutes=max_gap_minutes, std_threshold=std_threshold)

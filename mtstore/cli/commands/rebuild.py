@@ -1,4 +1,4 @@
-"""`mtstore rebuild`: the database file anew."""
+"""`mtstore rebuild`: derive the database file again."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import click
 from mtstore.cli.options import store_argument
 
 
-@click.command(short_help="Make the database file anew.")
+@click.command(short_help="Derive the database file again.")
 @store_argument
 def command(store: Path) -> None:
-    """Make the database file of STORE anew from `data/` and `meta/` alone.
+    """Derive the database file of STORE from `data/` and `meta/` alone.
 
-    For a store that was moved or copied, or whose database file was lost or damaged. The bars are not touched.
+    For a store that was moved or copied, or whose database file was lost or damaged. The bars do not change.
     """
-    from mtstore.cli.console import say
+    from mtstore.cli.console import echo
     from mtstore.storage.repository import Repository
 
     root = store.expanduser().resolve()
     snapshot = Repository.rebuild_at(root)
-    say(f"made the database file of {root} anew: snapshot {snapshot}")
+    echo(f"rebuilt the database file of {root}: snapshot {snapshot}")

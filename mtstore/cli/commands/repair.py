@@ -1,4 +1,4 @@
-"""`mtstore repair`: what is damaged aside, what is lost forgotten, the database file anew."""
+"""`mtstore repair`: set damaged files aside and rebuild the database file."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ import click
 from mtstore.cli.options import store_argument
 
 
-@click.command(short_help="Set aside what is damaged, and go on.")
+@click.command(short_help="Set damaged files aside, and rebuild.")
 @store_argument
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(store: Path, *, quiet: bool) -> int:
-    """Make STORE sound: look through it as `verify` does, then mend what was found.
+    """Check STORE as `verify` does, and repair what it finds.
 
-    Damaged files are moved to STORE/damaged, under the paths that they had; nothing is deleted. What they held is
-    marked as not fetched, so that the next load, update or ingest gets it again. The database file is made anew. On
-    stdout stands one line for each problem that was mended. A store that could not be made sound ends in the exit
-    code 11.
+    Damaged files are moved to STORE/damaged under their paths; nothing is deleted. Their ranges are marked as not
+    fetched, so that the next load, update or ingest fetches them again. The database file is rebuilt. Stdout has one
+    line for each repaired problem. Exit code 11: problems remain.
     """
-    from mtstore.cli.console import count, put, say, say_warning
+    from mtstore.cli.console import count, echo, echo_warning, write_stdout
     from mtstore.cli.exit_codes import Exit
     from mtstore.cli.progress import show_file_progress
     from mtstore.storage.layout import Layout
@@ -29,15 +28,15 @@ def command(store: Path, *, quiet: bool) -> int:
     with show_file_progress(is_quiet=quiet) as progress:
         done = repair(Layout(store.expanduser().resolve()), progress)
     for problem in done.problems:
-        put(f"{problem.path}: {problem.problem}\n")
+        write_stdout(f"{problem.path}: {problem.problem}\n")
     for lost in done.lost:
-        say(f"not fetched any more: {lost.ticker} {lost.schema} of {lost.source}, {count(len(lost.ranges), 'range')}")
+        echo(f"no longer covered: {lost.ticker} {lost.schema} of {lost.source}, {count(len(lost.ranges), 'range')}")
     if done.folder is not None:
-        say(f"{count(len(done.set_aside), 'file')} moved to {done.folder}")
+        echo(f"{count(len(done.set_aside), 'file')} moved to {done.folder}")
     for problem in done.remaining:
-        say_warning(f"still wrong: {problem}")
-    say(
-        f"{count(len(done.problems), 'problem')} mended; snapshot {done.snapshot}"
+        echo_warning(f"not repaired: {problem}")
+    echo(
+        f"{count(len(done.problems), 'problem')} repaired; snapshot {done.snapshot}"
         if done.problems
         else "nothing to repair"
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mtstore.cli.console import put
+from mtstore.cli.console import write_stdout
 from mtstore.cli.sql_reference import definitions, find, reference
 from mtstore.errors import InputError
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 @click.option(
     "--store",
     type=click.Path(path_type=Path, file_okay=False),
-    help="As this store has it, files and defaults filled in.",
+    help="As in this store, with its files and defaults.",
 )
-@click.option("--all", "with_core", is_flag=True, help="List the inner objects (schema core), too.")
-@click.option("--reference", "as_reference", is_flag=True, help="Describe all of them with their columns, as Markdown.")
+@click.option("--all", "with_core", is_flag=True, help="Also list the inner objects (schema core).")
+@click.option("--reference", "as_reference", is_flag=True, help="Describe all objects with their columns, as Markdown.")
 def command(object_: str | None, store: Path | None, *, with_core: bool, as_reference: bool) -> None:
-    """Print the definition of OBJECT, a view or macro, to read; without OBJECT, list them.
+    """Print the definition of OBJECT, a view or macro; without OBJECT, list all.
 
-    Each definition begins with what it does, its columns, options, handling of NULLs, and an example.
+    A definition begins with its purpose, columns, options, handling of NULLs, and an example.
     """
     if object_ is not None and (as_reference or with_core):
         flag = "--reference" if as_reference else "--all"
-        raise InputError(f"{flag} is about all objects; leave {object_!r} out, or the option")
-    known = list(definitions(_inputs(store)))
+        raise InputError(f"{flag} describes all objects; omit {object_!r} or the option")
+    found = list(definitions(_inputs(store)))
     if as_reference:
-        put(reference(known))
+        write_stdout(reference(found))
     elif object_ is not None:
-        put(find(known, object_).text.rstrip() + "\n")
+        write_stdout(find(found, object_).text.rstrip() + "\n")
     else:
-        width = max(len(one.name) for one in known)
-        for one in known:
+        width = max(len(one.name) for one in found)
+        for one in found:
             if with_core or not one.is_inner:
-                put(f"{one.name:<{width}}  {one.kind:<5}  {one.purpose}\n")
+                write_stdout(f"{one.name:<{width}}  {one.kind:<5}  {one.purpose}\n")
 
 
 def _inputs(store: Path | None) -> ViewInputs:

@@ -1,4 +1,4 @@
-"""`mtstore status`: what is stored."""
+"""`mtstore status`: list the stored series."""
 
 from __future__ import annotations
 
@@ -8,29 +8,26 @@ from typing import TYPE_CHECKING
 import click
 
 import mtstore
-from mtstore.cli.options import output_options, store_argument
+from mtstore.cli.options import Output, output_options, store_argument
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@click.command(short_help="Show what is stored.")
+@click.command(short_help="List the stored series.")
 @store_argument
 @output_options
-def command(store: Path, format_: str | None, output: Path | None, rows: int) -> None:
-    """Show every stored series of STORE: ticker, source, schema, bars, files, size, first and last bar, calendar."""
-    from mtstore.cli.console import bytes_text, count, say
-    from mtstore.cli.formats import choose_format, write_result
+def command(store: Path, *, output: Output) -> None:
+    """List every stored series of STORE: ticker, source, schema, bars, files, size, first and last bar, calendar."""
+    from mtstore.cli.console import bytes_text, count, echo
 
-    kind = choose_format(format_, output)
     with mtstore.open(store) as found:
         series = found.status().to_arrow()
-        say(
+        echo(
             f"{found.path}: snapshot {found.repository.layout.newest_snapshot()}, {series.num_rows:,} series, "
             f"{count(_total(series, 'bars'), 'bar')}, {bytes_text(_total(series, 'bytes'))}"
         )
-        table_rows = rows if rows and output is None else None
-        write_result(series.schema, series.to_batches(), kind, output, table_rows=table_rows)
+        output.write_table(series)
 
 
 def _total(series: pa.Table, column: str) -> int:

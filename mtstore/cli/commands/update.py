@@ -1,4 +1,4 @@
-"""`mtstore update`: from the last coverage to the last closed bar, for cron."""
+"""`mtstore update`: fetch from the last coverage to the last closed bar."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import mtstore
 from mtstore.cli.options import Tickers, store_argument
 
 
-@click.command(short_help="Fetch what came since the last time.")
+@click.command(short_help="Fetch the bars since the last coverage.")
 @store_argument
 @click.option("--config", "config_file", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Names the sources, and for each ticker which of them.")  # fmt: skip
-@click.option("--tickers", type=Tickers(), help="Only these; by default the universe.")
+              help="Names the sources and the source of each ticker.")  # fmt: skip
+@click.option("--tickers", type=Tickers(), help="Only these; default: the universe.")
 @click.option("--yes", is_flag=True, help="Fetch even if it costs more than the sources' max_cost_usd.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(store: Path, config_file: Path, tickers: list[str] | None, *, yes: bool, quiet: bool) -> int:
-    """Fetch, for each ticker of FILE, what came since its last coverage, up to the last closed bar.
+    """Fetch, for each ticker of FILE, from its last coverage to the last closed bar.
 
-    A ticker that STORE has never asked for is an error: `ingest --config` says where it begins. Nothing is asked for
-    twice, and a killed run goes on where it was, so that it may stand in a crontab:
+    A ticker without coverage in STORE is an error: `ingest --config` with --start defines where it begins. Covered
+    ranges are not requested again, and a killed run continues where it stopped, so that it suits a crontab:
 
     \b
       15 17 * * 1-5  mtstore update ~/market --config ~/polygon.yaml --quiet
     """
-    from mtstore.cli.fetch_output import may_spend, show_fetching, tell_report, tell_room
+    from mtstore.cli.fetch_output import may_spend, print_removed, print_result, show_fetching
     from mtstore.config import load_config
     from mtstore.ingest.network.ingest_network import update_network
 
@@ -36,5 +36,5 @@ def command(store: Path, config_file: Path, tickers: list[str] | None, *, yes: b
             report = update_network(
                 found.repository, config, tickers=tickers, confirm_cost=may_spend(is_allowed=yes), progress=progress
             )
-        tell_room(found, config)
-    return tell_report(report)
+        print_removed(found, config)
+    return print_result(report)

@@ -1,4 +1,4 @@
-"""`mtstore verify`: is everything as it was written?"""
+"""`mtstore verify`: check every byte of a store."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from mtstore.cli.options import store_argument
 @store_argument
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(store: Path, *, quiet: bool) -> int:
-    """Read STORE from the first to the last byte and hold everything in it against everything else.
+    """Read every file of STORE to the last byte and compare files, metadata and log.
 
-    Every data file against its seal, its footer, its folder and the metadata; coverage against rows; the database file
-    against the commit log; the public copy against the private one. Nothing is changed, and nobody is kept from
-    reading or writing meanwhile. On stdout stands one line for each problem: the file, what is wrong with it, and what
-    to do. A store with problems ends in the exit code 11.
+    Each data file is compared with its checksum, footer, folder and metadata; coverage with rows; the database file
+    with the commit log; the public copy with the private one. Nothing changes, and readers and writers are not blocked.
+    Stdout has one line per problem: the file, what is wrong, and what to do. Exit code 11: there are problems.
     """
-    from mtstore.cli.console import bytes_text, count, put, say, say_warning
+    from mtstore.cli.console import bytes_text, count, echo, echo_warning, write_stdout
     from mtstore.cli.exit_codes import Exit
     from mtstore.cli.progress import show_file_progress
     from mtstore.storage.layout import Layout
@@ -29,10 +28,10 @@ def command(store: Path, *, quiet: bool) -> int:
     with show_file_progress(is_quiet=quiet) as progress:
         found = verify(Layout(store.expanduser().resolve()), progress)
     for problem in found.problems:
-        put(f"{problem}\n")
+        write_stdout(f"{problem}\n")
     for note in found.notes:
-        say_warning(note)
-    say(
+        echo_warning(note)
+    echo(
         f"{count(found.files, 'file')}, {count(found.rows, 'row')}, {bytes_text(found.bytes)} read: "
         + (count(len(found.problems), "problem") if found.problems else "no problem")
     )
