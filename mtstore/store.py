@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -188,11 +189,14 @@ class Store(Reader):
         `mtstore.ingest.network.ingest_network.ingest_network`.
         """
         from mtstore.config import load_config
-        from mtstore.ingest.network.ingest_network import ingest_network_async
+        from mtstore.ingest.network.ingest_network import ingest_network, run_cancellable
         from mtstore.query.cache.cache_limits import enforce_cache_limits
 
         loaded = load_config(config)
-        report = await ingest_network_async(self.repository, loaded, start, end, **options)
+        cancel = options.pop("cancel", None) or threading.Event()
+        report = await run_cancellable(
+            lambda: ingest_network(self.repository, loaded, start, end, cancel=cancel, **options), cancel
+        )
         enforce_cache_limits(self.repository, loaded)
         return report
 

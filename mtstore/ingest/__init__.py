@@ -1,1 +1,1 @@
-"""From sources into the store: what is missing, fetched or read, checked and committed piece by piece."""
+"""Bring bars into a store."""

@@ -1,10 +1,11 @@
-"""Runs: the row that every ingest leaves in the table `ingest_runs`."""
+"""The row that every run of ingest leaves in `core.ingest_runs`."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,13 +18,18 @@ class Run:
 
     run_id: str
     kind: str
-    started_at: datetime
     arguments: Mapping[str, Any]
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _began: float = field(default_factory=time.monotonic)
+
+    def seconds(self) -> float:
+        """Return how long the run has taken so far."""
+        return time.monotonic() - self._began
 
     def row(
         self, *, status: str, tickers: int, files: int, rows: int, quarantined_rows: int, error: str | None = None
     ) -> dict[str, Any]:
-        """The run, ended just now, as a row of `core.ingest_runs`."""
+        """Return the row of `core.ingest_runs` for a run that ends now."""
         return {
             "run_id": self.run_id,
             "kind": self.kind,
@@ -41,4 +47,4 @@ class Run:
 
 def start_run(kind: str, arguments: Mapping[str, Any]) -> Run:
     """Begin a run."""
-    return Run(new_id(), kind, datetime.now(UTC), arguments)
+    return Run(new_id(), kind, arguments)

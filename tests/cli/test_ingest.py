@@ -130,7 +130,7 @@ def test_a_schema_may_stand_beside_a_mapping(mtstore_cli, tmp_path):
     [
         (("--schema", "ohlcv-1d"), "its bars are ohlcv-1m, not ohlcv-1d as is asked for"),
         (("--schema", "ohlcv-1h"), "its bars are ohlcv-1m, not ohlcv-1h as is asked for"),
-        (("--covers", "2023-01-03/2023-01-03"), "says itself how it is read and what it covers; covers is for"),
+        (("--covers", "2023-01-03/2023-01-03"), "covers: applies to custom parquet and CSV files only"),
     ],
 )
 def test_a_vendor_s_file_is_what_it_is(mtstore_cli, tmp_path, flat_files, options, message):

@@ -68,7 +68,7 @@ def test_a_file_without_mapping_and_schema_is_refused(store: Store, tmp_path: Pa
     report = store.ingest(tmp_path / "mine.parquet")
     assert "--schema" in str(report.rejected[0].error)
     report = store.ingest(tmp_path / "mine.parquet", mapping=ColumnMapping("ohlcv-1m"), schema="ohlcv-1d")
-    assert "'ohlcv-1d' is asked for" in str(report.rejected[0].error)
+    assert "schema: was 'ohlcv-1d'" in str(report.rejected[0].error)
 
 
 def test_only_what_covers_says_is_replaced_and_rows_beyond_it_are_added(store: Store, tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_frame_that_leaves_something_open_is_refused(store: Store, options: di
     frame = minute_bars({0: 1.0}).to_pandas()
     with pytest.raises((InputError, BrokenFileError), match=words):
         store.ingest(frame, **options)
-    with pytest.raises(InputError, match="beside a mapping"):
+    with pytest.raises(InputError, match="ticker: was 'A', but the mapping has 'B'"):
         store.ingest(frame, ticker="A", mapping=ColumnMapping("ohlcv-1m", ticker="B"))
 
 

@@ -126,7 +126,7 @@ def test_prices_below_zero_are_legal_for_futures_only(store: Store, tmp_path: Pa
     market = SyntheticMarket(["CLM0"], seed=1, faults=Faults.none())
     for dataset, may_be_negative in (("GLBX.MDP3", True), ("XNAS.ITCH", False), ("DBEQ.BASIC", False)):
         path = market.write_dbn(tmp_path / f"{dataset}.dbn", FIRST, FIRST, options=DbnOptions(dataset=dataset))
-        assert DbnInput.open(path, "", None, None).may_be_negative is may_be_negative
+        assert DbnInput.open(path, "", None, None).allows_negative_prices is may_be_negative
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mtstore.bars import SymbolSpan
 from mtstore.errors import CostLimitError
 from mtstore.ingest.network.ingest_network import ingest_network, plan_network
-from mtstore.ingest.network.symbology import overlaid
+from mtstore.ingest.network.symbology import merge_spans
 from mtstore.storage.settings.ticker_metadata import read_metadata
 from tests.servers import faults
 from tests.servers.configs import config_for, vendors_for
@@ -226,8 +226,8 @@ def test_newer_symbology_lies_over_older_day_by_day(known, newer):
             start + timedelta(days=number): name for start, end, name in spans for number in range((end - start).days)
         }
 
-    base = overlaid([], [SymbolSpan(*one) for one in known])
-    found = overlaid(base, [SymbolSpan(*one) for one in newer])
+    base = merge_spans([], [SymbolSpan(*one) for one in known])
+    found = merge_spans(base, [SymbolSpan(*one) for one in newer])
     assert by_day(found) == by_day(known) | by_day(newer)
     assert all(before.end <= after.start for before, after in pairwise(found))
     assert all(

@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 
 from mtstore.errors import ConfigError, InputError, SourceAuthError, SourceUnavailableError
-from mtstore.ingest.network.ingest_network import ingest_network, ingest_network_async, plan_network, update_network
+from mtstore.ingest.network.ingest_network import (
+    ingest_network,
+    plan_network,
+    run_cancellable,
+    update_network,
+)
 from mtstore.storage.settings.ticker_metadata import read_metadata
 from tests.servers import faults
 from tests.servers.configs import config_for, vendors_for
@@ -341,7 +346,7 @@ def test_ticker_without_a_source_is_an_error_in_the_report(load, market):
     report = load(tickers=tickers, sources={"polygon": {}, "second": {}})
     assert report.tickers["AAPL"].rows == 150
     assert isinstance(report.tickers["MSFT"].exception, ConfigError)
-    assert "name one of polygon, second" in report.tickers["MSFT"].error
+    assert "use one of polygon, second" in report.tickers["MSFT"].error
 
 
 def test_quarantined_rows_are_kept_with_their_reason(load, market, store):
@@ -374,14 +379,21 @@ def test_cancelled_load_stops_within_two_seconds_and_resumes(load, market, store
     assert [len(bars(store, ticker)) for ticker in TICKERS] == [150] * 3
 
 
+def ingest_async(store, config):
+    """Fetch in a thread, as `Store` does."""
+    cancel, vendors = threading.Event(), vendors_for(config)
+    return run_cancellable(
+        lambda: ingest_network(store.repository, config, "2024-03-04", "2024-03-08", vendors=vendors, cancel=cancel),
+        cancel,
+    )
+
+
 def test_cancelled_task_stops_the_load(load, market, store):
     market.plan(faults.hang(), times=100)
     config = config_for(market, TICKERS)
 
     async def main():
-        task = asyncio.ensure_future(
-            ingest_network_async(store.repository, config, "2024-03-04", "2024-03-08", vendors=vendors_for(config))
-        )
+        task = asyncio.ensure_future(ingest_async(store, config))
         while not market.requests:
             await asyncio.sleep(0.01)
         began = time.monotonic()
@@ -395,9 +407,7 @@ def test_cancelled_task_stops_the_load(load, market, store):
 
 def test_async_load_gives_the_same_report(load, market, store):
     config = config_for(market, TICKERS)
-    report = asyncio.run(
-        ingest_network_async(store.repository, config, "2024-03-04", "2024-03-08", vendors=vendors_for(config))
-    )
+    report = asyncio.run(ingest_async(store, config))
     assert (report.rows, report.is_complete) == (450, True)
 
 

@@ -200,7 +200,7 @@ def test_names_that_say_what_cannot_be_are_errors(store, old, tmp_path):
     with pytest.raises(InputError, match="there is no such file or folder"):
         migrate(store.repository, tmp_path / "nowhere")
     put(bars("2024-01-03 09:30", count=2), old / "A" / "2024-02-30_2024-03-01.parquet")
-    with pytest.raises(InputError, match="its name holds no date"):
+    with pytest.raises(InputError, match="the file name has a date that does not exist"):
         migrate(store.repository, old)
 
 

@@ -1,4 +1,4 @@
-"""Which inputs need not go in again: those that did before, and of which what they brought still stands."""
+"""Find the inputs that need not be ingested again."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EarlierIngest:
-    """What became of an input that went in before.
+    """What later ingests did to the bars of an input that was ingested before.
 
     Attributes
     ----------
     successors
-        The keys of newer inputs that brought something for the same tickers and time.
+        The keys of newer inputs that cover some of its tickers and time.
     is_replaced
-        Whether somebody else has answered for them since: a vendor over the network, a cache.
+        Whether something other than an input replaced some of it since: a fetch, a cache.
     """
 
     successors: frozenset[str] = frozenset()
@@ -30,26 +30,26 @@ class EarlierIngest:
 
 
 def earlier_ingests(store: Repository, keys: Sequence[str]) -> dict[str, EarlierIngest]:
-    """What became of those inputs of `keys` that went in before; told by the ledger, no data file is read."""
+    """Look up in the ledger which of the inputs `keys` were ingested before."""
     with store.connection() as connection:
         rows = fetch_rows(connection, sqlfiles.load("ingest.earlier_ingests"), {"keys": list(keys)})
     return {row["input_key"]: EarlierIngest(frozenset(row["successors"]), row["is_replaced"]) for row in rows}
 
 
-def already_ingested(keys: Sequence[str], pasts: Mapping[str, EarlierIngest]) -> set[str]:
-    """Of inputs that are given together, in that order, those that may be passed over.
+def already_ingested(keys: Sequence[str], earlier: Mapping[str, EarlierIngest]) -> set[str]:
+    """Return which of the inputs `keys`, ingested together in this order, can be skipped.
 
-    An input stands if nothing newer speaks of what it brought, or only inputs that are given with it and stand
-    themselves: giving the same files again changes nothing. Where one goes in again, so do its successors that follow.
+    An input can be skipped if no newer input covers any of it, or only inputs of this call that can be skipped
+    themselves. So the same files again change nothing.
     """
-    place = {key: number for number, key in enumerate(keys)}
-    stand = {key for key in keys if key in pasts and not pasts[key].is_replaced}
+    place = {key: number for number, key in reversed(list(enumerate(keys)))}
+    skipped = {key for key in place if key in earlier and not earlier[key].is_replaced}
+    # An input that is ingested again overwrites its successors of this call, so those that follow it go in again, too.
+    # Each round can affect other inputs: repeat until nothing changes.
     while True:
-        fallen = {key for key in stand if not pasts[key].successors <= stand}
-        again = {key for key in pasts if key in place and key not in stand} | fallen
-        fallen |= {
-            successor for key in again for successor in pasts[key].successors & stand if place[successor] > place[key]
-        }
-        if not fallen:
-            return stand
-        stand -= fallen
+        again = {key for key in skipped if not earlier[key].successors <= skipped}
+        for key in (earlier.keys() & place.keys() - skipped) | again:
+            again |= {other for other in earlier[key].successors & skipped if place[other] > place[key]}
+        if not again:
+            return skipped
+        skipped -= again

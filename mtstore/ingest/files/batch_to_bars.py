@@ -1,4 +1,4 @@
-"""What a layer of inputs says about one ticker, as an answer that the store takes."""
+"""Turn the rows of a batch of inputs into one bar batch a ticker."""
 
 from __future__ import annotations
 
@@ -22,68 +22,63 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class BatchBars:
-    """Turns the rows of a layer into answers, one ticker at a time.
+    """The bars of a batch, one ticker at a time.
 
     Attributes
     ----------
-    named
-        The tickers that the caller asked for; None: all there are.
+    selected
+        The tickers that the caller selected; None: all there are.
     collapsed
-        How many rows were mere repetitions of others.
+        The number of rows that repeated others.
     extents
-        What each input brought, when all answers were taken.
+        The extent of each input, once `bars_of` was called for every ticker.
     """
 
-    layer: Sequence[Input]
+    batch: Sequence[Input]
     rows: BatchRows
-    named: Collection[str] | None
+    selected: Collection[str] | None
     quarantine: Quarantine
     collapsed: int = 0
     extents: InputExtents = field(init=False)
 
     def __post_init__(self) -> None:
-        self.extents = InputExtents(self.layer, self.named)
+        self.extents = InputExtents(self.batch, self.selected)
 
     def tickers(self) -> list[str]:
-        """Everybody the layer speaks of: those with rows, and those who were asked for."""
-        if self.named is not None:
-            return sorted({*self.rows.grouper.tickers(), *self.named})
-        spoken = {
-            ticker
-            for place, one in enumerate(self.layer)
-            if place not in self.rows.broken
-            for ticker in one.speaks_of()
-        }
-        return sorted({*self.rows.grouper.tickers(), *spoken})
+        """Return the tickers with rows, and those that the caller or an input names."""
+        named = self.selected
+        if named is None:
+            intact = (one for place, one in enumerate(self.batch) if place not in self.rows.broken)
+            named = {ticker for one in intact for ticker in one.named_tickers()}
+        return sorted({*self.rows.grouper.tickers(), *named})
 
-    def answer(self, ticker: str) -> BarBatch | None:
-        """What the layer says about `ticker`; None if that is nothing."""
+    def bars_of(self, ticker: str) -> BarBatch | None:
+        """Return the bars of a ticker and the ranges they cover; None if there are neither."""
         table = self._rows_of(ticker)
         covered = self._covered(ticker, table)
-        first = self.layer[0]
+        first = self.batch[0]
         bars = arrow_schema().empty_table()
-        suspect = self._suspect(ticker)
+        suspect = self._ranges_of_rejected(ticker)
         if table is not None:
-            self.extents.take(ticker, table)
-            table, strays = self._apart(table)
+            self.extents.observe(ticker, table)
+            table, strays = self._split_strays(table)
             if strays.num_rows:
-                suspect += self._doubts(self._check(ticker, strays, ()))
-            checked = self._check(ticker, table, None if first.may_exceed else covered or None)
-            suspect += self._doubts(checked)
+                suspect += self._doubtful(self._check(ticker, strays, ()))
+            checked = self._check(ticker, table, None if first.allows_rows_outside else covered or None)
+            suspect += self._doubtful(checked)
             bars = checked.bars
-        refusal = _why_not_storable(ticker)
-        if refusal is not None:
-            origin = str(first.path)
-            self.quarantine.reject(RejectedRow(0, origin, f"{bars.num_rows} bars: {refusal}", ticker))
+        try:
+            encode_ticker(ticker)
+        except TickerError as error:
+            self.quarantine.reject(RejectedRow(0, str(first.path), f"{bars.num_rows} bars: {error}", ticker))
             return None
         if not covered and bars.num_rows == 0:
             return None
-        ranges = subtract(covered, suspect)
         return BarBatch(
             first.binding,
             first.schema,
             ticker,
-            ranges,
+            subtract(covered, suspect),
             bars,
             result=("complete" if bars.num_rows else "empty") if covered else "partial",
             partial_ranges=intersect(covered, suspect),
@@ -93,48 +88,48 @@ class BatchBars:
         )
 
     def _check(self, ticker: str, rows: pa.Table, ranges: tuple[TimeRange, ...] | None) -> CheckedBars:
-        """Check some rows of a ticker, and quarantine those that are not bars."""
-        first = self.layer[0]
+        """Check a ticker's rows by the rules for bars, and quarantine those that violate one."""
+        first = self.batch[0]
         checked = check_bars(
             {name: rows[name].to_numpy() for name in rows.column_names},
             schema=first.schema,
             day_tz=first.day_tz,
             ranges=ranges,
             allows_negative_prices=first.allows_negative(ticker),
-            allows_missing_prices=first.may_be_undefined,
+            allows_missing_prices=first.allows_missing_prices,
         )
         self.collapsed += checked.repeated
         self.quarantine.add(ticker, checked.rejected)
         return checked
 
-    def _apart(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """Rows within the span of their own file, and those that another file of the layer would have to bring."""
+    def _split_strays(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """Split off the rows outside of their own file's span, which another file of the batch should have."""
         import numpy as np
         import pyarrow as pa
 
-        spans = [one.span for one in self.layer]
-        if len(spans) == 1 or self.layer[0].may_exceed:
+        spans = [one.span for one in self.batch]
+        if len(spans) == 1 or self.batch[0].allows_rows_outside:
             return rows, rows.slice(0, 0)
         starts, ends = (
             np.array([getattr(span, edge, 0) for span in spans], dtype=np.int64) for edge in ("start_us", "end_us")
         )
         stamps, places = rows["ts_us"].to_numpy(), rows["file_index"].to_numpy()
-        is_own = (stamps >= starts[places]) & (stamps < ends[places])
-        if is_own.all():
+        is_inside = (stamps >= starts[places]) & (stamps < ends[places])
+        if is_inside.all():
             return rows, rows.slice(0, 0)
-        return rows.filter(pa.array(is_own)), rows.filter(pa.array(~is_own))
+        return rows.filter(pa.array(is_inside)), rows.filter(pa.array(~is_inside))
 
-    def _doubts(self, checked: CheckedBars) -> list[TimeRange]:
-        """Return the time that rejected rows put in doubt: their own bars, or a whole file with rows of another time.
+    def _doubtful(self, checked: CheckedBars) -> list[TimeRange]:
+        """Return the time that rejected rows put in doubt: that of their own bars, or all of a file.
 
-        Such a file is not what it says it is, and proves no absence.
+        A file with rows of another time is not what its name says. It proves no absence of bars.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
 
         is_outside = pc.is_in(checked.rejected["reason"], pa.array([NO_TIME, OUTSIDE_RANGE]))
         places = set(checked.rejected.filter(is_outside)["file_index"].to_pylist())
-        spans = [span for place in sorted(places) if (span := self.layer[place].span) is not None]
+        spans = [span for place in sorted(places) if (span := self.batch[place].span) is not None]
         return [*spans, *checked.slots]
 
     def _rows_of(self, ticker: str) -> pa.Table | None:
@@ -146,28 +141,16 @@ class BatchBars:
     def _covered(self, ticker: str, table: pa.Table | None) -> tuple[TimeRange, ...]:
         import numpy as np
 
-        counts = np.bincount(table["file_index"].to_numpy() if table is not None else [], minlength=len(self.layer))
-        is_named = self.named is not None and ticker in self.named
+        counts = np.bincount(table["file_index"].to_numpy() if table is not None else [], minlength=len(self.batch))
+        is_named = self.selected is not None and ticker in self.selected
         return union(
             bounds
-            for place, one in enumerate(self.layer)
+            for place, one in enumerate(self.batch)
             if place not in self.rows.broken
-            for bounds in one.covers(ticker, has_rows=bool(counts[place]), is_named=is_named)
+            for bounds in one.covered_ranges(ticker, has_rows=bool(counts[place]), is_named=is_named)
         )
 
-    def _suspect(self, ticker: str) -> list[TimeRange]:
-        """The spans of files in which a line that is no row may have been this ticker's."""
-        spans = []
-        for rejected in self.rows.rejected:
-            span = self.layer[rejected.file_index].span
-            if rejected.ticker in {None, ticker} and span is not None:
-                spans.append(span)
-        return spans
-
-
-def _why_not_storable(ticker: str) -> str | None:
-    try:
-        encode_ticker(ticker)
-    except TickerError as error:
-        return str(error)
-    return None
+    def _ranges_of_rejected(self, ticker: str) -> list[TimeRange]:
+        """Return the spans of files with a line that cannot be read and may have been this ticker's."""
+        spans = (self.batch[one.file_index].span for one in self.rows.rejected if one.ticker in {None, ticker})
+        return [span for span in spans if span is not None]

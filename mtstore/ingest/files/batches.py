@@ -1,6 +1,7 @@
-"""Layers: inputs that can be read together, being of one format, schema and source and covering disjoint ranges.
+"""Group inputs into batches that can be read together.
 
-Inputs that overlap go into different layers, one after the other, so that the later one replaces what the earlier said.
+The inputs of a batch have one format, schema and source and cover disjoint ranges. Inputs that overlap go into
+different batches, one after the other, so that the later input replaces what the earlier one covered.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ from mtstore.ingest.files.input_file import Input
 from mtstore.ranges import TimeRange
 
 
-def layers(inputs: Iterable[Input]) -> list[list[Input]]:
-    """Inputs (in the order given) as layers; each layer in order of time."""
+def in_batches(inputs: Iterable[Input]) -> list[list[Input]]:
+    """Group inputs, given in order, into batches; each batch is sorted by time."""
     groups: dict[tuple[object, ...], list[list[Input]]] = {}
     for one in inputs:
-        stacked = groups.setdefault((type(one), one.batch_key, one.schema, one.binding, one.day_tz), [])
-        met = [place for place, layer in enumerate(stacked) if any(_overlap(one, other) for other in layer)]
-        place = met[-1] + 1 if met else 0
-        if place == len(stacked):
-            stacked.append([])
-        stacked[place].append(one)
-    ordered = [layer for stacked in groups.values() for layer in stacked]
-    for layer in ordered:
-        layer.sort(key=lambda one: one.span or TimeRange(0, 1))
+        batches = groups.setdefault((type(one), one.batch_key, one.schema, one.binding, one.day_tz), [])
+        overlapping = [place for place, batch in enumerate(batches) if any(_overlap(one, other) for other in batch)]
+        place = overlapping[-1] + 1 if overlapping else 0
+        if place == len(batches):
+            batches.append([])
+        batches[place].append(one)
+    ordered = [batch for batches in groups.values() for batch in batches]
+    for batch in ordered:
+        batch.sort(key=lambda one: one.span or TimeRange(0, 1))
     return ordered
 
 

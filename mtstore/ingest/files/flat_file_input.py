@@ -1,42 +1,49 @@
-"""Polygon flat files as inputs: read in lots by one DuckDB statement each."""
+"""Polygon flat files as inputs, read in groups by one DuckDB statement each."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from mtstore.bars import SourceBinding
 from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ranges import TimeRange
-from mtstore.sources.polygon import flat_files as flatfiles
+from mtstore.sources.polygon import flat_files
 from mtstore.sources.polygon.flat_files import FlatFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS_PER_LOT = 1_500_000
+ROWS_PER_STATEMENT = 1_500_000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class FlatFileInput(Input):
-    """One flat file; it speaks for its exchange day, of the tickers in it and of those that were asked for."""
+    """One flat file; it covers its exchange day for the tickers in it and for those that the caller selected."""
 
-    file: FlatFile | None = None
+    file: FlatFile
 
     @classmethod
     def open(cls, path: Path, sha256: str, source: str | None, schema: str | None) -> Self:
-        """Look at a file; see `flatfiles.open_flat_file` for errors."""
-        file = flatfiles.open_flat_file(path, schema)
-        binding = SourceBinding(source or flatfiles.BINDING.source, flatfiles.BINDING.provider)
-        return cls(path, sha256, file.schema, binding, file.span, file.day_tz, file=file)
+        """Read a file's header; see `flat_files.open_flat_file` for errors."""
+        file = flat_files.open_flat_file(path, schema)
+        return cls(
+            path=path,
+            sha256=sha256,
+            schema=file.schema,
+            binding=SourceBinding(source or flat_files.BINDING.source, flat_files.BINDING.provider),
+            span=file.span,
+            day_tz=file.day_tz,
+            file=file,
+        )
 
     @property
     def batch_key(self) -> tuple[object, ...]:
         return ()
 
-    def covers(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
+    def covered_ranges(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
         del ticker
         return (self.span,) if self.span is not None and (has_rows or is_named) else ()
 
@@ -44,45 +51,41 @@ class FlatFileInput(Input):
         return {"format": "polygon-flatfile"}
 
     @classmethod
-    def lots(cls, layer: Sequence[Input]) -> Iterator[list[int]]:
-        files = [_file_of(one) for one in layer]
+    def read_groups(cls, batch: Sequence[Input]) -> Iterator[list[int]]:
         place = 0
-        for lot in flatfiles.batches(files, ROWS_PER_LOT):
-            yield list(range(place, place + len(lot)))
-            place += len(lot)
+        for group in flat_files.batches([_file_of(one) for one in batch], ROWS_PER_STATEMENT):
+            yield list(range(place, place + len(group)))
+            place += len(group)
 
     @classmethod
     def read(
-        cls, layer: Sequence[Input], places: Sequence[int], tickers: Collection[str] | None
+        cls, batch: Sequence[Input], places: Sequence[int], tickers: Collection[str] | None
     ) -> Iterator[tuple[pa.Table, list[RejectedRow]]]:
         import numpy as np
         import pyarrow as pa
 
-        files = [_file_of(layer[place]) for place in places]
-        table, rejects = flatfiles.read_flat_files(files, tickers)
-        by_path = {str(file.path): place for file, place in zip(files, places, strict=True)}
+        files = {place: _file_of(batch[place]) for place in places}
+        table, rejects = flat_files.read_flat_files(list(files.values()), tickers)
+        place_of = {str(file.path): place for place, file in files.items()}
         rejected = [
             RejectedRow(
-                by_path[one.path], f"{one.path}:{one.line}", one.error, _ticker_in(layer[by_path[one.path]], one)
+                place_of[one.path], f"{one.path}:{one.line}", one.error, _ticker_in(files[place_of[one.path]], one.text)
             )
             for one in rejects
         ]
-        local = table["file_index"].to_numpy()
-        column = table.column_names.index("file_index")
-        yield table.set_column(column, "file_index", pa.array(np.asarray(places, np.int32)[local])), rejected
+        # The statement numbers its own files from 0.
+        file_index = pa.array(np.asarray(places, np.int32)[table["file_index"].to_numpy()])
+        yield table.set_column(table.column_names.index("file_index"), "file_index", file_index), rejected
 
     def locate(self, rows: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        return flatfiles.locate_lines(self.path, rows)
+        return flat_files.locate_lines(self.path, rows)
 
 
 def _file_of(one: Input) -> FlatFile:
-    if not isinstance(one, FlatFileInput) or one.file is None:
-        raise TypeError(f"{one!r} is no flat file")
-    return one.file
+    return cast("FlatFileInput", one).file
 
 
-def _ticker_in(one: Input, reject: flatfiles.Reject) -> str | None:
-    """The ticker of a line that is no row, if it has enough fields to tell."""
-    fields = reject.text.split(",")
-    place = _file_of(one).header.index("ticker")
+def _ticker_in(file: FlatFile, line: str) -> str | None:
+    fields = line.split(",")
+    place = file.header.index("ticker")
     return fields[place] or None if place < len(fields) else None

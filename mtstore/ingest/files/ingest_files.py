@@ -1,4 +1,4 @@
-"""Ingest of vendor files: recognised, read by layers, regrouped by ticker, cleaned, and written as answers.
+"""Ingest files: detect formats, read batches, group by ticker, check the bars, write them.
 
 Every file ends as ingested, unchanged (the same bytes were ingested before) or rejected. A rejected file leaves no rows
 in the store, and the other files are ingested all the same.
@@ -6,7 +6,6 @@ in the store, and the other files are ingested all the same.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
@@ -20,8 +19,8 @@ from mtstore.calendars import FUTURES_CALENDARS, listed_years
 from mtstore.errors import InputError, SourceMismatchError
 from mtstore.ingest.files.already_ingested import already_ingested, earlier_ingests
 from mtstore.ingest.files.batch_to_bars import BatchBars
-from mtstore.ingest.files.batches import layers
-from mtstore.ingest.files.custom_input import CustomInput, as_covers
+from mtstore.ingest.files.batches import in_batches
+from mtstore.ingest.files.custom_input import CustomInput, parse_covers
 from mtstore.ingest.files.group_by_ticker import TickerGrouper
 from mtstore.ingest.files.input_file import Input
 from mtstore.ingest.files.open_inputs import InputOptions, open_inputs
@@ -29,7 +28,7 @@ from mtstore.ingest.files.quarantine import Quarantine
 from mtstore.ingest.files.read_batch import read_batch
 from mtstore.ingest.files.report import FileOutcome, IngestResult, Progress, ProgressCallback, no_progress
 from mtstore.ingest.run_record import Run, start_run
-from mtstore.ranges import TimeRange
+from mtstore.ranges import TimeRange, midnight_us
 from mtstore.sources.custom.column_mapping import as_mapping
 from mtstore.storage.commit import source_bindings
 from mtstore.storage.commit.coverage_ledger import request_key
@@ -53,47 +52,44 @@ def ingest_files(
     covers: TimeRange | tuple[BoundLike, BoundLike] | None = None,
     progress: ProgressCallback = no_progress,
 ) -> IngestResult:
-    """Put vendor files into a store.
+    """Write the bars of files into a store.
 
     Parameters
     ----------
     paths
-        Files, folders (searched through) and globs.
+        Files, folders (searched recursively) and globs.
     format
-        `polygon-flatfile`, `dbn`, `parquet` or `csv`; recognised by content where it is None.
+        `polygon-flatfile`, `dbn`, `parquet` or `csv`; detected from the content if None.
     source
-        The source's name; by default `polygon`, or `databento-` and the dataset.
+        The source's name; by default `polygon`, `databento-` and the dataset, or `own`.
     schema
         `ohlcv-1m` …, where the format does not say.
     tickers
         Only these; flat files then cover their day for all of them, present or not.
     mapping
-        How the columns of parquet or CSV files of one's own are to be read: a YAML file, or what such a file says.
+        How to read the columns of custom parquet or CSV files: the path of a YAML file, or its content.
     covers
-        The half-open range that files of one's own speak for, or two dates, days of UTC, both included; without it they
-        only add and overwrite.
+        The range that custom files cover: half-open, or two dates, UTC days, both included. Stored bars there that the
+        files do not have are withdrawn. Without it, custom files only add and overwrite.
 
     Returns
     -------
     IngestResult
-        File by file; nothing is left out.
+        The outcome of every file.
 
     Raises
     ------
     InputError
-        No path matches, or an option cannot be right.
+        No path matches, or an argument is not valid.
     StoreLockedError
-        Another process wrote for longer than the timeout.
+        Another process held the write lock for longer than the timeout.
     """
-    began = time.monotonic()
-    wanted = _paths(paths)
+    found = _paths(paths)
     names = ticker_names(tickers)
-    run = start_run("ingest", {"paths": [str(path) for path in wanted], "tickers": sorted(names or ())})
-    options = InputOptions(format, source, schema, as_mapping(mapping, schema), as_covers(covers))
-    opened, outcomes = open_inputs(wanted, options, progress)
-    report = ingest_inputs(store, opened, outcomes, run, tickers=names, progress=progress)
-    report.seconds = time.monotonic() - began
-    return report
+    run = start_run("ingest", {"paths": [str(path) for path in found], "tickers": sorted(names or ())})
+    options = InputOptions(format, source, schema, as_mapping(mapping, schema), parse_covers(covers))
+    opened, rejected = open_inputs(found, options, progress)
+    return ingest_inputs(store, opened, rejected, run, tickers=names, progress=progress)
 
 
 def _paths(paths: Any) -> list[Path]:
@@ -107,138 +103,132 @@ def _paths(paths: Any) -> list[Path]:
 def ingest_inputs(
     store: Repository,
     opened: Sequence[Input],
-    outcomes: list[FileOutcome],
+    rejected: list[FileOutcome],
     run: Run,
     *,
     tickers: Collection[str] | None = None,
     progress: ProgressCallback = no_progress,
 ) -> IngestResult:
-    """Put inputs that are open into a store; `outcomes` are those that could not be opened."""
-    report = IngestResult(run_id=run.run_id, files=outcomes)
-    _tell_of_futures(store, [one for one in opened if isinstance(one, CustomInput)])
-    fresh = _not_known(store, _well_bound(store, opened, report), tickers, report)
+    """Write open inputs into a store; `rejected` are the files that could not be opened."""
+    result = IngestResult(run_id=run.run_id, files=rejected)
+    _set_futures(store, [one for one in opened if isinstance(one, CustomInput)])
+    new = _new_inputs(store, _with_valid_binding(store, opened, result), tickers, result)
     with store.writer("ingest", run_id=run.run_id) as writer:
-        for layer in layers(fresh):
-            _ingest_layer(writer, layer, tickers, report, progress)
-        _take_totals(report, writer)
-        if fresh or report.rejected:
-            writer.record("ingest_runs", run.row(**_summary(report)))
-    report.commits = writer.totals.commits
-    report.snapshot = store.layout.newest_snapshot()
-    return report
+        for batch in in_batches(new):
+            _ingest_batch(writer, batch, tickers, result, progress)
+        result.tickers = len(writer.totals.tickers)
+        result.rows = writer.totals.rows
+        result.quarantined_rows = writer.totals.quarantined_rows
+        if new or result.rejected:
+            writer.record("ingest_runs", result.run_row(run))
+    result.commits = writer.totals.commits
+    result.snapshot = store.layout.newest_snapshot()
+    result.seconds = run.seconds()
+    return result
 
 
-def _tell_of_futures(store: Repository, own: Sequence[CustomInput]) -> None:
-    """Say to files of one's own, which cannot know it, whose prices may be zero or negative."""
-    if not own:
+def _set_futures(store: Repository, custom: Sequence[CustomInput]) -> None:
+    if not custom:
         return
     with store.connection() as connection:
         parameters = {"calendars": sorted(FUTURES_CALENDARS)}
         rows = connection.execute(sqlfiles.load("derive.tickers_of_calendars"), parameters).fetchall()
-    for one in own:
+    for one in custom:
         one.futures = frozenset(row[0] for row in rows)
 
 
-def _well_bound(store: Repository, opened: Sequence[Input], report: IngestResult) -> list[Input]:
-    """The inputs whose source's name is free or bound to the same vendor and dataset; the others are rejected."""
+def _with_valid_binding(store: Repository, opened: Sequence[Input], result: IngestResult) -> list[Input]:
+    """Return the inputs whose source name is free or bound to their vendor and dataset; reject the others."""
     with store.connection() as connection:
         bound = source_bindings.bound(connection)
-    kept = []
+    valid = []
     for one in opened:
         try:
             source_bindings.check_binding(one.binding, bound.get(one.binding.source))
         except SourceMismatchError as error:
-            report.files.append(FileOutcome(str(one.path), "rejected", error=str(error)))
+            result.files.append(FileOutcome(str(one.path), "rejected", error=str(error)))
         else:
             bound.setdefault(one.binding.source, source_bindings.row(one.binding))
-            kept.append(one)
-    return kept
+            valid.append(one)
+    return valid
 
 
 def _input_key(one: Input, tickers: Collection[str] | None) -> str:
-    """What makes an ingest of a file the same as an earlier one."""
+    """Return the key by which an ingest of the same input is recognised."""
     named = sorted(tickers) if tickers is not None else None
-    taken = {"sha256": one.sha256, "source": one.binding.source, "schema": one.schema, "tickers": named}
+    key = {"sha256": one.sha256, "source": one.binding.source, "schema": one.schema, "tickers": named}
     if isinstance(one, CustomInput) and one.futures:
-        # Once its ticker is known to be a future, a file has bars that it did not have before.
-        futures = sorted(one.futures & set(one.speaks_of()) if one.speaks_of() else one.futures)
-        taken |= {"futures": futures} if futures else {}
-    return request_key(taken | {"request": dict(one.request())})
+        # Once its ticker is a future, a file has bars that were quarantined before: it must be ingested again.
+        futures = sorted(one.futures & set(one.named_tickers()) if one.named_tickers() else one.futures)
+        key |= {"futures": futures} if futures else {}
+    return request_key(key | {"request": dict(one.request())})
 
 
-def _not_known(
-    store: Repository, opened: Sequence[Input], tickers: Collection[str] | None, report: IngestResult
+def _new_inputs(
+    store: Repository, opened: Sequence[Input], tickers: Collection[str] | None, result: IngestResult
 ) -> list[Input]:
-    """The inputs that did not go in before, or were replaced since, each once."""
+    """Return the inputs that were not ingested before, or were replaced since, each once."""
     keys = [_input_key(one, tickers) for one in opened]
-    passed = already_ingested(list(dict.fromkeys(keys)), earlier_ingests(store, keys))
-    fresh: list[Input] = []
+    skipped = already_ingested(keys, earlier_ingests(store, keys))
+    new: list[Input] = []
     for key, one in zip(keys, opened, strict=True):
-        if key in passed:
-            report.files.append(FileOutcome(str(one.path), "unchanged"))
+        if key in skipped:
+            result.files.append(FileOutcome(str(one.path), "unchanged"))
         else:
-            passed.add(key)
-            fresh.append(one)
-    return fresh
+            skipped.add(key)
+            new.append(one)
+    return new
 
 
-def _ingest_layer(
+def _ingest_batch(
     writer: Writer,
-    layer: Sequence[Input],
+    batch: Sequence[Input],
     tickers: Collection[str] | None,
-    report: IngestResult,
+    result: IngestResult,
     progress: ProgressCallback,
 ) -> None:
     grouper = TickerGrouper(writer.staging)
-    quarantine = Quarantine(layer)
+    quarantine = Quarantine(batch)
     try:
         found = read_batch(
-            layer, tickers, grouper, lambda done, rows: progress(Progress("read", done, len(layer), rows))
+            batch, tickers, grouper, lambda done, rows: progress(Progress("read", done, len(batch), rows))
         )
         for rejected in found.rejected:
             if rejected.file_index not in found.broken:
                 quarantine.reject(rejected)
-        answers = BatchBars(layer, found, tickers, quarantine)
-        names = answers.tickers()
+        batch_bars = BatchBars(batch, found, tickers, quarantine)
+        names = batch_bars.tickers()
         rows = 0
         for number, ticker in enumerate(names, start=1):
-            answer = answers.answer(ticker)
-            if answer is not None:
-                writer.add(answer)
-                rows += answer.bars.num_rows
-                sessionless = _count_sessionless(answer)
+            bars = batch_bars.bars_of(ticker)
+            if bars is not None:
+                writer.add(bars)
+                rows += bars.bars.num_rows
+                sessionless = _count_sessionless(bars)
                 if sessionless:
-                    report.sessionless[ticker] = report.sessionless.get(ticker, 0) + sessionless
+                    result.sessionless[ticker] = result.sessionless.get(ticker, 0) + sessionless
             progress(Progress("write", number, len(names), rows, number))
-        for answer in quarantine.answers():
-            writer.add(answer)
+        for quarantined in quarantine.bar_batches():
+            writer.add(quarantined)
     finally:
         grouper.close()
-    report.collapsed_rows += answers.collapsed
-    for place, one in enumerate(layer):
+    result.collapsed_rows += batch_bars.collapsed
+    for place, one in enumerate(batch):
         broken = found.broken.get(place)
         if broken is not None:
-            report.files.append(FileOutcome(str(one.path), "rejected", error=str(broken)))
+            result.files.append(FileOutcome(str(one.path), "rejected", error=str(broken)))
         else:
-            report.files.append(FileOutcome(str(one.path), "ingested", rows=found.rows[place]))
-            writer.record("inputs", _input_row(one, tickers, writer.run_id) | answers.extents.row(place))
+            result.files.append(FileOutcome(str(one.path), "ingested", rows=found.rows[place]))
+            writer.record("inputs", _input_row(one, tickers, writer.run_id) | batch_bars.extents.row(place))
 
 
-def _count_sessionless(answer: BarBatch) -> int:
-    """How many bars lie beyond the dates for which calendars list sessions; a daily bar has its own date."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if is_daily(answer.schema) or answer.bars.num_rows == 0:
+def _count_sessionless(bars: BarBatch) -> int:
+    """Count the intraday bars outside of the years for which calendars list sessions."""
+    if is_daily(bars.schema):
         return 0
     first, last = listed_years()
-    stamps = answer.bars["ts_event"]
-    start, end = (
-        pa.scalar(datetime.combine(day, datetime.min.time(), UTC), stamps.type)
-        for day in (first, last + timedelta(days=1))
-    )
-    outside = pc.or_(pc.less(stamps, start), pc.greater_equal(stamps, end))
-    return int(pc.sum(outside).as_py())
+    stamps = bars.bars["ts_event"].cast("int64").to_numpy()
+    return int(((stamps < midnight_us(first)) | (stamps >= midnight_us(last + timedelta(days=1)))).sum())
 
 
 def _input_row(one: Input, tickers: Collection[str] | None, run_id: str) -> dict[str, Any]:
@@ -251,24 +241,4 @@ def _input_row(one: Input, tickers: Collection[str] | None, run_id: str) -> dict
         "schema": one.schema,
         "run_id": run_id,
         "ingested_at": datetime.now(UTC),
-    }
-
-
-def _take_totals(report: IngestResult, writer: Writer) -> None:
-    report.tickers = len(writer.totals.tickers)
-    report.rows = writer.totals.rows
-    report.quarantined_rows = writer.totals.quarantined_rows
-
-
-def _summary(report: IngestResult) -> dict[str, Any]:
-    went_in = sum(outcome.status == "ingested" for outcome in report.files)
-    status = "complete" if report.is_complete else "incomplete" if went_in else "failed"
-    errors = "; ".join(str(outcome.error) for outcome in report.rejected[:10])
-    return {
-        "status": status,
-        "tickers": report.tickers,
-        "files": went_in,
-        "rows": report.rows,
-        "quarantined_rows": report.quarantined_rows,
-        "error": errors or None,
     }

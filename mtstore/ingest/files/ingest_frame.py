@@ -1,14 +1,13 @@
-"""Ingest of a frame in memory: a pandas or polars DataFrame, or a pyarrow Table."""
+"""Ingest a frame in memory: a pandas or polars DataFrame, or a pyarrow Table."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore.arguments import ticker_name
 from mtstore.errors import InputError
-from mtstore.ingest.files.custom_input import CustomInput, as_covers, complete_mapping
+from mtstore.ingest.files.custom_input import CustomInput, complete_mapping, parse_covers
 from mtstore.ingest.files.ingest_files import ingest_inputs
 from mtstore.ingest.files.report import IngestResult
 from mtstore.ingest.run_record import start_run
@@ -27,7 +26,7 @@ def is_frame(data: object) -> bool:
 
 
 def _kind(data: object) -> tuple[str, str]:
-    """A type's package and name: nothing is imported to tell it."""
+    # By name, so that no package is imported only to find out.
     return type(data).__module__.partition(".")[0], type(data).__name__
 
 
@@ -42,48 +41,48 @@ def ingest_frame(
     mapping: ColumnMapping | dict[str, Any] | Path | str | None = None,
     source: str | None = None,
 ) -> IngestResult:
-    """Put the bars of a frame into a store.
+    """Write the bars of a frame into a store.
 
     Parameters
     ----------
     frame
-        Columns ts_event (or the index), open, high, low, close, volume; vwap and transactions if there are any; and
-        ticker, unless `ticker` says whose the bars are.
+        Columns ts_event (or the index), open, high, low, close, volume, and optionally vwap and transactions; and
+        ticker, unless `ticker` is given.
+    ticker
+        The ticker of all rows.
     schema
-        `ohlcv-1m` …: what the bars are.
+        The bars' schema, `ohlcv-1m` ….
     covers
-        What the frame speaks for: a half-open range of instants, or two dates, days of UTC, both included. Stored
-        bars there that the frame lacks are withdrawn. Without it, the frame only adds and overwrites.
+        The range that the frame covers: half-open, or two dates, UTC days, both included. Stored bars there that the
+        frame does not have are withdrawn. Without it, the frame only adds and overwrites.
     tz
-        IANA zone of times without one, and of daily bars' days.
+        IANA zone of naive times, and of daily bars' days.
     mapping
-        Other names of columns, and all else that `ColumnMapping` knows, or the file that has it; then `ticker` and `tz`
-        stand in it.
+        Other names of columns and every other setting of `ColumnMapping`, or the path of a file with them. `ticker` and
+        `tz` are then settings of the mapping.
     source
         The source's name, `own` by default.
 
     Raises
     ------
     InputError
-        Neither `schema` nor `mapping` is given, or they disagree; a source or `covers` that cannot be right.
+        Neither `schema` nor `mapping` is given, or they disagree; `source` or `covers` is not valid.
     TickerError
-        No ticker can have the name `ticker`.
+        `ticker` is not a valid name.
     BrokenFileError
         A column is missing, or a value cannot be read.
     """
-    began = time.monotonic()
     if ticker is not None:
         ticker_name(ticker)
     if _kind(frame)[0] == "polars":
         frame = frame.to_arrow()
+    name = f"<{type(frame).__name__}>"
     mapping = as_mapping(mapping, schema)
     if mapping is None and schema is not None:
         mapping = ColumnMapping(schema, ticker=ticker, tz=tz)
     elif ticker is not None and mapping is not None and mapping.ticker != ticker:
-        raise InputError(f"ticker {ticker!r} is given beside a mapping that says {mapping.ticker!r}")
+        raise InputError(f"ticker: was {ticker!r}, but the mapping has {mapping.ticker!r}; give only one")
     mapping = complete_mapping(mapping, schema, "the frame")
-    opened = CustomInput.of_frame(frame, mapping=mapping, source=source, covers=as_covers(covers))
-    run = start_run("ingest", {"frame": str(opened.path), "mapping": mapping.to_request()})
-    report = ingest_inputs(store, [opened], [], run)
-    report.seconds = time.monotonic() - began
-    return report
+    run = start_run("ingest", {"frame": name, "mapping": mapping.to_request()})
+    opened = CustomInput.of_frame(frame, name=name, mapping=mapping, source=source, covers=parse_covers(covers))
+    return ingest_inputs(store, [opened], [], run)

@@ -1,4 +1,4 @@
-"""What each input brought: of which tickers, and when. By that the store tells later what has replaced it."""
+"""Record which tickers and which time each input wrote, so that a later ingest knows what has replaced it."""
 
 from __future__ import annotations
 
@@ -12,46 +12,44 @@ from mtstore.ranges import TimeRange, iso_instant
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Beyond that many tickers a market-wide file counts as one of all: its list would be longer than what it tells.
+# An input with more tickers counts as one of all tickers: the list would be longer than it is useful.
 _MOST_TICKERS = 500
 
 
 class InputExtents:
-    """Gathers what the inputs of a layer brought, while their rows go by.
+    """The tickers and time spans of a batch's inputs, by place.
 
-    Most inputs say beforehand what they speak for; only those that may have rows beyond that are looked through.
+    Most inputs state both before they are read; only those that may have rows outside of them are observed.
     """
 
-    def __init__(self, layer: Sequence[Input], named: Collection[str] | None) -> None:
-        self._layer = layer
-        self._named = named
-        self._spans: dict[int, TimeRange] = {place: one.span for place, one in enumerate(layer) if one.span is not None}
-        self._tickers: dict[int, set[str]] = {place: set(one.speaks_of()) for place, one in enumerate(layer)}
+    def __init__(self, batch: Sequence[Input], selected: Collection[str] | None) -> None:
+        self._batch = batch
+        self._selected = selected
+        self._spans = {place: one.span for place, one in enumerate(batch) if one.span is not None}
+        self._tickers = [set(one.named_tickers()) for one in batch]
 
-    def take(self, ticker: str, rows: pa.Table) -> None:
-        """Take note of a ticker's rows."""
+    def observe(self, ticker: str, rows: pa.Table) -> None:
+        """Extend the extents by a ticker's rows."""
         import numpy as np
 
-        if not self._layer[0].may_exceed:
+        if not self._batch[0].allows_rows_outside:
             return
-        width_us = step_us(self._layer[0].schema)
+        width_us = step_us(self._batch[0].schema)
         stamps, places = rows["ts_us"].to_numpy(), rows["file_index"].to_numpy()
         for place in np.unique(places).tolist():
-            own = stamps[places == place]
-            start_us, end_us = int(own.min()), int(own.max()) + width_us
-            known = self._spans.get(place)
-            if known is not None:
-                start_us, end_us = min(start_us, known.start_us), max(end_us, known.end_us)
-            self._spans[place] = TimeRange(start_us, end_us)
+            times = stamps[places == place]
+            found = TimeRange(int(times.min()), int(times.max()) + width_us)
+            span = self._spans.get(place, found)
+            self._spans[place] = TimeRange(min(found.start_us, span.start_us), max(found.end_us, span.end_us))
             self._tickers[place].add(ticker)
 
     def row(self, place: int) -> dict[str, Any]:
-        """What the row of an input (by place) in the table `inputs` says of it."""
-        return extent_row(self._tickers[place] if self._named is None else self._named, self._spans.get(place))
+        """Return the extent of an input (by place) as columns of the table `inputs`."""
+        return extent_row(self._tickers[place] if self._selected is None else self._selected, self._spans.get(place))
 
 
 def extent_row(tickers: Collection[str], span: TimeRange | None) -> dict[str, Any]:
-    """What the row of an input in the table `inputs` says of what it brought."""
+    """Return tickers and a span as columns of the table `inputs`."""
     names = sorted(set(tickers))
     return {
         "tickers": names if 0 < len(names) <= _MOST_TICKERS else None,

@@ -1,6 +1,6 @@
-"""Input files of all formats as one kind of thing: what a file is, what it covers, and its rows as tables.
+"""The `Input` of every format: what a file is, what it covers, and its rows as tables.
 
-The tables have the columns ticker, ts_us, open … transactions and file_index (the input's place in its layer), and,
+The tables have the columns ticker, ts_us, open … transactions and file_index (the input's place in its batch) and,
 where a bar may come from several venues, publisher_id.
 """
 
@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mtstore.bars import SourceBinding
 from mtstore.ranges import TimeRange
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A piece of input that is no row: where it stands (file and line), why, and its ticker where one can be told."""
+    """A line of a file that cannot be read as a row; `origin` is its file and line."""
 
     file_index: int
     origin: str
@@ -30,22 +30,22 @@ class RejectedRow:
     ticker: str | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Input(ABC):
-    """One file that was recognised.
+    """One file whose format is known.
 
     Attributes
     ----------
     sha256
         Digest of the file's bytes.
     span
-        The hull of what it covers; None where it covers nothing (own files without `covers`).
-    may_be_negative
+        The hull of the ranges it covers; None if it covers none (custom files without `covers`).
+    allows_negative_prices
         Whether prices at or below zero are legal (futures).
-    may_be_undefined
+    allows_missing_prices
         Whether prices may be missing (Databento's undefined prices).
-    may_exceed
-        Whether rows outside of what it covers are legal; they then only add.
+    allows_rows_outside
+        Whether rows outside of the covered ranges are legal; those add bars and withdraw none.
     """
 
     path: Path
@@ -54,13 +54,12 @@ class Input(ABC):
     binding: SourceBinding
     span: TimeRange | None
     day_tz: str
-    may_be_negative: bool = False
-    may_be_undefined: bool = False
-    may_exceed: bool = False
+    allows_negative_prices: bool = False
+    allows_missing_prices: bool = False
+    allows_rows_outside: bool = False
 
     @property
     def byte_size(self) -> int:
-        """The file's size."""
         return self.path.stat().st_size
 
     @property
@@ -69,28 +68,22 @@ class Input(ABC):
         """Inputs with equal keys can be read together."""
 
     @abstractmethod
-    def covers(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
-        """What the file says about a ticker, of which it may have rows, and which the caller may have asked for."""
+    def covered_ranges(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
+        """Return the ranges that the file covers for a ticker.
 
-    def allows_negative(self, ticker: str) -> bool:
-        """Whether a ticker's prices may be zero or negative."""
-        del ticker
-        return self.may_be_negative
-
-    def speaks_of(self) -> Collection[str]:
-        """The tickers that the file itself names, whether or not it has rows of them."""
-        return ()
+        `has_rows`: it has rows of the ticker; `is_named`: the caller selected the ticker by name.
+        """
 
     @abstractmethod
     def request(self) -> Mapping[str, object]:
-        """The parameters that decide what the file holds."""
+        """Return the parameters that decide what the file holds."""
 
     @classmethod
     @abstractmethod
     def read(
-        cls, layer: Sequence[Input], places: Sequence[int], tickers: Collection[str] | None
+        cls, batch: Sequence[Input], places: Sequence[int], tickers: Collection[str] | None
     ) -> Iterator[tuple[pa.Table, list[RejectedRow]]]:
-        """The rows of some inputs of a layer (by place), in order.
+        """Read the rows of some inputs of a batch (by place), in order.
 
         Raises
         ------
@@ -98,19 +91,47 @@ class Input(ABC):
             One of them cannot be read to its end.
         """
 
+    def allows_negative(self, ticker: str) -> bool:
+        """Whether a ticker's prices may be zero or negative."""
+        del ticker
+        return self.allows_negative_prices
+
+    def named_tickers(self) -> Collection[str]:
+        """Return the tickers that the file itself names, with or without rows."""
+        return ()
+
     @classmethod
-    def lots(cls, layer: Sequence[Input]) -> Iterator[list[int]]:
-        """The layer's places in lots that are read at once; one by one unless the format knows better."""
-        for place in range(len(layer)):
+    def read_groups(cls, batch: Sequence[Input]) -> Iterator[list[int]]:
+        """Yield the places of a batch in groups that `read` takes at once."""
+        for place in range(len(batch)):
             yield [place]
 
     def locate(self, rows: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """The line numbers of some rows (ticker, ts_us), where the format has lines."""
+        """Return the line numbers of some rows (ticker, ts_us), where the format has lines."""
         del rows
         return {}
 
 
+class StreamedInput(Input):
+    """An input whose rows are read file by file."""
+
+    @abstractmethod
+    def tables(self, tickers: Collection[str] | None) -> Iterator[pa.Table]:
+        """Stream the rows in the file's order, with a column ts_event."""
+
+    @classmethod
+    def read(
+        cls, batch: Sequence[Input], places: Sequence[int], tickers: Collection[str] | None
+    ) -> Iterator[tuple[pa.Table, list[RejectedRow]]]:
+        import pyarrow as pa
+
+        for place in places:
+            for table in cast("StreamedInput", batch[place]).tables(tickers):
+                stamps = table["ts_event"].cast(pa.int64())
+                numbered = table.append_column("file_index", pa.repeat(pa.scalar(place, pa.int32()), table.num_rows))
+                yield numbered.set_column(table.column_names.index("ts_event"), "ts_us", stamps), []
+
+
 def sha256_of(path: Path) -> str:
-    """The digest of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

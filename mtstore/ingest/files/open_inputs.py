@@ -1,4 +1,4 @@
-"""From paths to inputs: folders and globs expanded, formats recognised, digests taken, broken files set aside."""
+"""Find the files that paths name, detect their formats and open them as inputs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FORMATS = ("polygon-flatfile", "dbn", "parquet", "csv")
 
 @dataclass(frozen=True, slots=True)
 class InputOptions:
-    """How files are to be taken; None where the file itself tells."""
+    """How to read files; None where the file itself decides."""
 
     format: str | None = None
     source: str | None = None
@@ -35,7 +35,7 @@ class InputOptions:
 
     def __post_init__(self) -> None:
         if self.format is not None and self.format not in FORMATS:
-            raise InputError(f"format {self.format!r} is not one of {', '.join(FORMATS)}")
+            raise InputError(f"format: was {self.format!r}; use one of {', '.join(FORMATS)}")
         if self.source is not None:
             check_source_name(self.source)
 
@@ -43,7 +43,7 @@ class InputOptions:
 def open_inputs(
     paths: Iterable[Path], options: InputOptions, progress: ProgressCallback
 ) -> tuple[list[Input], list[FileOutcome]]:
-    """Open every file that `paths` (files, folders, globs) mean; those that cannot be taken come back as rejected."""
+    """Open every file that `paths` (files, folders, globs) name; return the inputs, and the rejected files."""
     found = expand_paths(paths)
     opened: list[Input] = []
     rejected: list[FileOutcome] = []
@@ -60,11 +60,14 @@ def _open(path: Path, options: InputOptions) -> Input:
     kind = options.format or detect_format(path)
     digest = sha256_of(path)
     if kind in ("polygon-flatfile", "dbn"):
-        _check_vendor_options(path, kind, options)
-    if kind == "polygon-flatfile":
-        return FlatFileInput.open(path, digest, options.source, options.schema)
-    if kind == "dbn":
-        return DbnInput.open(path, digest, options.source, options.schema)
+        for name in ("mapping", "covers"):
+            if getattr(options, name) is not None:
+                raise InputError(
+                    f"{name}: applies to custom parquet and CSV files only; {path} has the format {kind}, "
+                    "which defines its columns and what it covers (or use format 'parquet' or 'csv')"
+                )
+        vendor_input = FlatFileInput if kind == "polygon-flatfile" else DbnInput
+        return vendor_input.open(path, digest, options.source, options.schema)
     return CustomInput.open(
         path,
         digest,
@@ -74,12 +77,3 @@ def _open(path: Path, options: InputOptions) -> Input:
         source=options.source,
         covers=options.covers,
     )
-
-
-def _check_vendor_options(path: Path, kind: str, options: InputOptions) -> None:
-    for name, given in (("a mapping", options.mapping), ("covers", options.covers)):
-        if given is not None:
-            raise InputError(
-                f"{path}: a file of the format {kind} says itself how it is read and what it covers; {name} is for "
-                "parquet and CSV of one's own (format 'parquet' or 'csv')"
-            )

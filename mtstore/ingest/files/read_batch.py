@@ -1,35 +1,35 @@
-"""Reading a layer of inputs into a grouper, so that a broken file leaves nothing behind and holds nobody up."""
+"""Read a batch of inputs into a ticker grouper; a broken file leaves no rows and does not stop the others."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mtstore.errors import IngestError
-from mtstore.ingest.files.group_by_ticker import TickerGrouper, in_batches
+from mtstore.ingest.files.group_by_ticker import TickerGrouper
 from mtstore.ingest.files.input_file import Input, RejectedRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS_PER_RUN = 1_500_000
+ROWS_PER_TABLE = 1_500_000
 
 
 @dataclass(slots=True)
 class BatchRows:
-    """What reading a layer gave.
+    """The rows of a batch.
 
     Attributes
     ----------
     broken
-        Inputs (by place) that cannot be read to their end, with why; their rows in the grouper do not count.
+        Inputs (by place) that cannot be read to their end, with the error; their rows in `grouper` do not count.
     rejected
-        Pieces of inputs that are no rows.
+        Lines that are not rows.
     rows
-        How many rows each input (by place) gave.
+        The number of rows of each input (by place).
     """
 
     grouper: TickerGrouper
@@ -39,17 +39,17 @@ class BatchRows:
 
 
 def read_batch(
-    layer: Sequence[Input],
+    batch: Sequence[Input],
     tickers: Collection[str] | None,
     grouper: TickerGrouper,
     on_files: Callable[[int, int], None],
 ) -> BatchRows:
-    """Read every input of a layer; `on_files` hears how many files and rows are done."""
+    """Read every input of a batch; call `on_files` with the numbers of files and rows read so far."""
     found = BatchRows(grouper)
-    # Regrouping one lot, which takes one core, overlaps with reading the next.
-    with ThreadPoolExecutor(1, thread_name_prefix="mtstore-regroup") as pool:
-        pending = None
-        for table in in_batches(_tables(layer, tickers, found, on_files), ROWS_PER_RUN):
+    # Grouping one table, which takes one core, overlaps with reading the next.
+    with ThreadPoolExecutor(1, thread_name_prefix="mtstore-group") as pool:
+        pending: Future[None] | None = None
+        for table in _combined(_tables(batch, tickers, found, on_files)):
             if pending is not None:
                 pending.result()
             pending = pool.submit(grouper.add, table)
@@ -58,34 +58,50 @@ def read_batch(
     return found
 
 
+def _combined(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Combine small tables into tables of about ROWS_PER_TABLE rows."""
+    import pyarrow as pa
+
+    parts: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        parts.append(table)
+        rows += table.num_rows
+        if rows >= ROWS_PER_TABLE:
+            yield pa.concat_tables(parts)
+            parts, rows = [], 0
+    if parts:
+        yield pa.concat_tables(parts)
+
+
 def _tables(
-    layer: Sequence[Input],
+    batch: Sequence[Input],
     tickers: Collection[str] | None,
     found: BatchRows,
     on_files: Callable[[int, int], None],
 ) -> Iterator[pa.Table]:
     done = 0
-    for lot in type(layer[0]).lots(layer):
-        yield from _read_lot(layer, lot, tickers, found)
-        done += len(lot)
+    for places in type(batch[0]).read_groups(batch):
+        yield from _read(batch, places, tickers, found)
+        done += len(places)
         on_files(done, found.rows.total())
 
 
-def _read_lot(
-    layer: Sequence[Input], lot: Sequence[int], tickers: Collection[str] | None, found: BatchRows
+def _read(
+    batch: Sequence[Input], places: Sequence[int], tickers: Collection[str] | None, found: BatchRows
 ) -> Iterator[pa.Table]:
-    """The tables of a lot; if one of its files is broken, of each of the others by itself."""
     import numpy as np
 
     try:
-        for table, rejected in type(layer[0]).read(layer, lot, tickers):
+        for table, rejected in type(batch[0]).read(batch, places, tickers):
             found.rejected += rejected
-            counts = np.bincount(table["file_index"].to_numpy(), minlength=len(layer))
-            found.rows.update({place: int(counts[place]) for place in lot})
+            counts = np.bincount(table["file_index"].to_numpy(), minlength=len(batch))
+            found.rows.update({place: int(counts[place]) for place in places})
             yield table
     except IngestError as error:
-        if len(lot) == 1:
-            found.broken[lot[0]] = error
+        if len(places) == 1:
+            found.broken[places[0]] = error
             return
-        for place in lot:
-            yield from _read_lot(layer, [place], tickers, found)
+        # One file of the group is broken: read each by itself to find it.
+        for place in places:
+            yield from _read(batch, [place], tickers, found)

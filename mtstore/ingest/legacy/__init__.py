@@ -1,0 +1,1 @@
+"""From the caches of older versions."""

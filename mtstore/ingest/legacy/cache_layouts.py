@@ -1,15 +1,14 @@
-"""Files of the caches that came before the store: which file is whose, and what its name says it holds.
+"""Recognise the files of older caches by their names.
 
-ranges      AAPL/2023-01-01_2023-01-31.parquet             one answered range, both dates included
-hive        symbol=AAPL/year=2023/month=01/day=03/….parquet  one day
-named       SPY_20240101_20240701_ohlcv_1min.parquet       one answered range, both dates included
-per-ticker  AAPL.csv, AAPL_1min.parquet                    all there is of a ticker
+ranges      AAPL/2023-01-01_2023-01-31.parquet                 one fetched range, both dates included
+hive        symbol=AAPL/year=2023/month=01/day=03/….parquet    one day
+named       SPY_20240101_20240701_ohlcv_1min.parquet           one fetched range, both dates included
+per-ticker  AAPL.csv, AAPL_1min.parquet                        all bars of a ticker
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,7 +20,6 @@ from mtstore.intervals import parse_interval
 
 Layout = Literal["ranges", "hive", "named", "per-ticker"]
 
-SIDE_FILES: Final = ("metadata.json", "cache_index.json")
 _SUFFIX: Final = r"\.(parquet|csv|csv\.gz)\Z"
 _RANGE: Final = re.compile(r"(\d{4}-\d{2}-\d{2})_(\d{4}-\d{2}-\d{2})" + _SUFFIX)
 _NAMED: Final = re.compile(r"(.+?)_(\d{8})_(\d{8})_ohlcv_([0-9a-zA-Z]+)" + _SUFFIX)
@@ -36,9 +34,9 @@ class CacheFile:
     Attributes
     ----------
     dates
-        The first and last day that it speaks for, both included; None: from its first to its last bar.
+        The first and last day that it covers, both included; None: from its first to its last bar.
     interval
-        The interval that its name says, as text; None where it says none.
+        The interval in its name; None if it has none.
     """
 
     path: Path
@@ -49,48 +47,47 @@ class CacheFile:
 
     @property
     def format(self) -> Literal["parquet", "csv"]:
-        """What kind of file it is, by its name."""
         return "parquet" if self.path.suffix == ".parquet" else "csv"
 
 
 @dataclass(frozen=True, slots=True)
 class CacheFiles:
-    """What was found under a path: files of bars, of metadata, and such as nobody knows."""
+    """The files under a path: of bars, of metadata, and unknown files."""
 
     bars: tuple[CacheFile, ...]
-    side: tuple[Path, ...]
+    metadata: tuple[Path, ...]
     unknown: tuple[Path, ...]
 
 
 def find_cache_files(path: Path) -> CacheFiles:
-    """Look through a folder, or at one file.
+    """Search a folder, or take one file.
 
     Raises
     ------
     InputError
-        There is nothing at that path.
+        There is nothing at that path, or a name has dates or an interval that are not valid.
     """
     if not path.exists():
         raise InputError(f"{path}: there is no such file or folder")
     root = path if path.is_dir() else path.parent
     files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
     bars: list[CacheFile] = []
-    side: list[Path] = []
+    metadata: list[Path] = []
     unknown: list[Path] = []
     for one in files:
-        if any(part.startswith(".") for part in one.relative_to(root).parts):
+        relative = one.relative_to(root)
+        if any(part.startswith(".") for part in relative.parts):
             continue
-        found = _read_name(one, one.relative_to(root))
+        found = _read_name(one, relative)
         if found is not None:
             bars.append(found)
-        else:
-            (side if one.name in SIDE_FILES else unknown).append(one)
-    return CacheFiles(tuple(_in_order(bars)), tuple(side), tuple(unknown))
-
-
-def _in_order(files: list[CacheFile]) -> Iterator[CacheFile]:
-    """By ticker, the older files first: where two speak for one range, what was written later holds."""
-    yield from sorted(files, key=lambda one: (one.ticker, one.path.stat().st_mtime_ns, one.path))
+        elif one.name == "metadata.json":
+            metadata.append(one)
+        elif one.name != "cache_index.json":
+            unknown.append(one)
+    # By ticker, older files first: where two cover one range, the file written later replaces the other.
+    bars.sort(key=lambda one: (one.ticker, one.path.stat().st_mtime_ns, one.path))
+    return CacheFiles(tuple(bars), tuple(metadata), tuple(unknown))
 
 
 def _read_name(path: Path, relative: Path) -> CacheFile | None:
@@ -101,11 +98,11 @@ def _read_name(path: Path, relative: Path) -> CacheFile | None:
     ranged = _RANGE.match(path.name)
     if ranged is not None:
         dates = (_day(path, *ranged[1].split("-")), _day(path, *ranged[2].split("-")))
-        return CacheFile(path, unquote(path.parent.name), "ranges", _checked(path, dates))
+        return CacheFile(path, unquote(path.parent.name), "ranges", _in_order(path, dates))
     named = _NAMED.match(path.name)
     if named is not None:
         first, last = (_day(path, text[:4], text[4:6], text[6:]) for text in (named[2], named[3]))
-        return CacheFile(path, unquote(named[1]), "named", _checked(path, (first, last)), _interval(path, named[4]))
+        return CacheFile(path, unquote(named[1]), "named", _in_order(path, (first, last)), _interval(path, named[4]))
     plain = _PLAIN.match(path.name)
     if plain is None or len(relative.parts) > 1:
         return None
@@ -116,12 +113,12 @@ def _day(path: Path, year: str, month: str, day: str) -> date:
     try:
         return date(int(year), int(month), int(day))
     except ValueError as error:
-        raise InputError(f"{path}: its name holds no date: {error}") from error
+        raise InputError(f"{path}: the file name has a date that does not exist: {error}") from error
 
 
-def _checked(path: Path, dates: tuple[date, date]) -> tuple[date, date]:
+def _in_order(path: Path, dates: tuple[date, date]) -> tuple[date, date]:
     if dates[0] > dates[1]:
-        raise InputError(f"{path}: its name says a range that ends before it starts")
+        raise InputError(f"{path}: the file name has a range that ends before it starts")
     return dates
 
 
@@ -129,4 +126,4 @@ def _interval(path: Path, text: str) -> str:
     try:
         return parse_interval(text).text
     except IntervalError as error:
-        raise InputError(f"{path}: its name says the interval {text!r}: {error}") from error
+        raise InputError(f"{path}: the file name has the interval {text!r}: {error}") from error

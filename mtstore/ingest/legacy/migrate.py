@@ -1,22 +1,23 @@
-"""Migration: caches that came before the store, and folders of per-ticker files, into a store; they stay as they are.
+"""Migrate older caches, and folders of per-ticker files, into a store; the files stay as they are.
 
-Every file goes through ingest, so that running it twice changes nothing. Afterwards the rows are counted: what the
-files hold, the later ones over the earlier, must stand in the store, but for rows that were quarantined.
+Every file is ingested, so a second run changes nothing. Afterwards the bars are counted: every bar of the files, later
+files over earlier ones, must be in the store or in quarantine.
 """
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from mtstore import sqlfiles
 from mtstore.bounds import parse_zone
 from mtstore.errors import IngestError, InputError
-from mtstore.ingest.files.batches import layers
+from mtstore.ingest.files.batches import in_batches
 from mtstore.ingest.files.custom_input import DEFAULT_SOURCE, CustomInput
 from mtstore.ingest.files.ingest_files import ingest_inputs
 from mtstore.ingest.files.report import FileOutcome, IngestResult, ProgressCallback, no_progress
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 DEFAULT_TZ = "America/New_York"
 
+_Pair: TypeAlias = tuple[CustomInput, CachedBars]
+
 
 @dataclass(slots=True)
 class TickerMigration:
@@ -42,11 +45,9 @@ class TickerMigration:
     rows_in_files
         All rows of all files.
     rows_expected
-        Bars that must stand in the store: rows of one instant count once, later files hold over earlier ones.
-    rows_stored
-        How many of them do.
-    rows_quarantined
-        How many of them are in the view `quarantine` instead.
+        Bars that must be in the store: rows of one instant count once, later files replace earlier ones.
+    rows_stored, rows_quarantined
+        How many of the expected bars are in the store, and in the view `quarantine` instead.
     """
 
     ticker: str
@@ -60,24 +61,24 @@ class TickerMigration:
 
     @property
     def is_verified(self) -> bool:
-        """Whether every bar is accounted for."""
+        """Whether every expected bar was found."""
         return self.rows_stored + self.rows_quarantined >= self.rows_expected
 
 
 @dataclass(slots=True)
 class MigrationResult:
-    """What a migration did, or would do.
+    """The result of a migration, or of its dry run.
 
     Attributes
     ----------
     rejected
         Files that cannot be read, each with the reason.
     unknown
-        Files that are none of the old caches'.
+        Files that belong to no known cache.
     metadata
         Tickers whose metadata was found.
     ingest
-        The run of ingest; None for a dry run.
+        The result of ingest; None for a dry run.
     """
 
     tickers: list[TickerMigration] = field(default_factory=list)
@@ -88,16 +89,8 @@ class MigrationResult:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every file was taken and every bar is accounted for (of a dry run: whether every file can be)."""
+        """Whether no file was rejected and every expected bar was found (in a dry run: no file rejected)."""
         return not self.rejected and (self.ingest is None or all(one.is_verified for one in self.tickers))
-
-
-@dataclass(slots=True)
-class _Ticker:
-    """One ticker's files, ready to go in."""
-
-    inputs: list[CustomInput]
-    looked: list[CachedBars]
 
 
 def migrate(
@@ -109,137 +102,117 @@ def migrate(
     tz: str = DEFAULT_TZ,
     progress: ProgressCallback = no_progress,
 ) -> MigrationResult:
-    """Take what lies under `path` into `store`; without a store, say what would be done.
+    """Ingest the caches under `path` into `store`; without a store, return what would be done.
 
     Parameters
     ----------
     path
-        A folder of an old cache (see `mtstore.ingest.legacy.cache_layouts`) or of files `TICKER.csv` and
+        A folder of an older cache (see `mtstore.ingest.legacy.cache_layouts`) or of files `TICKER.csv` and
         `TICKER.parquet`, or one such file. Nothing there is changed.
     source
         The name under which the bars are stored, `own` by default.
     schema
-        What all bars are; None takes what names say, else what the times of all of a ticker's rows tell.
+        The schema of all bars; by default inferred from file names, else from the times of all of a ticker's rows.
     tz
-        IANA zone of times without one, and of the days in names.
+        IANA zone of naive times, and of the days in names.
 
     Raises
     ------
     InputError
-        There is nothing at `path`, or a name there says what cannot be.
+        There is nothing at `path`, or a file name there is not valid.
     StoreLockedError
-        Another process wrote for longer than the timeout.
+        Another process held the write lock for longer than the timeout.
     """
     tz = parse_zone(tz).key
     found = find_cache_files(path)
-    report = MigrationResult(unknown=[str(one) for one in found.unknown])
-    ready = list(_prepare(found.bars, report, tz=tz, schema=schema, source=source))
-    metadata = _metadata(found.side, {one.ticker for one in found.bars}, report)
-    for one in ready:
-        report.tickers += _counted(one)
+    result = MigrationResult(unknown=[str(one) for one in found.unknown])
+    groups: dict[tuple[str, str], list[_Pair]] = defaultdict(list)
+    for opened, cached in _prepare(found.bars, result, tz=tz, schema=schema, source=source):
+        groups[cached.file.ticker, opened.schema].append((opened, cached))
+    metadata = _read_metadata(found.metadata, {one.ticker for one in found.bars}, result)
+    result.tickers = [
+        TickerMigration(
+            ticker,
+            of_schema,
+            ", ".join(dict.fromkeys(cached.file.layout for _, cached in pairs)),
+            files=len(pairs),
+            rows_in_files=sum(len(cached.us) for _, cached in pairs),
+            rows_expected=len(_expected_times(pairs)),
+        )
+        for (ticker, of_schema), pairs in groups.items()
+    ]
     if store is None:
-        return report
+        return result
     run = start_run("migrate", {"path": str(path), "tz": tz})
-    inputs = [opened for one in ready for opened in one.inputs]
-    report.ingest = ingest_inputs(store, inputs, [], run, progress=progress)
-    report.rejected += report.ingest.rejected
+    inputs = [opened for pairs in groups.values() for opened, _ in pairs]
+    result.ingest = ingest_inputs(store, inputs, [], run, progress=progress)
+    result.rejected += result.ingest.rejected
     if metadata:
         merge_metadata(store, metadata)
-    for place in report.tickers:
-        _verify(store, place, _expected(ready, place), source or DEFAULT_SOURCE)
-    return report
+    for one in result.tickers:
+        _count_stored(store, one, _expected_times(groups[one.ticker, one.schema]), source or DEFAULT_SOURCE)
+    return result
 
 
 def _prepare(
-    files: Sequence[CacheFile], report: MigrationResult, *, tz: str, schema: str | None, source: str | None
-) -> Iterator[_Ticker]:
-    """Each ticker's files as inputs; those that cannot be read are rejected."""
+    files: Sequence[CacheFile], result: MigrationResult, *, tz: str, schema: str | None, source: str | None
+) -> Iterator[_Pair]:
+    """Yield each ticker's files in the order in which ingest writes them; reject those that cannot be read."""
     for _, group in groupby(files, key=lambda one: one.ticker):
-        looked = []
+        inspected: dict[Path, CachedBars] = {}
         for one in group:
             try:
-                looked.append(inspect_cache(one, tz))
+                inspected[one.path] = inspect_cache(one, tz)
             except (IngestError, InputError) as error:
-                report.rejected.append(FileOutcome(str(one.path), "rejected", error=str(error)))
-        if not looked:
-            continue
+                result.rejected.append(FileOutcome(str(one.path), "rejected", error=str(error)))
         try:
-            inputs = to_inputs(looked, tz=tz, schema=schema, source=source)
+            inputs = to_inputs(list(inspected.values()), tz=tz, schema=schema, source=source)
         except (IngestError, InputError) as error:
-            report.rejected += [FileOutcome(str(one.file.path), "rejected", error=str(error)) for one in looked]
+            result.rejected += [FileOutcome(str(path), "rejected", error=str(error)) for path in inspected]
         else:
-            by_path = {one.file.path: one for one in looked}
-            in_order = [cast("CustomInput", opened) for layer in layers(inputs) for opened in layer]
-            yield _Ticker(in_order, [by_path[opened.path] for opened in in_order])
+            for batch in in_batches(inputs):
+                for opened in batch:
+                    yield cast("CustomInput", opened), inspected[opened.path]
 
 
-def _counted(one: _Ticker) -> Iterator[TickerMigration]:
-    pairs = list(zip(one.inputs, one.looked, strict=True))
-    for schema in dict.fromkeys(opened.schema for opened in one.inputs):
-        alike = [(opened, looked) for opened, looked in pairs if opened.schema == schema]
-        layouts = dict.fromkeys(looked.file.layout for _, looked in alike)
-        yield TickerMigration(
-            alike[0][1].file.ticker,
-            schema,
-            ", ".join(layouts),
-            files=len(alike),
-            rows_in_files=sum(len(looked.us) for _, looked in alike),
-            rows_expected=len(_standing(alike)),
-        )
-
-
-def _expected(ready: Sequence[_Ticker], place: TickerMigration) -> np.ndarray:
-    pairs = [
-        (opened, looked)
-        for one in ready
-        for opened, looked in zip(one.inputs, one.looked, strict=True)
-        if looked.file.ticker == place.ticker and opened.schema == place.schema
-    ]
-    return _standing(pairs)
-
-
-def _standing(pairs: Sequence[tuple[CustomInput, CachedBars]]) -> np.ndarray:
-    """The times that stand in the end: a file replaces what earlier ones say of its range."""
+def _expected_times(pairs: Sequence[_Pair]) -> np.ndarray:
+    """Return the times of the bars that must be stored: a file replaces earlier ones in the range it covers."""
     import numpy as np
 
-    standing = np.empty(0, dtype=np.int64)
-    for opened, looked in pairs:
+    times = np.empty(0, dtype=np.int64)
+    for opened, cached in pairs:
         span = opened.span
         if span is not None:
-            standing = standing[(standing < span.start_us) | (standing >= span.end_us)]
-        standing = np.union1d(standing, looked.us)
-    return standing
+            times = times[(times < span.start_us) | (times >= span.end_us)]
+        times = np.union1d(times, cached.us)
+    return times
 
 
-def _verify(store: Repository, place: TickerMigration, expected: np.ndarray, source: str) -> None:
-    """Count what is in the store of what must be there."""
+def _count_stored(store: Repository, one: TickerMigration, expected: np.ndarray, source: str) -> None:
     import numpy as np
 
-    given = {"ticker": place.ticker, "schema": place.schema, "source": source}
+    parameters = {"ticker": one.ticker, "schema": one.schema, "source": source}
     with store.connection() as connection:
-        rows = connection.sql(sqlfiles.load("ingest.migrated_times"), params=given).to_arrow_table()
+        rows = connection.sql(sqlfiles.load("ingest.migrated_times"), params=parameters).to_arrow_table()
     times = rows["ts_us"].to_numpy()
-    is_bad = rows["is_quarantined"].to_numpy()
-    stored, quarantined = times[~is_bad], times[is_bad]
-    is_stored = np.isin(expected, stored)
-    place.rows_stored = int(is_stored.sum())
-    place.rows_quarantined = int(np.isin(expected[~is_stored], quarantined).sum())
+    is_quarantined = rows["is_quarantined"].to_numpy()
+    is_stored = np.isin(expected, times[~is_quarantined])
+    one.rows_stored = int(is_stored.sum())
+    one.rows_quarantined = int(np.isin(expected[~is_stored], times[is_quarantined]).sum())
 
 
-def _metadata(files: Sequence[Path], tickers: set[str], report: MigrationResult) -> dict[str, Mapping[str, Any]]:
-    """What `metadata.json` files say of tickers: one beside a ticker's files, or one for all of them."""
+def _read_metadata(files: Sequence[Path], tickers: set[str], result: MigrationResult) -> dict[str, Mapping[str, Any]]:
+    """Read the tickers' metadata from `metadata.json` files: one beside a ticker's files, or one for all of them."""
     found: dict[str, Mapping[str, Any]] = {}
     for path in files:
-        if path.name != "metadata.json":
-            continue
         try:
-            said = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            report.rejected.append(FileOutcome(str(path), "rejected", error=f"{path}: no JSON: {error}"))
+            result.rejected.append(FileOutcome(str(path), "rejected", error=f"{path}: not JSON: {error}"))
             continue
-        entries = {path.parent.name: said} if path.parent.name in tickers else said
+        entries = {path.parent.name: content} if path.parent.name in tickers else content
         for ticker in tickers & set(entries if isinstance(entries, dict) else ()):
             if isinstance(entries[ticker], dict):
                 found[ticker] = entries[ticker]
-    report.metadata = sorted(found)
+    result.metadata = sorted(found)
     return found

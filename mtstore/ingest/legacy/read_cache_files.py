@@ -1,4 +1,4 @@
-"""Old cache files as inputs: their columns found by name, their times read once to know what the bars are."""
+"""Read cache files as inputs: find columns by name, infer the schema from the times."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from mtstore.bars import is_daily, step_us
 from mtstore.bounds import zone_names
@@ -16,8 +18,7 @@ from mtstore.ingest.files.custom_input import CustomInput
 from mtstore.ingest.files.input_file import sha256_of
 from mtstore.ingest.legacy.cache_layouts import CacheFile
 from mtstore.intervals import parse_interval
-from mtstore.ranges import TimeRange
-from mtstore.sources.bar_grid import midnight_us
+from mtstore.ranges import TimeRange, midnight_us
 from mtstore.sources.custom.column_mapping import ColumnMapping, TimeUnit
 from mtstore.sources.custom.read_file import CustomFile
 from mtstore.sources.infer_bar_width import infer_width, schema_of
@@ -25,6 +26,7 @@ from mtstore.sources.infer_bar_width import infer_width, schema_of
 if TYPE_CHECKING:
     import numpy as np
 
+# Our columns, and the names (lower case) under which caches have them.
 _NAMES: Final = {
     "ts_event": ("ts_event", "timestamp", "datetime", "date", "time", "t", "window_start", "index", "__index_level_0__",
                  "unnamed: 0", ""),
@@ -36,19 +38,20 @@ _NAMES: Final = {
     "vwap": ("vwap", "vw"),
     "transactions": ("transactions", "n", "trade_count", "trades"),
 }  # fmt: skip
+# From which value on an epoch time counts this unit.
 _UNITS: Final[tuple[tuple[float, TimeUnit], ...]] = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"))
 
 
 @dataclass(frozen=True, slots=True)
 class CachedBars:
-    """A file that was looked at.
+    """A cache file whose columns and times were read.
 
     Attributes
     ----------
     us
-        The times of its rows as they stand there, µs since the epoch.
+        The times of its rows as they are in the file, µs since the epoch.
     zone
-        The zone of its own times; None where they have none.
+        The zone of the file's own times; None if they are naive.
     """
 
     file: CacheFile
@@ -57,8 +60,17 @@ class CachedBars:
     zone: str | None
 
 
+class _Head(NamedTuple):
+    """The column names of a file, first values as text (of parquet not of times), zone of its times, CSV delimiter."""
+
+    names: list[str]
+    sample: dict[str, str]
+    zone: str | None
+    delimiter: str = ","
+
+
 def inspect_cache(file: CacheFile, tz: str) -> CachedBars:
-    """Find a file's columns and read its times; naive ones are wall time in `tz`.
+    """Find a file's columns and read its times; naive times are in zone `tz`.
 
     Raises
     ------
@@ -67,91 +79,87 @@ def inspect_cache(file: CacheFile, tz: str) -> CachedBars:
     """
     import numpy as np
 
-    names, sample, zone = _parquet_head(file) if file.format == "parquet" else _csv_head(file)
-    lower = {name.lower(): name for name in reversed(names)}
+    head = _parquet_head(file) if file.format == "parquet" else _csv_head(file)
+    lower = {name.lower(): name for name in reversed(head.names)}
     columns = {}
     for ours, theirs in _NAMES.items():
         found = next((lower[name] for name in theirs if name in lower), None)
         if found is not None:
             columns[ours] = found
-    time_column = columns.get("ts_event")
-    if time_column is None:
-        raise BrokenFileError(f"{file.path}: no column of times; its columns are {', '.join(map(repr, names))}")
-    unit, style = _time_style(sample.get(time_column))
-    delimiter = sample.get("\0", ",") if file.format == "csv" else ","
-    # Read as seconds: the width is not known yet, and no time is moved by that.
+    if "ts_event" not in columns:
+        raise BrokenFileError(f"{file.path}: no column of times; its columns are {', '.join(map(repr, head.names))}")
+    unit, time_format = _time_style(head.sample.get(columns["ts_event"]))
+    # Read as seconds: the bars' width is not known yet, and times stay as they are.
     mapping = ColumnMapping(
         "ohlcv-1s",
         columns=columns,
         ticker=file.ticker,
         tz=tz,
         time_unit=unit,
-        time_format=style,
-        delimiter=delimiter or ",",
+        time_format=time_format,
+        delimiter=head.delimiter,
         null_values=("", "nan", "NaN", "None"),
     )
     batches = CustomFile(file.path, mapping, file.format).batches()
     parts = [batch["ts_event"].cast("int64").to_numpy(zero_copy_only=False) for batch in batches]
-    return CachedBars(file, mapping, np.concatenate(parts) if parts else np.empty(0, dtype=np.int64), zone)
+    return CachedBars(file, mapping, np.concatenate(parts) if parts else np.empty(0, dtype=np.int64), head.zone)
 
 
-def to_inputs(looked: Sequence[CachedBars], *, tz: str, schema: str | None, source: str | None) -> list[CustomInput]:
-    """One ticker's files as inputs of one schema.
+def to_inputs(inspected: Sequence[CachedBars], *, tz: str, schema: str | None, source: str | None) -> list[CustomInput]:
+    """Return one ticker's files as inputs; the schema of each is given, in its name, or inferred from its times.
 
     Raises
     ------
     InputError
-        What the bars are cannot be told.
+        The schema cannot be inferred.
     """
     import numpy as np
 
     inputs = []
-    by_name: dict[str | None, list[CachedBars]] = {}
-    for one in looked:
-        by_name.setdefault(one.file.interval, []).append(one)
-    for interval, alike in by_name.items():
+    by_interval: dict[str | None, list[CachedBars]] = {}
+    for one in inspected:
+        by_interval.setdefault(one.file.interval, []).append(one)
+    for interval, alike in by_interval.items():
         us = np.unique(np.concatenate([one.us for one in alike]))
         zone = next((one.zone for one in alike if one.zone is not None), None)
         width = infer_width(us, tuple(filter(None, (zone, tz, "UTC"))), None, alike[0].file.ticker)
-        said = schema or (interval and schema_of(parse_interval(interval)))
-        if said is None and width is None:
-            raise InputError(f"{alike[0].file.ticker}: {len(us)} bars do not tell how wide they are; say --schema")
-        chosen = said or (width.schema if width is not None else "")
-        day_tz = width.day_tz if width is not None and is_daily(width.schema) else tz
-        inputs += [_as_input(one, chosen, day_tz if is_daily(chosen) else tz, source) for one in alike]
+        chosen = schema or (interval and schema_of(parse_interval(interval)))
+        if not chosen and width is not None:
+            chosen = width.schema
+        if not chosen:
+            raise InputError(f"{alike[0].file.ticker}: {len(us)} bars are too few to infer their width; use --schema")
+        day_tz = tz
+        if is_daily(chosen) and width is not None and is_daily(width.schema):
+            day_tz = width.day_tz
+        inputs += [
+            CustomInput.open(
+                one.file.path,
+                sha256_of(one.file.path),
+                one.file.format,
+                mapping=replace(one.mapping, schema=chosen, tz=day_tz),
+                schema=chosen,
+                source=source,
+                covers=_covers(one, chosen, day_tz),
+            )
+            for one in alike
+        ]
     return inputs
 
 
-def _as_input(one: CachedBars, schema: str, tz: str, source: str | None) -> CustomInput:
-    mapping = replace(one.mapping, schema=schema, tz=tz)
-    return CustomInput.open(
-        one.file.path,
-        sha256_of(one.file.path),
-        one.file.format,
-        mapping=mapping,
-        schema=schema,
-        source=source,
-        covers=_covers(one, schema, tz),
-    )
-
-
 def _covers(one: CachedBars, schema: str, tz: str) -> TimeRange | None:
-    """What a file speaks for: the days in its name, else from its first to its last bar."""
-    if one.file.dates is not None:
-        first, last = one.file.dates
-        start_us, end_us = midnight_us(first, tz), midnight_us(last + timedelta(days=1), tz)
-        if len(one.us):
-            # An evening's bars may stand in the file of the next day, and UTC's day is another than the zone's.
-            start_us, end_us = min(start_us, int(one.us.min())), max(end_us, int(one.us.max()) + step_us(schema))
-        return TimeRange(start_us, end_us)
-    if not len(one.us):
-        return None
-    first_us, last_us = int(one.us.min()), int(one.us.max())
-    return TimeRange(first_us, last_us + step_us(schema))
+    """Return the days in a file's name, else the range from its first to its last bar."""
+    bars = TimeRange(int(one.us.min()), int(one.us.max()) + step_us(schema)) if len(one.us) else None
+    if one.file.dates is None:
+        return bars
+    first, last = one.file.dates
+    days = TimeRange(midnight_us(first, ZoneInfo(tz)), midnight_us(last + timedelta(days=1), ZoneInfo(tz)))
+    if bars is None:
+        return days
+    # An evening's bars can be in the file of the next day, and UTC days differ from those of the zone.
+    return TimeRange(min(days.start_us, bars.start_us), max(days.end_us, bars.end_us))
 
 
-def _parquet_head(file: CacheFile) -> tuple[list[str], dict[str, str], str | None]:
-    """Column names, the first value of numeric columns as text, and the zone of the times."""
+def _parquet_head(file: CacheFile) -> _Head:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -167,27 +175,26 @@ def _parquet_head(file: CacheFile) -> tuple[list[str], dict[str, str], str | Non
         if batch is not None and len(batch) and not is_time:
             sample[field.name] = str(batch[field.name][0].as_py())
     zones = [str(field.type.tz) for field in schema if pa.types.is_timestamp(field.type) and field.type.tz]
-    return list(schema.names), sample, next((zone for zone in zones if zone in zone_names()), "UTC" if zones else None)
+    zone = next((zone for zone in zones if zone in zone_names()), "UTC" if zones else None)
+    return _Head(list(schema.names), sample, zone)
 
 
-def _csv_head(file: CacheFile) -> tuple[list[str], dict[str, str], str | None]:
-    """Column names, the first row's values, and `UTC` where its time has an offset; the delimiter under the key NUL."""
+def _csv_head(file: CacheFile) -> _Head:
     opener = gzip.open if file.path.suffix == ".gz" else open
     try:
         with opener(file.path, "rt", encoding="utf-8-sig", newline="") as stream:
-            head = [line for line, _ in zip(stream, range(2), strict=False)]
+            lines = list(islice(stream, 2))
     except (OSError, UnicodeDecodeError, EOFError) as error:
         raise BrokenFileError(f"{file.path}: cannot be read: {error}") from error
-    if not head:
+    if not lines:
         raise BrokenFileError(f"{file.path}: the file has no header line")
-    delimiter = ";" if ";" in head[0] and "," not in head[0] else ","
-    rows = list(csv.reader(head, delimiter=delimiter))
-    sample = dict(zip(rows[0], rows[1], strict=False)) if len(rows) > 1 else {}
-    return rows[0], sample | {"\0": delimiter}, None
+    delimiter = ";" if ";" in lines[0] and "," not in lines[0] else ","
+    names, *first = csv.reader(lines, delimiter=delimiter)
+    return _Head(names, dict(zip(names, first[0], strict=False)) if first else {}, None, delimiter)
 
 
 def _time_style(sample: str | None) -> tuple[TimeUnit | None, str | None]:
-    """What a time that is a number counts, and the format of one like 20240131."""
+    """Return the unit of a time that is a number, or the format of one like 20240131."""
     text = (sample or "").strip()
     digits = text.split(".")[0].removeprefix("-")
     if not digits.isdigit():

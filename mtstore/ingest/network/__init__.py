@@ -1,0 +1,1 @@
+"""From vendors: plan, check the cost, fetch, commit."""

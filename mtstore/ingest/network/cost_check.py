@@ -1,4 +1,4 @@
-"""What a run may spend: asked beforehand, free of charge, and refused or confirmed before anything is fetched."""
+"""Check what a run would cost before anything is fetched; vendors quote costs free of charge."""
 
 from __future__ import annotations
 
@@ -12,41 +12,45 @@ from mtstore.sources.http.request_stats import RequestStats
 from mtstore.sources.vendor import CostBudget
 
 Confirm = bool | Callable[[float], bool]
-"""Whether a run may cost more than `max_cost_usd`; a function is asked with the dollars."""
+"""Whether a run may cost more than `max_cost_usd`; a function is called with the dollars."""
 
 
 @dataclass(slots=True)
 class CostCheck:
-    """Budgets by source, and the sources whose costs could not be learned, so that nothing may be fetched from them."""
+    """Budgets by source; `unknown` has the sources that did not quote a cost, so nothing may be fetched from them."""
 
     budgets: dict[str, CostBudget] = field(default_factory=dict)
     unknown: dict[str, SourceError] = field(default_factory=dict)
 
     @property
     def spent_usd(self) -> float:
-        """What has been spent at all sources."""
         return sum(budget.spent_usd for budget in self.budgets.values())
 
 
 def check_cost(
     todo: Sequence[Chunk], confirm_cost: Confirm, *, cancel: threading.Event, stats: RequestStats
 ) -> CostCheck:
-    """The budgets of a run: each source's `max_cost_usd`, or what was confirmed.
+    """Return the budget of each source: its `max_cost_usd`, or the cost that was confirmed.
 
     Raises
     ------
     CostLimitError
-        A source's chunks cost more than allowed, and nobody confirmed it.
+        A source's chunks cost more than allowed, and the cost was not confirmed.
     """
-    cost_check = CostCheck()
+    checked = CostCheck()
     for name, source in {chunk.source.settings.source: chunk.source for chunk in todo}.items():
         allowed = source.settings.max_cost_usd
         if source.binding.provider == "databento":
             try:
-                total = _cost_usd([chunk for chunk in todo if chunk.source is source], cancel, stats)
+                estimates = [
+                    source.estimate(chunk.tickers, chunk.schema, chunk.range, cancel=cancel, stats=stats)
+                    for chunk in todo
+                    if chunk.source is source
+                ]
             except SourceError as error:
-                cost_check.unknown[name] = error
+                checked.unknown[name] = error
                 continue
+            total = sum(estimate.cost_usd or 0.0 for estimate in estimates)
             if total > allowed:
                 if not (confirm_cost(total) if callable(confirm_cost) else confirm_cost):
                     raise CostLimitError(
@@ -54,12 +58,5 @@ def check_cost(
                         f"sources.{name}.max_cost_usd; raise it, or confirm the cost (--yes, confirm_cost=True)"
                     )
                 allowed = total
-        cost_check.budgets[name] = CostBudget(allowed)
-    return cost_check
-
-
-def _cost_usd(chunks: Sequence[Chunk], cancel: threading.Event, stats: RequestStats) -> float:
-    estimates = [
-        chunk.source.estimate(chunk.tickers, chunk.schema, chunk.range, cancel=cancel, stats=stats) for chunk in chunks
-    ]
-    return sum(estimate.cost_usd or 0.0 for estimate in estimates)
+        checked.budgets[name] = CostBudget(allowed)
+    return checked

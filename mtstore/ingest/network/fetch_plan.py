@@ -1,4 +1,4 @@
-"""What the ledger knows and what must be asked for: planning without a store, a network or a clock.
+"""Plan a fetch from the ledger's rows, without a store, a network or a clock.
 
 Every function here is pure. Times are microseconds since the epoch, UTC; ranges are half-open.
 """
@@ -6,27 +6,39 @@ Every function here is pure. Times are microseconds since the epoch, UTC; ranges
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from itertools import pairwise
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from mtstore.bars import Result
-from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, bridge, clamp, intersect, normalise, subtract
+from mtstore.ranges import (
+    US_PER_DAY,
+    Ranges,
+    TimeRange,
+    bridge,
+    clamp,
+    from_us,
+    intersect,
+    midnight_us,
+    normalise,
+    subtract,
+)
 
 FRESH_RESULTS: frozenset[Result] = frozenset({"complete", "empty"})
-"""The results that say all about their range; the others are asked for again."""
+"""The results that cover all of their range; ranges with another are fetched again."""
 
 PARTIAL_RETRY_US = US_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """One answer as the coverage ledger has it, for one ticker of one source and schema.
+    """One row of the coverage ledger, for one ticker of one source and schema.
 
-    `order` grows with every row written (a generation, or the place in the ledger). `fresh_until_us` is None for an
-    answer that never goes stale.
+    `order` grows with every row written (a snapshot, or the place in the ledger). `fresh_until_us` is None for bars
+    that never go stale.
     """
 
     ranges: Ranges
@@ -37,12 +49,23 @@ class LedgerRow:
     request_key: str | None = None
     reason: str | None = None
 
-    def is_fresh(self, now_us: int) -> bool:
-        """Whether nobody need ask again at `now_us`.
+    @classmethod
+    def from_row(cls, order: int, row: Mapping[str, Any]) -> Self:
+        """Read a row of the statement `ingest.coverage_of_tickers`."""
+        return cls(
+            ranges=tuple(map(TimeRange, row["starts_us"], row["ends_us"])),
+            result=row["result"],
+            order=order,
+            fetched_at_us=row["fetched_at_us"],
+            fresh_until_us=row["fresh_until_us"],
+            request_key=row["request_key"],
+            reason=row["reason"],
+        )
 
-        A partial answer is asked for again after a day: at once, the vendor would only say the same.
-        """
+    def is_fresh(self, now_us: int) -> bool:
+        """Whether its ranges need not be fetched again at `now_us`."""
         if self.result == "partial":
+            # The vendor would only repeat itself at once: try again after a day.
             return now_us < self.fetched_at_us + PARTIAL_RETRY_US
         if self.result not in FRESH_RESULTS:
             return False
@@ -51,33 +74,33 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A range and the row of the ledger that speaks for it."""
+    """A range and the row of the ledger that covers it."""
 
     range: TimeRange
     row: LedgerRow
 
 
 def latest_segments(rows: Iterable[LedgerRow]) -> tuple[Segment, ...]:
-    """Who speaks for which instant: where rows overlap the newer one wins, sorted by time and disjoint.
+    """Return which row covers which range: the newest wins. Segments are disjoint and sorted by time.
 
-    A failed request says nothing about what is stored, so it speaks only where no other row does.
+    A failed request wrote nothing, so its row covers a range only where no other row does.
     """
     spans = sorted(((item, row) for row in rows for item in normalise(row.ranges)), key=lambda span: span[0].start_us)
     bounds = sorted({bound for item, _ in spans for bound in (item.start_us, item.end_us)})
-    # The heap holds the rows that have begun, the one that wins on top; rows that have ended leave when they surface.
-    waiting: list[tuple[tuple[bool, int, int], int, LedgerRow]] = []
+    # The heap holds the rows that have begun, the winner on top; rows that have ended leave when they reach the top.
+    begun: list[tuple[tuple[bool, int, int], int, LedgerRow]] = []
     segments: list[Segment] = []
     arrived = 0
     for start, end in pairwise(bounds):
         while arrived < len(spans) and spans[arrived][0].start_us <= start:
             item, row = spans[arrived]
-            heapq.heappush(waiting, ((row.result == "failed", -row.order, arrived), item.end_us, row))
+            heapq.heappush(begun, ((row.result == "failed", -row.order, arrived), item.end_us, row))
             arrived += 1
-        while waiting and waiting[0][1] <= start:
-            heapq.heappop(waiting)
-        if not waiting:
+        while begun and begun[0][1] <= start:
+            heapq.heappop(begun)
+        if not begun:
             continue
-        winner = waiting[0][2]
+        winner = begun[0][2]
         if segments and segments[-1].row is winner and segments[-1].range.end_us == start:
             segments[-1] = Segment(TimeRange(segments[-1].range.start_us, end), winner)
         else:
@@ -87,20 +110,20 @@ def latest_segments(rows: Iterable[LedgerRow]) -> tuple[Segment, ...]:
 
 @dataclass(frozen=True, slots=True)
 class FetchPlan:
-    """What one load of one ticker must ask for.
+    """The parts of a requested range of one ticker, by what must be done about them.
 
     Attributes
     ----------
     needs
-        What must be asked for; chunks of it are requests.
+        To be fetched; chunks of it are requests.
     stale
-        The part of `needs` that has an older answer: gone stale, partial, or given to other request parameters.
+        The part of `needs` for which older bars are stored: gone stale, partial, or of other request parameters.
     cached
-        What is fresh: no request.
+        Fresh in the store.
     closed
-        What is not asked for because the configured calendar is closed then.
+        Not fetched because the configured calendar is closed then.
     beyond
-        What was asked but cannot be answered yet: unfinished bars, the future, past the vendor's last data.
+        Not available yet: unfinished bars, the future, past the vendor's last data.
     """
 
     needs: Ranges = ()
@@ -111,7 +134,7 @@ class FetchPlan:
 
 
 def plan_fetch(
-    asked: Iterable[TimeRange],
+    requested: Iterable[TimeRange],
     rows: Iterable[LedgerRow],
     *,
     now_us: int,
@@ -120,29 +143,27 @@ def plan_fetch(
     available_end_us: int | None = None,
     refresh_all: bool = False,
 ) -> FetchPlan:
-    """What to ask for so that `asked` is covered by fresh answers.
+    """Plan what to fetch so that fresh bars cover `requested`.
 
     Parameters
     ----------
-    asked
-        What the user wants.
     rows
         The ledger's rows for the ticker, source and schema.
     now_us
-        The instant at which freshness is judged.
+        The instant at which freshness is evaluated.
     request_keys
-        The digests of request parameters whose answers are as good as today's: today's own, and those of files. A row
-        of another key is not fresh, so that a changed configuration misses instead of lying.
+        The digests of request parameters whose bars are valid today: today's own, and those of files. A row of another
+        key is not fresh, so that a changed configuration never returns bars of the old one.
     closed
-        Days on which the ticker's *configured* calendar has no session. They are not asked for, except where they lie
-        between two ranges that are: one request over a weekend is better than two around it.
+        Days on which the ticker's *configured* calendar has no session. They are not fetched, except between two
+        ranges that are: one request over a weekend is better than two around it.
     available_end_us
-        Where answers end today: the last closed bar, and what the vendor has.
+        The end of what can be fetched today: the last closed bar, and the vendor's last data.
     refresh_all
-        Ask for everything again, however fresh.
+        Fetch everything again, however fresh.
     """
-    wanted = normalise(asked)
-    answerable = clamp(wanted, end_us=available_end_us)
+    requested = normalise(requested)
+    available = clamp(requested, end_us=available_end_us)
     segments = latest_segments(rows)
     fresh: Ranges = ()
     if not refresh_all:
@@ -151,30 +172,27 @@ def plan_fetch(
             for segment in segments
             if segment.row.is_fresh(now_us) and segment.row.request_key in request_keys
         )
-    answered = normalise(segment.range for segment in segments if segment.row.result != "failed")
-    shut = intersect(closed, answerable)
-    needs = bridge(subtract(subtract(answerable, fresh), shut), shut)
+    stored = normalise(segment.range for segment in segments if segment.row.result != "failed")
+    shut = intersect(closed, available)
+    needs = bridge(subtract(subtract(available, fresh), shut), shut)
     return FetchPlan(
         needs=needs,
-        stale=intersect(needs, answered),
-        cached=subtract(intersect(answerable, fresh), needs),
-        closed=subtract(subtract(answerable, needs), fresh),
-        beyond=subtract(wanted, answerable),
+        stale=intersect(needs, stored),
+        cached=subtract(intersect(available, fresh), needs),
+        closed=subtract(subtract(available, needs), fresh),
+        beyond=subtract(requested, available),
     )
 
 
 def settled_until_us(*, now_us: int, ttl_days: float | None, settle_days: float | None) -> int | None:
-    """The instant before which what is fetched now is settled and never goes stale; None if there is no such line.
-
-    An answer across it is two: what lies before is final, the rest is fresh for `ttl_days`.
-    """
+    """Return the instant before which bars fetched now are settled and never go stale; None if all are alike."""
     if ttl_days is None or settle_days is None:
         return None
     return now_us - round(settle_days * US_PER_DAY)
 
 
 def closed_days(sessions: Iterable[tuple[int, int]], *, tz: str, asked: TimeRange, known: TimeRange) -> Ranges:
-    """The days of `tz` in `asked` that no session touches.
+    """Return the days of `tz` in `asked` without any session.
 
     Parameters
     ----------
@@ -182,24 +200,23 @@ def closed_days(sessions: Iterable[tuple[int, int]], *, tz: str, asked: TimeRang
         Opens and closes of the calendar's sessions, µs.
     tz
         The calendar's zone; its days run from midnight to midnight there, so that pre- and post-market count as open.
-    asked
-        Where to look.
     known
-        How far the calendar itself reaches: outside of it no day is known to be closed.
+        The range of the calendar itself: days outside of it do not count as closed.
     """
     zone = ZoneInfo(tz)
     busy = normalise(TimeRange(opens, closes) for opens, closes in sessions)
+    within = intersect((asked,), (known,))
     days: list[TimeRange] = []
-    for within in intersect((asked,), (known,)):
-        day = datetime.fromtimestamp(within.start_us // US_PER_SECOND, zone).date()
-        while (start := _midnight_us(day, zone)) < within.end_us:
+    for part in within:
+        day = from_us(part.start_us).astimezone(zone).date()
+        while (start := midnight_us(day, zone)) < part.end_us:
             day += timedelta(days=1)
-            days.append(TimeRange(start, _midnight_us(day, zone)))
+            days.append(TimeRange(start, midnight_us(day, zone)))
     open_days = set(_touched(days, busy))
-    return intersect((day for day in days if day not in open_days), intersect((asked,), (known,)))
+    return intersect((day for day in days if day not in open_days), within)
 
 
-def _touched(days: Sequence[TimeRange], busy: Ranges) -> Iterable[TimeRange]:
+def _touched(days: Sequence[TimeRange], busy: Ranges) -> Iterator[TimeRange]:
     j = 0
     for day in days:
         while j < len(busy) and busy[j].end_us <= day.start_us:
@@ -208,12 +225,8 @@ def _touched(days: Sequence[TimeRange], busy: Ranges) -> Iterable[TimeRange]:
             yield day
 
 
-def _midnight_us(day: date, zone: ZoneInfo) -> int:
-    return int(datetime.combine(day, time(), zone).timestamp()) * US_PER_SECOND
-
-
 def group_by_ranges(needs: Mapping[str, Ranges]) -> tuple[tuple[Ranges, tuple[str, ...]], ...]:
-    """Tickers that need the same ranges, together, in the order in which they were given."""
+    """Group the tickers that need the same ranges, in the order given."""
     groups: dict[Ranges, list[str]] = {}
     for ticker, ranges in needs.items():
         if ranges:

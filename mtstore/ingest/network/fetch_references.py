@@ -1,20 +1,21 @@
-"""Splits, dividends and details: fetched with the bars of their tickers, and again when the cache calls them old."""
+"""Fetch splits, dividends and details of tickers, and again when they are older than the cache allows."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from mtstore import sqlfiles
 from mtstore.errors import SourceError
-from mtstore.ranges import US_PER_DAY
+from mtstore.ranges import US_PER_DAY, US_PER_SECOND
 from mtstore.sources.http.request_stats import RequestStats
 from mtstore.storage.commit.coverage_ledger import request_key
 
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("mtstore.ingest")
 
+REQUESTS_PER_TICKER: Final = 3
+"""One each for splits, dividends and details; more only where splits or dividends fill a page."""
+
 
 @dataclass(slots=True)
 class References:
-    """One ticker's splits, dividends and details, or why they did not come."""
+    """One ticker's splits, dividends and details, or the error that prevented them."""
 
     ticker: str
     source: str
@@ -40,7 +44,7 @@ class References:
     stats: RequestStats = field(default_factory=RequestStats)
 
     def store(self, writer: Writer, at: datetime) -> None:
-        """Put splits and dividends into their tables, and remember that they were asked for."""
+        """Write splits and dividends into their tables, and record that they were fetched."""
         for table, rows in (("splits", self.splits), ("dividends", self.dividends)):
             for row in rows:
                 writer.record(table, {**row, "seen_at": at})
@@ -48,7 +52,7 @@ class References:
         writer.record(
             "inputs",
             {
-                "input_key": reference_key(self.source, self.ticker),
+                "input_key": _reference_key(self.source, self.ticker),
                 "sha256": hashlib.sha256(content).hexdigest(),
                 "name": f"splits, dividends and details of {self.ticker}",
                 "byte_size": len(content),
@@ -60,44 +64,39 @@ class References:
         )
 
 
-REQUESTS_A_TICKER: Final = 3
-"""One each for splits, dividends and details; more only where splits or dividends fill a page."""
-
-
-def reference_key(source: str, ticker: str) -> str:
-    """The key under which the store remembers that a ticker's references were fetched."""
+def _reference_key(source: str, ticker: str) -> str:
     return request_key({"reference": ticker, "source": source})
 
 
-def due(store: Repository, wanted: Sequence[FetchTarget], *, ttl_days: float | None) -> list[FetchTarget]:
-    """The tickers whose references are unknown, or older than `ttl_days` (None: known is enough)."""
+def due_references(store: Repository, targets: Sequence[FetchTarget], *, ttl_days: float | None) -> list[FetchTarget]:
+    """Return the tickers whose references were never fetched, or more than `ttl_days` ago (None: they never expire)."""
     from mtstore.sources.polygon.source import PolygonSource
 
     by_source: dict[str, list[FetchTarget]] = defaultdict(list)
-    for one in wanted:
-        if isinstance(one.source, PolygonSource) and ":" not in one.ticker:
-            by_source[one.source.settings.source].append(one)
-    now_us = int(datetime.now(UTC).timestamp() * 1_000_000)
-    found = []
+    for target in targets:
+        # Only Polygon has references, and not for its prefixed tickers (I:SPX, X:BTCUSD).
+        if isinstance(target.source, PolygonSource) and ":" not in target.ticker:
+            by_source[target.source.settings.source].append(target)
+    now_us = int(time.time() * US_PER_SECOND)
+    due = []
     with store.connection() as connection:
         for name, members in by_source.items():
-            statement = sqlfiles.load("ingest.reference_times")
-            known = dict(connection.execute(statement, {"source": name}).fetchall())
-            for one in members:
-                fetched_us = known.get(reference_key(name, one.ticker))
-                if fetched_us is None or (ttl_days is not None and now_us >= fetched_us + ttl_days * US_PER_DAY):
-                    found.append(one)
-    return found
+            fetched_us = dict(connection.execute(sqlfiles.load("ingest.reference_times"), {"source": name}).fetchall())
+            for target in members:
+                at_us = fetched_us.get(_reference_key(name, target.ticker))
+                if at_us is None or (ttl_days is not None and now_us >= at_us + ttl_days * US_PER_DAY):
+                    due.append(target)
+    return due
 
 
-def fetch(wanted: Sequence[FetchTarget], cancel: threading.Event) -> Iterator[References]:
-    """The references of each ticker, side by side, in the given order."""
-    if not wanted:
+def fetch_references(targets: Sequence[FetchTarget], cancel: threading.Event) -> Iterator[References]:
+    """Fetch the references of several tickers at once; yield them in the given order."""
+    if not targets:
         return
-    workers = max(one.source.settings.max_concurrency for one in wanted)
+    workers = max(target.source.settings.max_concurrency for target in targets)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="mtstore-references")
     try:
-        yield from pool.map(lambda one: _fetch_one(one, cancel), wanted)
+        yield from pool.map(lambda target: _fetch_one(target, cancel), targets)
     except BaseException:
         cancel.set()
         raise
@@ -105,15 +104,15 @@ def fetch(wanted: Sequence[FetchTarget], cancel: threading.Event) -> Iterator[Re
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _fetch_one(one: FetchTarget, cancel: threading.Event) -> References:
-    source: PolygonSource = one.source  # type: ignore[assignment]  # `due` chooses
-    found = References(one.ticker, source.settings.source)
+def _fetch_one(target: FetchTarget, cancel: threading.Event) -> References:
+    source: PolygonSource = target.source  # type: ignore[assignment]  # `due_references` selects them
+    found = References(target.ticker, source.settings.source)
     try:
-        found.splits = source.splits(one.ticker, cancel=cancel, stats=found.stats)
-        found.dividends = source.dividends(one.ticker, cancel=cancel, stats=found.stats)
-        details = source.details(one.ticker, cancel=cancel, stats=found.stats) or {}
+        found.splits = source.splits(target.ticker, cancel=cancel, stats=found.stats)
+        found.dividends = source.dividends(target.ticker, cancel=cancel, stats=found.stats)
+        details = source.details(target.ticker, cancel=cancel, stats=found.stats) or {}
         found.details = {name: value for name, value in details.items() if isinstance(value, str | int | float)}
     except SourceError as error:
         found.error = error
-        logger.warning("%s", error, extra={"ticker": one.ticker, "source": found.source})
+        logger.warning("%s", error, extra={"ticker": target.ticker, "source": found.source})
     return found

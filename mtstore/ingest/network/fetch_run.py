@@ -1,4 +1,4 @@
-"""One run over the network: what may be spent, what is fetched, what the store and the report make of it."""
+"""One run over the network: check the cost, fetch, store, and report."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import BarBatch
 from mtstore.errors import MtstoreError, SourceError
-from mtstore.ingest.network import fetch_references as references
 from mtstore.ingest.network.cost_check import Confirm, CostCheck, check_cost
 from mtstore.ingest.network.fetch_plan import settled_until_us
+from mtstore.ingest.network.fetch_references import References, due_references, fetch_references
 from mtstore.ingest.network.fetcher import Chunk, Fetched, Fetcher, chunks_of
 from mtstore.ingest.network.report import FetchCallback, FetchResult, TickerOutcome
 from mtstore.ingest.network.revalidate import Revalidation, revalidations_of
@@ -37,7 +37,7 @@ logger = logging.getLogger("mtstore.ingest")
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run behaves; see `ingest_network`."""
+    """The options of a run; see `ingest_network`."""
 
     freshness: Freshness
     is_compressed: bool
@@ -50,81 +50,69 @@ class RunOptions:
 
 
 class FetchRun:
-    """One run; `run` does it."""
+    """One run; call `run` once."""
 
     def __init__(self, store: Repository, options: RunOptions) -> None:
         self._store = store
         self._options = options
-        self._freshness = options.freshness
         self._cancel = options.cancel
-        self._report = FetchResult()
-        self._stale: dict[str, FetchTarget] = {}
-        self._tails: list[BarBatch] = []
+        self._result = FetchResult()
+        self._targets: dict[str, FetchTarget] = {}
+        self._unsettled: list[BarBatch] = []
         self._details: dict[str, dict[str, Any]] = {}
         self._symbology = Symbology()
 
     def run(
         self,
-        wanted: Sequence[FetchTarget],
+        targets: Sequence[FetchTarget],
         errors: Mapping[str, MtstoreError],
         arguments: Mapping[str, Any],
     ) -> FetchResult:
-        """Fetch what is wanted, and store it; see `ingest_network` for errors."""
+        """Fetch the targets and store them; see `ingest_network` for errors."""
         began = time.monotonic()
-        report = self._report
-        for one in wanted:
-            report.tickers[one.ticker] = TickerOutcome(
-                one.ticker, one.source.settings.source, one.schema, cached=one.plan.cached, beyond=one.plan.beyond
+        result = self._result
+        for target in targets:
+            result.tickers[target.ticker] = TickerOutcome(
+                target.ticker,
+                target.source.settings.source,
+                target.schema,
+                cached=target.plan.cached,
+                beyond=target.plan.beyond,
             )
         for ticker, error in errors.items():
-            report.tickers[ticker] = TickerOutcome(ticker, error=str(error), exception=error)
-            self._raise_if_asked(error)
+            result.tickers[ticker] = TickerOutcome(ticker, error=str(error), exception=error)
+            self._raise_if_configured(error)
         due = []
         if self._options.with_references:
-            due = references.due(self._store, wanted, ttl_days=self._freshness.ttl_days)
-        wanted, revalidations = self._without_unchanged(self._with_keys(wanted))
-        self._stale = {one.ticker: one for one in wanted}
-        todo = chunks_of(wanted)
+            due = due_references(self._store, targets, ttl_days=self._options.freshness.ttl_days)
+        targets, revalidations = self._without_unchanged(self._with_keys(targets))
+        self._targets = {target.ticker: target for target in targets}
+        todo = chunks_of(targets)
         if todo or revalidations or due:
             run = start_run("fetch", arguments)
-            report.run_id = run.run_id
-            affordable, cost_check = self._allowed(todo)
+            result.run_id = run.run_id
+            affordable, cost_check = self._affordable(todo)
             writing = self._store.writer(
-                "fetch", run_id=run.run_id, freshness=self._freshness, is_compressed=self._options.is_compressed
+                "fetch",
+                run_id=run.run_id,
+                freshness=self._options.freshness,
+                is_compressed=self._options.is_compressed,
             )
             try:
                 with writing as writer:
                     self._write(run, writer, revalidations, affordable, cost_check, due)
             finally:
-                # What came before an error stays, and so does what it says of its tickers.
+                # Bars fetched before an error stay in the store, so their metadata must, too.
                 self._store_metadata()
-            report.cost_usd = cost_check.spent_usd
-        report.snapshot = self._store.layout.newest_snapshot()
-        report.seconds = time.monotonic() - began
-        return report
+            result.cost_usd = cost_check.spent_usd
+        result.snapshot = self._store.layout.newest_snapshot()
+        result.seconds = time.monotonic() - began
+        return result
 
-    def _write(  # noqa: PLR0917 - the steps of `run`, in its words
-        self,
-        run: Run,
-        writer: Writer,
-        revalidations: Sequence[Revalidation],
-        affordable: Sequence[Chunk],
-        cost_check: CostCheck,
-        due: Sequence[FetchTarget],
-    ) -> None:
-        try:
-            self._renew(revalidations, writer)
-            self._fetch(affordable, cost_check, writer)
-            self._fetch_references(due, writer)
-        except MtstoreError as error:
-            self._finish(run, writer, error)
-            raise
-        self._finish(run, writer, None)
-
-    def _with_keys(self, wanted: Sequence[FetchTarget]) -> list[FetchTarget]:
-        """The load without what sources would be asked for that have no key: one sentence each, and no request."""
+    def _with_keys(self, targets: Sequence[FetchTarget]) -> list[FetchTarget]:
+        """Return the targets whose source has an API key, and fail the others: one message a source, no request."""
         missing: dict[str, SourceError] = {}
-        for settings in {one.source.settings.source: one.source.settings for one in wanted if one.plan.needs}.values():
+        for settings in {one.source.settings.source: one.source.settings for one in targets if one.plan.needs}.values():
             try:
                 if settings.api_key is not None:
                     settings.api_key.reveal()
@@ -132,17 +120,38 @@ class FetchRun:
                 missing[settings.source] = error
                 logger.warning("%s: %s", settings.source, error, extra={"source": settings.source})
         left = []
-        for one in wanted:
-            locked = missing.get(one.source.settings.source)
-            if locked is None:
-                left.append(one)
-            elif one.plan.needs:
-                self._report.tickers[one.ticker].fail(locked, one.plan.needs, one.plan.stale)
-                self._raise_if_asked(locked)
+        for target in targets:
+            no_key = missing.get(target.source.settings.source)
+            if no_key is None:
+                left.append(target)
+            elif target.plan.needs:
+                self._result.tickers[target.ticker].fail(no_key, target.plan.needs, target.plan.stale)
+                self._raise_if_configured(no_key)
         return left
 
-    def _allowed(self, todo: Sequence[Chunk]) -> tuple[list[Chunk], CostCheck]:
-        """What may be fetched, and what may be spent for it."""
+    def _without_unchanged(self, targets: Sequence[FetchTarget]) -> tuple[list[FetchTarget], list[Revalidation]]:
+        """Return the targets without their stale ranges that the vendor, free of charge, reports unchanged."""
+        left: list[FetchTarget] = []
+        revalidations: list[Revalidation] = []
+        if self._options.refresh_all:
+            return list(targets), revalidations
+        stats = RequestStats()
+        for target in targets:
+            try:
+                found = revalidations_of(target, cancel=self._cancel, stats=stats)
+            except SourceError as error:
+                # Without an answer the stale ranges are fetched.
+                logger.warning("%s", error, extra={"ticker": target.ticker, "source": target.source.settings.source})
+                found = []
+            same = union(*(one.ranges for one in found), ())
+            self._result.tickers[target.ticker].unchanged = same
+            left.append(replace(target, plan=replace(target.plan, needs=subtract(target.plan.needs, same))))
+            revalidations += found
+        self._count(stats)
+        return left, revalidations
+
+    def _affordable(self, todo: Sequence[Chunk]) -> tuple[list[Chunk], CostCheck]:
+        """Return the chunks that may be fetched and their budgets; fail those whose cost is not known."""
         stats = RequestStats()
         cost_check = check_cost(todo, self._options.confirm_cost, cancel=self._cancel, stats=stats)
         self._count(stats)
@@ -155,52 +164,108 @@ class FetchRun:
                 self._fail(chunk, error)
         return affordable, cost_check
 
-    def _without_unchanged(self, wanted: Sequence[FetchTarget]) -> tuple[list[FetchTarget], list[Revalidation]]:
-        """The load without the stale ranges of which the vendor says, free of charge, that they did not change."""
-        left: list[FetchTarget] = []
-        revalidations: list[Revalidation] = []
-        if self._options.refresh_all:
-            return list(wanted), revalidations
-        stats = RequestStats()
-        for one in wanted:
-            try:
-                found = revalidations_of(one, cancel=self._cancel, stats=stats)
-            except SourceError as error:
-                # Then it is asked for as if nothing were known.
-                logger.warning("%s", error, extra={"ticker": one.ticker, "source": one.source.settings.source})
-                found = []
-            same = union(*(revalidation.ranges for revalidation in found), ())
-            self._report.tickers[one.ticker].unchanged = same
-            left.append(replace(one, plan=replace(one.plan, needs=subtract(one.plan.needs, same))))
-            revalidations += found
-        self._count(stats)
-        return left, revalidations
+    def _write(  # noqa: PLR0917 - the steps of `run`, in its words
+        self,
+        run: Run,
+        writer: Writer,
+        revalidations: Sequence[Revalidation],
+        affordable: Sequence[Chunk],
+        cost_check: CostCheck,
+        due: Sequence[FetchTarget],
+    ) -> None:
+        try:
+            at = datetime.now(UTC)
+            for revalidation in revalidations:
+                for row in revalidation.rows(writer.run_id, at, self._options.freshness):
+                    writer.record("coverage_ledger", row)
+            fetcher = Fetcher(writer.staging, cost_check.budgets, self._cancel)
+            for number, fetched in enumerate(fetcher.run(affordable), start=1):
+                self._accept(fetched, writer)
+                rows, requests = self._result.rows, self._result.requests
+                self._options.progress(FetchProgress(number, len(affordable), rows, requests, fetched.chunk.tickers))
+            for references in fetch_references(due, self._cancel):
+                self._accept_references(references, writer)
+        except MtstoreError:
+            self._finish(run, writer, "failed")
+            raise
+        self._finish(run, writer, "complete" if self._result.is_complete else "incomplete")
 
-    def _renew(self, revalidations: Sequence[Revalidation], writer: Writer) -> None:
-        at = datetime.now(UTC)
-        for revalidation in revalidations:
-            for row in revalidation.rows(writer.run_id, at, self._freshness):
-                writer.record("coverage_ledger", row)
+    def _accept(self, fetched: Fetched, writer: Writer) -> None:
+        """Write the batches of a chunk, but keep their unsettled parts for the last commit: they expire earlier."""
+        self._count(fetched.stats)
+        for ticker in fetched.chunk.tickers:
+            outcome = self._result.tickers[ticker]
+            outcome.requests += fetched.stats.requests
+            outcome.retries += fetched.stats.retries
+            outcome.seconds += fetched.seconds
+        if fetched.error is not None:
+            self._fail(fetched.chunk, fetched.error)
+        settled_us = settled_until_us(
+            now_us=int(time.time() * US_PER_SECOND),
+            settle_days=self._options.freshness.settle_days,
+            ttl_days=self._options.freshness.ttl_days,
+        )
+        for batch in fetched.batches:
+            self._record(batch)
+            settled, unsettled = (batch, None) if settled_us is None else split_at_settled(batch, settled_us)
+            writer.add(settled)
+            if unsettled is not None:
+                self._unsettled.append(unsettled)
 
-    def _fetch(self, todo: Sequence[Chunk], cost_check: CostCheck, writer: Writer) -> None:
-        report = self._report
-        fetcher = Fetcher(writer.staging, cost_check.budgets, self._cancel)
-        for number, fetched in enumerate(fetcher.run(todo), start=1):
-            self._accept(fetched, writer)
-            self._options.progress(
-                FetchProgress(number, len(todo), report.rows, report.requests, fetched.chunk.tickers)
-            )
+    def _record(self, batch: BarBatch) -> None:
+        outcome = self._result.tickers[batch.ticker]
+        self._symbology.add(batch)
+        outcome.rows += batch.bars.num_rows
+        self._result.rows += batch.bars.num_rows
+        if batch.quarantined is not None:
+            outcome.quarantined_rows += batch.quarantined.num_rows
+        if batch.reason is not None:
+            outcome.notes.append(batch.reason)
+            logger.warning("%s: %s: %s", batch.binding.source, batch.ticker, batch.reason)
+        if batch.result == "failed":
+            outcome.failed = union(outcome.failed, batch.ranges)
+            outcome.error = outcome.error or batch.reason
+        else:
+            outcome.fetched = union(outcome.fetched, batch.ranges, batch.partial_ranges)
 
-    def _finish(self, run: Run, writer: Writer, error: MtstoreError | None) -> None:
-        """Commit what is left, and the run itself."""
-        if self._tails:
+    def _accept_references(self, found: References, writer: Writer) -> None:
+        self._count(found.stats)
+        outcome = self._result.tickers[found.ticker]
+        outcome.requests += found.stats.requests
+        outcome.retries += found.stats.retries
+        if found.error is None:
+            found.store(writer, datetime.now(UTC))
+            if found.details:
+                # Under the source's name, so that they never replace what users set themselves.
+                self._details[found.ticker] = {found.source: found.details}
+        else:
+            outcome.notes.append(f"splits, dividends and details did not come: {found.error}")
+
+    def _fail(self, chunk: Chunk, error: MtstoreError) -> None:
+        for ticker in chunk.tickers:
+            stale = intersect((chunk.range,), self._targets[ticker].plan.stale)
+            self._result.tickers[ticker].fail(error, (chunk.range,), stale)
+        logger.warning("%s", error, extra={"ticker": ",".join(chunk.tickers), "source": chunk.source.settings.source})
+        self._raise_if_configured(error)
+
+    def _finish(self, run: Run, writer: Writer, status: str) -> None:
+        """Commit the unsettled batches, in a commit of their own, with the run's row."""
+        if self._unsettled:
             writer.commit()
-        for answer in self._tails:
-            writer.add(answer)
-        status = "failed" if error is not None else "complete" if self._report.is_complete else "incomplete"
-        writer.record("ingest_runs", run.row(**_summary(self._report, status)))
+        for batch in self._unsettled:
+            writer.add(batch)
+        result = self._result
+        row = run.row(
+            status=status,
+            tickers=len(result.tickers),
+            files=0,
+            rows=result.rows,
+            quarantined_rows=sum(outcome.quarantined_rows for outcome in result.tickers.values()),
+            error="; ".join(outcome.error for outcome in result.failed[:10] if outcome.error) or None,
+        )
+        writer.record("ingest_runs", row)
         writer.commit()
-        self._report.commits = writer.totals.commits
+        result.commits = writer.totals.commits
 
     def _store_metadata(self) -> None:
         found = self._symbology.metadata(self._store)
@@ -209,90 +274,11 @@ class FetchRun:
         if found:
             merge_metadata(self._store, found)
 
-    def _accept(self, fetched: Fetched, writer: Writer) -> None:
-        chunk = fetched.chunk
-        self._count(fetched.stats)
-        for ticker in chunk.tickers:
-            outcome = self._report.tickers[ticker]
-            outcome.requests += fetched.stats.requests
-            outcome.retries += fetched.stats.retries
-            outcome.seconds += fetched.seconds
-        if fetched.error is not None:
-            self._fail(chunk, fetched.error)
-        for answer in fetched.answers:
-            self._record(answer)
-            settled, tail = self._split(answer)
-            writer.add(settled)
-            if tail is not None:
-                self._tails.append(tail)
-
-    def _fail(self, chunk: Chunk, error: MtstoreError) -> None:
-        for ticker in chunk.tickers:
-            stale = intersect((chunk.range,), self._stale[ticker].plan.stale)
-            self._report.tickers[ticker].fail(error, (chunk.range,), stale)
-        context = {"ticker": ",".join(chunk.tickers), "source": chunk.source.settings.source}
-        logger.warning("%s", error, extra=context)
-        self._raise_if_asked(error)
-
-    def _fetch_references(self, due: Sequence[FetchTarget], writer: Writer) -> None:
-        for found in references.fetch(due, self._cancel):
-            self._accept_references(found, writer)
-
-    def _accept_references(self, found: references.References, writer: Writer) -> None:
-        self._count(found.stats)
-        outcome = self._report.tickers[found.ticker]
-        outcome.requests += found.stats.requests
-        outcome.retries += found.stats.retries
-        if found.error is None:
-            found.store(writer, datetime.now(UTC))
-            if found.details:
-                # Under the source's name, so that they never stand in for what people say themselves.
-                self._details[found.ticker] = {found.source: found.details}
-        else:
-            outcome.notes.append(f"splits, dividends and details did not come: {found.error}")
-
-    def _record(self, answer: BarBatch) -> None:
-        outcome = self._report.tickers[answer.ticker]
-        self._symbology.take(answer)
-        outcome.rows += answer.bars.num_rows
-        self._report.rows += answer.bars.num_rows
-        if answer.quarantined is not None:
-            outcome.quarantined_rows += answer.quarantined.num_rows
-        if answer.reason is not None:
-            outcome.notes.append(answer.reason)
-            logger.warning("%s: %s: %s", answer.binding.source, answer.ticker, answer.reason)
-        if answer.result == "failed":
-            outcome.failed = union(outcome.failed, answer.ranges)
-            outcome.error = outcome.error or answer.reason
-        else:
-            outcome.fetched = union(outcome.fetched, answer.ranges, answer.partial_ranges)
-
-    def _split(self, answer: BarBatch) -> tuple[BarBatch, BarBatch | None]:
-        """An answer's settled part and the rest, which goes stale: their coverage must not share a fate."""
-        line = settled_until_us(
-            now_us=int(time.time() * US_PER_SECOND),
-            settle_days=self._freshness.settle_days,
-            ttl_days=self._freshness.ttl_days,
-        )
-        return split_at_settled(answer, line) if line is not None else (answer, None)
-
     def _count(self, stats: RequestStats) -> None:
-        self._report.requests += stats.requests
-        self._report.retries += stats.retries
-        self._report.bytes_received += stats.bytes_received
+        self._result.requests += stats.requests
+        self._result.retries += stats.retries
+        self._result.bytes_received += stats.bytes_received
 
-    def _raise_if_asked(self, error: MtstoreError) -> None:
+    def _raise_if_configured(self, error: MtstoreError) -> None:
         if self._options.on_error == "raise":
             raise error
-
-
-def _summary(report: FetchResult, status: str) -> dict[str, Any]:
-    errors = "; ".join(outcome.error for outcome in report.failed[:10] if outcome.error)
-    return {
-        "status": status,
-        "tickers": len(report.tickers),
-        "files": 0,
-        "rows": report.rows,
-        "quarantined_rows": sum(outcome.quarantined_rows for outcome in report.tickers.values()),
-        "error": errors or None,
-    }

@@ -1,4 +1,4 @@
-"""Chunks of ranges fetched side by side: bounded per source, first things first, and stopped where a vendor is down."""
+"""Fetch chunks in parallel: bounded per source, by priority, and stopped where a vendor is down."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from mtstore.ingest.network.fetch_targets import FetchTarget
     from mtstore.sources.vendor import VendorSource
 
-# A vendor that could not be reached so many times in a row, all retries included, is down for this run.
+# After so many unreachable chunks in a row, all retries included, a vendor counts as down for this run.
 _DOWN_AFTER = 3
-# How many chunks a source may have finished that nobody has stored yet.
+# Finished chunks of a source that may wait to be stored.
 _AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What is fetched and committed at once."""
+    """The unit that is fetched and committed at once."""
 
     source: VendorSource
     schema: str
@@ -41,49 +41,45 @@ class Chunk:
 
 @dataclass(slots=True)
 class Fetched:
-    """What came of a chunk: answers, or an error."""
+    """The result of a chunk: bar batches, or an error."""
 
     chunk: Chunk
-    answers: list[BarBatch] = field(default_factory=list)
+    batches: list[BarBatch] = field(default_factory=list)
     error: MtstoreError | None = None
     stats: RequestStats = field(default_factory=RequestStats)
     seconds: float = 0.0
 
 
-def chunks_of(wanted: Sequence[FetchTarget]) -> list[Chunk]:
-    """The chunks of a load; tickers that need the same ranges share them where the vendor takes several."""
+def chunks_of(targets: Sequence[FetchTarget]) -> list[Chunk]:
+    """Return the chunks of targets; tickers that need the same ranges share them where the vendor takes several."""
     found: list[tuple[int, int, Chunk]] = []
     groups: dict[tuple[str, str], list[tuple[int, FetchTarget]]] = defaultdict(list)
-    for position, one in enumerate(wanted):
-        groups[one.source.settings.source, one.schema].append((position, one))
+    for position, target in enumerate(targets):
+        groups[target.source.settings.source, target.schema].append((position, target))
     for (_, schema), members in groups.items():
         source = members[0][1].source
-        position_of = {one.ticker: position for position, one in members}
-        for ranges, tickers in group_by_ranges({one.ticker: one.plan.needs for _, one in members}):
-            for batch in _batches(tickers, source.max_tickers_per_request):
-                span_us = source.chunk_span_us(schema, batch)
+        position_of = {target.ticker: position for position, target in members}
+        size = source.max_tickers_per_request
+        for ranges, tickers in group_by_ranges({target.ticker: target.plan.needs for _, target in members}):
+            for shared in (tickers[start : start + size] for start in range(0, len(tickers), size)):
+                span_us = source.chunk_span_us(schema, shared)
                 for number, item in enumerate(chunks(ranges, span_us=span_us, by_year=not is_daily(schema))):
-                    found.append((position_of[batch[0]], number, Chunk(source, schema, batch, item)))
-    # Ticker by ticker in the order of priority, each from its beginning on.
+                    found.append((position_of[shared[0]], number, Chunk(source, schema, shared, item)))
+    # Ticker by ticker in the order of priority, each from its first range on.
     return [chunk for _, _, chunk in sorted(found, key=lambda entry: entry[:2])]
 
 
-def _batches(tickers: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
-    for start in range(0, len(tickers), size):
-        yield tickers[start : start + size]
-
-
 class Fetcher:
-    """Fetches chunks, and yields each as it comes.
+    """Fetch chunks, and yield each as it arrives.
 
     Parameters
     ----------
     folder
-        Where vendors stream large answers to.
+        Where vendors stream large responses to.
     budgets
-        What may be spent, by source.
+        The dollars that may be spent, by source.
     cancel
-        Ends everything within two seconds.
+        Setting it ends everything within two seconds.
     """
 
     def __init__(self, folder: Path, budgets: Mapping[str, CostBudget], cancel: threading.Event) -> None:
@@ -91,19 +87,19 @@ class Fetcher:
         self._budgets = budgets
         self._cancel = cancel
         self._lock = threading.Lock()
-        self._in_a_row: dict[str, int] = defaultdict(int)
+        self._failed_in_a_row: dict[str, int] = defaultdict(int)
         self._down: dict[str, MtstoreError] = {}
 
-    def run(self, wanted: Sequence[Chunk]) -> Iterator[Fetched]:
-        """Fetch all chunks, each source on threads of its own.
+    def run(self, todo: Sequence[Chunk]) -> Iterator[Fetched]:
+        """Fetch all chunks, each source on its own threads.
 
         Raises
         ------
         concurrent.futures.CancelledError
-            `cancel` was set; what was yielded before stands.
+            `cancel` was set; chunks yielded before are valid.
         """
         queues: dict[str, deque[Chunk]] = defaultdict(deque)
-        for chunk in wanted:
+        for chunk in todo:
             queues[chunk.source.settings.source].append(chunk)
         pools = {
             name: ThreadPoolExecutor(queue[0].source.settings.max_concurrency, thread_name_prefix=f"mtstore-{name}")
@@ -131,44 +127,40 @@ class Fetcher:
         pools: Mapping[str, ThreadPoolExecutor],
         running: dict[Future[Fetched], str],
     ) -> None:
-        """Hand out work, but not much more than is under way: finished chunks wait in memory until they are stored."""
         for name in list(queues):
             queue = queues[name]
-            room = queue[0].source.settings.max_concurrency + _AHEAD - sum(one == name for one in running.values())
-            while queue and room > 0:
+            # Only a few more than run at once: finished chunks wait in memory until they are stored.
+            slots = queue[0].source.settings.max_concurrency + _AHEAD - sum(one == name for one in running.values())
+            while queue and slots > 0:
                 running[pools[name].submit(self._fetch, queue.popleft())] = name
-                room -= 1
+                slots -= 1
             if not queue:
                 del queues[name]
 
     def _fetch(self, chunk: Chunk) -> Fetched:
         name = chunk.source.settings.source
-        fetched = Fetched(chunk)
-        began = time.monotonic()
-        down = self._down.get(name)
-        if down is not None:
-            fetched.error = down
+        fetched = Fetched(chunk, error=self._down.get(name))
+        if fetched.error is not None:
             return fetched
+        began = time.monotonic()
         try:
-            answers = chunk.source.fetch(
-                chunk.tickers,
-                chunk.schema,
-                chunk.range,
-                folder=self._folder,
-                budget=self._budgets.get(name),
-                cancel=self._cancel,
-                stats=fetched.stats,
+            fetched.batches = list(
+                chunk.source.fetch(
+                    chunk.tickers,
+                    chunk.schema,
+                    chunk.range,
+                    folder=self._folder,
+                    budget=self._budgets.get(name),
+                    cancel=self._cancel,
+                    stats=fetched.stats,
+                )
             )
-            fetched.answers = list(answers)
         except MtstoreError as error:
             fetched.error = error
         fetched.seconds = time.monotonic() - began
-        self._note_health(name, fetched.error)
-        return fetched
-
-    def _note_health(self, name: str, error: MtstoreError | None) -> None:
-        """A vendor that is down, or refuses the key, is not asked for the rest of the run."""
         with self._lock:
-            self._in_a_row[name] = self._in_a_row[name] + 1 if isinstance(error, SourceUnavailableError) else 0
-            if error is not None and self._in_a_row[name] >= _DOWN_AFTER:
-                self._down.setdefault(name, error)
+            is_unreachable = isinstance(fetched.error, SourceUnavailableError)
+            self._failed_in_a_row[name] = self._failed_in_a_row[name] + 1 if is_unreachable else 0
+            if fetched.error is not None and self._failed_in_a_row[name] >= _DOWN_AFTER:
+                self._down.setdefault(name, fetched.error)
+        return fetched

@@ -1,4 +1,4 @@
-"""What a fetch did, or would do: ticker by ticker, and nothing left out."""
+"""The result of a fetch, ticker by ticker, and the preview of one."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from mtstore.errors import MtstoreError
 from mtstore.progress_bar import FetchProgress
 from mtstore.ranges import Ranges, TimeRange, union
 
+FetchCallback = Callable[[FetchProgress], None]
+
 
 @dataclass(slots=True)
 class TickerOutcome:
-    """One ticker of a run.
+    """One ticker of a fetch.
 
     Attributes
     ----------
     rows
-        Bars that came (a bar that is stored already counts, too).
+        Bars that arrived, also those that are stored already.
     fetched, cached, unchanged, failed
-        Ranges: answered by the vendor now; fresh in the store; stale, but unchanged as the vendor says; not answered.
+        Ranges: fetched now; fresh in the store; stale, but unchanged according to the vendor; not fetched.
     stale
-        The part of `failed` for which the store has an older answer, which is served.
+        The part of `failed` for which the store has older bars, which queries return.
     beyond
-        What was asked for and nobody can answer yet: unfinished bars, the future.
+        Requested, but not available yet: unfinished bars, the future.
     requests, retries
-        Requests that were made; those that several tickers shared count for each of them.
+        Requests sent; one for several tickers counts for each of them.
     notes
-        What the vendor's answers call for attention: clipped ranges, symbols that do not resolve, quarantined rows.
+        Remarks on the vendor's responses: clipped ranges, symbols that do not resolve, quarantined rows.
     """
 
     ticker: str
@@ -50,11 +52,11 @@ class TickerOutcome:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the store now has all that could be had."""
+        """Whether the store now has every bar that is available."""
         return self.error is None and not self.failed
 
     def fail(self, error: MtstoreError, ranges: Ranges, stale: Ranges) -> None:
-        """Note that ranges were not answered."""
+        """Record that ranges were not fetched."""
         self.error = self.error or str(error)
         self.exception = self.exception or error
         self.failed = union(self.failed, ranges)
@@ -63,16 +65,16 @@ class TickerOutcome:
 
 @dataclass(slots=True)
 class FetchResult:
-    """One run over the network.
+    """The result of one fetch.
 
     Attributes
     ----------
     requests, retries
-        What was sent to all vendors, each request once.
+        Requests sent to all vendors, each counted once.
     cost_usd
-        What was spent.
+        Dollars spent.
     snapshot
-        The store's generation after the run.
+        The store's snapshot after the run.
     """
 
     run_id: str = ""
@@ -93,13 +95,13 @@ class FetchResult:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every ticker is."""
+        """Whether every ticker is complete."""
         return not self.failed
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedFetch:
-    """One request, or one run of pages, that would be made."""
+    """One request, or one series of pages, that would be sent."""
 
     source: str
     schema: str
@@ -113,7 +115,7 @@ class PlannedFetch:
 
 @dataclass(frozen=True, slots=True)
 class PlannedReferences:
-    """Tickers of a source whose splits, dividends and details would be fetched; `requests` if each is one page."""
+    """Tickers of a source whose splits, dividends and details would be fetched; `requests` if each fits one page."""
 
     source: str
     tickers: tuple[str, ...]
@@ -122,9 +124,9 @@ class PlannedReferences:
 
 @dataclass(frozen=True, slots=True)
 class FetchPreview:
-    """What a run would do, without doing it.
+    """The requests that a fetch would send.
 
-    Requests for bars are at most as many; records, bytes and dollars are the vendor's own figures where it gives them.
+    The number of requests for bars is a maximum. Records, bytes and dollars are quoted by the vendor, where it does.
     """
 
     fetches: tuple[PlannedFetch, ...]
@@ -134,18 +136,15 @@ class FetchPreview:
 
     @property
     def requests(self) -> int:
-        """Those for bars, and those for splits, dividends and details."""
+        """Requests for bars, and for splits, dividends and details."""
         return sum(fetch.requests for fetch in self.fetches) + sum(one.requests for one in self.references)
 
     @property
     def bytes(self) -> int | None:
-        """None where a vendor does not tell the size of some answer beforehand."""
+        """None if a vendor does not quote the size of every response."""
         sizes = [fetch.bytes for fetch in self.fetches]
         return None if None in sizes else sum(size or 0 for size in sizes)
 
     @property
     def cost_usd(self) -> float:
         return sum(fetch.cost_usd or 0.0 for fetch in self.fetches)
-
-
-FetchCallback = Callable[[FetchProgress], None]

@@ -1,4 +1,4 @@
-"""Stale ranges that the vendor says have not changed: their coverage is renewed, nothing is fetched or paid."""
+"""Extend the coverage of stale ranges that the vendor reports unchanged; nothing is fetched or paid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Revalidation:
-    """An older answer of one ticker that is as good as new for some ranges."""
+    """Ranges of one ticker whose row of the ledger is as good as new."""
 
     binding: SourceBinding
     schema: str
@@ -31,8 +31,8 @@ class Revalidation:
     request: dict[str, Any]
 
     def rows(self, run_id: str, at: datetime, freshness: Freshness) -> Iterator[dict[str, Any]]:
-        """The rows of the ledger that say so."""
-        answer = BarBatch(
+        """Yield the new rows of the ledger."""
+        batch = BarBatch(
             binding=self.binding,
             schema=self.schema,
             ticker=self.ticker,
@@ -42,25 +42,25 @@ class Revalidation:
             reason=self.row.reason,
             request=self.request,
         )
-        yield from coverage_ledger.rows([answer], run_id, at, freshness)
+        yield from coverage_ledger.rows([batch], run_id, at, freshness)
 
 
-def revalidations_of(one: FetchTarget, *, cancel: threading.Event, stats: RequestStats) -> list[Revalidation]:
-    """The stale parts of what is wanted that did not change since they were fetched.
+def revalidations_of(target: FetchTarget, *, cancel: threading.Event, stats: RequestStats) -> list[Revalidation]:
+    """Return the stale parts of a target that did not change since they were fetched.
 
-    Only answers to today's request can be renewed, and only where the vendor tells when its data changed.
+    Only bars of today's request parameters qualify, and only vendors that report when their data changed.
     """
-    if not one.plan.stale or not one.source.reports_changes:
+    if not target.plan.stale or not target.source.reports_changes:
         return []
-    request = dict(one.source.request_parameters(one.schema))
+    request = dict(target.source.request_parameters(target.schema))
     found = []
-    for segment in latest_segments(one.rows):
+    for segment in latest_segments(target.rows):
         row = segment.row
         if row.result not in FRESH_RESULTS or row.request_key != coverage_ledger.request_key(request):
             continue
-        for part in intersect((segment.range,), one.plan.stale):
-            changed = one.source.changed_since(part, row.fetched_at_us, cancel=cancel, stats=stats)
+        for part in intersect((segment.range,), target.plan.stale):
+            changed = target.source.changed_since(part, row.fetched_at_us, cancel=cancel, stats=stats)
             same = subtract((part,), changed)
             if same:
-                found.append(Revalidation(one.source.binding, one.schema, one.ticker, same, row, request))
+                found.append(Revalidation(target.source.binding, target.schema, target.ticker, same, row, request))
     return found

@@ -1,4 +1,4 @@
-"""Answers across the line before which they are final: cut in two, because their coverage does not share a fate."""
+"""Split a bar batch at the time before which the vendor's data are final."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def split_at_settled(answer: BarBatch, line_us: int) -> tuple[BarBatch, BarBatch | None]:
-    """An answer cut in two at an instant; one part if it lies on one side."""
+def split_at_settled(batch: BarBatch, settled_us: int) -> tuple[BarBatch, BarBatch | None]:
+    """Split a batch in two, since settled coverage never expires; return one part if all is on one side."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    everything = union(answer.ranges, answer.partial_ranges)
-    if not everything or everything[-1].end_us <= line_us or everything[0].start_us >= line_us:
-        return answer, None
-    if answer.result not in ("complete", "empty"):
-        return answer, None
-    line = pa.scalar(line_us, pa.timestamp("us", tz="UTC"))
-    early = pc.less(answer.bars["ts_event"], line)
-    before = _part(answer, answer.bars.filter(early), TimeRange(everything[0].start_us, line_us))
-    after = _part(answer, answer.bars.filter(pc.invert(early)), TimeRange(line_us, everything[-1].end_us))
+    covered = union(batch.ranges, batch.partial_ranges)
+    if not covered or covered[-1].end_us <= settled_us or covered[0].start_us >= settled_us:
+        return batch, None
+    if batch.result not in ("complete", "empty"):
+        return batch, None
+    is_settled = pc.less(batch.bars["ts_event"], pa.scalar(settled_us, pa.timestamp("us", tz="UTC")))
+    before = _part(batch, batch.bars.filter(is_settled), TimeRange(covered[0].start_us, settled_us))
+    after = _part(batch, batch.bars.filter(pc.invert(is_settled)), TimeRange(settled_us, covered[-1].end_us))
     return before, replace(after, quarantined=None)
 
 
-def _part(answer: BarBatch, bars: pa.Table, side: TimeRange) -> BarBatch:
+def _part(batch: BarBatch, bars: pa.Table, side: TimeRange) -> BarBatch:
     return replace(
-        answer,
-        ranges=intersect(answer.ranges, (side,)),
-        partial_ranges=intersect(answer.partial_ranges, (side,)),
+        batch,
+        ranges=intersect(batch.ranges, (side,)),
+        partial_ranges=intersect(batch.partial_ranges, (side,)),
         bars=bars,
         result="complete" if bars.num_rows else "empty",
     )

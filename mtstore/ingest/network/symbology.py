@@ -1,7 +1,7 @@
-"""Which instruments tickers stood for, and when: gathered from answers, and kept in the tickers' metadata.
+"""Collect which instruments tickers stood for, and when, for the tickers' metadata.
 
-There it stands under the source's name, `{"databento": {"symbology": [{"start": "2024-03-04", "end": "2024-03-12",
-"instrument_id": 1000}, …]}}`: days of UTC, the end not included. It says when a continuous contract rolled.
+The metadata have it under the source's name, `{"databento": {"symbology": [{"start": "2024-03-04", "end":
+"2024-03-12", "instrument_id": 1000}, …]}}`: UTC days, the end excluded. It shows when a continuous contract rolled.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ KEY = "symbology"
 
 
 class Symbology:
-    """What the answers of a run say."""
+    """The instruments that the bar batches of a run report."""
 
     def __init__(self) -> None:
         self._spans: dict[tuple[str, str], list[SymbolSpan]] = defaultdict(list)
 
-    def take(self, answer: BarBatch) -> None:
-        """Take note of what an answer says of its ticker."""
-        if answer.symbology:
-            self._spans[answer.ticker, answer.binding.source] += answer.symbology
+    def add(self, batch: BarBatch) -> None:
+        """Add what a batch reports for its ticker."""
+        if batch.symbology:
+            self._spans[batch.ticker, batch.binding.source] += batch.symbology
 
     def metadata(self, store: Repository) -> dict[str, dict[str, Any]]:
-        """What is known then, by ticker, as metadata: what the store knows already, and what was noted over it."""
+        """Return metadata by ticker: the stored symbology with that of the run over it."""
         tickers = {ticker for ticker, _ in self._spans}
         stored = read_metadata(store, tickers) if tickers else {}
         found: dict[str, dict[str, Any]] = {}
         for (ticker, source), spans in self._spans.items():
-            told = stored.get(ticker, {}).get(source)
-            known = told.get(KEY, ()) if isinstance(told, dict) else ()
-            found.setdefault(ticker, {})[source] = {KEY: [_to_json(one) for one in overlaid(map(_read, known), spans)]}
+            of_source = stored.get(ticker, {}).get(source)
+            older = of_source.get(KEY, ()) if isinstance(of_source, dict) else ()
+            merged = merge_spans(map(_read, older), spans)
+            found.setdefault(ticker, {})[source] = {KEY: [_to_json(one) for one in merged]}
         return found
 
 
-def overlaid(known: Iterable[SymbolSpan], newer: Sequence[SymbolSpan]) -> list[SymbolSpan]:
-    """`known` with `newer` over it, in order; neighbours of one instrument are one span."""
-    spans = list(known)
+def merge_spans(older: Iterable[SymbolSpan], newer: Sequence[SymbolSpan]) -> list[SymbolSpan]:
+    """Return `older` with `newer` over it, sorted; neighbours of one instrument become one span."""
+    spans = list(older)
     for one in newer:
-        spans = [piece for span in spans for piece in _without(span, one)] + [one]
-    merged: list[SymbolSpan] = []
+        spans = [part for span in spans for part in _without(span, one)] + [one]
+    joined: list[SymbolSpan] = []
     for span in sorted(spans):
-        if merged and merged[-1].instrument_id == span.instrument_id and merged[-1].end >= span.start:
-            merged[-1] = merged[-1]._replace(end=max(merged[-1].end, span.end))
+        if joined and joined[-1].instrument_id == span.instrument_id and joined[-1].end >= span.start:
+            joined[-1] = joined[-1]._replace(end=max(joined[-1].end, span.end))
         else:
-            merged.append(span)
-    return merged
+            joined.append(span)
+    return joined
 
 
 def _without(span: SymbolSpan, other: SymbolSpan) -> list[SymbolSpan]:
-    """The parts of a span before and after another."""
     parts = (span._replace(end=min(span.end, other.start)), span._replace(start=max(span.start, other.end)))
     return [part for part in parts if part.start < part.end]
 

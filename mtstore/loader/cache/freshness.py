@@ -82,7 +82,7 @@ def ledger_segments(
     """Which answer speaks for which instant of a series."""
     given = {"tickers": [ticker], "source": source, "schema": schema}
     rows = fetch_rows(connection, sqlfiles.load("ingest.coverage_of_tickers"), given)
-    return latest_segments(_ledger_row(order, row) for order, row in enumerate(rows))
+    return latest_segments(LedgerRow.from_row(order, row) for order, row in enumerate(rows))
 
 
 def fresh_ranges(segments: tuple[Segment, ...], within: TimeRange, now_us: int) -> Ranges:
@@ -115,19 +115,6 @@ def stale_rows(
                 "reason": "invalidated",
                 "request_key": one.row.request_key,
             }
-
-
-def _ledger_row(order: int, row: Mapping[str, Any]) -> LedgerRow:
-    bounds = zip(row["starts_us"], row["ends_us"], strict=True)
-    return LedgerRow(
-        ranges=tuple(TimeRange(start, end) for start, end in bounds),
-        result=row["result"],
-        order=order,
-        fetched_at_us=row["fetched_at_us"],
-        fresh_until_us=row["fresh_until_us"],
-        request_key=row["request_key"],
-        reason=row["reason"],
-    )
 
 
 def _begin_us(day: date, tz: str, opens: Mapping[date, int]) -> int:
