@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -17,6 +18,14 @@ _PRIVATE = ("MTSTORE_", "POLYGON_", "MASSIVE_", "DATABENTO_")
 settings.register_profile("repeat", derandomize=True, database=None, deadline=None)
 settings.register_profile("explore", database=None, deadline=None, print_blob=True)
 settings.load_profile("repeat")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each process a run of neighbouring tests, so that it makes few of the modules' stores."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

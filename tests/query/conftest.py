@@ -28,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def market(place: Path) -> Iterator[mtstore.Store]:
     """The store."""
     with mtstore.open(place / "store") as store:

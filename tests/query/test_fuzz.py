@@ -97,15 +97,25 @@ def test_names_made_to_harm_are_only_names(tmp_path: Path) -> None:
         write(store, *(answer(name, {0: float(place)}, minutes(0, 1)) for place, name in enumerate(BAD_NAMES)))
         found = {row[0]: row[4] for row in bars_of(store)}
         assert found == {name: float(place) for place, name in enumerate(BAD_NAMES)}
-        for name in BAD_NAMES:
-            query = "SELECT ticker FROM resampled([$name], '1min', session := 'all')"
-            assert store.sql(query, {"name": name}).fetchall() == [(name,)]
+        names = sorted(BAD_NAMES)
+        query = "SELECT ticker FROM resampled($names, '1min', session := 'all') ORDER BY ticker"
+        assert store.sql(query, {"names": names}).fetchall() == [(name,) for name in names]
+        assert len(store.align(names, "1min", session="all").to_pandas()) == 1
+        for name in names:
             assert len(store.bars(name).to_pandas()) == 1
-            assert len(store.align(name, "1min", session="all").to_pandas()) == 1
         assert everything_beside(store.path) == beside
         assert store.verify().problems == []
         for path in (store.path / "data").rglob("*"):
             assert path.resolve().is_relative_to(store.path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_each_harmful_name_is_read_alone(market: Store, name: str) -> None:
+    write(market, answer(name, {0: 1.0}, minutes(0, 1)))
+    query = "SELECT ticker FROM resampled([$name], '1min', session := 'all')"
+    assert market.sql(query, {"name": name}).fetchall() == [(name,)]
+    assert len(market.align(name, "1min", session="all").to_pandas()) == 1
 
 
 @pytest.mark.parametrize("name", REFUSED_NAMES)
@@ -140,6 +150,7 @@ def test_a_partition_that_was_made_a_link_to_elsewhere_is_found(tmp_path: Path) 
         assert store.verify().problems == []
 
 
+@pytest.mark.creates
 def test_every_file_has_the_mode_that_the_umask_leaves_and_lies_in_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

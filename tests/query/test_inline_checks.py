@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mtstore import sqlfiles
@@ -19,6 +19,7 @@ from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.table.wide_table import AssemblyOptions
 from mtstore.storage.settings.apply_config import apply_config
 from tests.kits.bar_stores import add_bars, bars, make_store, minutes
+from tests.kits.examples import examples
 
 CALENDARS = {"XNYS": ("FULL", "HOLEY", "RARE", "UNPRICED", "EMPTY"), "XHKG": ("LUNCH",)}
 
@@ -77,7 +78,7 @@ def questions(draw):
 
 
 @given(question=questions())
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(8, 50)
 def test_counts_are_those_of_the_macros(store, question):
     call, limits, thresholds, fields = question
     with store.repository.connection() as connection:

@@ -81,7 +81,12 @@ def test_a_writer_names_it_too_and_changes_nothing(damaged):
     assert store.repository.layout.newest_snapshot() == snapshot
 
 
-def test_what_was_named_is_what_repair_mends(damaged):
+@pytest.mark.parametrize(
+    "damaged",
+    [halve, *(pytest.param(way, marks=pytest.mark.slow) for way in (spoil_pages, Path.unlink))],
+    indirect=True,
+)
+def test_repair_mends_the_named_file(damaged):
     store, _ = damaged
     assert store.repair().problems
     assert store.align(["BBB"], "5min").to_pandas().shape == (78, 5)

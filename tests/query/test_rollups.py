@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mtstore
@@ -25,6 +25,7 @@ from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.table.wide_table import AssemblyOptions
 from mtstore.storage.settings.apply_config import apply_config
 from tests.kits.bar_stores import add_bars, bars, make_store, us, walk
+from tests.kits.examples import examples
 
 NEW_YORK = ZoneInfo("America/New_York")
 NAMES = ("AAA", "CUT", "NULLY", "SECONDS", "o'q")
@@ -97,7 +98,7 @@ def calls(draw):
 
 
 @given(call=calls(), is_kept=st.booleans())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(25, 100)
 def test_every_answer_is_that_of_the_bars(store, call, is_kept):
     if not is_kept:
         shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mtstore import sqlfiles
@@ -17,6 +17,7 @@ from mtstore.query.request.request import SeriesRequest
 from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.table.pandas_frames import long_frame
 from tests.kits.bar_stores import add_bars, bars, make_store, minutes, walk
+from tests.kits.examples import examples
 
 NAMES = ("AAA", "o'q", "NULLY", "TRUE")
 
@@ -65,7 +66,7 @@ def calls(draw):
 
 
 @given(call=calls())
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(12, 60)
 def test_the_frame_is_that_of_the_macro(store, call):
     with store.repository.connection() as connection:
         assert read_parquet.plan_read(read_store_facts(connection), call) is not None

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mtstore import sqlfiles
@@ -17,6 +17,7 @@ from mtstore.query.request.request import AlignRequest
 from mtstore.query.table.wide_table import FIELDS, AssemblyOptions
 from mtstore.storage.settings.apply_config import apply_config
 from tests.kits.bar_stores import add_bars, bars, make_store, minutes, us, walk
+from tests.kits.examples import examples
 
 NEW_YORK = ZoneInfo("America/New_York")
 TICKERS = (
@@ -162,7 +163,7 @@ def _key(bound):
 
 
 @given(call=calls())
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(10, 60)
 def test_assembly_equals_the_macro_on_any_call(store, call):
     with store.repository.connection() as connection:
         assert_equal(connection, call)

@@ -9,13 +9,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mtstore.bars import arrow_schema
+from tests.kits.examples import examples
 from tests.sql.statements import walk
 
-FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = examples(3, 20)
 NAMES = ["AAA", "BBB", "CCC"]
 
 starts = st.sampled_from(["2023-06-01T12:50", "2023-06-01T13:30", "2023-11-24T17:00", "2023-03-13T13:00"])

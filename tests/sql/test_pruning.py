@@ -109,7 +109,8 @@ def test_an_old_client_opens_no_other_files_either(
     assert "Parquet file" in whole
 
 
-def test_a_call_takes_about_as_long_whichever_tickers_it_asks_for(connection: duckdb.DuckDBPyConnection) -> None:
+@pytest.mark.slow
+def test_call_takes_as_long_whichever_tickers_it_names(connection: duckdb.DuckDBPyConnection) -> None:
     choices = [TICKERS[:10], TICKERS[-10:], TICKERS[::8]]
     month = "start_ts := DATE '2022-06-01', end_ts := DATE '2022-06-30'"
     for call in CALLS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -137,10 +138,7 @@ def test_outliers(world: World, method: str, trailing: int | None) -> None:
             window = returns.shift(1).rolling(trailing, min_periods=1)
             size = window.count()
             center = window.median() if method == "robust" else window.mean()
-            if method == "robust":
-                spread = 1.4826 * window.apply(lambda past: np.nanmedian(np.abs(past - np.nanmedian(past))), raw=True)
-            else:
-                spread = window.std()
+            spread = _rolling_deviation(returns, trailing) if method == "robust" else window.std()
         score = (returns - center) / spread.where(spread > 0)
         chosen = score.abs() > threshold
         wanted += list(zip([ticker] * chosen.sum(), own["ts_event"][chosen], score[chosen], size[chosen], strict=True))
@@ -151,6 +149,16 @@ def test_outliers(world: World, method: str, trailing: int | None) -> None:
     assert found["sample_size"].tolist() == [int(row[3]) for row in wanted]
     np.testing.assert_allclose(found["z_score"], [row[2] for row in wanted], rtol=1e-9)
     assert wanted
+
+
+def _rolling_deviation(returns: pd.Series, length: int) -> pd.Series:
+    """Return the scaled median deviation of the `length` returns before each; fewer at the beginning."""
+    padded = np.concatenate([np.full(length, np.nan), returns.to_numpy()[:-1]])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, length)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # nothing comes before the first return
+        deviations = np.abs(windows - np.nanmedian(windows, axis=1)[:, None])
+        return pd.Series(1.4826 * np.nanmedian(deviations, axis=1), returns.index)
 
 
 def test_quality(world: World) -> None:
