@@ -169,7 +169,7 @@ def test_the_calendar_is_inferred_from_what_is_known_of_a_ticker(
     assert canonical_name(calendar) == calendar
 
 
-def test_the_library_s_own_deprecations_reach_nobody() -> None:
+def test_deprecations_of_the_library_are_silenced() -> None:
     program = "from mtstore.calendars import session_table\nfor name in ('CMES', '24/7', 'XHKG'): session_table(name)"
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -82,7 +82,7 @@ def test_invalidate_by_ticker_source_schema_range_and_all(mtstore_cli, store, op
 
 
 @pytest.mark.parametrize("verb", [("cache", "invalidate"), ("compact",)])
-def test_a_ticker_that_nobody_knows_is_an_error(mtstore_cli, store, verb):
+def test_unknown_ticker_is_an_error(mtstore_cli, store, verb):
     refused = mtstore_cli(*verb, store, "--tickers", "AAAA")
     assert refused.code == 2
     assert "did you mean 'AAA'?" in refused.err

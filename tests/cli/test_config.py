@@ -16,7 +16,7 @@ def test_check_says_that_a_file_is_right_on_stderr(mtstore_cli):
     assert shown.err.endswith("quickstart.yaml is right: 5 tickers, 0 sources\n")
 
 
-def test_check_warns_of_keys_that_the_environment_lacks(mtstore_cli, monkeypatch):
+def test_check_warns_of_missing_environment_variables(mtstore_cli, monkeypatch):
     monkeypatch.delenv("POLYGON_API_KEY", raising=False)
     shown = mtstore_cli("config", "check", CONFIGS / "polygon.yaml")
     assert shown.code == Exit.OK

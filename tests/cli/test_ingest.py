@@ -139,7 +139,7 @@ def test_a_vendor_s_file_is_what_it_is(mtstore_cli, tmp_path, flat_files, option
     assert message in shown.err
 
 
-def test_bars_beyond_all_sessions_are_told(mtstore_cli, tmp_path):
+def test_bars_outside_all_sessions_are_reported(mtstore_cli, tmp_path):
     (tmp_path / "old.csv").write_text(
         "ticker,ts_event,open,high,low,close,volume\nAAA,1985-01-03T14:30:00Z,1,2,0.5,1.5,100\n", encoding="utf-8"
     )
@@ -148,7 +148,7 @@ def test_bars_beyond_all_sessions_are_told(mtstore_cli, tmp_path):
     assert "1 bar of AAA before 1990-01-01 or after" in shown.err
 
 
-def test_progress_is_plain_lines_where_nobody_looks(mtstore_cli, tmp_path, flat_files):
+def test_progress_is_plain_lines_without_a_terminal(mtstore_cli, tmp_path, flat_files):
     shown = mtstore_cli("ingest", tmp_path / "s", *flat_files, "--create")
     assert (shown.code, shown.out) == (Exit.OK, "")
     assert re.search(r"^reading: 2 of 2 files, 1,[\d,]+ rows, [1-9][\d,]* rows/s$", shown.err, re.MULTILINE)

@@ -31,7 +31,7 @@ def test_gaps_are_those_of_the_macro(mtstore_cli, market):
     assert [row[0] for row in wanted] == ["AAA", "BBB"]
 
 
-def test_what_nobody_asked_for_is_told_from_what_was_not_traded(mtstore_cli, market):
+def test_unfetched_minutes_differ_from_untraded_ones(mtstore_cli, market):
     shown = mtstore_cli(
         "gaps", market, "--tickers", "AAA", "--start", "2023-11-27", "--end", "2023-11-27", "--format", "json"
     )
@@ -51,7 +51,7 @@ def test_what_nobody_asked_for_is_told_from_what_was_not_traded(mtstore_cli, mar
     ],
 )
 @pytest.mark.parametrize("verb", ["gaps", "quality"])
-def test_wrong_arguments_are_told_by_name(mtstore_cli, market, verb, arguments, message):
+def test_wrong_arguments_are_named(mtstore_cli, market, verb, arguments, message):
     shown = mtstore_cli(verb, market, *arguments)
     assert shown.code in {Exit.USAGE, Exit.QUERY}
     assert shown.out == ""

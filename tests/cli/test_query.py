@@ -157,7 +157,7 @@ def test_spans_are_written_as_duckdb_writes_them(mtstore_cli, market, span):
 
 
 @pytest.mark.parametrize("kind", ["table", "csv", "json"])
-def test_dates_that_python_lacks_are_written(mtstore_cli, market, kind):
+def test_dates_outside_pythons_range_are_written(mtstore_cli, market, kind):
     days = ["infinity", "-infinity", "10000-01-01", "2023-01-03"]
     shown = mtstore_cli("query", market, f"SELECT unnest({days})::DATE AS day", "--format", kind)
     assert shown.code == Exit.OK

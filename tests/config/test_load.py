@@ -83,7 +83,7 @@ def test_tickers_may_be_a_list():
     assert problems_of({"tickers": ["AAPL", "MSFT", "AAPL"]}) == ("tickers[2]: 'AAPL' is listed twice",)
 
 
-def test_the_store_lies_at_store_else_at_the_cache_dir():
+def test_store_path_is_store_else_cache_dir():
     assert load_config({"store": "/a/b"}).store_path == Path("/a/b")
     assert load_config({"cache": {"cache_dir": "/c"}}).store_path == Path("/c")
     assert load_config({"store": Path("/a/b")}).store_path == Path("/a/b")
@@ -325,7 +325,7 @@ def test_a_key_stays_the_name_of_its_variable_until_it_is_revealed(monkeypatch):
     assert SECRET not in repr(config) + str(config) + config.model_dump_json()
 
 
-def test_a_key_that_the_environment_lacks_is_an_error_only_when_it_is_needed(monkeypatch):
+def test_missing_key_is_an_error_only_when_revealed(monkeypatch):
     monkeypatch.delenv("DATABENTO_API_KEY", raising=False)
     config = load_config({"sources": {"d": {"provider": "databento", "dataset": "XNAS.ITCH"}}})
     source = config.sources["d"]
@@ -410,7 +410,7 @@ def test_any_mapping_is_read_or_refused_with_our_error(config):
     assert problems
 
 
-def test_an_unknown_key_of_a_source_is_told_the_keys_of_its_own_provider():
+def test_unknown_key_of_source_lists_keys_of_its_provider():
     source = {"provider": "polygon", "schema": "ohlcv-1d", "clent": "massive"}
     schema, client = problems_of({"sources": {"p": source}})
     assert schema.startswith("sources.p.schema: unknown key here; only databento sources have it (valid: ")
@@ -420,7 +420,7 @@ def test_an_unknown_key_of_a_source_is_told_the_keys_of_its_own_provider():
         assert other not in schema + client
 
 
-def test_a_source_with_a_misspelt_provider_is_told_of_its_other_mistakes():
+def test_misspelt_provider_does_not_hide_other_mistakes():
     source = {"provider": "polygone", "max_concurrency": 0, "api_key": "very-secret", "clent": "massive"}
     problems = problems_of({"sources": {"p": source}})
     places = {problem.partition(":")[0] for problem in problems}

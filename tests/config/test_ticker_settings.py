@@ -72,7 +72,7 @@ def test_a_null_takes_back_what_earlier_layers_said_down_to_the_global_value(set
     assert found == (None if everywhere is UNSAID else everywhere)
 
 
-def test_overrides_hold_for_tickers_that_the_universe_lacks():
+def test_overrides_apply_to_tickers_outside_the_universe():
     config = load_config({"multi_ticker": {"tickers": ["A"]}, "ticker_config": {"overrides": {"SPY": {"weight": 2.0}}}})
     assert config.universe == ("A",)
     assert config.ticker("SPY").weight == 2.0
@@ -80,7 +80,7 @@ def test_overrides_hold_for_tickers_that_the_universe_lacks():
     assert [entry.ticker for entry in config.all_tickers.values()] == ["A", "SPY"]
 
 
-def test_a_ticker_that_nobody_names_has_the_defaults():
+def test_unconfigured_ticker_has_the_defaults():
     config = load_config({"multi_ticker": {}, "ticker_config": {"defaults": {"resampling": "5m"}}})
     assert config.ticker("ANY").bar_interval == "5min"
 

@@ -74,7 +74,7 @@ def test_overlay_lets_the_newest_row_speak_and_failures_only_into_silence(rows):
 
 
 @given(ranges_st, rows_st, ranges_st, st.none() | st.integers(0, WORLD))
-def test_plan_asks_for_all_that_is_missing_and_for_nothing_that_is_fresh_and_open(asked, rows, closed, end):
+def test_plan_has_all_missing_and_no_fresh_ranges(asked, rows, closed, end):
     now = 10
     plan = fetch_plan.plan_fetch(
         asked, rows, now_us=now, request_keys={None, "today"}, closed=closed, available_end_us=end
@@ -131,7 +131,7 @@ def test_refresh_all_asks_for_fresh_ranges_too():
     assert plan.needs == plan.stale == (TimeRange(0, 10),)
 
 
-def test_partial_answer_is_asked_for_again_after_a_day():
+def test_partial_response_is_fetched_again_after_a_day():
     rows = [LedgerRow((TimeRange(0, 10),), "partial", 0, 100, None)]
     asked = [TimeRange(0, 10)]
     assert fetch_plan.plan_fetch(asked, rows, now_us=100 + US_PER_DAY - 1).needs == ()
@@ -148,7 +148,7 @@ def test_answer_to_other_parameters_is_stale_and_rows_from_files_are_not():
 
 
 @pytest.mark.parametrize(("ttl", "settle", "expected"), [(7, 3, 7), (7, None, None), (None, 3, None), (0, 0, 10)])
-def test_line_before_which_answers_are_final_lies_settle_days_back(ttl, settle, expected):
+def test_responses_are_final_settle_days_back(ttl, settle, expected):
     found = fetch_plan.settled_until_us(now_us=10 * US_PER_DAY, ttl_days=ttl, settle_days=settle)
     assert found == (None if expected is None else expected * US_PER_DAY)
 

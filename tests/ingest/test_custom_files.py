@@ -116,7 +116,7 @@ def test_a_value_that_cannot_be_read_refuses_the_file_and_leaves_nothing(store: 
     assert bars_of(store) == []
 
 
-def test_bars_that_no_calendar_has_a_session_for_are_told(store: Store, tmp_path: Path) -> None:
+def test_bars_outside_every_session_are_reported(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     next_year = datetime.now(UTC).year + 1
     times = ["1989-12-29T15:00Z", "1990-01-02T15:00Z", f"{next_year}-12-31T15:00Z", f"{next_year + 1}-01-03T15:00Z"]

@@ -147,7 +147,7 @@ def test_limiter_never_lets_more_requests_into_a_window_than_there_are_tokens():
     assert most[0] <= 3
 
 
-def test_limiter_that_is_paused_lets_nobody_in_and_can_be_cancelled():
+def test_paused_limiter_admits_no_request_and_can_be_cancelled():
     limiter = Limiter(requests_per_minute=None, max_concurrency=3)
     limiter.pause(0.3)
     began = time.monotonic()

@@ -74,7 +74,7 @@ def test_only_what_is_new_is_paid_for(load, market):
     assert report.cost_usd == pytest.approx(0.3 + 0.6)
 
 
-def test_cost_that_nobody_allowed_is_refused_before_anything_is_fetched(load, market, store):
+def test_cost_above_limit_raises_before_any_fetch(load, market, store):
     with pytest.raises(CostLimitError, match=r"costs \$1.20, more than the \$0.00 allowed by sources.db.max_cost_usd"):
         load(max_cost_usd=0)
     assert "get_range" not in methods(market)
@@ -185,7 +185,7 @@ def test_the_key_is_in_no_table_file_log_or_output_of_a_load(load, store, caplog
     assert_in_no_table_or_file(KEY, store)
 
 
-def test_the_instruments_that_a_ticker_stood_for_are_kept_with_their_dates(load, market, store):
+def test_instruments_of_a_ticker_are_stored_with_dates(load, market, store):
     market.list_symbol("AAPL").renumbered[date(2024, 3, 5)] = 2_000
     market.instruments["MSFT"] = replace(market.list_symbol("MSFT"), listed=date(2024, 3, 5))
     load("2024-03-04", "2024-03-05")
@@ -220,7 +220,7 @@ spans = st.lists(st.tuples(days, days, st.integers(1, 3)).filter(lambda one: one
 
 
 @given(known=spans, newer=spans)
-def test_newer_symbology_lies_over_older_day_by_day(known, newer):
+def test_newer_symbology_replaces_older_day_by_day(known, newer):
     def by_day(spans):
         return {
             start + timedelta(days=number): name for start, end, name in spans for number in range((end - start).days)

@@ -114,7 +114,7 @@ def test_extension_asks_only_for_what_is_new_on_either_side(load, market, store)
     assert len(bars(store)) == 9 * 30
 
 
-def test_hole_in_the_middle_is_the_only_thing_asked_for(load, market, store):
+def test_only_the_hole_in_the_middle_is_fetched(load, market, store):
     load("2024-03-04", "2024-03-05", ["AAPL"])
     load("2024-03-12", "2024-03-14", ["AAPL"])
     market.forget()
@@ -123,7 +123,7 @@ def test_hole_in_the_middle_is_the_only_thing_asked_for(load, market, store):
     assert len(bars(store)) == 9 * 30
 
 
-def test_closed_days_of_a_configured_calendar_are_not_asked_for(load, market):
+def test_closed_days_of_configured_calendar_are_not_fetched(load, market):
     entry = {"calendar": "XNYS"}
     load("2024-03-02", "2024-03-10", {"AAPL": entry})
     assert asked(market) == [("AAPL", ny("2024-03-04"), ny("2024-03-09"))]
@@ -260,7 +260,7 @@ def test_one_bad_ticker_of_three_leaves_the_others_complete(load, market, store)
     assert {ticker for ticker, _, _ in asked(market)} == {"MSFT"}
 
 
-def test_error_is_raised_when_asked_for(load, market, store):
+def test_error_is_raised_when_requested(load, market, store):
     market.plan(faults.polygon_error(500, "broken"), times=100, when=lambda request: "/MSFT/" in request.path)
     mine = threading.Event()
     with pytest.raises(SourceUnavailableError, match="broken"):
@@ -284,7 +284,7 @@ def test_stale_data_is_served_when_the_vendor_is_down(load, market, store):
     assert len(bars(store)) == 150
 
 
-def test_vendor_that_is_down_is_not_asked_for_every_ticker(load, market):
+def test_unavailable_vendor_is_not_tried_for_every_ticker(load, market):
     tickers = [f"T{n}" for n in range(20)]
     market.plan(faults.polygon_error(500, "down"), times=10_000)
     report = load(tickers=tickers, sources={"polygon": {"max_concurrency": 1}})
@@ -299,7 +299,7 @@ def test_revoked_key_is_one_request(load, market):
     assert len(market.requests) == 1
 
 
-def test_changed_source_is_asked_anew(load, market, store):
+def test_changed_source_is_fetched_again(load, market, store):
     load(tickers=["AAPL"])
     market.forget()
     load(tickers={"AAPL": {"data_source": "other"}}, sources={"other": {}})
@@ -307,7 +307,7 @@ def test_changed_source_is_asked_anew(load, market, store):
     assert {row[0] for row in store.sql("SELECT DISTINCT source FROM bars").fetchall()} == {"polygon", "other"}
 
 
-def test_ranges_from_files_are_not_asked_for(load, market, store):
+def test_ranges_from_files_are_not_fetched(load, market, store):
     import pyarrow as pa
 
     from mtstore.bars import BarBatch, SourceBinding, arrow_schema
@@ -349,7 +349,7 @@ def test_ticker_without_a_source_is_an_error_in_the_report(load, market):
     assert "use one of polygon, second" in report.tickers["MSFT"].error
 
 
-def test_quarantined_rows_are_kept_with_their_reason(load, market, store):
+def test_quarantined_rows_have_their_reason(load, market, store):
     market.companies["AAPL"].minutes[0]["h"] = 1.0
     report = load("2024-03-01", "2024-03-04", ["AAPL"])
     assert report.tickers["AAPL"].quarantined_rows == 1
@@ -411,7 +411,7 @@ def test_async_load_gives_the_same_report(load, market, store):
     assert (report.rows, report.is_complete) == (450, True)
 
 
-def test_progress_tells_every_chunk(load, market):
+def test_progress_reports_every_chunk(load, market):
     seen: list[Any] = []
     load(options={"progress": seen.append})
     assert [(one.done, one.total) for one in seen] == [(1, 3), (2, 3), (3, 3)]
@@ -447,7 +447,7 @@ def test_splits_dividends_and_details_come_with_the_first_load_and_again_when_th
     assert store.sql("SELECT split_to FROM splits").fetchall() == [(5.0,)]
 
 
-def test_splits_that_do_not_come_are_noted_and_the_bars_are_kept(load, market, store):
+def test_failed_splits_are_reported_and_bars_stored(load, market, store):
     market.plan(
         faults.polygon_error(403, "not in your plan"), times=9, when=lambda request: "reference" in request.path
     )

@@ -204,7 +204,7 @@ def test_names_that_say_what_cannot_be_are_errors(store, old, tmp_path):
         migrate(store.repository, old)
 
 
-def test_the_command_line_tells_and_changes_nothing_when_dry(tmp_path, old, capsys):
+def test_dry_run_of_migrate_reports_and_changes_nothing(tmp_path, old, capsys):
     from mtstore.cli.main import run
 
     put(bars("2023-01-03 09:30"), old / "AAPL" / "2023-01-01_2023-01-04.parquet")

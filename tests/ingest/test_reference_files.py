@@ -48,7 +48,7 @@ def test_a_corrected_split_replaces_the_one_before_also_after_a_rebuild(store, t
         store.rebuild()
 
 
-def test_a_split_from_a_file_adjusts_what_lies_before_it(store, tmp_path):
+def test_split_from_file_adjusts_earlier_bars(store, tmp_path):
     write(store, answer("A", {0: 70.0, 1_440: 10.0}, minutes(0, 3_000)))
     days = [str(row[0]) for row in store.sql("SELECT DISTINCT session_date FROM bars_local ORDER BY 1").fetchall()]
     store.ingest_references(splits=[splits_file(tmp_path, HEADER + f"A,{days[1]},1,7,\n")])

@@ -69,7 +69,7 @@ def note_use(path, ticker, year, at):
     (path / last_used.FOLDER / f"{ticker}-{year}.jsonl").write_text(json.dumps([ticker, year, at.isoformat()]))
 
 
-def test_what_was_used_longest_ago_goes_first_and_is_asked_for_again(loader, vendor, path):
+def test_least_recently_used_bars_are_evicted_and_fetched_again(loader, vendor, path):
     loader.load_data(DAY, DAY)
     later = datetime.now(UTC) + timedelta(hours=1)
     for ticker in ("AAA", "CCC"):
@@ -116,7 +116,7 @@ def test_what_was_called_stale_can_go_all_the_same(loader):
     assert stored(loader.store) == []
 
 
-def test_bars_of_a_source_that_nobody_configures_stay(vendor, path):
+def test_bars_of_unconfigured_source_are_not_evicted(vendor, path):
     with loads(vendor, path) as loader:
         loader.load_data(DAY, DAY)
     with mtstore.CacheManager({"multi_ticker": {"store": str(path), "cache": REFETCHABLE}}) as cache:
@@ -235,7 +235,7 @@ def test_reading_again_within_the_minute_writes_nothing(loader, path):
     assert sidecar.stat().st_mtime_ns == written
 
 
-def test_only_a_ticker_that_somebody_knows_can_be_pinned(loader):
+def test_only_known_tickers_can_be_pinned(loader):
     loader.load_data(DAY, DAY)
     with pytest.raises(InputError, match=r"'AAB' is not known to the store; did you mean 'AAA'\?"):
         loader.cache_manager.pin("AAB")
@@ -253,7 +253,7 @@ def test_bars_fetched_without_a_loader_can_go_too(vendor, path):
 
 
 @pytest.mark.parametrize(("compression", "kind"), [(True, "ZSTD"), (False, "UNCOMPRESSED")])
-def test_what_is_fetched_lies_compressed_as_configured(vendor, path, compression, kind):
+def test_fetched_bars_are_compressed_as_configured(vendor, path, compression, kind):
     with loads(vendor, path, compression=compression) as loader:
         loader.load_data(DAY, DAY)
     files = list(path.glob("data/**/*.parquet"))

@@ -146,7 +146,7 @@ def with_every_fault(count=60):
 
 
 @pytest.mark.parametrize("native", ["1min", None])
-def test_what_a_store_refuses_is_left_out_and_told_of_with_the_same_reason(tmp_path, native):
+def test_rejected_rows_have_the_reasons_of_a_store(tmp_path, native):
     frame = with_every_fault()
     good = minutes("2024-01-03 14:30", 60, tz="UTC")
     with mtstore.open(tmp_path / "store", create=True) as store:
@@ -180,7 +180,7 @@ def test_without_a_bad_row_the_quarantine_is_empty():
     assert list(aligner.quarantine.columns[:3]) == ["ticker", "row", "ts_event"]
 
 
-def test_a_column_that_a_frame_lacks_is_no_fault_and_the_others_are_judged():
+def test_missing_column_does_not_hide_bad_values_in_others():
     frame = minutes("2024-01-03 09:30", 4)[["low", "close"]]
     frame.iloc[2, 0] = 100.0
     aligner = DataAligner()
@@ -302,7 +302,7 @@ def test_days_beside_minutes_need_an_interval_that_both_give_and_the_error_says_
     assert (given["DAY_close"].count(), given["MIN_close"].count()) == (5, 1)
 
 
-def test_hours_beside_minutes_are_told_from_thin_trading_by_who_knows():
+def test_hourly_frame_beside_minutes_needs_an_interval():
     frames = {"H": minutes("2024-01-03 09:30", 7, step=60), "MIN": minutes("2024-01-03 09:30", 390)}
     with pytest.raises(IntervalError, match=r"'MIN': 1min; 'H': 1h\).*resampling='1h' or wider.*native_interval"):
         DataAligner().align_data(frames)
@@ -316,7 +316,7 @@ def test_a_given_width_that_half_of_the_rows_do_not_fit_is_refused():
         DataAligner(native_interval={"A": "5min"}).align_data({"A": frame})
 
 
-def test_a_lone_row_needs_an_interval_from_somebody():
+def test_single_row_needs_a_given_interval():
     lone = minutes("2024-01-03 09:30", 1)
     with pytest.raises(InputError, match="'A': one row does not tell"):
         DataAligner().align_data({"A": lone})
@@ -324,7 +324,7 @@ def test_a_lone_row_needs_an_interval_from_somebody():
     assert len(DataAligner().align_data({"A": lone, "B": minutes("2024-01-03 09:30", 2)})) == 2
 
 
-def test_bars_outside_of_the_session_are_told_of_when_none_is_left():
+def test_frame_wholly_outside_session_warns():
     sunday = minutes("2024-01-07 10:00", 5)
     with pytest.warns(UserWarning, match="none of the 5 bars is left.*session='all' keeps every bar"):
         assert DataAligner().align_data({"A": sunday}).empty

@@ -119,7 +119,7 @@ def test_freshness_follows_the_settings(tmp_path, settings, is_kept):
         assert (cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03") is not None) == is_kept
 
 
-def test_invalidated_ranges_are_asked_for_again_and_others_are_not(cache):
+def test_only_invalidated_ranges_are_fetched_again(cache):
     cache.cache_data("AAPL", minutes("2024-01-03 09:30", 390), "2024-01-03", "2024-01-05")
     cache.cache_data("MSFT", minutes("2024-01-03 09:30", 390), "2024-01-03", "2024-01-05")
     assert cache.invalidate("AAPL", "2024-01-04", "2024-01-04") == 1
@@ -170,7 +170,7 @@ def test_a_loader_sees_what_was_cached_and_has_a_manager_of_its_own(tmp_path):
         assert bar_count(loader.cache_manager.get_cached_data("AAPL", "2024-01-03", "2024-01-03")) == 390
 
 
-def test_two_sources_are_kept_apart(cache):
+def test_two_sources_stay_separate(cache):
     frame = minutes("2024-01-03 09:30", 5)
     cache.cache_data("AAPL", frame, "2024-01-03", "2024-01-03", source="one")
     cache.cache_data("AAPL", frame * 2, "2024-01-03", "2024-01-03", source="two")
@@ -179,7 +179,7 @@ def test_two_sources_are_kept_apart(cache):
     assert cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03", source="two")["open"].iloc[0] == 200.0
 
 
-def test_the_finest_bars_are_given_unless_others_are_asked_for(cache):
+def test_finest_bars_are_returned_by_default(cache):
     cache.cache_data("AAPL", minutes("2024-01-03 09:30", 5), "2024-01-03", "2024-01-03")
     days = minutes("2024-01-02", 3, step="1D")
     cache.cache_data("AAPL", days, "2024-01-02", "2024-01-04")
@@ -214,7 +214,7 @@ def test_stats_count_what_is_held_and_how_often_it_helped(cache):
     assert 0 < stats["bytes"] < stats["max_bytes"] == 10_000_000_000
 
 
-def test_more_than_max_size_gb_is_told(tmp_path):
+def test_size_above_max_size_gb_warns(tmp_path):
     with (
         CacheManager({"cache_dir": str(tmp_path / "cache"), "max_size_gb": 1e-9}) as cache,
         pytest.warns(UserWarning, match="more than max_size_gb"),
@@ -252,7 +252,7 @@ def test_processes_and_threads_write_at_once_and_nothing_is_lost(tmp_path):
     assert threading.active_count() == 1
 
 
-def test_a_misspelt_key_of_the_cache_section_is_told_the_nearest():
+def test_misspelt_cache_key_names_the_nearest():
     with pytest.raises(ConfigError, match=r"cache\.cache_dirr: unknown key; did you mean 'cache_dir'"):
         CacheManager({"cache_dirr": "x", "ttl_days": 1})
     with pytest.raises(ConfigError, match=r"cache_dir: unknown key here; it belongs to (multi_ticker\.)?cache"):

@@ -110,7 +110,7 @@ def test_extension_asks_for_what_is_new_on_either_side(loader_of, vendor):
     assert len(frame) == 9 * 30
 
 
-def test_hole_in_the_middle_is_all_that_is_asked_for(loader_of, vendor):
+def test_loader_fetches_only_the_hole_in_the_middle(loader_of, vendor):
     loader = loader_of()
     loader.load_data("2024-03-04", "2024-03-05")
     loader.load_data("2024-03-12", "2024-03-14")
@@ -119,7 +119,7 @@ def test_hole_in_the_middle_is_all_that_is_asked_for(loader_of, vendor):
     assert asked(vendor) == [("T0", ny("2024-03-06"), ny("2024-03-12"))]
 
 
-def test_expired_answer_is_asked_for_again_and_the_correction_is_served(loader_of, vendor):
+def test_expired_range_is_fetched_again_with_its_correction(loader_of, vendor):
     loader = loader_of(cache=STALE)
     loader.load_data("2024-03-04", "2024-03-04")
     vendor.companies["T0"].minutes[30]["v"] = 77.0
@@ -139,7 +139,7 @@ def test_changed_configuration_asks_another_source(loader_of, vendor):
 
 
 @pytest.mark.parametrize("on_missing", ["warn", "raise"])
-def test_a_ticker_that_nobody_has_is_told(loader_of, vendor, on_missing):
+def test_ticker_without_data_is_reported(loader_of, vendor, on_missing):
     loader = loader_of(("T0", "ZZZQ"), on_missing=on_missing)
     for _ in range(2):  # the second time the store knows the answer
         with pytest.warns(FetchWarning, match="no source has bars of ZZZQ: the columns are empty"):
@@ -148,13 +148,13 @@ def test_a_ticker_that_nobody_has_is_told(loader_of, vendor, on_missing):
         assert not frame["T0_close"].isna().any()
 
 
-def test_rows_that_were_refused_are_told(loader_of, vendor):
+def test_rejected_rows_are_reported(loader_of, vendor):
     vendor.companies["T0"].minutes[33]["l"] = 1e6
     with pytest.warns(FetchWarning, match="rows were rejected: 1 of T0; the view quarantine has the reasons"):
         loader_of().load_data("2024-03-04", "2024-03-04")
 
 
-def test_one_bad_ticker_of_ten_keeps_its_columns_and_is_told(loader_of, vendor):
+def test_failed_ticker_keeps_its_columns_and_is_reported(loader_of, vendor):
     vendor.plan(faults.polygon_error(400, "no such thing"), times=99, when=is_of("T4"))
     loader = loader_of(TICKERS)
     with pytest.warns(FetchWarning, match="T4 could not be fetched, and only stored bars are read: .*no such thing"):
@@ -294,7 +294,7 @@ def test_frame_of_a_load_is_what_the_store_has(loader_of, vendor):
 
 
 @pytest.mark.parametrize("kind", ["single", "unified"])
-def test_single_loaders_fetch_what_the_store_lacks_and_only_that(vendor, tmp_path, kind):
+def test_single_loaders_fetch_only_missing_ranges(vendor, tmp_path, kind):
     config = config_for(vendor, ["T0"], store=str(tmp_path / "store"))
 
     def load(start, end):

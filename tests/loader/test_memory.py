@@ -70,7 +70,7 @@ def test_the_limit_bounds_duckdb_too(path):
     assert folder.startswith(str(path / "tmp"))
 
 
-def test_the_report_tells_rows_seconds_and_peak_memory(path):
+def test_report_has_rows_seconds_and_peak_memory(path):
     with loader(path) as loads:
         before = loads.report
         frame = loads.load_data(DAY, DAY)
@@ -86,7 +86,7 @@ def test_the_report_tells_rows_seconds_and_peak_memory(path):
     assert "peak memory" in str(report)
 
 
-def test_the_report_says_what_a_ticker_lacks(path):
+def test_report_lists_missing_data_of_a_ticker(path):
     with loader(path, on_missing="warn", tickers=["AAA", "NONE"]) as loads:
         with pytest.warns(UserWarning, match="does not cover"):
             loads.load_data(DAY, "2023-11-24")

@@ -37,7 +37,7 @@ def test_a_manager_opened_by_path_sees_what_another_wrote_and_is_a_mapping_of_ti
             manager["C"]
 
 
-def test_every_version_is_kept_with_its_time_through_a_rebuild(store):
+def test_versions_keep_their_times_through_a_rebuild(store):
     manager = MetadataManager(store)
     before = datetime.now(UTC)
     manager.update_ticker_metadata("A", cap=1)
@@ -84,7 +84,7 @@ def test_an_update_keeps_the_other_settings_of_a_ticker(store):
     assert store.sql(sql).fetchall() == [(1.0, 3, True, "2020-01-31", None, '{"x": 1, "y": 2}')]
 
 
-def test_updates_from_many_threads_are_all_kept(store):
+def test_updates_from_many_threads_are_all_stored(store):
     def update(number):
         with MetadataManager(store.path) as manager:
             manager.update_ticker_metadata("A", {f"key{number}": number})
@@ -194,7 +194,7 @@ def test_an_active_range_that_cannot_be_right_is_refused(store):
         manager.set_active_range("A", active_to="2024-01-03 10:00")
 
 
-def test_the_active_range_of_a_ticker_that_nobody_knows_is_refused(market):
+def test_active_range_of_unknown_ticker_raises(market):
     with MetadataManager(market, configured={"NEWCO": {}}) as manager:
         with pytest.raises(TickerError, match=r"ticker 'NEWC' is neither configured nor known.*did you mean 'NEWCO'"):
             manager.set_active_range("NEWC", "2024-01-03")

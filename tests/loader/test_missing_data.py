@@ -49,7 +49,7 @@ def test_an_answer_for_days_says_nothing_of_minutes(store):
         assert loads.load_data(DAY, DAY).isna().all(axis=None)
 
 
-def test_bars_that_came_without_covers_are_told_from_those_that_never_came(store):
+def test_uncovered_bars_differ_from_missing_ones(store):
     frame = walk(minutes(DAY)).to_pandas().set_index("ts_event")
     store.ingest(frame, ticker="LOOSE", schema="ohlcv-1m")
     with loader(store, "LOOSE", "NEVER") as loads, pytest.raises(MissingDataError) as caught:
@@ -79,7 +79,7 @@ def test_the_quality_of_a_ticker_without_bars_says_how_many_there_should_be(stor
     assert np.isnan(found.loc["NEVER", "peer_ratio"])
 
 
-def test_another_source_than_the_configured_one_is_told(store):
+def test_bars_of_another_source_are_reported(store):
     settings = {"AAA": {"data_source": "databento"}}
     config = {"store": str(store.path), "tickers": settings, "validation": {"enabled": False}}
     with mtstore.MultiTickerDataLoader(config) as loads, pytest.warns(UserWarning, match="data_source") as caught:

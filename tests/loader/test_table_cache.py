@@ -116,7 +116,7 @@ def test_a_repeated_load_is_mapped_and_equals_one_that_is_made(store, assembled,
     assert [entry.tickers for entry in result_cache.cached_results(store.repository)] == [("AAA", "BBB", "CCC")]
 
 
-def test_what_is_written_into_a_frame_is_seen_by_nobody_else(store):
+def test_writing_into_a_frame_changes_no_other_frame(store):
     expected = load(store, cache={"derived": False})
     for _ in range(2):  # the first made it, the second found it
         frame = load(store)
@@ -134,7 +134,7 @@ def test_what_is_written_into_a_frame_is_seen_by_nobody_else(store):
 
 @pytest.mark.parametrize("name", ["shape.json", "values.bin", "present.bin", "times.bin", "facts.json"])
 @pytest.mark.parametrize("spoil", [lambda content: content[: len(content) // 2], lambda _: b""], ids=["half", "empty"])
-def test_a_damaged_one_is_said_and_made_anew(store, assembled, caplog, name, spoil):
+def test_damaged_table_warns_and_is_rebuilt(store, assembled, caplog, name, spoil):
     expected = load(store)
     (entry,) = result_cache.cached_results(store.repository)
     content = (entry.path / name).read_bytes()
@@ -220,7 +220,7 @@ def test_what_was_found_is_said_again(store, assembled, on_failure):
     assert ("AAA_is_outlier" in frames[1]) == (on_failure == "flag")
 
 
-def test_a_load_that_fails_is_not_kept(store):
+def test_failed_load_is_not_cached(store):
     add_bars(store, {"AAA": _holey()}, covers=COVERS)
     for _ in range(2):
         with pytest.raises(DataQualityError):
@@ -230,12 +230,12 @@ def test_a_load_that_fails_is_not_kept(store):
 
 
 @pytest.mark.parametrize("cache", [{"enabled": False}, {"derived": False}, {"ttl_days": 0}, {"max_size_gb": 1e-9}])
-def test_nothing_is_kept_where_nothing_may_be(store, cache):
+def test_disabled_cache_stores_no_table(store, cache):
     load(store, cache=cache)
     assert result_cache.cached_results(store.repository) == []
 
 
-def test_small_tables_are_not_kept(store, monkeypatch):
+def test_small_tables_are_not_cached(store, monkeypatch):
     monkeypatch.setattr(table_cache, "MIN_TABLE_BYTES", 16_000_000)
     load(store)
     assert result_cache.cached_results(store.repository) == []
@@ -256,7 +256,7 @@ def test_what_was_used_longest_ago_makes_room(store, assembled):
     assert len(assembled) == 4
 
 
-def test_what_nobody_used_for_the_ttl_goes_with_the_next_that_is_made(store):
+def test_unused_tables_expire_after_the_ttl(store):
     load(store, cache={"ttl_days": 1e-9})
     load(store, cache={"ttl_days": 1e-9}, fill_value=1.0)
     assert len(result_cache.cached_results(store.repository)) <= 1

@@ -69,7 +69,7 @@ def test_a_load_warns_once_of_what_is_beyond_the_limits(path):
         {"max_gap_minutes": 21.0, "outlier_std_threshold": 20.0},
     ],
 )
-def test_nothing_is_said_of_what_nobody_looks_for_or_minds(path, validation):
+def test_disabled_checks_report_nothing(path, validation):
     with loader(path, **validation) as loads, warnings.catch_warnings():
         warnings.simplefilter("error")
         loads.load_data(DAY, DAY)
@@ -178,7 +178,7 @@ def test_quality_has_one_row_per_ticker(path):
     assert quality.loc["CALM", "peer_ratio"] == pytest.approx(390 / 380)
 
 
-def test_a_ticker_far_from_its_peers_is_told_why(tmp_path):
+def test_ticker_far_from_its_peers_is_explained(tmp_path):
     both = [*minutes("2023-11-08"), *minutes(DAY)]
     tables = {"A": _prices(both), "B": _prices(both), "C": _prices(both), "D": _prices(minutes(DAY)[:30])}
     with (

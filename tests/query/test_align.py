@@ -50,7 +50,7 @@ def test_bars_keep_to_range_session_and_series(store, options, rows):
     assert store.bars("AAA", **options).to_arrow().num_rows == rows
 
 
-def test_bars_of_nobody_are_refused_with_the_nearest_name(store):
+def test_bars_of_unknown_ticker_raise_with_nearest_name(store):
     with pytest.raises(TickerError, match=r"'AAB'.*AAA"):
         store.bars(["BBB", "AAB"])
 
@@ -123,7 +123,7 @@ def test_what_a_call_leaves_open_is_as_the_applied_configuration_has_it(tmp_path
         assert store.align(None, "1min", method="inner_join", tz="Asia/Tokyo").to_pandas().shape == (130, 10)
 
 
-def test_a_reader_that_outlives_the_grace_period_is_told_so(tmp_path):
+def test_reader_beyond_grace_period_raises_snapshot_expired(tmp_path):
     path = tmp_path / "store"
     with (
         make_store(path, {"AAA": walk(minutes(DAY))}) as reader,

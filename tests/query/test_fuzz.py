@@ -91,7 +91,7 @@ def everything_beside(root: Path) -> set[str]:
 # ---- names and paths -----------------------------------------------------------------------------------------------
 
 
-def test_names_made_to_harm_are_only_names(tmp_path: Path) -> None:
+def test_hostile_names_are_only_names(tmp_path: Path) -> None:
     with mtstore.open(tmp_path / "deep" / "store", create=True) as store:
         beside = everything_beside(store.path)
         write(store, *(answer(name, {0: float(place)}, minutes(0, 1)) for place, name in enumerate(BAD_NAMES)))
@@ -119,7 +119,7 @@ def test_each_harmful_name_is_read_alone(market: Store, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED_NAMES)
-def test_names_that_no_ticker_has_are_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
+def test_invalid_names_raise_before_anything_is_written(tmp_path: Path, name: str) -> None:
     with mtstore.open(tmp_path / "store", create=True) as store:
         with pytest.raises(TickerError):
             write(store, answer(name, {0: 1.0}, minutes(0, 1)))
@@ -137,7 +137,7 @@ def test_a_store_behind_a_symlink_is_the_store_itself(tmp_path: Path) -> None:
         assert len(bars_of(store)) == 1
 
 
-def test_a_partition_that_was_made_a_link_to_elsewhere_is_found(tmp_path: Path) -> None:
+def test_verify_finds_links_in_a_partition(tmp_path: Path) -> None:
     with mtstore.open(tmp_path / "store", create=True) as store:
         write(store, answer("A", {0: 1.0}, minutes(0, 1)))
         (path,) = (store.path / "data").rglob("*.parquet")
@@ -151,9 +151,7 @@ def test_a_partition_that_was_made_a_link_to_elsewhere_is_found(tmp_path: Path) 
 
 
 @pytest.mark.creates
-def test_every_file_has_the_mode_that_the_umask_leaves_and_lies_in_the_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_follow_the_umask_and_stay_inside_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     before = os.umask(0o077)
     try:

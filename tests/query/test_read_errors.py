@@ -63,7 +63,7 @@ READS = {
 
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
-def test_every_read_names_the_file_and_what_mends_it(damaged, read):
+def test_every_read_names_the_damaged_file_and_the_remedy(damaged, read):
     store, file = damaged
     with pytest.raises(StoreError, match="`mtstore repair") as caught:
         read(store)
@@ -72,7 +72,7 @@ def test_every_read_names_the_file_and_what_mends_it(damaged, read):
     assert str(file) in str(caught.value) or "`mtstore verify` says which" in str(caught.value)
 
 
-def test_a_writer_names_it_too_and_changes_nothing(damaged):
+def test_writer_names_the_damaged_file_and_changes_nothing(damaged):
     store, file = damaged
     snapshot = store.repository.layout.newest_snapshot()
     with pytest.raises(StoreError, match=re.escape(f"{file} ")) as caught:
@@ -93,7 +93,7 @@ def test_repair_mends_the_named_file(damaged):
     assert store.sql("SELECT DISTINCT ticker FROM bars").fetchall() == [("BBB",)]
 
 
-def test_a_store_put_back_from_a_copy_is_read_as_it_is(sound):
+def test_store_restored_from_copy_is_read_as_it_is(sound):
     with mtstore.open(sound.fresh()) as store:
         add_bars(store, {"CCC": walk(minutes(DAY), base=1.0)})
         before = store.align(["CCC"], "5min").to_pandas()

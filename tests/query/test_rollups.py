@@ -163,7 +163,7 @@ def test_a_session_that_opens_between_five_minutes_is_read_from_the_bars(tmp_pat
         assert found.ts_us[0] == us("2024-01-02T14:32:00")
 
 
-def test_who_deletes_them_while_they_are_read_changes_nothing(store):
+def test_rollups_deleted_while_read_change_nothing(store):
     call = AlignRequest.parse(NAMES[:3], "15min", None, None)
     expected = table_of(store, call)
     table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
@@ -230,7 +230,7 @@ def test_a_disk_that_takes_none_is_said_and_changes_nothing(store, monkeypatch, 
 
 
 @pytest.mark.parametrize("spoil", [lambda content: content[: len(content) // 2], lambda _: b"", bytes.swapcase])
-def test_a_damaged_one_is_said_and_changes_nothing(store, caplog, spoil):
+def test_damaged_rollup_warns_and_changes_nothing(store, caplog, spoil):
     shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)
     call = AlignRequest.parse(["AAA"], "5min", None, None)
     rollups = Rollups(store.repository, ROOM, least_bars=1)

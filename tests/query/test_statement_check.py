@@ -208,7 +208,7 @@ def spelled(statement: str, place: Path) -> str:
 
 
 @pytest.mark.parametrize("statement", ESCAPES)
-def test_an_escape_is_refused_and_leaves_no_trace(market, place, tree, statement):
+def test_escape_raises_and_leaves_no_trace(market, place, tree, statement):
     before = tree()
     with pytest.raises(QueryError) as refusal:
         market.sql(spelled(statement, place)).to_arrow()
@@ -217,7 +217,7 @@ def test_an_escape_is_refused_and_leaves_no_trace(market, place, tree, statement
 
 
 @pytest.mark.parametrize("statement", WORKS)
-def test_what_an_analyst_asks_is_answered(market, place, statement):
+def test_statement_of_an_analyst_runs(market, place, statement):
     table = market.sql(spelled(statement, place)).to_arrow()
     assert table.num_columns > 0
 
@@ -287,7 +287,7 @@ def test_the_stores_own_connection_is_not_confined(market, tmp_path):
     assert market.sql("SELECT count(*) FROM bars").fetchall() == [(60,)]
 
 
-def test_questions_follow_snapshots_and_new_generations(tmp_path):
+def test_queries_follow_snapshots_and_new_generations(tmp_path):
     from tests.kits.stores import answer, minutes, write
 
     with mtstore.open(tmp_path / "store", create=True) as store:

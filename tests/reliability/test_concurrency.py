@@ -178,7 +178,7 @@ def test_writers_a_compactor_a_pruner_and_readers_work_at_once(tmp_path: Path, f
 
 
 @pytest.mark.slow
-def test_everybody_works_at_once_and_nobody_is_disturbed(
+def test_concurrent_processes_do_not_disturb_each_other(
     tmp_path: Path, clients: Path, flat_files: Path, pytestconfig: pytest.Config
 ) -> None:
     with mtstore.open(tmp_path / "store", create=True) as store:

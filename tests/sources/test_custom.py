@@ -192,7 +192,7 @@ def test_a_byte_order_mark_and_quotes_are_no_part_of_names(tmp_path: Path) -> No
     ]
 
 
-def test_only_the_tickers_asked_for_are_given(tmp_path: Path) -> None:
+def test_only_requested_tickers_are_returned(tmp_path: Path) -> None:
     text = PLAIN + "".join(f"{name},2024-01-02T14:30Z,1,2,1,2,{at}\n" for at, name in enumerate("ABAB"))
     assert read_csv(tmp_path, text, ColumnMapping("ohlcv-1m"), tickers=["B"]).volume.tolist() == [1, 3]
     assert read_csv(tmp_path, text, ColumnMapping("ohlcv-1m"), tickers=["C"]).empty

@@ -255,7 +255,7 @@ def test_negative_price_of_a_stock_is_quarantined_and_its_slot_is_partial(market
     assert answer.quarantined["reason"].to_pylist() == ["a price is zero or negative"]
 
 
-def test_negative_price_of_a_future_is_kept(databento, databento_source):
+def test_negative_price_of_a_future_is_stored(databento, databento_source):
     databento.dataset = "GLBX.MDP3"
     at = us("2020-04-20T18:30") // 1_000_000
     databento.list_symbol("CLK0").bars["ohlcv-1m"] = [(at, -37.63, 5, 1)]
@@ -274,7 +274,7 @@ def test_withdrawn_and_corrected_bars_come_as_the_vendor_has_them_now(market, da
     assert (answer.result, answer.bars.num_rows, answer.bars["open"][0].as_py()) == ("complete", 389, 55.0)
 
 
-def test_hanging_answer_is_given_up_after_the_timeout_and_asked_for_again(market, databento_source):
+def test_hanging_response_times_out_and_is_retried(market, databento_source):
     market.plan(faults.hang(), when=is_range)
     began = time.monotonic()
     [answer] = load(databento_source(timeout_seconds=0.3))

@@ -66,7 +66,7 @@ def test_two_tickers_are_one_paid_request_after_three_free_ones(market, databent
     assert list(tmp_path.iterdir()) == []
 
 
-def test_estimate_beforehand_is_not_asked_for_twice(market, databento_source):
+def test_cost_estimate_is_requested_once(market, databento_source):
     market.dollars_per_record = 0.5
     source = databento_source(max_cost_usd=1000)
     assert source.estimate(["AAPL"], "ohlcv-1m", DAY) == Estimate(
@@ -178,7 +178,7 @@ def test_end_that_came_nearer_meanwhile_is_taken_from_the_refusal(market, databe
     ]
 
 
-def test_what_lies_before_the_dataset_is_empty_with_a_reason(market, databento_source):
+def test_range_before_dataset_is_empty_with_a_reason(market, databento_source):
     market.starts = datetime(2024, 3, 4, tzinfo=UTC)
     before, inside = databento_source().fetch(["AAPL"], "ohlcv-1m", span("2024-03-01", "2024-03-05"))
     assert (before.result, before.ranges) == ("empty", (span("2024-03-01", "2024-03-04"),))
@@ -186,14 +186,14 @@ def test_what_lies_before_the_dataset_is_empty_with_a_reason(market, databento_s
     assert (inside.result, inside.ranges) == ("complete", (DAY,))
 
 
-def test_unfinished_bars_are_not_asked_for(market, databento_source):
+def test_unfinished_bars_are_not_requested(market, databento_source):
     source = databento_source(now=us("2024-03-04T15:00:30") / 1e6, publishing_lag_seconds=0)
     [answer] = source.fetch(["AAPL"], "ohlcv-1m", DAY)
     assert answer.ranges == (span("2024-03-04", "2024-03-04T15:00"),)
     assert list(source.fetch(["AAPL"], "ohlcv-1d", DAY)) == []
 
 
-def test_range_of_the_dataset_is_asked_once(market, databento_source):
+def test_range_of_dataset_is_requested_once(market, databento_source):
     source = databento_source()
     for ticker in ("AAPL", "MSFT"):
         list(source.fetch([ticker], "ohlcv-1m", DAY))

@@ -165,7 +165,7 @@ def test_synthetic_files_hold_the_markets_bars(tmp_path: Path, schema: str) -> N
         pd.testing.assert_frame_equal(bars, expected.set_index("ts_event")[list(bars)])
 
 
-def test_only_the_tickers_asked_for_are_read(tmp_path: Path) -> None:
+def test_only_requested_tickers_are_read(tmp_path: Path) -> None:
     market = SyntheticMarket(["AAA", "BBB", "CCC"], seed=4, faults=Faults.none())
     path = market.write_dbn(tmp_path / "x.dbn", "2024-03-01", "2024-03-01")
     file = DbnFile(path)
@@ -203,7 +203,7 @@ def test_an_id_belongs_to_the_symbol_of_its_utc_day(tmp_path: Path) -> None:
     assert read(DbnFile(path)).ticker.tolist() == ["AAA", "BBB", "AAA", "BBB", "AAA"]
 
 
-def test_an_id_asked_for_by_number_is_named_by_its_symbol(tmp_path: Path) -> None:
+def test_id_requested_by_number_is_named_by_its_symbol(tmp_path: Path) -> None:
     path = write(
         tmp_path / "x.dbn", [bar(0, 7)], (mapped("7", ("2024-03-18", "2024-03-20", "AAA")),),
         stype_in=databento_dbn.SType.INSTRUMENT_ID, stype_out=databento_dbn.SType.RAW_SYMBOL,
@@ -249,13 +249,13 @@ def test_prices_are_the_nearest_doubles_of_their_decimals(tmp_path: Path) -> Non
     assert rows.open.tolist() == [float(f"{price}e-9") for price in fixed]
 
 
-def test_the_file_speaks_for_the_range_of_its_request(tmp_path: Path) -> None:
+def test_file_covers_the_range_of_its_request(tmp_path: Path) -> None:
     file = DbnFile(write(tmp_path / "x.dbn", [bar(3, 7)], ONE))
     whole = TimeRange(START_NS // 1000, (START_NS + 2 * DAY_NS) // 1000)
     assert file.ranges_by_ticker() == {"AAA": (whole,)}
 
 
-def test_a_file_without_records_speaks_for_its_range_too(tmp_path: Path) -> None:
+def test_file_without_records_covers_its_range(tmp_path: Path) -> None:
     file = DbnFile(write(tmp_path / "x.dbn", [], ONE))
     assert file.ranges_by_ticker() == {"AAA": (TimeRange(START_NS // 1000, (START_NS + 2 * DAY_NS) // 1000),)}
     assert list(file.batches()) == []
@@ -404,7 +404,7 @@ def test_damaged_zstd_data_is_refused(tmp_path: Path) -> None:
         read(DbnFile(path))
 
 
-def test_batches_hold_no_more_rows_than_asked_for(tmp_path: Path) -> None:
+def test_batches_have_at_most_the_requested_rows(tmp_path: Path) -> None:
     market = SyntheticMarket(["AAA", "BBB"], seed=4)
     file = DbnFile(market.write_dbn(tmp_path / "x.dbn.zst", "2024-03-01", "2024-03-29"))
     sizes = [batch.num_rows for batch in file.batches(chunk_rows=1_000)]

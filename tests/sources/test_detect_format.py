@@ -31,7 +31,7 @@ def parquet(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["2024-01-02.csv.gz", "no-suffix", "data.bin"])
-def test_gzipped_flat_files_are_told_by_their_header(tmp_path: Path, name: str) -> None:
+def test_gzipped_flat_files_are_detected_by_header(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(gzip.compress(POLYGON))
     assert detect_format(tmp_path / name) == "polygon-flatfile"
 
@@ -49,7 +49,7 @@ def test_other_csv_is_csv(tmp_path: Path, content: bytes) -> None:
         assert detect_format(tmp_path / name) == "csv"
 
 
-def test_dbn_is_told_through_zstd(tmp_path: Path, dbn: bytes) -> None:
+def test_dbn_is_detected_through_zstd(tmp_path: Path, dbn: bytes) -> None:
     for name, content in (
         ("a.dbn", dbn),
         ("b.dbn.zst", zstandard.compress(dbn)),
@@ -60,7 +60,7 @@ def test_dbn_is_told_through_zstd(tmp_path: Path, dbn: bytes) -> None:
         assert detect_format(tmp_path / name) == "dbn"
 
 
-def test_parquet_is_told_by_both_ends(tmp_path: Path) -> None:
+def test_parquet_is_detected_by_both_ends(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     content = parquet(path)
     assert detect_format(path) == "parquet"
@@ -99,7 +99,7 @@ def test_dbn_under_another_name_is_refused(tmp_path: Path, dbn: bytes) -> None:
         detect_format(tmp_path / "x.csv")
 
 
-def test_a_beginning_that_tells_nothing_is_broken(tmp_path: Path, dbn: bytes) -> None:
+def test_ambiguous_beginning_is_a_broken_file(tmp_path: Path, dbn: bytes) -> None:
     for name, content in (("x.csv.gz", gzip.compress(POLYGON)), ("x.dbn.zst", zstandard.compress(dbn))):
         for length in range(1, 20):
             (tmp_path / name).write_bytes(content[:length])

@@ -166,7 +166,7 @@ def test_vendor_limit_is_never_hit_when_it_is_configured(market, polygon_source)
     assert len(market.requests) == 9
 
 
-def test_hanging_answer_is_given_up_after_the_timeout_and_asked_for_again(market, polygon_source):
+def test_hanging_response_times_out_and_is_retried(market, polygon_source):
     market.plan(faults.hang())
     began = time.monotonic()
     assert load(polygon_source(timeout_seconds=0.3)).bars.num_rows == 250
@@ -356,7 +356,7 @@ def broken(**changes):
         (broken(h=float("nan")), "a price is missing"),
     ],
 )
-def test_row_that_cannot_be_right_is_quarantined_and_the_others_are_kept(polygon, polygon_source, row, reason):
+def test_bad_row_is_quarantined_and_others_are_stored(polygon, polygon_source, row, reason):
     polygon.companies["AAPL"].minutes = minutes("2024-03-04", 5)
     polygon.plan(faults.edit_rows(lambda rows: [*rows, row]))
     answer = load(polygon_source())
@@ -369,7 +369,7 @@ def test_row_that_cannot_be_right_is_quarantined_and_the_others_are_kept(polygon
         assert (answer.result, answer.ranges, answer.partial_ranges) == ("complete", subtract((DAY,), (slot,)), (slot,))
 
 
-def test_fractional_volume_and_missing_vwap_and_count_are_kept(polygon, polygon_source):
+def test_fractional_volume_and_missing_values_are_stored(polygon, polygon_source):
     row = {name: value for name, value in broken(v=25933.6).items() if name not in ("vw", "n")}
     polygon.companies["AAPL"].minutes = [row]
     answer = load(polygon_source())

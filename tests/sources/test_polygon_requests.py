@@ -47,7 +47,7 @@ def test_a_day_of_minutes_is_one_unadjusted_request_of_the_largest_page(polygon,
     assert answer.quarantined is None
 
 
-def test_every_page_is_asked_for_unadjusted_because_the_cursor_does_not_say_so(polygon, polygon_source):
+def test_every_page_is_requested_unadjusted(polygon, polygon_source):
     polygon.page_limit = 100
     polygon.companies["AAPL"].minutes = minutes("2024-03-04", 250)
     polygon.companies["AAPL"].splits = [
@@ -77,7 +77,7 @@ def test_hours_cut_by_a_page_come_whole(polygon, polygon_source):
     assert "/range/1/hour/" in polygon.lines[0]
 
 
-def test_days_are_asked_for_by_name_in_new_york(polygon, polygon_source):
+def test_days_are_requested_by_new_york_date(polygon, polygon_source):
     polygon.companies["AAPL"].days = [bar(day_ms(f"2024-03-{day:02}")) for day in (7, 8, 11, 12)]
     asked = span("2024-03-08T05:00", "2024-03-12T04:00")
     [answer] = polygon_source().fetch(["AAPL"], "ohlcv-1d", asked)
@@ -103,7 +103,7 @@ def test_tickers_reach_the_vendor_as_they_are_spelled(polygon, polygon_source, t
     assert answer.bars.num_rows == 3
 
 
-def test_each_ticker_is_asked_for_by_itself(polygon, polygon_source):
+def test_each_ticker_has_its_own_request(polygon, polygon_source):
     for ticker in ("AAPL", "MSFT"):
         polygon.companies[ticker].minutes = minutes("2024-03-04", 5)
     answers = list(polygon_source().fetch(["AAPL", "MSFT"], "ohlcv-1m", DAY))
@@ -125,7 +125,7 @@ def test_range_that_reaches_now_ends_with_the_last_published_bar(polygon, polygo
     assert polygon.requests[0].path.endswith(f"/{us('2024-03-04T14:59') // 1000 - 1}")
 
 
-def test_day_that_has_not_ended_is_not_asked_for(polygon, polygon_source):
+def test_unfinished_day_is_not_requested(polygon, polygon_source):
     source = polygon_source(now=us("2024-03-05T04:00") / 1e6)
     assert list(source.fetch(["AAPL"], "ohlcv-1d", span("2024-03-04T05:00", "2024-03-06T05:00"))) == []
     assert polygon.requests == []
@@ -219,7 +219,7 @@ def test_details_are_none_for_a_ticker_the_vendor_does_not_know(polygon, polygon
     assert polygon.requests[0].query["date"] == "2024-03-04"
 
 
-def test_schema_the_vendor_is_not_asked_for_is_refused_without_a_request(polygon, polygon_source):
+def test_unsupported_schema_raises_without_a_request(polygon, polygon_source):
     with pytest.raises(UnsupportedSchemaError, match="ohlcv-1s, ohlcv-1m, ohlcv-1h, ohlcv-1d"):
         list(polygon_source().fetch(["AAPL"], "ohlcv-5m", DAY))
     assert polygon.requests == []

@@ -12,7 +12,7 @@ from tests.sql import answers
 
 
 @pytest.mark.parametrize("case", answers.CASES)
-def test_the_macro_gives_the_answer_that_was_made_by_hand(case: str, market: Any) -> None:
+def test_macro_returns_the_answer_made_by_hand(case: str, market: Any) -> None:
     names, rows = answers.expected(case)
     answers.fill(market, case)
     with market.open() as connection:

@@ -26,7 +26,7 @@ def empty_connection(new_market: Callable[[], Any]) -> Iterator[duckdb.DuckDBPyC
 
 
 @pytest.mark.parametrize(("statement", "message"), BAD_ARGUMENTS)
-def test_a_wrong_argument_is_told(connection: duckdb.DuckDBPyConnection, statement: str, message: str) -> None:
+def test_wrong_argument_raises_its_message(connection: duckdb.DuckDBPyConnection, statement: str, message: str) -> None:
     with pytest.raises(duckdb.Error) as caught:
         connection.execute(statement).fetchall()
     assert message in str(caught.value)
@@ -35,7 +35,7 @@ def test_a_wrong_argument_is_told(connection: duckdb.DuckDBPyConnection, stateme
 @pytest.mark.parametrize(
     ("statement", "message"), [pair for pair in BAD_ARGUMENTS if "stored" not in pair[1] and "did you" not in pair[1]]
 )
-def test_a_wrong_argument_is_told_by_an_empty_store(
+def test_wrong_argument_raises_in_empty_store(
     empty_connection: duckdb.DuckDBPyConnection, statement: str, message: str
 ) -> None:
     with pytest.raises(duckdb.Error) as caught:
@@ -46,7 +46,7 @@ def test_a_wrong_argument_is_told_by_an_empty_store(
 @pytest.mark.slow
 @pytest.mark.parametrize("around", ["SELECT count(*) FROM ({})", "SELECT * FROM ({}) WHERE {} = 'BBB'"])
 @pytest.mark.parametrize(("statement", "message"), BAD_ARGUMENTS)
-def test_a_wrong_argument_is_told_under_an_outer_filter(
+def test_wrong_argument_raises_under_outer_filter(
     connection: duckdb.DuckDBPyConnection, statement: str, message: str, around: str
 ) -> None:
     column = "ticker_a" if "spread(" in statement or "ratio(" in statement else "ticker"

@@ -99,7 +99,7 @@ def test_older_clients_give_the_answers_made_by_hand(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
-def test_older_clients_refuse_wrong_arguments(
+def test_older_clients_reject_wrong_arguments(
     database: Path, client_folder: Callable[[str], str], version: str
 ) -> None:
     told = _run(client_folder(version), database, [statement for statement, _ in BAD_ARGUMENTS])

@@ -96,7 +96,7 @@ def test_a_complete_answer_ends_what_was_set_aside_before_it(market: Any) -> Non
     assert counts == [(2,)]  # the row of 15:30 came twice, and is one
 
 
-def test_what_was_asked_for_in_part_counts_as_not_asked(market: Any) -> None:
+def test_partly_fetched_minutes_count_as_not_fetched(market: Any) -> None:
     market.configure("AAA", calendar="XNYS")
     market.add_bars("AAA", [(at, 1.0, 1.0, 1.0, 1.0, 1.0) for at in HOUR])
     for first, end in (("14:00", "14:30"), ("15:00", "15:20"), ("15:10", "15:30"), ("15:30", "16:00")):

@@ -201,7 +201,7 @@ def test_the_configured_universe_and_its_odd_names_become_quoted_columns(market:
     assert stored == [(name,) for name in sorted(names)]
 
 
-def test_a_universe_too_wide_for_the_wide_view_is_told_where_to_go(market: Any) -> None:
+def test_wide_view_of_too_many_tickers_names_alternatives(market: Any) -> None:
     for position in range(101):
         market.configure(f"T{position:03d}", universe_position=position)
     with market.open() as connection:

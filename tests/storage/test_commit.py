@@ -60,7 +60,7 @@ def test_two_processes_that_write_queue_and_lose_nothing(store: Store) -> None:
     assert core_tables(store) == before
 
 
-def test_a_writer_that_waits_too_long_is_told_who_holds_the_lock(store: Store) -> None:
+def test_lock_timeout_names_the_holder(store: Store) -> None:
     child = process(HOLD, store.path)
     assert next(iter(lines_of(child))) == "held"
     with mtstore.open(store.path, lock_timeout_seconds=0.1) as other:
@@ -176,7 +176,7 @@ def test_a_plain_client_sees_each_new_generation_through_the_same_name(store: St
         assert (store.path / "market.duckdb").stat().st_mode & 0o222 == 0
 
 
-def test_a_client_that_keeps_the_public_file_open_blocks_nobody_and_keeps_its_rows(store: Store) -> None:
+def test_open_client_blocks_no_commit_and_keeps_its_rows(store: Store) -> None:
     write(store, answer("A", {0: 1.0}, minutes(0, 5)))
     with duckdb.connect(store.path / "market.duckdb", read_only=True) as client:
         write(store, answer("A", {0: 9.0}, minutes(0, 5)))

@@ -69,9 +69,7 @@ def test_a_file_is_compressed_sorted_has_statistics_and_checksums_and_is_read_on
 
 
 @pytest.mark.parametrize(("is_compressed", "kind"), [(True, "ZSTD"), (False, "UNCOMPRESSED")])
-def test_a_file_that_is_not_to_be_compressed_lies_plain_and_reads_the_same(
-    tmp_path: Path, is_compressed: bool, kind: str
-) -> None:
+def test_uncompressed_file_reads_the_same(tmp_path: Path, is_compressed: bool, kind: str) -> None:
     bars = minute_bars({number: float(number + 1) for number in range(1_000)})
     file = write(bars, tmp_path, is_compressed=is_compressed)
     group = pq.read_metadata(tmp_path / file.path).row_group(0)
@@ -97,7 +95,7 @@ def test_equal_rows_have_equal_digests_however_they_are_chunked(cuts: list[int])
 
 
 @pytest.mark.parametrize("column", [name for name in arrow_schema().names if name != "ts_event"])
-def test_the_digest_tells_null_from_zero_in_every_column(column: str) -> None:
+def test_digest_distinguishes_null_from_zero(column: str) -> None:
     bars = minute_bars({0: 1.0, 1: 2.0})
     place = bars.column_names.index(column)
     field = bars.schema.field(column)

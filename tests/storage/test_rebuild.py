@@ -184,7 +184,7 @@ def test_data_and_meta_alone_are_enough(store: Store, tmp_path: Path, mend: str)
 
 
 @pytest.mark.parametrize("lost", ["catalog", "public", "tmp"])
-def test_a_folder_that_was_lost_is_made_anew(store: Store, lost: str) -> None:
+def test_missing_folder_is_created_again(store: Store, lost: str) -> None:
     write(store, answer("A", {0: 1.0, 1: 2.0}, minutes(0, 5)))
     before = bars_of(store)
     store.close()

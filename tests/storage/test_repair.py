@@ -125,7 +125,7 @@ def test_another_damaged_file_is_set_aside_and_no_bar_is_lost(root: Path, kind: 
         pytest.param(2, "missing", marks=pytest.mark.slow),
     ],
 )
-def test_damaged_metadata_are_made_anew_without_a_loss(root: Path, kind: str, number: int, how: str) -> None:
+def test_repair_rebuilds_damaged_metadata_without_loss(root: Path, kind: str, number: int, how: str) -> None:
     with mtstore.open(root) as store:
         before = core_tables(store)
     path = damage.files(root)[kind][number]

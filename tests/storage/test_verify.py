@@ -254,7 +254,7 @@ for _ in range(2):
 """
 
 
-def test_writers_go_on_while_a_store_is_verified_and_alarm_nobody(tmp_path: Path) -> None:
+def test_verify_is_not_disturbed_by_concurrent_writers(tmp_path: Path) -> None:
     with mtstore.open(tmp_path / "store", create=True) as store:
         damage.fill(store)
         child = process(VERIFY, store.path)

@@ -37,7 +37,7 @@ def test_a_ticker_does_not_depend_on_the_other_tickers() -> None:
     assert alone.equals(SyntheticMarket(50, seed=7).bars("AAB", "2024-03-01", "2024-03-31"))
 
 
-def test_a_day_does_not_depend_on_the_range_that_was_asked_for() -> None:
+def test_day_is_the_same_whatever_the_requested_range() -> None:
     market = SyntheticMarket(1, seed=7)
     whole = frame(market, "AAA", "2023-11-01", "2024-02-29")
     for day in ("2023-11-24", "2023-12-29", "2024-01-02", "2024-02-29"):
