@@ -13,6 +13,7 @@ import pytest
 import mtstore
 from mtstore.errors import CostLimitError, SourceError, SourceRequestError
 from mtstore.loader.load.fetch_missing import FetchWarning
+from tests.kits.time_limit import time_limit
 from tests.servers import faults
 from tests.servers.configs import config_for
 from tests.servers.databento import KEY as DATABENTO_KEY
@@ -258,7 +259,7 @@ def test_async_load_fetches_and_ends_when_it_is_cancelled(loader_of, vendor):
         await asyncio.sleep(0.2)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(asyncio.shield(task), 2.0)
+            await asyncio.wait_for(asyncio.shield(task), time_limit(2))
 
     asyncio.run(load())
 
