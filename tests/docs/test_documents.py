@@ -27,12 +27,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(
+    demo: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A folder of its own for a page, with the demo's store and the configurations."""
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(demo / "demo", tmp_path / "demo", symlinks=True)
+    rebuilt = tmp_path_factory.getbasetemp() / "rebuilt-demo"
+    if rebuilt.exists():
+        shutil.copytree(rebuilt, tmp_path / "demo", symlinks=True)
+    else:
+        shutil.copytree(demo / "demo", tmp_path / "demo", symlinks=True)
+        subprocess.run([PROGRAM, "rebuild", "./demo"], check=True, capture_output=True)
+        shutil.copytree(tmp_path / "demo", rebuilt, symlinks=True)  # `tmp_path` is the same for every test
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    subprocess.run([PROGRAM, "rebuild", "./demo"], check=True, capture_output=True)
     return tmp_path
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -16,8 +17,15 @@ from tests.kits import kill_process
 from tests.kits.kill_process import look, random_moments, run_killed_after, run_killed_at, run_through
 from tests.kits.store_paths import StorePlace
 
+pytestmark = pytest.mark.creates
+
 COMMITTED = FAILPOINTS.index("log-renamed")
 SEED = 20_240_105
+
+
+def some_of(steps: Sequence[str], *always: str) -> list[Any]:
+    """Return all steps; those that are not named are slow."""
+    return [step if step in always else pytest.param(step, marks=pytest.mark.slow) for step in steps]
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +52,10 @@ def replaced(arena: StorePlace) -> kill_process.State:
     return found
 
 
-@pytest.mark.parametrize("step", FAILPOINTS)
-def test_a_writer_killed_at_any_step_leaves_one_committed_state(
+@pytest.mark.parametrize(
+    "step", some_of(FAILPOINTS, "staged", "data-renamed", "catalog-verified", "log-renamed", "public-renamed")
+)
+def test_writer_killed_at_a_step_leaves_one_committed_state(
     arena: StorePlace, before: kill_process.State, replaced: kill_process.State, step: str
 ) -> None:
     assert before != replaced
@@ -82,13 +92,7 @@ def test_a_writer_of_several_commits_killed_in_the_first_leaves_all_of_it_or_not
 _EVICTING = [step for step in FAILPOINTS if step not in {"staged", "intent-written", "data-renamed"}]
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        step if step in {"catalog-verified", "log-renamed"} else pytest.param(step, marks=pytest.mark.slow)
-        for step in _EVICTING
-    ],
-)
+@pytest.mark.parametrize("step", some_of(_EVICTING, "catalog-verified", "log-renamed"))
 def test_an_eviction_killed_at_any_step_is_done_or_not_done(
     arena: StorePlace, before: kill_process.State, step: str
 ) -> None:
@@ -101,7 +105,9 @@ def test_an_eviction_killed_at_any_step_is_done_or_not_done(
         assert [row for row in found["core.coverage_ledger"] if row[-1] in {"complete", "empty"}] == []
 
 
-@pytest.mark.parametrize("step", ["locked", "catalog-verified", "log-renamed", "public-copied"])
+@pytest.mark.parametrize(
+    "step", some_of(["locked", "catalog-verified", "log-renamed", "public-copied"], "catalog-verified", "log-renamed")
+)
 def test_making_a_store_killed_at_any_step_can_be_done_again(tmp_path: Path, step: str) -> None:
     assert run_killed_at("init", tmp_path / "store", step)
     run_through("init", tmp_path / "store")
@@ -192,6 +198,7 @@ def assert_one_of_the_committed_states(
     assert later in expected
 
 
+@pytest.mark.slow
 def test_writers_killed_at_random_moments_leave_committed_states(arena: StorePlace) -> None:
     assert random_kills(arena, 30, SEED) > 0
 

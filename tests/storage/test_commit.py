@@ -39,6 +39,8 @@ HOLD = """
 import time
 from pathlib import Path
 from mtstore.storage.write_lock import write_lock
+
+pytestmark = pytest.mark.creates
 with write_lock(Path(args[0]) / "write.lock", "hold still"):
     print("held", flush=True)
     sys.stdin.readline()
