@@ -79,7 +79,7 @@ def test_mapped_tensors_are_not_cut_beyond_all_sessions(world):
 
 def test_a_range_of_many_years_is_noted_as_all_of_them(world):
     world.store.bars("AAA", "0001-01-01", "9999-12-31").to_arrow()
-    (noted,) = (world.store.path / "uses").glob(f"{world.store.repository.uses._name}")
+    (noted,) = (world.store.path / "uses").glob(f"{world.store.repository.last_used._name}")
     assert len(noted.read_text().splitlines()) < 30
 
 
@@ -197,7 +197,7 @@ def test_the_loader_of_one_ticker_loads_without_its_name(world):
         (lambda world: world.store.ingest([None]), "takes paths of files.*: None"),
         (lambda world: world.store.ingest(config=world.config), "needs start: where the bars should begin"),
         (lambda world: world.metadata.update_ticker_metadata("AAA", [1]), r"mapping with text keys, got \[1\]"),
-        (lambda world: world.metadata.update_many([1]), "metadata comes by ticker"),
+        (lambda world: world.metadata.update_many([1]), "mapping by ticker"),
     ],
 )
 def test_a_wrong_argument_is_named(world, ask, said):
@@ -208,8 +208,8 @@ def test_a_wrong_argument_is_named(world, ask, said):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"source": 5}, "source 5: a source's name is"),
-        ({"source": "pol/ygon"}, "source 'pol/ygon': a source's name is"),
+        ({"source": 5}, "source: was 5; use lower-case"),
+        ({"source": "pol/ygon"}, "source: was 'pol/ygon'; use lower-case"),
         ({"covers": "2023"}, "covers '2023': two dates"),
         ({"covers": ("2023-01-01",)}, "covers .*: two dates"),
         ({"covers": 5}, "covers 5: two dates"),
@@ -256,7 +256,7 @@ def test_metadata_as_of_a_day_or_a_text(tmp_path):
             manager.get_ticker_metadata("AAA", as_of="x")
         with pytest.raises(RangeError, match="active_from is a date like '2023-01-31', got 'x'"):
             manager.set_active_range("AAA", "x")
-        with pytest.raises(InputError, match="what JSON can hold"):
+        with pytest.raises(InputError, match="must be JSON values"):
             manager.update_ticker_metadata("AAA", wrong=np.float32("nan"))
 
 

@@ -1,1 +1,1 @@
-"""The store: immutable parquet, a commit log, and the database file that is made from them."""
+"""Parquet files, the commit log, and the database file derived from them."""

@@ -1,7 +1,7 @@
-"""Seals: a digest of a whole parquet file, kept in its own footer, so that one flipped bit anywhere in it shows.
+"""Checksums: a digest of a whole parquet file in its own footer, so that a single flipped bit is found.
 
-Parquet's page checksums cover pages alone, not their headers, nor the footer. The seal is a footer value of fixed
-length; it is the digest of the file with that value zeroed. A file therefore needs nobody else to vouch for it.
+Parquet's page checksums cover pages only, not their headers or the footer. Ours is a footer value of fixed length: the
+digest of the file with that value zeroed, so that no other file is needed to check it. On disk it is called a seal.
 """
 
 from __future__ import annotations
@@ -15,37 +15,36 @@ KEY = b"mtstore_seal"
 _MARK = b"mtstore_seal:"
 _DIGITS = 32
 OPEN = _MARK + b"0" * _DIGITS
-"""What the footer's key `KEY` holds until the file is sealed."""
+"""The value of the footer's key `KEY` until `write_checksum` fills it in."""
+
+MANIFEST = "facts.json"
+"""The file of a folder that has the digests of the folder's other files, and its own."""
 
 
 def write_checksum(path: Path) -> None:
-    """Put the digest into a finished file whose footer says `OPEN`."""
+    """Fill in the checksum of a finished file whose footer has `OPEN`."""
     content = path.read_bytes()
-    at = _place(content)
+    at = content.rfind(OPEN)
+    if at < 0:
+        raise ValueError(f"{path}: its footer has no place for a checksum")
+    at += len(_MARK)
     with path.open("r+b") as file:
         file.seek(at)
         file.write(_digest(content, at))
 
 
 def has_checksum(content: bytes) -> bool:
-    """Whether a file has a seal at all."""
+    """Return whether a file has a checksum."""
     return content.rfind(_MARK) >= 0
 
 
 def checksum_matches(content: bytes) -> bool:
-    """Whether a file's seal is the digest of the rest of it."""
+    """Return whether a file has a checksum that matches its content."""
     at = content.rfind(_MARK)
     if at < 0:
         return False
     at += len(_MARK)
     return content[at : at + _DIGITS] == _digest(content, at)
-
-
-def _place(content: bytes) -> int:
-    at = content.rfind(OPEN)
-    if at < 0:
-        raise ValueError("the file's footer has no place for a seal")
-    return at + len(_MARK)
 
 
 def _digest(content: bytes, at: int) -> bytes:
@@ -58,10 +57,6 @@ def _digest(content: bytes, at: int) -> bytes:
     return digest.hexdigest().encode()
 
 
-MANIFEST = "facts.json"
-"""The file of a folder that vouches for the folder's other files, and for itself."""
-
-
 def write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write `facts` and the digests of the folder's files into its manifest."""
     digests = {path.name: digest_of(path) for path in sorted(folder.iterdir())}
@@ -70,21 +65,21 @@ def write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, str] | None:
-    """The digests of a folder's files, or None if there is no manifest or it is damaged."""
+    """Return the digests of a folder's files, or None if the manifest is missing or damaged."""
     try:
         text = (folder / MANIFEST).read_text()
         body = json.loads(text)
-        said = body.pop("seal")
+        stored = body.pop("seal")
         digests: dict[str, str] = body["digests"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    # The text is compared, too: JSON has many ways to write the same.
-    is_ours = said == _digest_of_facts(body) and text == json.dumps({**body, "seal": said})
-    return digests if is_ours else None
+    # The text is compared as well: JSON has many ways to write the same values.
+    matches = stored == _digest_of_facts(body) and text == json.dumps({**body, "seal": stored})
+    return digests if matches else None
 
 
 def digest_of(path: Path) -> str:
-    """The digest of a file of any size."""
+    """Return the digest of a file of any size."""
     import xxhash
 
     digest = xxhash.xxh3_128()

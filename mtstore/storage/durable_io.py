@@ -1,4 +1,4 @@
-"""Writes that survive a power cut: fsync of files and folders, rename into place, copies that are born read-only."""
+"""Writes that survive a power cut: sync files and folders, rename into place, copy as read-only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def make_read_only(path: Path) -> None:
-    """Take away everybody's right to write a file; who may read it stays as the user's umask has it."""
+    """Remove all write permissions of a file; its read permissions stay."""
     path.chmod(path.stat().st_mode & 0o444)
 
 
@@ -22,12 +22,12 @@ def fsync_file(path: Path) -> None:
 
 
 def fsync_folder(path: Path) -> None:
-    """Force a folder's names to disk."""
+    """Force a folder's entries to disk: a new or renamed file survives a power cut only with its folder's entry."""
     fsync_file(path)
 
 
 def make_folder(path: Path, stop: Path) -> list[Path]:
-    """Make `path` and its parents below `stop`; gives the folders whose names must be forced to disk."""
+    """Create `path` and its parents below `stop`; return the folders to `fsync_folder`."""
     missing = []
     while path != stop and not path.exists():
         missing.append(path)
@@ -38,7 +38,7 @@ def make_folder(path: Path, stop: Path) -> list[Path]:
 
 
 def copy_read_only(source: Path, target: Path) -> None:
-    """Copy a file, force it to disk, and take away everybody's right to write it."""
+    """Copy a file to a new read-only one, and force it to disk."""
     with source.open("rb") as reader, target.open("xb") as writer:
         shutil.copyfileobj(reader, writer, 1 << 20)
         writer.flush()
@@ -47,7 +47,7 @@ def copy_read_only(source: Path, target: Path) -> None:
 
 
 def replace_symlink(link: Path, target: Path, temporary: Path) -> None:
-    """Point `link` at `target` in one step: a reader sees the old or the new one, never none."""
+    """Point `link` at `target` in one step: a reader sees either the old or the new target."""
     temporary.symlink_to(os.path.relpath(target, link.parent))
     temporary.replace(link)
     fsync_folder(link.parent)

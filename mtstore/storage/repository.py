@@ -1,4 +1,4 @@
-"""A store on disk: made, opened, read, written, rebuilt. `mtstore.Store` puts the people's interface on top of it."""
+"""A store on disk: create, open, read, write and rebuild it. `mtstore.Store` is the public interface to it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ from mtstore.errors import (
     StoreMovedError,
     StoreNotFoundError,
 )
-from mtstore.storage.commit import commit_log as log
-from mtstore.storage.commit import snapshots, staging
+from mtstore.storage.commit import commit_log, snapshots, staging
 from mtstore.storage.commit.coverage_ledger import Freshness
 from mtstore.storage.commit.last_used import LastUsed
 from mtstore.storage.layout import DEFAULT_GRACE, Layout, new_id
-from mtstore.storage.reading.confined import SandboxedConnections
-from mtstore.storage.reading.connections import Engine
+from mtstore.storage.reading.connections import Connections, SandboxedConnections
 from mtstore.storage.write_lock import DEFAULT_TIMEOUT_SECONDS, write_lock
 
 if TYPE_CHECKING:
@@ -36,18 +34,18 @@ if TYPE_CHECKING:
 
 
 class Repository:
-    """A store that exists. `open` finds one, `create` makes one.
+    """A store that exists; `open` finds or creates one.
 
     Attributes
     ----------
     layout
         Its paths.
     grace
-        How long retired data files and old generations are kept for readers that still use them.
+        How long retired data files and old snapshots are kept for readers that still use them.
     lock_timeout_seconds
         How long a commit waits for another writer.
     last_used
-        Takes note of what is loaded, so that what nobody uses can be evicted first.
+        Records which bars are loaded; eviction starts with those that were not used for longest.
     """
 
     def __init__(
@@ -61,56 +59,58 @@ class Repository:
         self.layout = Layout(root)
         self.grace = grace
         self.lock_timeout_seconds = lock_timeout_seconds
-        self._engine = Engine(self.layout, memory_limit)
-        self._confined = SandboxedConnections(self._engine)
         self.last_used = LastUsed(root)
+        self._connections = Connections(self.layout, memory_limit)
+        self._sandboxed = SandboxedConnections(self._connections)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, create: bool = False, **options: object) -> Self:
-        """Open the store at `path`.
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = False,
+        grace: timedelta = DEFAULT_GRACE,
+        lock_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        memory_limit: str | int | None = None,
+    ) -> Self:
+        """Open the store at `path`; with `create`, make one where there is none.
 
         Raises
         ------
         InputError
-            A path or a memory limit that cannot be right.
+            `path` is not a path, or `memory_limit` not a size.
         StoreNotFoundError
-            There is none, and `create` is false.
+            There is no store, and `create` is false.
         StoreMovedError
-            It was made at another path, so that its views name files that are not there.
+            It was made at another path, so that its views name files that do not exist.
         StoreFormatError
             It was made by a version of mtstore with another format.
         StoreError
-            Its database file is damaged; `mtstore rebuild` makes it anew.
+            Its database file is damaged; `mtstore rebuild` rebuilds it.
         """
-        store = cls._at(path, **options)
+        root = _resolved(path)
+        store = cls(root, grace=grace, lock_timeout_seconds=lock_timeout_seconds, memory_limit=memory_limit)
         if not store.layout.is_store():
             if not create:
-                raise StoreNotFoundError(f"no store at {store.path}; `mtstore init {store.path}` makes one")
-            store._make()
+                raise StoreNotFoundError(f"no store at {root}; `mtstore init {root}` makes one")
+            store._create()
         store._recover_if_idle()
-        store._check_place()
+        store._check_format_and_place()
         return store
 
     @classmethod
-    def rebuild_at(cls, path: str | os.PathLike[str], **options: object) -> int:
-        """`rebuild` of a store that may not open: moved to another place, or with a damaged or missing database file.
+    def rebuild_at(cls, path: str | os.PathLike[str]) -> int:
+        """`rebuild` a store that may not open: moved, or with a damaged or missing database file.
 
         Raises
         ------
         StoreNotFoundError
-            There is no store at `path`. StoreError: as `rebuild` says.
+            There is no store at `path`. StoreError: as in `rebuild`.
         """
-        store = cls._at(path, **options)
-        if not store.layout.is_store():
-            raise StoreNotFoundError(f"no store at {store.path}; there is nothing to rebuild")
-        with store:
+        with cls(_resolved(path)) as store:
+            if not store.layout.is_store():
+                raise StoreNotFoundError(f"no store at {store.path}; there is nothing to rebuild")
             return store.rebuild()
-
-    @classmethod
-    def _at(cls, path: str | os.PathLike[str], **options: object) -> Self:
-        if not isinstance(path, str | os.PathLike):
-            raise InputError(f"a store's place is the path of a folder, got {path!r}")
-        return cls(Path(path).expanduser().resolve(), **options)  # type: ignore[arg-type]
 
     @property
     def path(self) -> Path:
@@ -118,43 +118,36 @@ class Repository:
         return self.layout.root
 
     def connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """A DuckDB connection whose current database is the newest generation, read-only."""
-        return self._engine.connection()
+        """Connect to the newest snapshot (within `snapshot`, to that one), read-only, as the current database."""
+        return self._connections.connection()
 
     @contextmanager
     def sandboxed_connection(self, memory_limit: str | int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """As `connection`, for statements of anybody: no file beyond the store, no extension, no setting.
+        """Connect as `connection` does, without access to other files, extensions and settings.
 
-        With a `memory_limit` (`2GB`) of its own it is an instance of its own, for the length of the block.
+        With a `memory_limit` (`2GB`) the connection has a DuckDB instance to itself.
         """
         if memory_limit is None:
-            with self._confined.connection() as connection:
+            with self._sandboxed.connection() as connection:
                 yield connection
             return
-        with closing(SandboxedConnections(self._engine, memory_limit)) as engine, engine.connection() as connection:
+        with closing(SandboxedConnections(self._connections, memory_limit)) as own, own.connection() as connection:
             yield connection
 
-    def snapshot(self, generation: int | None = None) -> AbstractContextManager[int]:
-        """Keep this thread's reads on one generation for the length of the block; gives its number.
+    def snapshot(self, number: int | None = None) -> AbstractContextManager[int]:
+        """Keep this thread's reads on one snapshot for the length of the block; yields its number.
 
-        Another thread joins the snapshot with that number. A reader that outlives the store's grace period meets
-        SnapshotExpiredError once files of its generation are gone.
+        Another thread joins the snapshot by its `number`. A reader that outlives the store's grace period gets
+        SnapshotExpiredError once files of its snapshot are deleted.
         """
-        return self._engine.pinned(generation)
+        return self._connections.pinned(number)
 
-    @contextmanager
-    def begin(self, purpose: str, staging_path: Path) -> Iterator[Commit]:
-        """Start a commit, under the write lock."""
+    def begin(self, purpose: str, staging: Path | None = None) -> AbstractContextManager[Commit]:
+        """Start a commit, under the write lock, with a staging folder of its own or the one given."""
         from mtstore.storage.commit import commit
 
-        with commit.begin(
-            self.layout,
-            purpose,
-            staging_path,
-            timeout_seconds=self.lock_timeout_seconds,
-            grace=self.grace,
-        ) as change:
-            yield change
+        timeout = self.lock_timeout_seconds
+        return commit.begin(self.layout, purpose, staging, timeout_seconds=timeout, grace=self.grace)
 
     @contextmanager
     def writer(
@@ -165,10 +158,10 @@ class Repository:
         run_id: str | None = None,
         is_compressed: bool = True,
     ) -> Iterator[Writer]:
-        """A writer of answers; leaving the block commits what is left, an error drops what was not committed."""
-        with staging.staging_folder(self.layout) as folder:
-            from mtstore.storage.commit.writer import Writer
+        """Write batches of bars; the end of the block commits the rest, an error drops what was not committed."""
+        from mtstore.storage.commit.writer import Writer
 
+        with staging.staging_folder(self.layout) as folder:
             writer = Writer(
                 self.layout.root,
                 folder,
@@ -187,20 +180,20 @@ class Repository:
             writer.close()
 
     def rebuild(self) -> int:
-        """Make the database file anew from `data/` and `meta/` alone; gives the new generation.
+        """Rebuild the database file from `data/` and `meta/` alone; return the number of the new snapshot.
 
         Raises
         ------
         StoreError
-            A data file that the log calls live is missing or damaged, or the log has holes.
+            An active data file is missing or damaged, or commits are missing from the log.
         """
-        with staging.staging_folder(self.layout) as folder, self._lock("rebuild"):
+        with staging.staging_folder(self.layout) as folder, self._lock("rebuild", self.lock_timeout_seconds):
             return snapshots.rebuild(self.layout, folder)
 
     def close(self) -> None:
-        """Let go of the database file."""
-        self._confined.close()
-        self._engine.close()
+        """Close all connections."""
+        self._sandboxed.close()
+        self._connections.close()
 
     def __enter__(self) -> Self:
         return self
@@ -211,42 +204,48 @@ class Repository:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
 
-    def _lock(self, purpose: str) -> AbstractContextManager[None]:
-        return write_lock(self.layout.lock, purpose, self.lock_timeout_seconds)
+    def _lock(self, purpose: str, timeout_seconds: float) -> AbstractContextManager[None]:
+        return write_lock(self.layout.lock, purpose, timeout_seconds)
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         root = self.layout.root
-        if root.exists() and not (root.is_dir() and self.layout.is_empty_or_half_made()):
-            raise StoreError(f"{root} is not an empty folder; a new store needs a path of its own")
+        if root.exists() and not (root.is_dir() and self.layout.is_empty_or_unfinished()):
+            raise StoreError(f"{root} is not an empty folder; choose an empty or new folder for a store")
         self.layout.make_folders()
-        with staging.staging_folder(self.layout) as folder, self.begin("init", folder) as change:
-            change.finish(even_if_empty=change.base == 0)  # somebody may have made it meanwhile
+        with self.begin("init") as change:
+            change.finish(even_if_empty=change.base == 0)  # another process may have created it meanwhile
 
     def _recover_if_idle(self) -> None:
-        """Finish what a crash left, unless somebody is writing just now, who then does it."""
+        """Complete what a crash interrupted; a running writer does it at its next commit."""
         if not snapshots.needs_recovery(self.layout):
             return
         try:
-            with write_lock(self.layout.lock, "recover", 0.0):
+            with self._lock("recover", 0.0):
                 self.layout.make_folders()
                 snapshots.recover(self.layout)
         except StoreLockedError:
             return
         except OSError as error:
-            # Who may only read leaves it to the next writer: the newest generation there is can be read as it is.
+            # A user who may only read leaves it to the next writer, and reads the newest complete snapshot.
             if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
                 raise
 
-    def _check_place(self) -> None:
+    def _check_format_and_place(self) -> None:
         with self.connection() as connection:
             row = connection.execute(sqlfiles.load("snapshot.store_info")).fetchone()
-        if row is not None and row[0] != log.FORMAT_VERSION:
+        if row is not None and row[0] != commit_log.FORMAT_VERSION:
             raise StoreFormatError(
-                f"{self.path}: the store has format {row[0]}; this version of mtstore reads {log.FORMAT_VERSION}"
+                f"{self.path}: the store has format {row[0]}; this version of mtstore reads {commit_log.FORMAT_VERSION}"
             )
         made_at = row[2] if row else None
         if made_at != str(self.path):
             raise StoreMovedError(
                 f"the store at {self.path} was made at {made_at}, and its views name files there; "
-                f"`mtstore rebuild {self.path}` writes them anew for this place"
+                f"`mtstore rebuild {self.path}` rewrites them for this place"
             )
+
+
+def _resolved(path: str | os.PathLike[str]) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path: was {path!r}; use the path of a folder")
+    return Path(path).expanduser().resolve()

@@ -1,4 +1,4 @@
-"""One writer at a time: an advisory lock that the operating system drops when its holder dies."""
+"""The write lock: one writer at a time. The operating system releases it when its holder dies."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _POLL_SECONDS = 0.02
 
 @contextmanager
 def write_lock(path: Path, purpose: str, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> Iterator[None]:
-    """Hold the store's write lock; other threads and processes queue for it.
+    """Hold the store's write lock; other threads and processes wait for it.
 
     Raises
     ------
     StoreLockedError
-        It was held by others for longer than `timeout_seconds`; the message says by whom and since when.
+        Others held it for longer than `timeout_seconds`; the message names the holder and the time.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
@@ -42,7 +42,7 @@ def write_lock(path: Path, purpose: str, timeout_seconds: float = DEFAULT_TIMEOU
         os.pwrite(descriptor, json.dumps(holder).encode(), 0)
         yield
     finally:
-        os.close(descriptor)  # drops the lock; the file stays, or a waiting process would lock an unlinked one
+        os.close(descriptor)  # releases the lock; the file stays, or a waiting process would lock a deleted one
 
 
 def _acquire(descriptor: int, path: Path, timeout_seconds: float) -> None:

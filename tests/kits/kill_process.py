@@ -114,7 +114,7 @@ def append(root: Path) -> None:
 
 
 def compact(root: Path) -> None:
-    """MergeResult all files of each partition."""
+    """Merge all files of each partition."""
     with mtstore.open(root, grace=timedelta(0)) as store:
         store.compact()
 

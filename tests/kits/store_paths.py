@@ -84,7 +84,7 @@ def copied_creation(
     """Create a store by copying one that was created at the same path; a test marked `creates` does without."""
     if request.node.get_closest_marker("creates"):
         return
-    create = Repository._make
+    create = Repository._create
 
     def copy_or_create(repository: Repository) -> None:
         root = repository.layout.root
@@ -98,4 +98,4 @@ def copied_creation(
                 templates[root] = tmp_path_factory.mktemp("template") / "store"
                 shutil.copytree(root, templates[root], symlinks=True)
 
-    monkeypatch.setattr(Repository, "_make", copy_or_create)
+    monkeypatch.setattr(Repository, "_create", copy_or_create)

@@ -127,7 +127,7 @@ def test_only_invalidated_ranges_are_fetched_again(cache):
     assert bar_count(cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03")) == 390
     assert bar_count(cache.get_cached_data("MSFT", "2024-01-03", "2024-01-05")) == 390
     with pytest.raises(
-        TickerError, match=r"nothing of ticker 'APPL' was ever stored or asked for; did you mean 'AAPL'"
+        TickerError, match=r"nothing of ticker 'APPL' was ever stored or requested; did you mean 'AAPL'"
     ):
         cache.invalidate("APPL")
     assert cache.invalidate() == 2

@@ -99,7 +99,7 @@ def test_updates_from_many_threads_are_all_stored(store):
 
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, datetime(2024, 1, 1, tzinfo=UTC)])
 def test_what_json_cannot_hold_is_refused(store, value):
-    with pytest.raises(InputError, match="A: metadata must be what JSON can hold"):
+    with pytest.raises(InputError, match="A: metadata must be JSON values"):
         MetadataManager(store).update_ticker_metadata("A", value=value)
 
 
@@ -188,7 +188,7 @@ def test_what_was_said_to_the_manager_holds_in_python_and_in_sql(market, method)
 def test_an_active_range_that_cannot_be_right_is_refused(store):
     manager = MetadataManager(store)
     manager.update_ticker_metadata("A", sector="Tech")
-    with pytest.raises(RangeError, match="A: active_from 2024-01-04 lies after active_to 2024-01-03"):
+    with pytest.raises(RangeError, match="A: active_from 2024-01-04 is after active_to 2024-01-03"):
         manager.set_active_range("A", "2024-01-04", "2024-01-03")
     with pytest.raises(RangeError, match="active_to is a date like"):
         manager.set_active_range("A", active_to="2024-01-03 10:00")

@@ -1,4 +1,4 @@
-"""RepairResult: whatever was damaged, the store is sound afterwards, and what it still holds is what was committed."""
+"""Repair: whatever was damaged, the store is sound afterwards, and what it still holds is what was committed."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import mtstore
 from mtstore.bars import arrow_schema
 from mtstore.errors import StoreNotFoundError
 from mtstore.storage import checksum
-from mtstore.storage.commit import forget, snapshots, staging
+from mtstore.storage.commit import replay, snapshots, staging
 from mtstore.storage.commit.commit_log import LogRecord
 from mtstore.storage.files import data_file, file_facts
 from mtstore.storage.files.data_file import FOOTER_KEY
@@ -193,7 +193,7 @@ def test_coverage_that_contradicts_the_files_is_found(root: Path) -> None:
     change_log(
         root,
         [
-            forget.record("polygon", "ohlcv-1m", "B", [minutes(0, 50)]),
+            replay.removal_record("polygon", "ohlcv-1m", "B", [minutes(0, 50)]),
             LogRecord("put", "coverage_ledger", empty),
         ],
     )

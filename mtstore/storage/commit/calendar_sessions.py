@@ -1,6 +1,6 @@
-"""The sessions that a commit must bring along: those of calendars that a ticker needs and the store has not yet.
+"""The sessions that a commit adds: those of calendars that a ticker needs and the store does not have yet.
 
-They go into the log, because a later version of the calendar library may know other sessions, and `rebuild` must give
+They are part of the log: a later version of the calendar library may list other sessions, and `rebuild` must restore
 the same tables.
 """
 
@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
-from mtstore.storage.commit import commit_log as log
+from mtstore.storage.commit.commit_log import LogRecord, upserts
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,25 +18,21 @@ if TYPE_CHECKING:
 _HORIZON = timedelta(days=30)
 
 
-def calendar_records(connection: duckdb.DuckDBPyConnection, at: datetime) -> list[log.LogRecord]:
-    """Records for every calendar in use that is missing, or whose sessions end within 30 days of `at`."""
-    wanted = connection.execute(
-        sqlfiles.load("derive.calendars_to_extend"), {"horizon": at.date() + _HORIZON}
-    ).fetchall()
-    records: list[log.LogRecord] = []
-    for calendar, last_session in wanted:
-        records += _records_of(calendar, last_session)
-    return records
+def calendar_records(connection: duckdb.DuckDBPyConnection, at: datetime) -> list[LogRecord]:
+    """Return records for each calendar in use that is missing, or whose sessions end within 30 days of `at`."""
+    horizon = {"horizon": at.date() + _HORIZON}
+    needed = connection.execute(sqlfiles.load("derive.calendars_to_extend"), horizon).fetchall()
+    return [record for calendar, last_session in needed for record in _records_of(calendar, last_session)]
 
 
-def _records_of(calendar: str, last_session: date | None) -> list[log.LogRecord]:
+def _records_of(calendar: str, last_session: date | None) -> list[LogRecord]:
     from mtstore.calendars import calendar_names, calendar_timezone, session_table
 
     if last_session is not None and calendar not in calendar_names():
-        return []  # one of somebody's own: it ends where its author says
+        return []  # a custom calendar ends where its author ended it
     rows = session_table(calendar).to_pylist()
-    fresh = [row for row in rows if last_session is None or row["session_date"] > last_session]
-    if not fresh:
+    new = [row for row in rows if last_session is None or row["session_date"] > last_session]
+    if not new:
         return []
     zone = {"calendar": calendar, "timezone": calendar_timezone(calendar)}
-    return [*log.upserts("calendars", [zone]), *log.upserts("sessions", fresh)]
+    return [*upserts("calendars", [zone]), *upserts("sessions", new)]

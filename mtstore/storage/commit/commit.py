@@ -1,20 +1,22 @@
-"""One commit: the write lock, the current state to decide by, the changes, and the steps that make them public."""
+"""One commit: take the write lock, collect changes against the current snapshot, make them durable and visible."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from contextlib import ExitStack, contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import CommitError
 from mtstore.ranges import TimeRange
 from mtstore.storage import durable_io
-from mtstore.storage.commit import commit_log as log
-from mtstore.storage.commit import expire, failpoints, forget, last_used, snapshots
+from mtstore.storage.commit import commit_log, expire, failpoints, last_used, snapshots
 from mtstore.storage.commit.calendar_sessions import calendar_records
+from mtstore.storage.commit.commit_log import LogEntry, LogRecord
+from mtstore.storage.commit.replay import removal_record
+from mtstore.storage.commit.staging import staging_folder, write_intent
 from mtstore.storage.files.active_files import active_files
 from mtstore.storage.files.data_file import DataFile
 from mtstore.storage.layout import DEFAULT_GRACE, Layout, Partition
@@ -26,17 +28,27 @@ if TYPE_CHECKING:
 
 
 class Commit:
-    """Changes that become one generation. Made by `begin`, under the write lock."""
+    """Changes that become one snapshot; see `begin`.
+
+    Attributes
+    ----------
+    base, snapshot
+        The number of the snapshot that the commit builds on (0: none), and that of the new one.
+    at
+        The time of the commit, UTC.
+    staging
+        The folder for files that the commit adds.
+    """
 
     def __init__(self, layout: Layout, base: int, store_id: str, staging: Path, grace: timedelta) -> None:
         self.layout = layout
         self.base = base
         self.snapshot = base + 1
-        self.at = snapshots.now()
+        self.at = datetime.now(UTC)
         self._store_id = store_id
-        self._staging = staging
+        self.staging = staging
         self._grace = grace
-        self._records: list[log.LogRecord] = []
+        self._records: list[LogRecord] = []
         self._retired: list[DataFile] = []
         self._added: list[DataFile] = []
         self._moves: list[tuple[Path, str]] = []
@@ -45,27 +57,27 @@ class Commit:
 
     @property
     def reader(self) -> duckdb.DuckDBPyConnection:
-        """A connection to the generation that this commit builds on."""
+        """A connection to the snapshot that this commit builds on."""
         if self._reader is None:
             path = self.layout.catalog_file(self.base)
             self._reader = self._resources.enter_context(attached(path, read_only=True))
         return self._reader
 
     def upsert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Put rows into a metadata table."""
-        self._records += log.upserts(table, rows)
+        """Insert rows into a metadata table, in place of those with the same key."""
+        self._records += commit_log.upserts(table, rows)
 
     def delete(self, table: str, keys: Iterable[Mapping[str, Any]]) -> None:
         """Delete rows of a metadata table by their key."""
-        self._records += [log.LogRecord("delete", table, key) for key in keys]
+        self._records += [LogRecord("delete", table, key) for key in keys]
 
     def remove_coverage(self, source: str, schema: str, ticker: str, ranges: Iterable[TimeRange]) -> None:
-        """Take ranges of a series out of the coverage ledger, because its bars there are gone."""
-        self._records.append(forget.record(source, schema, ticker, ranges))
+        """Remove ranges of a series from the coverage ledger, because its bars there are gone."""
+        self._records.append(removal_record(source, schema, ticker, ranges))
 
-    def add_file(self, staged: Path, file: DataFile) -> None:
-        """Make a staged data file part of the store."""
-        self._moves.append((staged, file.path))
+    def add_file(self, file: DataFile) -> None:
+        """Make a data file of the staging folder part of the store."""
+        self._moves.append((self.staging / Path(file.path).name, file.path))
         self._added.append(file)
 
     def add_meta_file(self, staged: Path, kind: str) -> None:
@@ -75,30 +87,33 @@ class Commit:
         self.upsert("meta_files", [{"kind": kind, "path": path}])
 
     def retire(self, files: Iterable[DataFile]) -> None:
-        """Take live data files out of the views; they are deleted once the grace period has passed."""
+        """Remove active data files from the views; they are deleted after the grace period."""
         self._retired += files
 
     def active_files(self, partitions: Iterable[Partition]) -> dict[Partition, list[DataFile]]:
-        """The live data files of some partitions in the generation that this commit builds on."""
+        """Return the active data files of some partitions in the base snapshot."""
         return active_files(self.reader, partitions)
 
     def finish(self, *, even_if_empty: bool = False) -> int:
-        """Do it; gives the new generation. Without changes nothing is done, and the base is given."""
+        """Commit, and return the number of the new snapshot; without changes, that of the base."""
         expired = expire.expired_files(self.reader, self.at - self._grace) if self.base else []
         used, use_files = last_used.read_last_used(self.layout, self.reader if self.base else None)
         self._resources.close()
         self._record_files(expired)
         if not self._records and not even_if_empty:
             return self.base
+        # Not a reason to commit by itself: last uses wait for the next change.
         self.upsert("uses", used)
         try:
             built = self._log_changes([row["path"] for row in expired])
+            # The commit has happened; a crash from here on is completed by `snapshots.recover`.
             self._rename(built, self.layout.catalog_file(self.snapshot))
             failpoints.hit("catalog-renamed")
             snapshots.publish(self.layout, self.snapshot)
         except BaseException:
             self._finalise_files(expired)
             raise
+        # Files go only now, when neither the log nor the newest snapshot names them any more.
         for path in use_files:
             path.unlink(missing_ok=True)
         expire.delete_files(self.layout, expired)
@@ -107,7 +122,7 @@ class Commit:
         return self.snapshot
 
     def _record_files(self, expired: list[dict[str, Any]]) -> None:
-        """The records of data files that come and go, those of a kind together: each kind is one statement."""
+        # Records of a kind together: `replay_entry` runs one statement for each kind.
         self.delete("files", [{"file_id": file.file_id} for file in self._retired])
         self.upsert(
             "retired_files",
@@ -117,31 +132,27 @@ class Commit:
         self.delete("retired_files", [{"file_id": row["file_id"]} for row in expired])
 
     def _log_changes(self, expired: list[str]) -> Path:
-        """Everything up to the rename that is the commit; gives the database that goes with it."""
+        """Do everything up to the rename that is the commit; return the path of the new database."""
         self._move_into_place(expired)
-        entry = log.LogEntry(self.snapshot, self._store_id, self.at, tuple(self._records))
+        entry = LogEntry(self.snapshot, self._store_id, self.at, tuple(self._records))
         built, extra = snapshots.build_snapshot(
             self.layout,
-            self.base or None,
+            self.base,
             [entry],
-            snapshots.file_lookup({file.path: file for file in self._added}, self.layout.root),
-            self._staging,
+            snapshots.file_lookup(self.layout.root, {file.path: file for file in self._added}),
+            self.staging,
             extend=lambda connection: calendar_records(connection, self.at),
         )
-        entry = log.LogEntry(self.snapshot, self._store_id, self.at, (*self._records, *extra))
-        staged_log = self._staging / f"log-{self.snapshot:06d}.parquet"
-        log.write_entry(entry, staged_log)
+        entry = LogEntry(self.snapshot, self._store_id, self.at, (*self._records, *extra))
+        staged_log = commit_log.write_entry(entry, self.staging)
         self._rename(staged_log, self.layout.log_file(self.snapshot))
         failpoints.hit("log-renamed")
         return built
 
     def _finalise_files(self, expired: list[dict[str, Any]]) -> None:
-        """After an error: make the data files those that the log knows; the next start does the rest.
-
-        Before the entry in the log nothing has happened, and files that were renamed into place are taken back; after
-        it the commit has happened, and expired files are gone.
-        """
+        """After an error, make the data files match the log; the next start completes the rest."""
         if self.layout.log_file(self.snapshot).exists():
+            # The commit has happened: its log entry says that the expired files are gone.
             expire.delete_files(self.layout, expired)
             return
         for _, name in self._moves:
@@ -150,7 +161,8 @@ class Commit:
     def _move_into_place(self, expired: list[str]) -> None:
         if not self._moves and not expired:
             return
-        snapshots.write_intent(self._staging, [*(target for _, target in self._moves), *expired])
+        # Durable before the first rename: after a crash, `sweep` deletes the listed files that were never committed.
+        write_intent(self.staging, [*(target for _, target in self._moves), *expired])
         failpoints.hit("intent-written")
         touched: set[Path] = set()
         for staged, name in self._moves:
@@ -169,7 +181,7 @@ class Commit:
         durable_io.fsync_folder(target.parent)
 
     def close(self) -> None:
-        """Let go of the base generation."""
+        """Release the base snapshot."""
         self._resources.close()
 
 
@@ -177,19 +189,22 @@ class Commit:
 def begin(
     layout: Layout,
     purpose: str,
-    staging: Path,
+    staging: Path | None = None,
     *,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     grace: timedelta = DEFAULT_GRACE,
 ) -> Iterator[Commit]:
-    """Take the write lock, finish what a dead writer left, start a commit; the block ends with `commit.finish()`."""
-    with write_lock(layout.lock, purpose, timeout_seconds):
+    """Take the write lock, complete what a crash interrupted, and yield a commit; call its `finish` last.
+
+    Without a `staging` folder, the commit gets one of its own.
+    """
+    staged = staging_folder(layout) if staging is None else nullcontext(staging)
+    with staged as folder, write_lock(layout.lock, purpose, timeout_seconds):
         failpoints.hit("locked")
         snapshots.recover(layout)
-        logged = layout.snapshots(layout.log)
-        base = logged[-1] if logged else 0
-        store_id = log.read_entry(layout.log_file(base)).store_id if base else os.urandom(8).hex()
-        commit = Commit(layout, base, store_id, staging, grace)
+        base = max(layout.snapshots(layout.log), default=0)
+        store_id = commit_log.read_entry(layout.log_file(base)).store_id if base else os.urandom(8).hex()
+        commit = Commit(layout, base, store_id, folder, grace)
         try:
             yield commit
         finally:

@@ -1,8 +1,7 @@
-"""The commit log: one small parquet file per commit under `meta/log/`, from which the metadata tables are folded.
+"""The commit log: one small parquet file per commit under `meta/log/`; the metadata tables are replayed from it.
 
-A record puts a row into a metadata table, deletes rows from one, or cuts ranges out of the coverage ledger. Renaming a
-log file into place is the commit: from then on the store has the new state, and whoever comes next finishes what the
-dead process could not.
+Renaming a log file into place is the commit. From then on the store has the new state, and the next writer completes
+what a crash interrupted.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, Literal
 
 from mtstore.errors import StoreError, StoreFormatError
 from mtstore.storage import checksum
-from mtstore.storage.files.data_file import write_plain
+from mtstore.storage.files.data_file import write_table
 
 FORMAT_VERSION = 1
 _FOOTER_KEY = b"mtstore_log"
@@ -24,8 +23,11 @@ _FOOTER_KEY = b"mtstore_log"
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """One change of a metadata table: a row to put (in the place of that with its key), a key to delete, or, in the
-    coverage ledger, ranges to forget."""
+    """One change of a metadata table.
+
+    `op` is the word stored in the log: 'put' upserts `row`, 'delete' deletes the row with that key, and 'forget'
+    removes ranges from the coverage ledger.
+    """
 
     op: Literal["put", "delete", "forget"]
     table: str
@@ -34,31 +36,26 @@ class LogRecord:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One commit as the log has it."""
+    """One commit; `snapshot` is the number of the snapshot that it makes, stored as `generation`."""
 
-    generation: int
+    snapshot: int
     store_id: str
     committed_at: datetime
     records: tuple[LogRecord, ...]
 
 
-def _encode(value: Any) -> str:
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise TypeError(f"{value!r} has no zone; a log record takes instants")
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{value!r} cannot stand in a log record")
+def upserts(table: str, rows: Iterable[Mapping[str, Any]]) -> list[LogRecord]:
+    """Return the records that upsert `rows` into `table`."""
+    return [LogRecord("put", table, row) for row in rows]
 
 
-def write_entry(entry: LogEntry, path: Path) -> None:
-    """Write a log file at `path` (a staging path), read-only and durable."""
+def write_entry(entry: LogEntry, folder: Path) -> Path:
+    """Write a log file, read-only and durable, in the staging folder `folder`; return its path."""
     import pyarrow as pa
 
     header = {
         "format_version": FORMAT_VERSION,
-        "generation": entry.generation,
+        "generation": entry.snapshot,
         "store_id": entry.store_id,
         "committed_at": entry.committed_at,
     }
@@ -69,11 +66,23 @@ def write_entry(entry: LogEntry, path: Path) -> None:
             "body": pa.array([json.dumps(record.row, default=_encode) for record in entry.records], pa.string()),
         }
     ).replace_schema_metadata({_FOOTER_KEY: json.dumps(header, default=_encode).encode()})
-    write_plain(table, path)
+    path = folder / f"{entry.snapshot:06d}.parquet"
+    write_table(table, path)
+    return path
+
+
+def _encode(value: Any) -> str:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise TypeError(f"{value!r} has no time zone; a log record takes aware datetimes")
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{value!r}: a log record takes JSON values, dates and datetimes, got {type(value).__name__}")
 
 
 def read_entry(path: Path, table_name: str | None = None) -> LogEntry:
-    """Read a log file; with `table_name` only the records of that table.
+    """Read a log file, or only its records of the table `table_name`.
 
     Raises
     ------
@@ -84,11 +93,11 @@ def read_entry(path: Path, table_name: str | None = None) -> LogEntry:
     import pyarrow.parquet as pq
 
     try:
-        wanted = None if table_name is None else [("table_name", "=", table_name)]
+        filters = None if table_name is None else [("table_name", "=", table_name)]
         content = path.read_bytes()
         if checksum.has_checksum(content) and not checksum.checksum_matches(content):
-            raise StoreError(f"{path}: a damaged commit log: its content is not what its seal says")
-        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True, filters=wanted)
+            raise StoreError(f"{path}: a damaged commit log: its checksum does not match its content")
+        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True, filters=filters)
         header = json.loads((table.schema.metadata or {})[_FOOTER_KEY])
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise StoreError(f"{path}: not a commit log of mtstore ({type(error).__name__}: {error})") from error
@@ -98,13 +107,8 @@ def read_entry(path: Path, table_name: str | None = None) -> LogEntry:
         )
     rows = zip(*(table[name].to_pylist() for name in ("op", "table_name", "body")), strict=True)
     return LogEntry(
-        generation=header["generation"],
+        snapshot=header["generation"],
         store_id=header["store_id"],
         committed_at=datetime.fromisoformat(header["committed_at"]),
         records=tuple(LogRecord(op, name, json.loads(body)) for op, name, body in rows),
     )
-
-
-def upserts(table: str, rows: Iterable[Mapping[str, Any]]) -> list[LogRecord]:
-    """Records that put `rows` into `table`."""
-    return [LogRecord("put", table, row) for row in rows]

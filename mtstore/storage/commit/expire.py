@@ -1,4 +1,4 @@
-"""Deleting what nobody may read any more: retired data files and old generations, once the grace period has passed."""
+"""Delete retired data files and old snapshots once their grace period has passed."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ if TYPE_CHECKING:
 
 
 def expired_files(connection: duckdb.DuckDBPyConnection, before: datetime) -> list[dict[str, Any]]:
-    """The data files that were retired before `before`."""
+    """Return the data files that were retired before `before`."""
     return fetch_rows(connection, sqlfiles.load("commit.expired_files"), {"before": before})
 
 
 def delete_files(layout: Layout, expired: list[dict[str, Any]]) -> None:
-    """Delete retired data files; a commit has already forgotten them."""
+    """Delete retired data files that a commit has removed from the tables."""
     for row in expired:
         (layout.root / row["path"]).unlink(missing_ok=True)
 
 
 def delete_snapshots(layout: Layout, before: datetime) -> None:
-    """Delete the generations, private and public, that were superseded before `before`; never the newest."""
-    generations = layout.snapshots(layout.catalog)
-    kept = {generations[-1]}
-    for generation, successor in pairwise(generations):
+    """Delete the private and public snapshots that were superseded before `before`; never the newest."""
+    numbers = layout.snapshots(layout.catalog)
+    kept = {numbers[-1]}
+    for number, successor in pairwise(numbers):
         superseded_at = datetime.fromtimestamp(layout.catalog_file(successor).stat().st_mtime, UTC)
         if superseded_at >= before:
-            kept.add(generation)
-    for generation in layout.snapshots(layout.public):
-        if generation not in kept:
-            shutil.rmtree(layout.public_file(generation).parent, ignore_errors=True)
-    for generation in generations:
-        if generation not in kept:
-            layout.catalog_file(generation).unlink(missing_ok=True)
+            kept.add(number)
+    # Public files first: a public file without its private one would be reported as damage.
+    for number in layout.snapshots(layout.public):
+        if number not in kept:
+            shutil.rmtree(layout.public_file(number).parent, ignore_errors=True)
+    for number in numbers:
+        if number not in kept:
+            layout.catalog_file(number).unlink(missing_ok=True)

@@ -1,28 +1,29 @@
-"""Folding log records into the metadata tables: the one way in which those tables ever change.
+"""Apply log records to the metadata tables: the only code that changes those tables.
 
-A commit folds its own records into a copy of the last generation; `rebuild` folds all of the log into an empty
-database. Both run this code, which is why they agree.
+A commit applies its own records to a copy of the last snapshot; `rebuild` applies the whole log to an empty database.
+Both run this code, so they agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.ranges import iso_instant
+from mtstore.duckdb_instance import fetch_rows
+from mtstore.ranges import Ranges, TimeRange, iso_instant, normalise, subtract
 from mtstore.sqlfiles import identifier
 from mtstore.storage.commit.commit_log import LogEntry, LogRecord
+from mtstore.storage.commit.coverage_ledger import range_values
 from mtstore.storage.files.data_file import DataFile
 
 if TYPE_CHECKING:
     import duckdb
 
-# A put replaces the rows with the same key; tables without a key only grow.
+# An upsert replaces the rows with the same key; tables without a key only grow.
 KEYS: dict[str, tuple[str, ...]] = {
     "files": ("file_id",),
     "retired_files": ("file_id",),
@@ -40,36 +41,33 @@ KEYS: dict[str, tuple[str, ...]] = {
     "pins": ("ticker",),
     "uses": ("ticker", "year"),
 }
-# Rows of these tables say which commit wrote them.
+# Tables whose column `generation` has the number of the snapshot that wrote the row.
 _STAMPED = frozenset({"files", "retired_files", "coverage_ledger", "inputs"})
 
-# What the table `session_days` is made from; a ticker without settings has its calendar's own key.
+# The tables that `session_days` is derived from; a ticker without settings has its calendar's own key.
 _SESSION_INPUTS = frozenset({"calendars", "sessions", "ticker_settings"})
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LEDGER = "coverage_ledger"
 
-Describe = Callable[[str], DataFile]
+FileLookup = Callable[[str], DataFile]
+"""Returns a data file by its path: from memory during a commit, from its footer in a rebuild."""
 
 
-def replay_entry(connection: duckdb.DuckDBPyConnection, entry: LogEntry, describe: Describe) -> None:
-    """Fold one commit into the tables of the connection's current database.
-
-    `describe` gives the facts of a data file by its path: from memory while committing, from its footer in a rebuild.
-    """
-    from mtstore.storage.commit.forget import forget
-
+def replay_entry(connection: duckdb.DuckDBPyConnection, entry: LogEntry, lookup: FileLookup) -> None:
+    """Apply one commit to the tables of the connection's current database."""
+    # Neighbours of the same kind become one statement; the order of the log is kept.
     for (operation, table), group in groupby(entry.records, key=lambda record: (record.op, record.table)):
-        rows = [_complete(record, entry.generation, describe) for record in group]
+        rows = [_complete(record, entry.snapshot, lookup) for record in group]
         if operation == "put":
             upsert_rows(connection, table, rows)
         elif operation == "forget":
-            forget(connection, rows)
+            _remove_coverage(connection, rows)
         else:
             _delete(connection, table, rows)
 
 
 def upsert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Put rows into a metadata table of the current database; those of the same key are replaced, by the last one."""
+    """Insert rows into a metadata table; of rows with the same key, the last one stays."""
     if KEYS[table]:
         _delete(connection, table, rows)
         rows = list({tuple(str(row.get(key)) for key in KEYS[table]): row for row in rows}.values())
@@ -77,17 +75,17 @@ def upsert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequenc
         connection.execute(sqlfiles.load("commit.insert_rows", table=identifier(table)))
 
 
-def _complete(record: LogRecord, generation: int, describe: Describe) -> dict[str, Any]:
+def _complete(record: LogRecord, snapshot: int, lookup: FileLookup) -> dict[str, Any]:
     row = dict(record.row)
     if record.op == "put" and record.table == "files":
-        row = to_file_row(describe(row["path"]))
+        row = to_file_row(lookup(row["path"]))
     if record.op == "put" and record.table in _STAMPED:
-        row["generation"] = generation
+        row["generation"] = snapshot
     return row
 
 
 def to_file_row(file: DataFile) -> dict[str, Any]:
-    """A data file as a row of `core.files`, without its generation."""
+    """Return a data file as a row of `core.files`, without its column `generation`."""
     row = asdict(file)
     for column in ("ts_min", "ts_max", "written_at"):
         row[column] = iso_instant(row.pop(f"{column}_us"))
@@ -102,23 +100,67 @@ def _delete(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[di
 
 @contextmanager
 def _incoming(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]]) -> Iterator[None]:
-    """Rows as the relation `incoming`, for the statements that read it."""
+    """Register rows as the relation `incoming`."""
     import pyarrow as pa
 
     names = list(dict.fromkeys(name for row in rows for name in row))
     connection.register("incoming", pa.table({name: [row.get(name) for row in rows] for name in names}))
     yield
-    connection.unregister("incoming")  # after an error the transaction, and with it the connection, is given up
+    connection.unregister("incoming")  # not after an error: the connection is closed with its transaction
+
+
+def removal_record(source: str, schema: str, ticker: str, ranges: Iterable[TimeRange]) -> LogRecord:
+    """Return the log record that removes ranges of a series from the coverage ledger."""
+    bounds = [[span.start_us, span.end_us] for span in normalise(ranges)]
+    return LogRecord("forget", _LEDGER, {"source": source, "schema": schema, "ticker": ticker, "ranges": bounds})
+
+
+def _remove_coverage(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Cut ranges out of the ledger of the current database."""
+    # A newer 'failed' row would not do: it never overrides an older row that covers the same range.
+    ledger = fetch_rows(connection, sqlfiles.load("commit.coverage_ledger"))
+    for row in rows:
+        removed = normalise(TimeRange(*bounds) for bounds in row["ranges"])
+        ledger = [part for old in ledger for part in _cut(old, row, removed)]
+    connection.execute(sqlfiles.load("commit.clear_coverage_ledger"))
+    if ledger:  # written back in the same order: later rows override earlier ones
+        upsert_rows(connection, _LEDGER, [_to_record_row(row) for row in ledger])
+
+
+def _cut(old: dict[str, Any], row: dict[str, Any], removed: Ranges) -> Iterator[dict[str, Any]]:
+    """Split a ledger row that covers `removed`: one row for the other tickers, one for the ranges that stay."""
+    matches = (old["source"], old["schema"]) == (row["source"], row["schema"]) and row["ticker"] in old["tickers"]
+    covered = normalise(TimeRange(*bounds) for bounds in zip(old["starts_us"], old["ends_us"], strict=True))
+    left = subtract(covered, removed) if matches else covered
+    if left == covered:
+        yield old
+        return
+    others = [ticker for ticker in old["tickers"] if ticker != row["ticker"]]
+    if others:
+        yield old | {"tickers": others}
+    if left:
+        starts, ends = [span.start_us for span in left], [span.end_us for span in left]
+        yield old | {"tickers": [row["ticker"]], "starts_us": starts, "ends_us": ends}
+
+
+def _to_record_row(row: dict[str, Any]) -> dict[str, Any]:
+    row = dict(row)
+    bounds = zip(row.pop("starts_us"), row.pop("ends_us"), strict=True)
+    row["ranges"] = range_values(TimeRange(*pair) for pair in bounds)
+    for column in ("fetched_at", "fresh_until"):
+        at_us = row.pop(f"{column}_us")
+        row[column] = None if at_us is None else iso_instant(at_us)
+    return row
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the empty metadata tables in the connection's current database."""
+    """Create the empty metadata tables in the connection's current database."""
     connection.execute(sqlfiles.load("schema/tables"))
     add_later_tables(connection)
 
 
 def add_later_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables and columns that the first stores did not have."""
+    """Create the tables and columns that stores of earlier versions do not have."""
     connection.execute(sqlfiles.load("schema/cache_tables"))
     connection.execute(sqlfiles.load("schema/input_columns"))
 
@@ -128,10 +170,9 @@ def refresh_derived_tables(
     infer_calendar: Callable[[str, str, str | None], str],
     changed: Collection[str] | None = None,
 ) -> None:
-    """Recompute the tables that follow from others: `series`, `ticker_list`, `session_days`.
+    """Recompute `series`, `ticker_list` and `session_days`.
 
-    `changed` are the tables that were folded into since the last time; None: any. The time lines of sessions, which are
-    long, are laid out anew only where their own inputs changed.
+    `changed` are the tables that changed since the last refresh; None means any of them.
     """
     import pyarrow as pa
 
@@ -145,5 +186,6 @@ def refresh_derived_tables(
     connection.register("inferred_calendars", pa.table(inferred, schema=schema))
     connection.execute(sqlfiles.load("derive.refresh_ticker_list"))
     connection.unregister("inferred_calendars")
+    # The table of sessions is long: it is rebuilt only when its inputs changed.
     if changed is None or not _SESSION_INPUTS.isdisjoint(changed):
         connection.execute(sqlfiles.load("session_days.build"))

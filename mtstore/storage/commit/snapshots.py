@@ -1,22 +1,23 @@
-"""Generations of the database file: built in private, checked, renamed into place, and published as read-only copies.
+"""Snapshots of the database file: build, check, publish and recover them.
 
 A commit, under the write lock:
 
-1. data files are renamed into `data/`, after an intent that names them was written;
-2. the newest private generation is copied, the records are folded into the copy, views and macros made anew;
-3. the copy is checkpointed, detached, reopened read-only and checked;
-4. the log entry is renamed into `meta/log/`: this is the commit;
-5. the copy is renamed to `catalog/<generation>.duckdb`, copied to `public/`, and `market.duckdb` points at it.
+1. write an intent that lists the new data files, and rename these into `data/`;
+2. copy the newest private snapshot, replay the records in the copy, and update its views and macros;
+3. checkpoint and detach the copy, reopen it read-only, and check it;
+4. rename the log entry into `meta/log/`: this is the commit;
+5. rename the copy to `catalog/<snapshot>.duckdb`, copy it to `public/`, and point `market.duckdb` at it.
 
-Whoever takes the lock next finishes steps that a dead process could not (`recover`).
+The next writer completes a commit that a crash interrupted (`recover`). A snapshot's number is stored as `generation`
+in its tables and in the log.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,9 @@ from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import CommitError, StoreError
 from mtstore.storage import durable_io
-from mtstore.storage.commit import commit_log as log
-from mtstore.storage.commit import failpoints, replay, staging
+from mtstore.storage.commit import commit_log, failpoints, replay, staging
+from mtstore.storage.commit.commit_log import LogEntry, LogRecord
+from mtstore.storage.commit.replay import FileLookup
 from mtstore.storage.files.data_file import DataFile, read_footer
 from mtstore.storage.layout import Layout, new_id
 from mtstore.storage.reading.attach import attached
@@ -35,59 +37,74 @@ from mtstore.storage.reading.read_errors import data_file_named_in, why_unreadab
 if TYPE_CHECKING:
     import duckdb
 
+    Extend = Callable[[duckdb.DuckDBPyConnection], list[LogRecord]]
+
 
 def build_snapshot(
     layout: Layout,
-    base: int | None,
-    entries: list[log.LogEntry],
-    describe: replay.Describe,
+    base: int,
+    entries: list[LogEntry],
+    lookup: FileLookup,
     workspace: Path,
     *,
-    extend: Callable[[duckdb.DuckDBPyConnection], list[log.LogRecord]] | None = None,
-) -> tuple[Path, list[log.LogRecord]]:
-    """Build the database of the last of `entries` in `workspace`, on top of generation `base` (None: from nothing).
+    extend: Extend | None = None,
+) -> tuple[Path, list[LogRecord]]:
+    """Build the database of the last of `entries` in `workspace`, on top of snapshot `base` (0: from nothing).
 
-    `extend` may look at the result and ask for more records (calendars that a new ticker needs); they belong to the
-    last entry and are given back.
+    `extend` sees the result and may return more records (the calendar of a new ticker). They are applied as part of the
+    last entry, and returned with the path.
     """
-    from mtstore.calendars import infer_calendar
-    from mtstore.storage.views.create_views import create_views
-
     path = workspace / f"{new_id()}.duckdb"
-    if base is not None:
+    if base:
         path.write_bytes(layout.catalog_file(base).read_bytes())
     failpoints.hit("catalog-copied")
-    last = entries[-1]
-    with _building(path), attached(path, read_only=False) as connection:
+    with _commit_errors(path), attached(path, read_only=False) as connection:
         connection.begin()
-        if base is None:
-            replay.create_tables(connection)
-        else:
+        if base:
             replay.add_later_tables(connection)
-        for entry in entries:
-            replay.replay_entry(connection, entry, describe)
-        changed = None if base is None else {record.table for entry in entries for record in entry.records}
-        replay.refresh_derived_tables(connection, infer_calendar, changed)
-        extra = extend(connection) if extend else []
-        if extra:
-            more = log.LogEntry(last.generation, last.store_id, last.committed_at, tuple(extra))
-            replay.replay_entry(connection, more, describe)
-            replay.refresh_derived_tables(connection, infer_calendar, {record.table for record in extra})
-        set_store_info(connection, layout, last)
-        create_views(connection, layout.root)
+        else:
+            replay.create_tables(connection)
+        changed = {record.table for entry in entries for record in entry.records} if base else None
+        extra = _apply(connection, layout, entries, lookup, changed=changed, extend=extend)
         connection.commit()
         expected = connection.execute(sqlfiles.load("commit.count_files")).fetchone()
     failpoints.hit("catalog-changed")
-    _check(path, last.generation, expected)
+    _check(path, entries[-1].snapshot, expected)
     durable_io.make_read_only(path)
     durable_io.fsync_file(path)
     failpoints.hit("catalog-verified")
     return path, extra
 
 
+def _apply(
+    connection: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    entries: Sequence[LogEntry],
+    lookup: FileLookup,
+    *,
+    changed: set[str] | None = None,
+    extend: Extend | None = None,
+    view_files: Mapping[str, Any] | None = None,
+) -> list[LogRecord]:
+    """Replay `entries` in the current database, and update what is derived from its tables."""
+    from mtstore.calendars import infer_calendar
+    from mtstore.storage.views.create_views import create_views
+
+    for entry in entries:
+        replay.replay_entry(connection, entry, lookup)
+    replay.refresh_derived_tables(connection, infer_calendar, changed)
+    extra = extend(connection) if extend else []
+    if extra:
+        replay.replay_entry(connection, replace(entries[-1], records=tuple(extra)), lookup)
+        replay.refresh_derived_tables(connection, infer_calendar, {record.table for record in extra})
+    _set_store_info(connection, layout, entries[-1])
+    create_views(connection, layout.root, **(view_files or {}))
+    return extra
+
+
 @contextmanager
-def _building(path: Path) -> Iterator[None]:
-    """DuckDB's refusal to write a generation (a full disk, a device's error) as an error of ours."""
+def _commit_errors(path: Path) -> Iterator[None]:
+    """Raise DuckDB's errors (a full disk, an unreadable data file) as CommitError."""
     import duckdb
 
     try:
@@ -95,87 +112,83 @@ def _building(path: Path) -> Iterator[None]:
     except duckdb.Error as error:
         unread = data_file_named_in(str(error))
         reason = error if unread is None else why_unreadable(unread, error)
-        raise CommitError(f"{path}: the new generation could not be made; nothing was changed: {reason}") from error
+        raise CommitError(f"{path}: the new snapshot could not be built; nothing was changed: {reason}") from error
 
 
 @contextmanager
-def _workplace(layout: Layout) -> Iterator[Path]:
-    """A folder for passing files: in the store, or in the system's, for who may only read the store."""
-    with ExitStack() as held:
-        try:
-            folder = held.enter_context(staging.staging_folder(layout))
-        except OSError:
-            folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="mtstore-fold-")))
-        yield folder
-
-
-@contextmanager
-def folded(
-    layout: Layout, entries: list[log.LogEntry], describe: replay.Describe, *, without_files: bool = False
+def replayed(
+    layout: Layout, entries: list[LogEntry], lookup: FileLookup, *, without_files: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """What the log says, folded into a database of its own, which is the connection's current one, read-only.
+    """Replay the log into a temporary database, and connect to it read-only.
 
-    It equals the generation of the last of `entries`; `without_files` leaves its views over parquet empty, for when
-    that is damaged.
+    It equals the snapshot of the last of `entries`. `without_files` leaves the views over parquet empty, for damaged
+    files.
     """
-    from mtstore.calendars import infer_calendar
-    from mtstore.storage.views.create_views import create_views
-
-    files: dict[str, Any] = {"data_files": {}, "quarantine_files": (), "revision_files": ()} if without_files else {}
-    with _workplace(layout) as folder:
+    no_files: dict[str, Any] = {"data_files": {}, "quarantine_files": (), "revision_files": ()}
+    with _workspace(layout) as folder:
         path = folder / "folded.duckdb"
         with attached(path, read_only=False) as connection:
             connection.begin()
             replay.create_tables(connection)
-            for entry in without_removed_files(entries):
-                replay.replay_entry(connection, entry, describe)
-            replay.refresh_derived_tables(connection, infer_calendar)
-            set_store_info(connection, layout, entries[-1])
-            create_views(connection, layout.root, **files)
+            _apply(
+                connection,
+                layout,
+                without_removed_files(entries),
+                lookup,
+                view_files=no_files if without_files else None,
+            )
             connection.commit()
         with attached(path, read_only=True) as connection:
             yield connection
 
 
-def set_store_info(connection: duckdb.DuckDBPyConnection, layout: Layout, last: log.LogEntry) -> None:
-    """Write down which commit the current database shows."""
-    connection.execute(
-        sqlfiles.load("snapshot.set_store_info"),
-        {
-            "format_version": log.FORMAT_VERSION,
-            "store_id": last.store_id,
-            "root": str(layout.root),
-            "generation": last.generation,
-            "committed_at": last.committed_at,
-        },
-    )
+@contextmanager
+def _workspace(layout: Layout) -> Iterator[Path]:
+    with ExitStack() as held:
+        try:
+            folder = held.enter_context(staging.staging_folder(layout))
+        except OSError:  # the user may only read the store
+            folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="mtstore-replay-")))
+        yield folder
 
 
-def _check(path: Path, generation: int, expected: Any) -> None:
+def _set_store_info(connection: duckdb.DuckDBPyConnection, layout: Layout, last: LogEntry) -> None:
+    values = {
+        "format_version": commit_log.FORMAT_VERSION,
+        "store_id": last.store_id,
+        "root": str(layout.root),
+        "generation": last.snapshot,
+        "committed_at": last.committed_at,
+    }
+    connection.execute(sqlfiles.load("snapshot.set_store_info"), values)
+
+
+def _check(path: Path, snapshot: int, expected: Any) -> None:
+    # A checkpoint that failed silently would leave changes beside the file, where its copies do not have them.
     wal = path.with_name(f"{path.name}.wal")
     if wal.exists():
         raise CommitError(f"{path}: changes stayed in the write-ahead log {wal.name}; nothing was committed")
     with attached(path, read_only=True) as connection:
         found = connection.execute(sqlfiles.load("commit.count_files")).fetchone()
         info = fetch_rows(connection, sqlfiles.load("snapshot.store_info"))
-    if found != expected or len(info) != 1 or info[0]["generation"] != generation:
-        raise CommitError(f"{path}: reopened, it shows {found} and {info}, not {expected} and generation {generation}")
+    if found != expected or len(info) != 1 or info[0]["generation"] != snapshot:
+        raise CommitError(f"{path}: reopened, it shows {found} and {info}, not {expected} and snapshot {snapshot}")
 
 
-def publish(layout: Layout, generation: int) -> None:
-    """Make a generation the public one: a read-only copy in a folder of its own, and the symlink swapped to it."""
-    target = layout.public_file(generation)
+def publish(layout: Layout, snapshot: int) -> None:
+    """Copy a snapshot to a read-only public file, and point the symlink `market.duckdb` at it."""
+    target = layout.public_file(snapshot)
     if not target.exists():
         building = layout.public / f"building-{new_id()}"
         building.mkdir()
-        durable_io.copy_read_only(layout.catalog_file(generation), building / target.name)
+        durable_io.copy_read_only(layout.catalog_file(snapshot), building / target.name)
         durable_io.fsync_folder(building)
         failpoints.hit("public-copied")
         building.rename(target.parent)
         durable_io.fsync_folder(layout.public)
     failpoints.hit("public-renamed")
-    # DuckDB before 1.5 takes the link's own name for its log: what a read-write client left there would be replayed
-    # into the new generation by the next reader of that version.
+    # DuckDB before 1.5 names the write-ahead log after the link: what a read-write client left there would be replayed
+    # into the new snapshot by the next reader of that version.
     foreign_log = layout.public_link.with_name(f"{layout.public_link.name}.wal")
     foreign_log.unlink(missing_ok=True)
     durable_io.replace_symlink(layout.public_link, target, layout.root / f"link-{new_id()}")
@@ -184,54 +197,51 @@ def publish(layout: Layout, generation: int) -> None:
 
 
 def needs_recovery(layout: Layout) -> bool:
-    """Whether a crash left the log ahead of the catalog, the catalog ahead of the public name, or unfinished files."""
+    """Return whether a crash left an uncommitted, unpublished or unfinished state."""
     newest = layout.newest_snapshot()
-    logged = layout.snapshots(layout.log)
-    is_behind = newest != max(logged, default=0) or newest != (layout.published_snapshot() or 0)
+    logged = max(layout.snapshots(layout.log), default=0)
+    is_behind = newest != logged or newest != (layout.published_snapshot() or 0)
     return is_behind or staging.has_leftovers(layout)
 
 
 def recover(layout: Layout) -> None:
-    """Finish what a dead writer began; the caller holds the write lock.
+    """Complete the commit that a crash interrupted, and delete what was never committed.
 
-    A log entry without its generation is rolled forward, an unpublished generation published, and staging folders of
-    dead writers are cleaned, together with data files that they renamed into place but never committed.
+    The caller holds the write lock.
     """
-    logged = layout.snapshots(layout.log)
+    logged = max(layout.snapshots(layout.log), default=0)
     if not logged:
         return
     newest = layout.newest_snapshot()
-    if newest < logged[-1]:
-        finish_commit(layout, newest or None)
-    if layout.published_snapshot() != logged[-1]:
-        publish(layout, logged[-1])
+    if newest < logged:
+        finish_commit(layout, newest)
+    if layout.published_snapshot() != logged:
+        publish(layout, logged)
     staging.sweep(layout)
 
 
-def finish_commit(layout: Layout, base: int | None) -> None:
-    """Build the newest logged generation on top of `base` (None: from the whole log)."""
-    entries = without_removed_files(logged_entries(layout, after=base or 0))
-    path, _ = build_snapshot(layout, base, entries, file_lookup({}, layout.root), layout.tmp)
-    path.rename(layout.catalog_file(entries[-1].generation))
+def finish_commit(layout: Layout, base: int) -> None:
+    """Build the newest logged snapshot on top of `base` (0: from the whole log)."""
+    entries = without_removed_files(logged_entries(layout, after=base))
+    path, _ = build_snapshot(layout, base, entries, file_lookup(layout.root), layout.tmp)
+    path.rename(layout.catalog_file(entries[-1].snapshot))
     durable_io.fsync_folder(layout.catalog)
 
 
-def rebuild(layout: Layout, workspace: Path, records: Sequence[log.LogRecord] = ()) -> int:
-    """Make a new generation from the whole log, `records`, and the footers of the data files alone.
+def rebuild(layout: Layout, workspace: Path, records: Sequence[LogRecord] = ()) -> int:
+    """Build a new snapshot from the whole log, `records`, and the footers of the data files; return its number.
 
-    The caller holds the lock.
+    The caller holds the write lock.
     """
     entries = logged_entries(layout, after=0)
-    number = max(entries[-1].generation, layout.newest_snapshot()) + 1
-    if number != entries[-1].generation + 1:
-        raise StoreError(f"{layout.log}: commits are missing from the log; it ends before generation {number - 1}")
-    last = log.LogEntry(number, entries[-1].store_id, now(), tuple(records))
-    path, _ = build_snapshot(
-        layout, None, without_removed_files([*entries, last]), file_lookup({}, layout.root), workspace
-    )
-    staged_log = workspace / f"log-{number:06d}.parquet"
-    log.write_entry(last, staged_log)
-    staged_log.rename(layout.log_file(number))
+    number = entries[-1].snapshot + 1
+    if layout.newest_snapshot() >= number:
+        newest = layout.newest_snapshot()
+        raise StoreError(f"{layout.log}: commits are missing from the log; it ends before snapshot {newest}")
+    last = LogEntry(number, entries[-1].store_id, datetime.now(UTC), tuple(records))
+    entries = without_removed_files([*entries, last])
+    path, _ = build_snapshot(layout, 0, entries, file_lookup(layout.root), workspace)
+    commit_log.write_entry(last, workspace).rename(layout.log_file(number))
     durable_io.fsync_folder(layout.log)
     failpoints.hit("log-renamed")
     path.rename(layout.catalog_file(number))
@@ -242,51 +252,31 @@ def rebuild(layout: Layout, workspace: Path, records: Sequence[log.LogRecord] = 
     return number
 
 
-def logged_entries(layout: Layout, after: int) -> list[log.LogEntry]:
-    """The log's entries after generation `after`, none missing."""
-    generations = [number for number in layout.snapshots(layout.log) if number > after]
-    if not generations or generations != list(range(after + 1, generations[-1] + 1)):
-        raise StoreError(f"{layout.log}: commits are missing from the log; after {after} it holds {generations}")
-    return [log.read_entry(layout.log_file(number)) for number in generations]
+def logged_entries(layout: Layout, after: int) -> list[LogEntry]:
+    """Read the log's entries after snapshot `after`; StoreError if one is missing."""
+    numbers = [number for number in layout.snapshots(layout.log) if number > after]
+    if not numbers or numbers != list(range(after + 1, numbers[-1] + 1)):
+        raise StoreError(f"{layout.log}: commits are missing from the log; after {after} it holds {numbers}")
+    return [commit_log.read_entry(layout.log_file(number)) for number in numbers]
 
 
-def without_removed_files(entries: list[log.LogEntry]) -> list[log.LogEntry]:
-    """The same entries less the data files that were added and taken out within them: their footers may be gone."""
-    gone = {row["file_id"] for entry in entries for row in _rows(entry, "delete", "files")}
-    if not gone:
-        return entries
-    return [
-        log.LogEntry(
-            entry.generation,
-            entry.store_id,
-            entry.committed_at,
-            tuple(
-                record
-                for record in entry.records
-                if not (record.op == "put" and record.table == "files" and Path(record.row["path"]).stem in gone)
-            ),
-        )
+def without_removed_files(entries: list[LogEntry]) -> list[LogEntry]:
+    """Drop the records of data files that are added and removed within `entries`: their footers may be gone."""
+    removed = {
+        record.row["file_id"]
         for entry in entries
-    ]
+        for record in entry.records
+        if record.op == "delete" and record.table == "files"
+    }
+
+    def is_kept(record: LogRecord) -> bool:
+        is_added_file = record.op == "put" and record.table == "files"
+        return not (is_added_file and Path(record.row["path"]).stem in removed)
+
+    return [replace(entry, records=tuple(filter(is_kept, entry.records))) for entry in entries]
 
 
-def _rows(entry: log.LogEntry, operation: str, table: str) -> Iterator[Any]:
-    return (record.row for record in entry.records if record.op == operation and record.table == table)
-
-
-def write_intent(folder: Path, targets: list[str]) -> None:
-    """Write down which files are about to come or go, so that a crash leaves none behind that no generation knows."""
-    intent = folder / "intent.json"
-    intent.write_text(json.dumps(targets))
-    durable_io.fsync_file(intent)
-    durable_io.fsync_folder(folder)
-
-
-def file_lookup(files: dict[str, DataFile], root: Path) -> replay.Describe:
-    """FileFacts of data files from memory where they are, else from their footers."""
-    return lambda path: files[path] if path in files else read_footer(root, path)[0]
-
-
-def now() -> datetime:
-    """The time of a commit."""
-    return datetime.now(UTC)
+def file_lookup(root: Path, files: Mapping[str, DataFile] | None = None) -> FileLookup:
+    """Return a lookup of data files by path: in `files`, else in their footers."""
+    known = files or {}
+    return lambda path: known[path] if path in known else read_footer(root, path)[0]

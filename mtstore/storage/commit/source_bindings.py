@@ -1,4 +1,4 @@
-"""Sources: the names under which bars are stored, each bound to one vendor and, for Databento, one dataset."""
+"""Source names: each is bound to one vendor and, for Databento, to one dataset."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 def bound(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
-    """What each known source is bound to, by its name."""
+    """Return the rows of `core.sources` by source name."""
     return {row["source"]: row for row in fetch_rows(connection, sqlfiles.load("ingest.sources"))}
 
 
 def row(binding: SourceBinding) -> dict[str, Any]:
-    """A binding as a row of `core.sources`."""
+    """Return a binding as a row of `core.sources`."""
     return {"source": binding.source, "provider": binding.provider, "dataset": binding.dataset}
 
 
 def check_binding(binding: SourceBinding, bound: Mapping[str, Any] | None) -> None:
-    """Refuse another vendor or dataset under a name that is bound already."""
+    """Raise SourceMismatchError if the source's name is bound to another vendor or dataset."""
     if bound is not None and (bound["provider"], bound["dataset"]) != (binding.provider, binding.dataset):
         raise SourceMismatchError(
-            f"source {binding.source!r} holds {_described(bound['provider'], bound['dataset'])}, "
-            f"not {_described(binding.provider, binding.dataset)}; "
-            "give the new data a source name of its own (--source)"
+            f"source {binding.source!r} holds {_vendor_text(bound['provider'], bound['dataset'])}, "
+            f"not {_vendor_text(binding.provider, binding.dataset)}; "
+            "choose another source name for the new data (--source)"
         )
 
 
-def _described(provider: str, dataset: str | None) -> str:
+def _vendor_text(provider: str, dataset: str | None) -> str:
     return f"{provider} {dataset}" if dataset else provider

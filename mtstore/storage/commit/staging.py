@@ -1,7 +1,7 @@
-"""Staging folders: one per running writer, under `tmp/`, held by a lock that dies with the process.
+"""Staging folders: one per running writer, under `tmp/`, with a lock that the process's death releases.
 
-The lock is a file beside the folder, made and locked before the folder exists and deleted after it is gone, by whoever
-holds it: a folder that nobody locks is a dead writer's.
+The lock is a file beside the folder. Its holder creates and locks it before the folder exists, and deletes it after the
+folder is gone: a folder whose lock is free was left by a crash.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mtstore import sqlfiles
 from mtstore.errors import StoreError
+from mtstore.storage import durable_io
 from mtstore.storage.layout import Layout, new_id
-from mtstore.storage.reading import spill
+from mtstore.storage.reading import connections
 from mtstore.storage.reading.attach import attached
 
 _INTENT = "intent.json"
@@ -25,7 +26,7 @@ _INTENT = "intent.json"
 
 @contextmanager
 def staging_folder(layout: Layout) -> Iterator[Path]:
-    """A folder for a writer's unfinished files; it goes when the writer does."""
+    """Create a folder for a writer's unfinished files, and delete it at the end."""
     layout.make_folders()
     folder, descriptor = _locked_name(layout)
     try:
@@ -38,27 +39,34 @@ def staging_folder(layout: Layout) -> Iterator[Path]:
 
 
 def _locked_name(layout: Layout) -> tuple[Path, int]:
-    """A folder name that is ours: its lock file is locked, and still the file of that name."""
     while True:
         folder = layout.tmp / f"run-{new_id()}"
         descriptor = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o666)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return folder, descriptor
-        os.close(descriptor)  # somebody swept the file away before it was locked
+        os.close(descriptor)  # a sweep deleted the file before it was locked: nobody else would see this lock
 
 
 def _lock_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.lock")
 
 
+def write_intent(folder: Path, targets: Sequence[str]) -> None:
+    """Record durably which files are about to be added or deleted, so that `sweep` can undo it after a crash."""
+    intent = folder / _INTENT
+    intent.write_text(json.dumps(targets))
+    durable_io.fsync_file(intent)
+    durable_io.fsync_folder(folder)
+
+
 def has_leftovers(layout: Layout) -> bool:
-    """Whether there is anything that a dead writer may have left; a living one's last moves look the same."""
+    """Return whether a crash may have left files; the last moves of a running writer look the same."""
     unfinished = (*layout.public.glob("building-*"), *layout.root.glob("link-*"))
-    return any(not _is_alive(lock) for lock in layout.tmp.glob("run-*.lock")) or any(unfinished)
+    return any(not _is_locked(lock) for lock in layout.tmp.glob("run-*.lock")) or any(unfinished)
 
 
-def _is_alive(lock: Path) -> bool:
+def _is_locked(lock: Path) -> bool:
     try:
         descriptor = os.open(lock, os.O_RDONLY)
     except FileNotFoundError:
@@ -72,54 +80,50 @@ def _is_alive(lock: Path) -> bool:
     return False
 
 
-def sweep(layout: Layout) -> list[Path]:
-    """Remove what dead writers left: their staging folders, and data files renamed into place but never committed.
+def sweep(layout: Layout) -> None:
+    """Delete what crashed writers left: staging folders, and data files that were renamed but never committed.
 
-    The caller holds the write lock and has rolled the log forward. Gives the orphaned data files that were deleted.
+    The caller holds the write lock and has completed the newest commit.
     """
-    orphans: list[Path] = []
     names = {path.name.removesuffix(".lock") for path in layout.tmp.glob("run-*")}
     for name in sorted(names):
-        orphans += _sweep_folder(layout, layout.tmp / name)
+        _sweep_folder(layout, layout.tmp / name)
     for folder in layout.public.glob("building-*"):
         shutil.rmtree(folder, ignore_errors=True)
     for path in (*layout.root.glob("link-*"), *layout.tmp.glob("*.duckdb*")):
         path.unlink(missing_ok=True)
-    spill.sweep(layout)
-    return orphans
+    connections.sweep_spill_folders(layout)
 
 
-def _sweep_folder(layout: Layout, folder: Path) -> list[Path]:
+def _sweep_folder(layout: Layout, folder: Path) -> None:
     descriptor = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        return []  # its writer lives
+        return  # its writer is running
     try:
-        intent = folder / _INTENT
-        orphans = _remove_uncommitted(layout, _read_intent(intent)) if intent.exists() else []
+        if (folder / _INTENT).exists():
+            _delete_uncommitted(layout, _read_intent(folder / _INTENT))
         shutil.rmtree(folder, ignore_errors=True)
         _lock_of(folder).unlink(missing_ok=True)
-        return orphans
     finally:
         os.close(descriptor)
 
 
 def _read_intent(path: Path) -> list[str]:
-    # An intent that was cut by the crash was not durable yet, so nothing had been renamed.
+    # An intent that the crash cut short was not durable yet, so no file had been renamed.
     with suppress(ValueError):
         return [str(name) for name in json.loads(path.read_text())]
     return []
 
 
-def _remove_uncommitted(layout: Layout, names: list[str]) -> list[Path]:
-    generation = layout.newest_snapshot()
-    if not generation:
-        raise StoreError(f"{layout.catalog}: no generation to hold an unfinished commit against")
-    with attached(layout.catalog_file(generation), read_only=True) as connection:
-        known = {row[0] for row in connection.execute(sqlfiles.load("commit.all_paths")).fetchall()}
-    orphans = [layout.root / name for name in names if name not in known and (layout.root / name).exists()]
-    for path in orphans:
-        path.unlink()
-    return orphans
+def _delete_uncommitted(layout: Layout, names: list[str]) -> None:
+    newest = layout.newest_snapshot()
+    if not newest:
+        raise StoreError(f"{layout.catalog}: no snapshot to compare an unfinished commit with")
+    with attached(layout.catalog_file(newest), read_only=True) as connection:
+        known = {path for (path,) in connection.execute(sqlfiles.load("commit.all_paths")).fetchall()}
+    for name in names:
+        if name not in known:
+            (layout.root / name).unlink(missing_ok=True)

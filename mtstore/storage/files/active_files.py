@@ -1,4 +1,4 @@
-"""The live data files of partitions, as a generation's metadata have them."""
+"""The active data files of partitions, as a snapshot's metadata list them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mtstore.storage.layout import Partition
 if TYPE_CHECKING:
     import duckdb
 
-_FEW_QUESTIONS = 16
+_FEW_CALLS = 16
 
 
 def all_active_files(
     connection: duckdb.DuckDBPyConnection, tickers: Collection[str] | None = None
 ) -> dict[Partition, list[DataFile]]:
-    """The live data files of every partition (of some tickers), each list in time order."""
+    """Return the active data files of every partition (of some tickers), each list in time order."""
     found: dict[Partition, list[DataFile]] = defaultdict(list)
     parameters = {"tickers": sorted(tickers) if tickers is not None else None}
     for row in fetch_rows(connection, sqlfiles.load("commit.active_files"), parameters):
@@ -32,51 +32,44 @@ def all_active_files(
     return dict(found)
 
 
-def check_stored(connection: duckdb.DuckDBPyConnection, tickers: Iterable[str]) -> None:
-    """Refuse names of which nothing is stored.
-
-    Raises
-    ------
-    TickerError
-        Names the first, and the nearest of which something is.
-    """
-    known = [row[0] for row in connection.execute(sqlfiles.load("settings.stored_tickers")).fetchall()]
-    for name in tickers:
-        if name not in known:
-            raise TickerError(f"nothing is stored of ticker {name!r}{did_you_mean(name, known)}")
-
-
 def active_files(
     connection: duckdb.DuckDBPyConnection, partitions: Iterable[Partition]
 ) -> dict[Partition, list[DataFile]]:
-    """The live data files of some partitions, each list in time order."""
-    wanted = set(partitions)
-    known = all_active_files(connection, {partition.ticker for partition in wanted})
-    return {partition: known.get(partition, []) for partition in wanted}
+    """Return the active data files of some partitions, each list in time order."""
+    requested = set(partitions)
+    found = all_active_files(connection, {partition.ticker for partition in requested})
+    return {partition: found.get(partition, []) for partition in requested}
+
+
+def check_stored(connection: duckdb.DuckDBPyConnection, tickers: Iterable[str]) -> None:
+    """Raise TickerError for the first ticker without stored bars; it names the nearest one that has some."""
+    stored = [ticker for (ticker,) in connection.execute(sqlfiles.load("settings.stored_tickers")).fetchall()]
+    for name in tickers:
+        if name not in stored:
+            raise TickerError(f"nothing is stored of ticker {name!r}{did_you_mean(name, stored)}")
 
 
 class ActiveFiles:
-    """The live data files at some moment since `forget`: asked for one by one, then, if that goes on, all at once.
+    """The active data files since the last `reset`: read call by call, after some calls all at once.
 
-    A statement for each of ten thousand partitions takes longer than one for all of them.
+    One statement for each of ten thousand partitions takes longer than one for all of them.
     """
 
     def __init__(self, reader: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]) -> None:
         self._reader = reader
-        self._questions = 0
-        self._known: Mapping[Partition, list[DataFile]] | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was read: there is a new snapshot."""
+        self._calls = 0
+        self._all: Mapping[Partition, list[DataFile]] | None = None
 
     def of(self, partitions: Collection[Partition]) -> Mapping[Partition, list[DataFile]]:
-        """The live files of some partitions, each list in time order."""
-        self._questions += 1
-        if self._known is None:
+        """Return the active files of some partitions, each list in time order."""
+        self._calls += 1
+        if self._all is None:
             with self._reader() as connection:
-                if self._questions <= _FEW_QUESTIONS:
+                if self._calls <= _FEW_CALLS:
                     return active_files(connection, partitions)
-                self._known = all_active_files(connection)
-        return {partition: self._known.get(partition, []) for partition in partitions}
-
-    def forget(self) -> None:
-        """Begin anew: there is a new generation."""
-        self._questions = 0
-        self._known = None
+                self._all = all_active_files(connection)
+        return {partition: self._all.get(partition, []) for partition in partitions}

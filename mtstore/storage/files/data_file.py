@@ -1,8 +1,7 @@
-"""Data files: immutable parquet that says in its own footer all that the metadata rows about it need.
+"""Data files: immutable parquet whose footer has all that the metadata tables need to know about it.
 
-The footer's key `mtstore` holds a JSON object, the fields of `DataFile` less those that the file's place gives
-(`path`, `byte_size`), plus `covers` (the ranges its answers spoke for), `request`, `run_id` and `provider`. Beside it
-stands a seal over the whole file.
+The footer's key `mtstore` holds a JSON object: the fields of `DataFile` without `path` and `byte_size`, plus those of
+`Provenance`. Another key holds a checksum of the whole file.
 """
 
 from __future__ import annotations
@@ -25,14 +24,13 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 FOOTER_KEY = b"mtstore"
-ROW_GROUP_ROWS = (
-    32_768  # some months of minutes: a day is read without its year, and scans are as fast as with larger ones
-)
+# Some months of minutes: a day is read without its year, and scans are as fast as with larger groups.
+ROW_GROUP_ROWS = 32_768
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a file's rows came from: kept in the footer, for `rebuild` and for people."""
+    """Where a file's rows came from; `covers` are the ranges that its batches cover."""
 
     provider: str
     dataset: str | None
@@ -43,7 +41,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One data file as the table `core.files` knows it; times in microseconds since the epoch, UTC."""
+    """One data file as a row of the table `core.files`; times in microseconds since the epoch, UTC."""
 
     file_id: str
     path: str
@@ -65,7 +63,7 @@ class DataFile:
 
 
 def content_id(bars: pa.Table) -> str:
-    """A digest of the rows: equal rows give equal ids, whatever files they lie in or how they are chunked."""
+    """Return a digest of the rows, whichever files they are stored in and however they are chunked."""
     import numpy as np
     import pyarrow.compute as pc
     import xxhash
@@ -94,10 +92,10 @@ def write(
     is_durable: bool = True,
     is_compressed: bool = True,
 ) -> DataFile:
-    """Write sorted, unique bars of one partition as a new file in `folder` (a staging folder), read-only and durable.
+    """Write sorted, unique bars of one partition as a new read-only file in the staging folder `folder`.
 
-    The file's name is its id; `DataFile.path` is where it belongs, relative to the store's root. Where `is_durable` is
-    false, the caller forces it to disk; where `is_compressed` is false, columns lie in it plain, and larger.
+    The file's name is its id; `DataFile.path` is its later place, relative to the store's root. If `is_durable` is
+    false, the caller must sync it to disk.
     """
     import pyarrow.parquet as pq
 
@@ -119,7 +117,7 @@ def write(
     }
     footer = facts | asdict(provenance) | {"covers": [[r.start_us, r.end_us] for r in provenance.covers]}
     path = folder / f"{file_id}.parquet"
-    # Prices repeat; averages hardly do, and a dictionary of them only makes files larger and slower.
+    # Prices repeat. A dictionary of vwaps, which hardly do, would only make the file larger and slower.
     repeating = ["open", "high", "low", "close", "volume"]
     with pq.ParquetWriter(
         path,
@@ -135,33 +133,37 @@ def write(
         writer.write_table(bars.cast(arrow_schema()), row_group_size=ROW_GROUP_ROWS)
         writer.add_key_value_metadata({FOOTER_KEY: json.dumps(footer, sort_keys=True, default=str).encode()})
         writer.add_key_value_metadata({checksum.KEY: checksum.OPEN})
-    checksum.write_checksum(path)
-    durable_io.make_read_only(path)
-    if is_durable:
-        durable_io.fsync_file(path)
+    _finish(path, is_durable=is_durable)
     facts.pop("format_version")
     return DataFile(path=f"{partition.folder}/{path.name}", byte_size=path.stat().st_size, **facts)
 
 
 def read_footer(root: Path, path: str) -> tuple[DataFile, Provenance]:
-    """What the file at `path` (relative to `root`) says about itself.
+    """Read the footer of the data file at `path`, relative to `root`.
 
     Raises
     ------
     StoreError
-        The file is missing, is no parquet, or carries no footer of ours or one of another format.
+        The file is missing, is not a data file of mtstore, or has another format.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     full = root / path
     try:
-        metadata = pq.read_metadata(full).metadata or {}
-        facts = json.loads(metadata[FOOTER_KEY])
+        footer = (pq.read_metadata(full).metadata or {})[FOOTER_KEY]
+        version = json.loads(footer)["format_version"]
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise StoreError(f"{full}: not a data file of mtstore ({type(error).__name__}: {error})") from error
-    if facts.pop("format_version") != FORMAT_VERSION:
+    if version != FORMAT_VERSION:
         raise StoreError(f"{full}: written in another format; this version of mtstore reads {FORMAT_VERSION}")
+    return parse_footer(footer, path, full.stat().st_size)
+
+
+def parse_footer(footer: bytes, path: str, byte_size: int) -> tuple[DataFile, Provenance]:
+    """Parse the value of a footer's key `mtstore`; ValueError, KeyError or TypeError if it is not ours."""
+    facts = json.loads(footer)
+    facts.pop("format_version")
     provenance = Provenance(
         provider=facts.pop("provider"),
         dataset=facts.pop("dataset"),
@@ -169,11 +171,11 @@ def read_footer(root: Path, path: str) -> tuple[DataFile, Provenance]:
         request=facts.pop("request"),
         covers=tuple(TimeRange(*pair) for pair in facts.pop("covers")),
     )
-    return DataFile(path=path, byte_size=full.stat().st_size, **facts), provenance
+    return DataFile(path=path, byte_size=byte_size, **facts), provenance
 
 
 def read_bars(root: Path, paths: Sequence[str]) -> pa.Table:
-    """The bars of several files of one partition, sorted by `ts_event` (the files' ranges are disjoint).
+    """Read the bars of several files of one partition, sorted by `ts_event` (the files' ranges are disjoint).
 
     Raises
     ------
@@ -195,13 +197,18 @@ def read_bars(root: Path, paths: Sequence[str]) -> pa.Table:
     return pa.concat_tables(sorted(tables, key=lambda table: table["ts_event"][0].value))
 
 
-def write_plain(table: pa.Table, path: Path) -> None:
-    """Write a table that holds no bars (quarantined rows, revisions, a log) as a sealed, durable, read-only file."""
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write another table (quarantined rows, revisions, a log) as a durable, read-only file with a checksum."""
     import pyarrow.parquet as pq
 
     with pq.ParquetWriter(path, table.schema, compression="zstd", write_page_checksum=True) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({checksum.KEY: checksum.OPEN})
+    _finish(path, is_durable=True)
+
+
+def _finish(path: Path, *, is_durable: bool) -> None:
     checksum.write_checksum(path)
     durable_io.make_read_only(path)
-    durable_io.fsync_file(path)
+    if is_durable:
+        durable_io.fsync_file(path)

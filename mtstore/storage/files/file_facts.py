@@ -1,16 +1,17 @@
-"""What a parquet file of the store really holds, against its seal: the facts that checks compare with the metadata."""
+"""What a parquet file of the store really holds: the facts that checks compare with the metadata."""
 
 from __future__ import annotations
 
 import io
-import json
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mtstore.bars import arrow_schema
+from mtstore.ranges import TimeRange
 from mtstore.storage import checksum
-from mtstore.storage.files.data_file import FOOTER_KEY, content_id
+from mtstore.storage.files.data_file import FOOTER_KEY, DataFile, content_id, parse_footer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,10 +21,10 @@ Kind = Literal["data", "retired", "quarantine", "revisions", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """One file as it lies on disk; what could not be found out is None.
+    """One file on disk; None stands for facts that could not be read.
 
-    `kind` is what the metadata call it. The `footer_…` are what the file says about itself, the rest is counted and
-    computed from its bytes and rows. `covers_start_us` and `covers_end_us` are the ranges that its answers spoke for.
+    `kind` is its kind in the metadata. `footer` and `covers`, the ranges that its batches cover, come from its footer;
+    the rest is computed from its bytes and rows.
     """
 
     path: str
@@ -36,22 +37,8 @@ class FileFacts:
     ts_max_us: int | None = None
     is_sorted: bool | None = None
     content_id: str | None = None
-    footer_file_id: str | None = None
-    footer_schema: str | None = None
-    footer_source: str | None = None
-    footer_ticker: str | None = None
-    footer_year: int | None = None
-    footer_row_count: int | None = None
-    footer_ts_min_us: int | None = None
-    footer_ts_max_us: int | None = None
-    footer_day_tz: str | None = None
-    footer_content_id: str | None = None
-    footer_written_at_us: int | None = None
-    covers_start_us: tuple[int, ...] | None = None
-    covers_end_us: tuple[int, ...] | None = None
-
-
-_FOOTER_FACTS = tuple(field.name for field in fields(FileFacts) if field.name.startswith("footer_"))
+    footer: DataFile | None = None
+    covers: tuple[TimeRange, ...] | None = None
 
 
 def read_facts(root: Path, path: str, kind: Kind) -> FileFacts:
@@ -66,18 +53,20 @@ def read_facts(root: Path, path: str, kind: Kind) -> FileFacts:
     except OSError as error:
         return FileFacts(path, kind, error=f"cannot be read ({error.strerror})")
     if not checksum.has_checksum(content):
-        return FileFacts(path, kind, error="carries no seal: its footer is damaged, or another program wrote it")
+        return FileFacts(path, kind, error="has no checksum: its footer is damaged, or another program wrote it")
     if not checksum.checksum_matches(content):
-        return FileFacts(path, kind, error="its bytes are not those that its seal was made from")
+        return FileFacts(path, kind, error="its content does not match its checksum")
     try:
         with pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True) as file:
             table = file.read()
-            footer = (file.metadata.metadata or {}).get(FOOTER_KEY)
+            footer = (file.metadata.metadata or {}).get(FOOTER_KEY, b"")
         found: dict[str, Any] = {"byte_size": len(content), "row_count": table.num_rows}
         if kind in {"data", "retired"}:
-            found |= _facts_of_bars(table.cast(arrow_schema())) | _facts_of_footer(footer)
+            found |= _facts_of_bars(table.cast(arrow_schema()))
+            found["footer"], provenance = parse_footer(footer, path, len(content))
+            found["covers"] = provenance.covers
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
-        return FileFacts(path, kind, error=f"is no file of the store's ({type(error).__name__}: {error})")
+        return FileFacts(path, kind, error=f"is not a file of mtstore ({type(error).__name__}: {error})")
     return FileFacts(path, kind, **found)
 
 
@@ -91,24 +80,23 @@ def _facts_of_bars(bars: pa.Table) -> dict[str, Any]:
     }
 
 
-def _facts_of_footer(footer: bytes | None) -> dict[str, Any]:
-    if footer is None:
-        raise KeyError(FOOTER_KEY.decode())
-    said = json.loads(footer)
-    return {
-        **{name: said[name.removeprefix("footer_")] for name in _FOOTER_FACTS},
-        "covers_start_us": tuple(start for start, _ in said["covers"]),
-        "covers_end_us": tuple(end for _, end in said["covers"]),
-    }
-
-
-def facts_table(found: list[FileFacts]) -> pa.Table:
-    """FileFacts as a relation, for the checks in SQL."""
+def facts_table(found: Iterable[FileFacts]) -> pa.Table:
+    """Return facts as a table, for the checks in SQL; the columns of a footer are named `footer_…`."""
     import pyarrow as pa
 
-    types = {"str": pa.string(), "bool": pa.bool_(), "int": pa.int64(), "tuple[int, ...]": pa.list_(pa.int64())}
-    columns = {}
-    for field in fields(FileFacts):
-        kind = types[str(field.type).removesuffix(" | None")]
-        columns[field.name] = pa.array([getattr(facts, field.name) for facts in found], kind)
-    return pa.table(columns)
+    types = {"str": pa.string(), "bool": pa.bool_(), "int": pa.int64()}
+    own = {one.name: str(one.type) for one in fields(FileFacts) if one.name not in {"footer", "covers"}}
+    footer = {one.name: str(one.type) for one in fields(DataFile) if one.name not in {"path", "byte_size"}}
+    names = {**own, **{f"footer_{name}": kind for name, kind in footer.items()}}
+    schema = [(name, types[kind.removesuffix(" | None")]) for name, kind in names.items()]
+    schema += [("covers_start_us", pa.list_(pa.int64())), ("covers_end_us", pa.list_(pa.int64()))]
+    rows = [
+        {
+            **{name: getattr(facts, name) for name in own},
+            **{f"footer_{name}": getattr(facts.footer, name, None) for name in footer},
+            "covers_start_us": None if facts.covers is None else [one.start_us for one in facts.covers],
+            "covers_end_us": None if facts.covers is None else [one.end_us for one in facts.covers],
+        }
+        for facts in found
+    ]
+    return pa.Table.from_pylist(rows, pa.schema(schema))

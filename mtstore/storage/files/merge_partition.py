@@ -1,18 +1,19 @@
-"""What an answer does to one partition: which files it touches, which rows stay, what was changed or withdrawn.
+"""Merge new bars into one partition: which files are rewritten, which rows stay, what is revised.
 
-The files of a partition have disjoint ranges of `ts_event`. A change rewrites the files that its range meets and leaves
-the others alone, so this stays true; a partition never holds more than `MAX_FILES`.
+The files of a partition have disjoint ranges of `ts_event`. A merge rewrites the files that its range overlaps, and
+leaves the others unchanged, so they stay disjoint. A partition has at most `MAX_FILES` files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import VALUE_COLUMNS
-from mtstore.ranges import TimeRange
+from mtstore.ranges import US_PER_DAY, TimeRange, from_us, midnight_us
 from mtstore.storage.files import data_file
 from mtstore.storage.files.data_file import DataFile
 
@@ -24,7 +25,17 @@ MAX_FILES = 8
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """The outcome for one partition: rows for one new file (None: no row is left, or nothing changed)."""
+    """The outcome of a merge.
+
+    Attributes
+    ----------
+    bars
+        The rows of one new file; None if no row is left or nothing changed.
+    retired
+        The files that it replaces.
+    revisions
+        The stored rows that changed or were withdrawn; None if there are none.
+    """
 
     bars: pa.Table | None
     retired: tuple[DataFile, ...]
@@ -34,31 +45,31 @@ class MergeResult:
 def merge(
     root: Path, current: Sequence[DataFile], bars: pa.Table, ranges: Sequence[TimeRange], *, replaces: bool
 ) -> MergeResult:
-    """Lay new bars over the partition's current files (in time order).
+    """Merge new bars into the partition's current files (in time order).
 
-    `ranges` are what the answer speaks for within this partition; if it `replaces`, stored rows inside them that `bars`
-    lacks are withdrawn. Otherwise `bars` adds rows and overwrites those of the same `ts_event`.
+    `bars` adds rows and overwrites those with the same `ts_event`. If it `replaces`, stored rows inside `ranges` that
+    are missing in `bars` are withdrawn.
     """
-    met = _files_met(current, bars, ranges if replaces else ())
-    if not met:
+    rewritten = _overlapping_files(current, bars, ranges if replaces else ())
+    if not rewritten:
         if bars.num_rows == 0:
             return MergeResult(None, (), None)
         tail = _tail_to_merge(current, bars)
         old = data_file.read_bars(root, [file.path for file in tail])
         return MergeResult(_overlay(old, bars, ranges=())[0], tuple(tail), None)
-    old = data_file.read_bars(root, [file.path for file in met])
+    old = data_file.read_bars(root, [file.path for file in rewritten])
     merged, revisions = _overlay(old, bars, ranges if replaces else ())
     if merged.num_rows == old.num_rows and revisions is None:
         return MergeResult(None, (), None)
-    rest = [file for file in current if file not in met]
+    rest = [file for file in current if file not in rewritten]
     if merged.num_rows and len(rest) + 1 > MAX_FILES:
         merged = _overlay(data_file.read_bars(root, [file.path for file in rest]), merged, ranges=())[0]
-        met, rest = list(current), []
-    return MergeResult(merged if merged.num_rows else None, tuple(met), revisions)
+        rewritten, rest = list(current), []
+    return MergeResult(merged if merged.num_rows else None, tuple(rewritten), revisions)
 
 
-def _files_met(current: Sequence[DataFile], bars: pa.Table, replaced: Sequence[TimeRange]) -> list[DataFile]:
-    """The files whose range meets the hull of what changes."""
+def _overlapping_files(current: Sequence[DataFile], bars: pa.Table, replaced: Sequence[TimeRange]) -> list[DataFile]:
+    """Return the files whose range overlaps the hull of the change."""
     lows = [bounds.start_us for bounds in replaced]
     highs = [bounds.end_us for bounds in replaced]
     if bars.num_rows:
@@ -72,11 +83,9 @@ def _files_met(current: Sequence[DataFile], bars: pa.Table, replaced: Sequence[T
 
 
 def _tail_to_merge(current: Sequence[DataFile], bars: pa.Table) -> list[DataFile]:
-    """Which neighbours a file beside the current ones takes in, so that their number stays bounded.
-
-    Appended files are merged with the younger ones while those are not much larger, as in a log-structured tree: a year
-    of daily updates rewrites each row a few times, not once a day.
-    """
+    """Return the neighbours that an added file is merged with, so that their number stays bounded."""
+    # As in a log-structured tree, an appended file is merged with the younger ones while those are not much larger: a
+    # year of daily updates rewrites each row a few times, not once a day.
     if len(current) < MAX_FILES:
         return []
     first = bars["ts_event"].cast("int64")[0].as_py()
@@ -93,7 +102,7 @@ def _tail_to_merge(current: Sequence[DataFile], bars: pa.Table) -> list[DataFile
 
 
 def _overlay(old: pa.Table, new: pa.Table, ranges: Sequence[TimeRange]) -> tuple[pa.Table, pa.Table | None]:
-    """`old` with `new` laid over it, sorted and unique, and what that changed or withdrew."""
+    """Return `old` overwritten by `new`, sorted and unique, and the revisions."""
     import numpy as np
     import pyarrow as pa
 
@@ -108,13 +117,14 @@ def _overlay(old: pa.Table, new: pa.Table, ranges: Sequence[TimeRange]) -> tuple
     revisions = _revisions(old.filter(pa.array(gone)), new, overwritten[gone])
     kept = old.filter(pa.array(~gone))
     merged = pa.concat_tables([kept, new])
+    # Appended bars, the usual case, need no sorting.
     if kept.num_rows and new.num_rows and old_ts[~gone][-1] > new_ts[0]:
         merged = merged.sort_by("ts_event")
     return merged, revisions
 
 
 def _revisions(old: pa.Table, new: pa.Table, overwritten: Any) -> pa.Table | None:
-    """Rows that were there and now differ (`changed`) or are there no more (`withdrawn`)."""
+    """Return the stored rows that now differ (`changed`) or are gone (`withdrawn`)."""
     import numpy as np
     import pyarrow as pa
 
@@ -140,3 +150,29 @@ def _differs(left: pa.ChunkedArray, right: pa.ChunkedArray) -> Any:
 
     unequal = pc.fill_null(pc.not_equal(left, right), False)
     return pc.or_(unequal, pc.xor(pc.is_null(left), pc.is_null(right))).to_numpy()
+
+
+def split_by_year(bars: pa.Table, ranges: Sequence[TimeRange]) -> Iterator[tuple[int, pa.Table, tuple[TimeRange, ...]]]:
+    """Split sorted bars and ranges at UTC years, the bounds of partitions: yield (year, bars, ranges)."""
+    import numpy as np
+
+    stamps = bars["ts_event"].cast("int64").to_numpy()
+    spans = [(bounds.start_us, bounds.end_us - 1) for bounds in ranges]
+    if len(stamps):
+        spans.append((int(stamps[0]), int(stamps[-1])))
+    years = {year for first, last in spans for year in range(from_us(first).year, from_us(last).year + 1)}
+    for year in sorted(years):
+        whole = year_range(year)
+        first, last = np.searchsorted(stamps, [whole.start_us, whole.end_us])
+        inside = tuple(
+            TimeRange(max(bounds.start_us, whole.start_us), min(bounds.end_us, whole.end_us))
+            for bounds in ranges
+            if bounds.overlaps(whole)
+        )
+        yield year, bars.slice(first, last - first), inside
+
+
+def year_range(year: int) -> TimeRange:
+    """Return a UTC year as a range."""
+    # By its last day: no date exists in the year after the last one.
+    return TimeRange(midnight_us(date(year, 1, 1)), midnight_us(date(year, 12, 31)) + US_PER_DAY)

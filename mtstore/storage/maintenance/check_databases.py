@@ -1,4 +1,4 @@
-"""Checks of the database files: each private generation against its public copy, the newest against the log."""
+"""Check the database files: each private snapshot against its public copy, the newest against the log."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from mtstore import sqlfiles
 from mtstore.duckdb_instance import new_instance
 from mtstore.sqlfiles import identifier, literal
 from mtstore.storage.layout import Layout
+from mtstore.storage.maintenance.check_log import unknown_files
 from mtstore.storage.maintenance.problems import Problem
 
 if TYPE_CHECKING:
     import duckdb
 
-_REPAIR = "`mtstore repair` sets it aside and makes the database file anew"
-_ALIAS = "looked_at"
-# What differs between two databases made from the same log, and means nothing.
+_REPAIR = "`mtstore repair` sets it aside and rebuilds the database file"
+_ALIAS = "checked"
+# These may differ between two databases built from the same log.
 _UNCOMPARED = frozenset({"object_digests"})
 
 
-def check_generations(
+def check_snapshots(
     layout: Layout, newest: int, expected: duckdb.DuckDBPyConnection | None, *, with_objects: bool
 ) -> Iterator[Problem]:
-    """What is wrong with the database files up to generation `newest`.
+    """Yield the problems of the database files up to snapshot `newest`.
 
-    `expected` has, as its current database, what the log folds to (None: the log is broken); `with_objects` says that
-    its views and macros are those that the generation must have, too.
+    The current database of `expected` is the replayed log (None: the log is broken). `with_objects` compares the views
+    and macros as well as the tables.
     """
     for number in sorted({*layout.snapshots(layout.catalog), *layout.snapshots(layout.public)}):
         if number > newest:
@@ -38,32 +39,32 @@ def check_generations(
         private, public = layout.catalog_file(number), layout.public_file(number)
         faults = _faults_of(private, public, is_newest=number == newest)
         if number == newest and private.exists() and private not in faults:
-            if expected is None:
-                fault = find_fault(private)
-            else:
-                fault = find_difference(expected, private, with_objects=with_objects)
+            fault = (
+                find_fault(private)
+                if expected is None
+                else find_difference(expected, private, with_objects=with_objects)
+            )
             if fault is not None:
                 faults[private] = fault
         for path, fault in faults.items():
             where = "catalog" if path == private else "public"
             yield Problem(str(path.relative_to(layout.root)), fault, _REPAIR, where)
     yield from _check_link(layout, newest)
-    for stranger in _strangers(layout):
-        yield Problem(stranger, "is no database file of the store's", "`mtstore repair` sets it aside", "unknown_files")
+    yield from _unknown_files(layout)
 
 
 def _faults_of(private: Path, public: Path, *, is_newest: bool) -> dict[Path, str]:
-    """What is wrong with a generation's two files, by file."""
+    """Return what is wrong with a snapshot's two files, by file."""
     contents = {path: _read(path) for path in (private, public)}
     if contents[private] is None:
-        return {private: "is missing"} if is_newest else {public: "has no private generation beside it"}
+        return {private: "is missing"} if is_newest else {public: "has no private snapshot beside it"}
     if contents[private] == contents[public]:
         return {}
     faults = {path: fault for path in (private, public) if (fault := find_fault(path)) is not None}
     if contents[public] is None and is_newest:
         faults[public] = "is missing"
     elif contents[public] is not None and not faults:
-        faults[public] = "differs from the private generation; one of the two is damaged"
+        faults[public] = "differs from the private snapshot; one of the two is damaged"
     return faults
 
 
@@ -75,7 +76,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def find_fault(path: Path) -> str | None:
-    """Why a database file cannot be read to its end, or None; a missing one has no fault."""
+    """Return why a database file cannot be read to its end; None for a sound or missing one."""
     import duckdb
 
     if not path.exists():
@@ -91,7 +92,7 @@ def find_fault(path: Path) -> str | None:
 
 
 def find_difference(expected: duckdb.DuckDBPyConnection, path: Path, *, with_objects: bool = True) -> str | None:
-    """How a database file differs from the one that `expected` has as its current database, or None."""
+    """Return how a database file differs from the current database of `expected`; None if it does not."""
     import duckdb
 
     try:
@@ -120,7 +121,7 @@ def _different_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
         counted = connection.execute(sqlfiles.load("verify.count_differences", expected=expected, found=found))
         missing, unexpected = counted.fetchone() or (0, 0)
         if missing or unexpected:
-            different.append(f"core.{name} lacks {missing} rows and has {unexpected} others")
+            different.append(f"core.{name} misses {missing} rows and has {unexpected} unexpected")
     return different
 
 
@@ -136,7 +137,7 @@ def _different_objects(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 @contextmanager
 def open_for_check(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A copy of a database file as the current database: the original is never opened by DuckDB."""
+    """Connect to a copy of a database file: DuckDB never opens the original, which it could change."""
     with tempfile.TemporaryDirectory(prefix="mtstore-verify-") as folder:
         copy = shutil.copyfile(path, Path(folder) / path.name)
         connection = new_instance()
@@ -154,16 +155,16 @@ def _check_link(layout: Layout, newest: int) -> Iterator[Problem]:
         yield Problem(name, "is not the link to the newest public copy", _REPAIR, "public")
     elif layout.published_snapshot() is None or (layout.published_snapshot() or 0) < newest:
         target = layout.public_link.readlink()
-        yield Problem(name, f"points at {target}, not at generation {newest}", _REPAIR, "public")
+        yield Problem(name, f"points at {target}, not at snapshot {newest}", _REPAIR, "public")
 
 
-def _strangers(layout: Layout) -> Iterator[str]:
-    for folder in (layout.catalog, layout.public):
-        known = {layout.catalog_file(number) for number in layout.snapshots(layout.catalog)}
-        known |= {layout.public_file(number) for number in layout.snapshots(layout.public)}
-        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-            if path.is_file() and path not in known and not path.parent.name.startswith("building-"):
-                yield str(path.relative_to(layout.root))
+def _unknown_files(layout: Layout) -> Iterator[Problem]:
+    known = {layout.catalog_file(number) for number in layout.snapshots(layout.catalog)}
+    known |= {layout.public_file(number) for number in layout.snapshots(layout.public)}
+    paths = [path for folder in (layout.catalog, layout.public) for path in sorted(folder.rglob("*"))]
+    # A running commit copies its public file in a folder `building-…`.
+    files = [path for path in paths if path.is_file() and not path.parent.name.startswith("building-")]
+    return unknown_files(layout, files, known, "is not a database file of the store")
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from mtstore.arguments import ticker_names
 from mtstore.ranges import normalise
-from mtstore.storage.commit.staging import staging_folder
 from mtstore.storage.files import data_file
 from mtstore.storage.files.active_files import all_active_files, check_stored
 from mtstore.storage.files.data_file import DataFile, Provenance
@@ -26,7 +25,7 @@ PARTITIONS_PER_COMMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class CompactResult:
-    """What a compaction did."""
+    """What `compact` did."""
 
     partitions: int
     files_before: int
@@ -34,10 +33,14 @@ class CompactResult:
 
 
 def compact(store: Repository, tickers: str | Iterable[str] | None = None) -> CompactResult:
-    """MergeResult every partition (of some tickers) that holds more than one file into a single one.
+    """Merge the files of every partition (of some tickers) into one.
 
-    Rows do not change, so neither does the coverage; the merged files stay readable for the grace period. TickerError:
-    nothing is stored of one of `tickers`.
+    Rows and coverage do not change. The merged files stay readable for the grace period.
+
+    Raises
+    ------
+    TickerError
+        Nothing is stored of one of `tickers`.
     """
     names = ticker_names(tickers)
     with store.connection() as connection:
@@ -46,24 +49,24 @@ def compact(store: Repository, tickers: str | Iterable[str] | None = None) -> Co
     scattered = [partition for partition, files in found.items() if len(files) > 1]
     merged = before = 0
     for start in range(0, len(scattered), PARTITIONS_PER_COMMIT):
-        lot = scattered[start : start + PARTITIONS_PER_COMMIT]
-        with staging_folder(store.layout) as folder, store.begin("compact", folder) as commit:
-            for partition, files in commit.active_files(lot).items():
+        batch = scattered[start : start + PARTITIONS_PER_COMMIT]
+        with store.begin("compact") as commit:
+            for partition, files in commit.active_files(batch).items():
                 if len(files) > 1:  # another process may have merged them since
                     merged, before = merged + 1, before + len(files)
-                    _merge(store.layout.root, folder, commit, partition, files)
+                    _merge(store.layout.root, commit, partition, files)
             commit.finish()
     return CompactResult(merged, before, merged)
 
 
-def _merge(root: Path, folder: Path, commit: Commit, partition: Partition, files: list[DataFile]) -> None:
+def _merge(root: Path, commit: Commit, partition: Partition, files: list[DataFile]) -> None:
     footers = [data_file.read_footer(root, file.path)[1] for file in files]
     newest = max(files, key=lambda file: file.written_at_us)
     origin = footers[files.index(newest)]
     merged = data_file.write(
         data_file.read_bars(root, [file.path for file in files]),
         partition,
-        folder,
+        commit.staging,
         day_tz=newest.day_tz,
         written_at_us=time.time_ns() // 1_000,
         provenance=Provenance(
@@ -75,4 +78,4 @@ def _merge(root: Path, folder: Path, commit: Commit, partition: Partition, files
         ),
     )
     commit.retire(files)
-    commit.add_file(folder / f"{merged.file_id}.parquet", merged)
+    commit.add_file(merged)

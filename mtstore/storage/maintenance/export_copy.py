@@ -1,8 +1,8 @@
-"""Copies of the database file for elsewhere: as it is, with all bars inside, or with the paths of another machine.
+"""Export a copy of the database file: as it is, with all bars inside, or with the paths of another machine.
 
-A view can only be made where its files are, so a copy with other paths asks a variable for its folder first: it is set
-while the copy is made, and unset for everybody who opens it, unless they set it themselves (`SET VARIABLE
-mtstore_root = '/elsewhere'`).
+A view can only be created where its files are. So a copy with other paths looks up its folder in a variable, which is
+set during the export. Readers of the copy may set it (`SET VARIABLE mtstore_root = '/elsewhere'`); otherwise the views
+read `path_prefix`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from mtstore.storage import durable_io
 from mtstore.storage.layout import new_id
 from mtstore.storage.reading.attach import attached
 from mtstore.storage.views import create_views, view_texts
-from mtstore.storage.views.view_texts import ViewInputs
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,28 +31,28 @@ if TYPE_CHECKING:
 def export_copy(
     store: Repository, to: str | os.PathLike[str], *, materialize: bool = False, path_prefix: str | None = None
 ) -> Path:
-    """Write the newest generation as a database file of its own at `to`, in the place of what is there.
+    """Write the newest snapshot as a database file at `to`, replacing an existing one.
 
     Parameters
     ----------
     to
         The file, outside the store's folder. It appears only when it is complete.
     materialize
-        Put all bars, quarantined rows and revisions inside: the copy then needs no other file.
+        Store all bars, quarantined rows and revisions in the file, so that it needs no other file.
     path_prefix
         The folder (an absolute POSIX path) under which the machine that will read the copy sees the store.
 
     Raises
     ------
     InputError
-        `to` lies inside the store or is a folder, or the prefix is no absolute path, or both ways are asked for.
+        `to` is inside the store or a folder, `path_prefix` is not an absolute path, or both options are given.
     """
     target = Path(to).expanduser().absolute()
     _check(store, target, materialize=materialize, path_prefix=path_prefix)
     building = target.with_name(f".{target.name}-{new_id()}")
     try:
-        with store.snapshot() as generation:
-            building.write_bytes(store.layout.catalog_file(generation).read_bytes())
+        with store.snapshot() as snapshot:
+            building.write_bytes(store.layout.catalog_file(snapshot).read_bytes())
             if materialize:
                 _with_rows(building, store.layout.root)
             elif path_prefix is not None:
@@ -86,36 +85,28 @@ def _check(store: Repository, target: Path, *, materialize: bool, path_prefix: s
 
 
 def _with_rows(path: Path, root: Path) -> None:
-    """Read everything into tables, and let the views read those."""
+    """Copy all rows into tables, and let the views read those."""
     with attached(path, read_only=False) as connection:
         connection.begin()
         stored = create_views.read_inputs(connection, root)
+        # One file stands for all files of a schema: the table replaces it in every text.
+        inputs = replace(stored, data_files={schema: paths[:1] for schema, paths in stored.data_files.items()})
         sources: dict[Sql, Sql] = {}
         for schema, paths in stored.data_files.items():
-            _keep(
-                connection,
-                f"stored_{view_texts.view_name(schema)}",
-                view_texts.source_of_bars(schema, paths, stored),
-                sources,
-            )
+            source = view_texts.source_of_bars(schema, paths, stored)
+            table = _create_table(connection, f"stored_{view_texts.view_name(schema)}", source)
+            sources[view_texts.source_of_bars(schema, paths[:1], inputs)] = table
         for name, paths in (("quarantine", stored.quarantine_files), ("revisions", stored.revision_files)):
             if paths:
-                _keep(connection, f"stored_{name}", view_texts.source_of_rows(paths, stored), sources)
-        # One file stands for all of a schema: their list is gone from the texts before anybody reads it.
-        one_each = {schema: paths[:1] for schema, paths in stored.data_files.items()}
-        inputs = replace(stored, data_files=one_each)
-        for schema, paths in one_each.items():
-            sources[view_texts.source_of_bars(schema, paths, inputs)] = sources[
-                view_texts.source_of_bars(schema, stored.data_files[schema], stored)
-            ]
+                source = view_texts.source_of_rows(paths, stored)
+                sources[source] = _create_table(connection, f"stored_{name}", source)
         create_views.make_texts(connection, (_replaced(text, sources) for text in view_texts.view_texts(inputs)))
         connection.commit()
 
 
-def _keep(connection: duckdb.DuckDBPyConnection, table: str, source: Sql, sources: dict[Sql, Sql]) -> None:
-    name = identifier(table)
-    connection.execute(sqlfiles.load("snapshot.create_table", table=name, source=source))
-    sources[source] = join((identifier("core"), name), ".")
+def _create_table(connection: duckdb.DuckDBPyConnection, table: str, source: Sql) -> Sql:
+    connection.execute(sqlfiles.load("snapshot.create_table", table=identifier(table), source=source))
+    return join((identifier("core"), identifier(table)), ".")
 
 
 def _replaced(text: Sql, sources: dict[Sql, Sql]) -> Sql:
@@ -125,21 +116,21 @@ def _replaced(text: Sql, sources: dict[Sql, Sql]) -> Sql:
 
 
 def _with_prefix(path: Path, root: Path, prefix: str) -> None:
-    """Make the views and macros anew, over the same files under another folder."""
+    """Recreate the views and macros over the same files under another folder."""
     with attached(path, read_only=False) as connection:
         connection.begin()
         connection.execute(sqlfiles.load("snapshot.set_root", root=literal(str(root))))
-        inputs: ViewInputs = create_views.read_inputs(connection, root)
+        inputs = create_views.read_inputs(connection, root)
         texts = (_placed(text, root, prefix) for text in view_texts.view_texts(inputs))
         create_views.make_texts(connection, texts)
         connection.commit()
 
 
 def _placed(text: Sql, root: Path, prefix: str) -> Sql:
-    """A statement with the folder of its files looked up, in its own literals and in those within a literal."""
-    for quote in ("''", "'"):  # a statement kept as text has each quote twice
+    """Return a statement that looks up the folder of its files."""
+    for quote in ("''", "'"):  # a statement inside a literal has each quote twice
         opening = literal(str(root))[:-1].replace("'", quote)
-        # Below the root nothing has a quote in its name: tickers are encoded, sources' names are plain.
+        # No path below the root has a quote in it: tickers are encoded, source names are plain.
         literals = re.compile(f"{re.escape(opening)}(/(?:data|meta)/[^']*){quote}")
         text = Sql(literals.sub(functools.partial(_path, prefix, quote), text))
     return text

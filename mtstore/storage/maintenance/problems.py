@@ -1,4 +1,4 @@
-"""What is wrong with a store: one problem per file, in words for people."""
+"""What `verify` reports: problems, one per file, and the result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, order=True, slots=True)
 class Problem:
-    """One thing that is wrong.
+    """One problem of a store.
 
     Attributes
     ----------
@@ -18,7 +18,7 @@ class Problem:
     advice
         What to do.
     check
-        The check that found it: the name of a file in `sql/checks/`, or a word like `log`, `catalog`, `public`.
+        The check that found it: the name of a file in `sql/checks/`, or `log`, `catalog`, `public`, `derived`.
     """
 
     path: str
@@ -37,13 +37,13 @@ class VerifyResult:
     Attributes
     ----------
     snapshot
-        The generation that the store was checked against; None if there is none that can be read.
+        The snapshot that the store was checked against; None if none can be read.
     files, rows, bytes
-        What was read from the first to the last byte: files under data/ and meta/, their rows, their bytes.
+        How much was read: files under data/ and meta/, their rows, their bytes.
     problems
-        Everything that is wrong, by path; empty for a sound store.
+        All problems, by path; empty for a sound store.
     notes
-        What could not be judged, for example files of a writer that was busy.
+        What could not be checked, for example files of a busy writer.
     """
 
     snapshot: int | None = None
@@ -55,5 +55,5 @@ class VerifyResult:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no problems."""
         return not self.problems

@@ -1,7 +1,7 @@
-"""RepairResult: what is damaged is set aside, what is lost is forgotten, and the database file is made anew.
+"""Repair a store: set damaged files aside, remove the coverage of lost bars, and rebuild the database file.
 
-Nothing is deleted: damaged files are moved to `damaged/<time>/`, under the paths that they had. A repair that was cut
-off is done again from the start: what it had moved is then missing, which is repaired in the same way.
+Nothing is deleted: damaged files are moved to `damaged/<time>/`, under the paths that they had. An interrupted repair
+is repeated from the start: the files that it had moved are then missing, which is repaired in the same way.
 """
 
 from __future__ import annotations
@@ -17,29 +17,21 @@ from mtstore.errors import StoreError, StoreNotFoundError
 from mtstore.storage import durable_io
 from mtstore.storage.commit import snapshots
 from mtstore.storage.commit.staging import staging_folder
-from mtstore.storage.files.file_facts import Kind
 from mtstore.storage.layout import Layout, new_id
-from mtstore.storage.maintenance import lost_ranges, rebuild_log
+from mtstore.storage.maintenance import lost_ranges
 from mtstore.storage.maintenance.check_databases import find_fault, open_for_check
+from mtstore.storage.maintenance.check_files import CHECKS, CHECKS_OF_BARS
 from mtstore.storage.maintenance.lost_ranges import LostRange
 from mtstore.storage.maintenance.problems import Problem
+from mtstore.storage.maintenance.rebuild_log import rebuild_log
 from mtstore.storage.maintenance.verify import Progress, VerifyFindings, run_all_checks
 from mtstore.storage.write_lock import DEFAULT_TIMEOUT_SECONDS, write_lock
 
 FOLDER: Final = "damaged"
-# A damaged metadata file can hide what is wrong with a data file: the repaired store is looked at again.
+# A damaged metadata file can hide the problem of a data file, so the repaired store is checked again.
 _MOST_ROUNDS: Final = 3
-_ABOUT_FILES: Final = frozenset(
-    {
-        "missing_files",
-        "damaged_files",
-        "file_facts",
-        "unsorted_files",
-        "file_places",
-        "overlapping_files",
-        "bars_in_empty_ranges",
-    }
-)
+# A file that fails one of these leaves the store.
+_CHECKS_OF_FILES: Final = ({*CHECKS} - {"unrecorded_coverage", "unknown_files"}) | {*CHECKS_OF_BARS}
 
 
 @dataclass(slots=True)
@@ -49,17 +41,17 @@ class RepairResult:
     Attributes
     ----------
     snapshot
-        The newest generation: a new one if anything was wrong.
+        The newest snapshot: a new one if there was any problem.
     problems
-        What was wrong.
+        The problems that it found.
     set_aside
         The files that were moved, by the paths that they had, relative to the store's root.
     folder
         Where they are now; None if none was moved.
     lost
-        The ranges that are no longer known, and that the next load asks for again.
+        The ranges whose bars are lost; the next load fetches them again.
     remaining
-        What is still wrong.
+        The problems that are left.
     """
 
     snapshot: int
@@ -76,7 +68,7 @@ def repair(
     *,
     lock_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
 ) -> RepairResult:
-    """Make a store sound; it need not open.
+    """Make a store sound, even one that does not open.
 
     Raises
     ------
@@ -88,60 +80,53 @@ def repair(
     if not (layout.snapshots(layout.log) or layout.snapshots(layout.catalog)):
         raise StoreNotFoundError(f"no store at {layout.root}; there is nothing to repair")
     with staging_folder(layout) as workspace, write_lock(layout.lock, "repair", lock_timeout_seconds):
-        with suppress(StoreError):  # what cannot be finished is among what is repaired
+        with suppress(StoreError):  # a commit that cannot be completed is a problem like any other
             snapshots.recover(layout)
-        aside = _Aside(layout)
+        aside = _DamagedFolder(layout)
         found = run_all_checks(layout, progress)
-        done = RepairResult(found.newest, problems=sorted(found.verification.problems))
+        done = RepairResult(found.newest, problems=sorted(found.result.problems))
         for number in range(_MOST_ROUNDS):
-            if not found.verification.problems:
+            if not found.result.problems:
                 break
             folder = workspace / f"round-{number}"
             folder.mkdir()
-            done.snapshot = _mend(layout, found, folder, aside, done)
+            done.snapshot = _repair_once(layout, found, folder, aside, done)
             found = run_all_checks(layout, progress)
-        done.remaining = sorted(found.verification.problems)
+        done.remaining = sorted(found.result.problems)
         done.set_aside, done.folder = sorted(aside.moved), aside.folder if aside.moved else None
         return done
 
 
-def _mend(layout: Layout, found: VerifyFindings, workspace: Path, aside: _Aside, done: RepairResult) -> int:
+def _repair_once(
+    layout: Layout, found: VerifyFindings, workspace: Path, aside: _DamagedFolder, done: RepairResult
+) -> int:
     if found.log.sound_entries is None:
         if found.readable is None:
             _fall_back(layout, found, aside)
             return found.newest
-        _write_log(layout, found.readable, workspace, aside)
+        _replace_log(layout, found.readable, workspace, aside)
     by_check: dict[str, list[str]] = {}
-    for problem in found.verification.problems:
+    for problem in found.result.problems:
         by_check.setdefault(problem.check, []).append(problem.path)
-    gone = _gone(found, by_check)
-    lost = lost_ranges.lost_ranges_of((path for path, kind in gone.items() if kind == "data"), found.recorded)
-    unsure = _claims(found, by_check.get("unrecorded_coverage", ()))
+    damaged = {path: found.known[path] for check in _CHECKS_OF_FILES for path in by_check.get(check, ())}
+    lost = lost_ranges.lost_ranges_of((path for path, kind in damaged.items() if kind == "data"), found.recorded)
+    # Files cover these ranges and the ledger does not have them: the rows stay, the ranges are fetched again.
+    unrecorded = lost_ranges.lost_ranges_of(by_check.get("unrecorded_coverage", ()), found.recorded)
     entries = snapshots.logged_entries(layout, after=0)
-    records = list(lost_ranges.records(gone, [*lost, *unsure], entries, datetime.now(UTC)))
+    records = list(lost_ranges.records(damaged, [*lost, *unrecorded], entries, datetime.now(UTC)))
     done.lost += lost
-    aside.move(gone)
+    aside.move(damaged)
     aside.move(by_check.get("unknown_files", ()))
     aside.move(str(Path(path).parent) for path in by_check.get("derived", ()))
-    aside.move(_of_generations(layout, by_check))
+    aside.move(_database_paths(layout, {*by_check.get("catalog", ()), *by_check.get("public", ())}))
     return snapshots.rebuild(layout, workspace, records)
 
 
-def _gone(found: VerifyFindings, by_check: dict[str, list[str]]) -> dict[str, Kind]:
-    """The known files that leave the store."""
-    paths = {path for check in _ABOUT_FILES for path in by_check.get(check, ())}
-    return {path: found.known[path] for path in sorted(paths)}
-
-
-def _claims(found: VerifyFindings, paths: Iterable[str]) -> list[LostRange]:
-    """Ranges that files speak for and the ledger does not know: the rows stay, the ranges are asked for again."""
-    return lost_ranges.lost_ranges_of(paths, found.recorded)
-
-
-def _of_generations(layout: Layout, by_check: dict[str, list[str]]) -> list[str]:
-    """Both database files of each generation of which one is damaged, and a public name that is no link."""
+def _database_paths(layout: Layout, damaged: Iterable[str]) -> list[str]:
+    """Return both database files of each damaged snapshot, and a public name that is not a link."""
+    # Which of the two files is damaged is not always known: each is only checked against the other.
     paths: list[str] = []
-    for path in {*by_check.get("catalog", ()), *by_check.get("public", ())}:
+    for path in damaged:
         name = path.removeprefix("public/").removeprefix("catalog/").partition("/")[0].removesuffix(".duckdb")
         if name.isdigit():
             pair = (layout.catalog_file(int(name)), layout.public_file(int(name)).parent)
@@ -151,10 +136,10 @@ def _of_generations(layout: Layout, by_check: dict[str, list[str]]) -> list[str]
     return paths
 
 
-def _write_log(layout: Layout, database: Path, workspace: Path, aside: _Aside) -> None:
-    """Put a log in the place of a broken one, made from a database file."""
+def _replace_log(layout: Layout, database: Path, workspace: Path, aside: _DamagedFolder) -> None:
+    """Replace a broken log by one built from a database file."""
     with open_for_check(database) as connection:
-        written = rebuild_log.rebuild_log(connection, workspace / "log")
+        written = rebuild_log(connection, workspace / "log")
     layout.log.mkdir(parents=True, exist_ok=True)
     aside.move(str(path.relative_to(layout.root)) for path in sorted(layout.log.iterdir()))
     for path in written:
@@ -162,22 +147,22 @@ def _write_log(layout: Layout, database: Path, workspace: Path, aside: _Aside) -
     durable_io.fsync_folder(layout.log)
 
 
-def _fall_back(layout: Layout, found: VerifyFindings, aside: _Aside) -> None:
-    """Go back to the newest state that can be read: the log and the newest database file are both damaged."""
+def _fall_back(layout: Layout, found: VerifyFindings, aside: _DamagedFolder) -> None:
+    """Go back to the newest readable state, when the log and the newest database file are both damaged."""
     whole = 0
     while whole + 1 in found.log.entries:
         whole += 1
-    generations = sorted({*layout.snapshots(layout.catalog), *layout.snapshots(layout.public)}, reverse=True)
-    readable = next((number for number in generations if _is_readable(layout, number)), 0)
+    numbers = sorted({*layout.snapshots(layout.catalog), *layout.snapshots(layout.public)}, reverse=True)
+    readable = next((number for number in numbers if _is_readable(layout, number)), 0)
     newest = max(whole, readable)
     if newest == 0:
         raise StoreError(
             f"{layout.root}: neither its log nor any database file can be read; put one of them back from a copy, "
             "or ingest the data into a new store"
         )
-    for number in generations:
+    for number in numbers:
         if number > newest or (number > readable and newest == whole):
-            aside.move(_of_generations(layout, {"catalog": [f"{number:06d}.duckdb"]}))
+            aside.move(_database_paths(layout, [f"{number:06d}.duckdb"]))
     aside.move(
         str(layout.log_file(number).relative_to(layout.root))
         for number in layout.snapshots(layout.log)
@@ -190,8 +175,8 @@ def _is_readable(layout: Layout, number: int) -> bool:
     return any(path.exists() and find_fault(path) is None for path in paths)
 
 
-class _Aside:
-    """The folder where damaged files are kept."""
+class _DamagedFolder:
+    """The folder that damaged files are moved to."""
 
     def __init__(self, layout: Layout) -> None:
         self._root = layout.root
@@ -199,7 +184,7 @@ class _Aside:
         self.moved: set[str] = set()
 
     def move(self, paths: Iterable[str]) -> None:
-        """Move files or folders of the store, those that are there; they keep their paths below the folder."""
+        """Move those files or folders of the store that exist; they keep their paths below the folder."""
         for path in sorted(set(paths)):
             source, target = self._root / path, self.folder / path
             if source.exists() or source.is_symlink():

@@ -1,8 +1,8 @@
-"""Verify: everything in a store read to the last byte and held against everything else; nothing is changed.
+"""Verify a store: read everything to the last byte and compare it with everything else, changing nothing.
 
-The commit log is the truth of the metadata; it is folded anew and the newest generation compared with the outcome.
-Every file under data/ and meta/ is read and compared with the metadata by the queries in `sql/checks/`. Folders for
-unfinished work (`tmp/`), what `repair` has set aside (`damaged/`) and the lock's file hold nothing of the store.
+The commit log is the source of the metadata: it is replayed, and the newest snapshot is compared with the result.
+Every file under data/ and meta/ is read and compared with the metadata by the queries in `sql/checks/`. Unfinished
+work (`tmp/`), files that `repair` has set aside (`damaged/`) and the lock file are not part of the store.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from mtstore.storage.commit import snapshots
 from mtstore.storage.files.data_file import DataFile
 from mtstore.storage.files.file_facts import FileFacts, Kind
 from mtstore.storage.layout import Layout
-from mtstore.storage.maintenance.check_databases import check_generations, find_fault, open_for_check
+from mtstore.storage.maintenance.check_databases import check_snapshots, find_fault, open_for_check
 from mtstore.storage.maintenance.check_files import (
     CHECKS_OF_BARS,
-    Inspection,
+    are_readable,
+    check_checksums,
     check_derived,
-    check_seals,
     files_on_disk,
+    footer_lookup,
     inspect_files,
     run_checks,
 )
@@ -41,19 +42,20 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 20.0
 
 Progress = Callable[[int, int, int], None]
-"""Told of files done, files in all, and rows read."""
+"""Called with the number of files read, the number of all files, and the number of rows read."""
 
 
 @dataclass(slots=True)
 class VerifyFindings:
-    """All that a look at a store brings up: for people a `VerifyResult`, for `repair` the rest.
+    """What `repair` needs besides the `result` for users.
 
-    `readable` is a database file of the newest generation that can be read, the private one or its public copy.
+    `readable` is a readable database file of the newest snapshot, private or public. `known` are the files of the
+    metadata by path, `recorded` the data files that a database describes, `facts` the files on disk.
     """
 
-    verification: VerifyResult = field(default_factory=VerifyResult)
+    result: VerifyResult = field(default_factory=VerifyResult)
     log: LogCheck = field(default_factory=LogCheck)
-    inspection: Inspection = field(default_factory=Inspection)
+    facts: dict[str, FileFacts] = field(default_factory=dict)
     newest: int = 0
     readable: Path | None = None
     known: dict[str, Kind] = field(default_factory=dict)
@@ -61,7 +63,7 @@ class VerifyFindings:
 
 
 def verify(layout: Layout, progress: Progress = lambda *_: None) -> VerifyResult:
-    """Check a store; it need not open.
+    """Check a store, even one that does not open.
 
     Raises
     ------
@@ -69,45 +71,46 @@ def verify(layout: Layout, progress: Progress = lambda *_: None) -> VerifyResult
         There is none.
     """
     found = run_all_checks(layout, progress)
-    _drop_what_moved_on(layout, found)
-    found.verification.problems.sort()
-    return found.verification
+    _drop_outdated_problems(layout, found)
+    found.result.problems.sort()
+    return found.result
 
 
 def run_all_checks(layout: Layout, progress: Progress = lambda *_: None) -> VerifyFindings:
-    """Check a store, for those who go on with what was found."""
+    """Check a store as it is now; a commit that is running may look like damage."""
     last = max([0, *layout.snapshots(layout.log), *layout.snapshots(layout.catalog)])
     if last == 0:
         raise StoreNotFoundError(f"no store at {layout.root}")
-    # A commit is in the log first; whoever commits just now is not looked at.
+    # A commit is in the log first, so the newest private snapshot leaves out a commit that is running.
     newest = layout.newest_snapshot() or last
     found = VerifyFindings(log=check_log(layout, newest), newest=newest)
-    problems = found.verification.problems
+    problems = found.result.problems
     problems += found.log.problems
-    _recall(layout, found)
+    _read_metadata(layout, found)
     _inspect(layout, found, progress)
-    with _state(layout, found) as (connection, is_folded):
-        with_objects = is_folded and found.inspection.are_files_sound
-        expected = connection if is_folded else None
-        problems += check_generations(layout, newest, expected, with_objects=with_objects)
-        facts = found.inspection.facts.values()
+    with _open_metadata(layout, found) as (connection, is_replayed):
+        with_objects = is_replayed and are_readable(found.facts.values())
+        expected = connection if is_replayed else None
+        problems += check_snapshots(layout, newest, expected, with_objects=with_objects)
         if connection is None:
-            problems += check_seals(facts)
+            problems += check_checksums(found.facts.values())
         else:
-            found.verification.snapshot = newest
-            problems += run_checks(connection, facts)
+            found.result.snapshot = newest
+            problems += run_checks(connection, found.facts.values())
             if with_objects:
-                problems += run_checks(connection, facts, CHECKS_OF_BARS)
+                problems += run_checks(connection, found.facts.values(), CHECKS_OF_BARS)
     problems += check_derived(layout)
     return found
 
 
-def _recall(layout: Layout, found: VerifyFindings) -> None:
-    """What a database file of the newest generation says of files, and the log; where neither can, the folders."""
+def _read_metadata(layout: Layout, found: VerifyFindings) -> None:
+    """List the files of the newest snapshot and of the log; if neither can be read, those on disk."""
     for path in (layout.catalog_file(found.newest), layout.public_file(found.newest)):
         if path.exists() and find_fault(path) is None:
             with open_for_check(path) as connection:
-                _read_files(connection, found)
+                found.known |= dict(connection.execute(sqlfiles.load("verify.files_to_check")).fetchall())
+                for row in fetch_rows(connection, sqlfiles.load("commit.active_files"), {"tickers": None}):
+                    found.recorded[row["path"]] = DataFile(**row)
             found.readable = path
             break
     if found.log.sound_entries is not None:
@@ -116,97 +119,82 @@ def _recall(layout: Layout, found: VerifyFindings) -> None:
         found.known = files_on_disk(layout)
 
 
-def _read_files(connection: duckdb.DuckDBPyConnection, found: VerifyFindings) -> None:
-    found.known |= dict(connection.execute(sqlfiles.load("verify.files_to_check")).fetchall())
-    for row in fetch_rows(connection, sqlfiles.load("commit.active_files"), {"tickers": None}):
-        found.recorded[row["path"]] = DataFile(**row)
-
-
 def _files_of_log(found: VerifyFindings) -> dict[str, Kind]:
-    """The files that the log knows, without reading any: what was added and neither retired nor forgotten since."""
-    kinds: dict[str, Kind] = {}
-    gone: set[str] = set()
-    taken: set[str] = set()
+    """Replay which files there are, without reading any."""
+    files: dict[str, tuple[str, Kind]] = {}  # by the name without its ending, which is the file's id
     for record in (record for entry in found.log.sound_entries or () for record in entry.records):
+        row = record.row
         match record.op, record.table:
             case "put", "files":
-                kinds[record.row["path"]] = "data"
-            case "delete", "files":
-                taken.add(record.row["file_id"])
+                files[Path(row["path"]).stem] = row["path"], "data"
             case "put", "retired_files":
-                kinds[record.row["path"]] = "retired"
+                files[Path(row["path"]).stem] = row["path"], "retired"
             case "put", "meta_files":
-                kinds[record.row["path"]] = record.row["kind"]
-            case "delete", "retired_files":
-                gone.add(record.row["file_id"])
+                files[Path(row["path"]).stem] = row["path"], row["kind"]
+            case "delete", "files" | "retired_files":
+                files.pop(row["file_id"], None)
             case "delete", "meta_files":
-                gone.add(Path(record.row["path"]).stem)
+                files.pop(Path(row["path"]).stem, None)
             case _:
                 pass
-    stems = {path: Path(path).stem for path in kinds}
-    return {
-        path: kind
-        for path, kind in kinds.items()
-        if stems[path] not in gone and not (kind == "data" and stems[path] in taken)
-    }
+    return dict(files.values())
 
 
 def _inspect(layout: Layout, found: VerifyFindings, progress: Progress) -> None:
-    verification = found.verification
-    total = len(found.known)
+    result = found.result
 
-    def looked(facts: FileFacts) -> None:
+    def count(facts: FileFacts) -> None:
         if facts.kind != "unknown":
-            verification.files += 1
-            verification.rows += facts.row_count or 0
-            verification.bytes += facts.byte_size or 0
-            progress(verification.files, total, verification.rows)
+            result.files += 1
+            result.rows += facts.row_count or 0
+            result.bytes += facts.byte_size or 0
+            progress(result.files, len(found.known), result.rows)
 
-    found.inspection = inspect_files(layout, found.known, looked)
+    found.facts = inspect_files(layout, found.known, count)
 
 
 @contextmanager
-def _state(layout: Layout, found: VerifyFindings) -> Iterator[tuple[duckdb.DuckDBPyConnection | None, bool]]:
-    """The metadata to check files against: what the log folds to, else the newest generation, else nothing."""
+def _open_metadata(layout: Layout, found: VerifyFindings) -> Iterator[tuple[duckdb.DuckDBPyConnection | None, bool]]:
+    """Connect to the replayed log (True), else to the newest snapshot, else to nothing."""
     entries = found.log.sound_entries
     with ExitStack() as stack:
-        folded = None
+        replayed = None
         if entries is not None:
-            describe = found.inspection.describe(found.recorded)
-            without_files = not found.inspection.are_files_sound
-            # A damaged data file that no generation describes: the log alone cannot say what it held.
+            lookup = footer_lookup(found.facts.values(), found.recorded)
+            without_files = not are_readable(found.facts.values())
+            # KeyError: the footer of a data file is damaged, and no snapshot describes the file.
             with suppress(KeyError):
-                folded = stack.enter_context(snapshots.folded(layout, entries, describe, without_files=without_files))
-        if folded is not None:
-            yield folded, True
+                replayed = stack.enter_context(snapshots.replayed(layout, entries, lookup, without_files=without_files))
+        if replayed is not None:
+            yield replayed, True
         elif found.readable is not None:
             yield stack.enter_context(open_for_check(found.readable)), False
         else:
             yield None, False
 
 
-def _drop_what_moved_on(layout: Layout, found: VerifyFindings) -> None:
-    """Take back what only seemed wrong because somebody committed meanwhile: files that came, files that went."""
-    problems = found.verification.problems
-    doubtful = [problem for problem in problems if problem.check in {"missing_files", "unknown_files"}]
+def _drop_outdated_problems(layout: Layout, found: VerifyFindings) -> None:
+    """Drop the problems of files that a commit added or deleted during the checks."""
+    problems = found.result.problems
+    uncertain = [problem for problem in problems if problem.check in {"missing_files", "unknown_files"}]
     logged = layout.snapshots(layout.log)
-    if not doubtful and (not logged or logged[-1] == found.newest):
+    if not uncertain and (not logged or logged[-1] == found.newest):
         return
     try:
         with write_lock(layout.lock, "verify", LOCK_SECONDS):
-            known = _known_now(layout)
+            known = _current_paths(layout)
             _check_unfinished(layout, found)
     except StoreLockedError:
-        found.verification.notes.append(f"{len(doubtful)} files could not be judged, because a writer is busy")
-        found.verification.problems = [problem for problem in problems if problem not in doubtful]
+        found.result.notes.append(f"{len(uncertain)} files could not be checked, because a writer is busy")
+        found.result.problems = [problem for problem in problems if problem not in uncertain]
         return
     except OSError:
-        return  # who may only read finds a store that nobody else writes to either, or judges by what was seen
+        return  # without write access there is no lock: the problems are reported as they were found
     if known is not None:
-        found.verification.problems = [problem for problem in problems if not _is_settled(layout, problem, known)]
+        found.result.problems = [problem for problem in problems if not _is_outdated(layout, problem, known)]
 
 
-def _known_now(layout: Layout) -> set[str] | None:
+def _current_paths(layout: Layout) -> set[str] | None:
     newest = layout.newest_snapshot()
     if not newest:
         return None
@@ -217,7 +205,7 @@ def _known_now(layout: Layout) -> set[str] | None:
         return None
 
 
-def _is_settled(layout: Layout, problem: Problem, known: set[str]) -> bool:
+def _is_outdated(layout: Layout, problem: Problem, known: set[str]) -> bool:
     if problem.check == "missing_files":
         return problem.path not in known
     if problem.check == "unknown_files":
@@ -226,9 +214,9 @@ def _is_settled(layout: Layout, problem: Problem, known: set[str]) -> bool:
 
 
 def _check_unfinished(layout: Layout, found: VerifyFindings) -> None:
-    """A log that is ahead while nobody writes is a commit that its process could not finish."""
+    # While the lock is held no commit is running: a log that is ahead was left by a crash.
     logged = layout.snapshots(layout.log)
-    if logged and logged[-1] > max([0, *layout.snapshots(layout.catalog)]):
+    if logged and logged[-1] > layout.newest_snapshot():
         path = str(layout.log_file(logged[-1]).relative_to(layout.root))
-        advice = "any command that opens the store finishes it"
-        found.verification.problems.append(Problem(path, "is a commit without its database file", advice, "catalog"))
+        advice = "any command that opens the store completes it"
+        found.result.problems.append(Problem(path, "is a commit without its database file", advice, "catalog"))

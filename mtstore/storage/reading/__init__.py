@@ -1,0 +1,1 @@
+"""Open the current snapshot read-only; explain read errors."""

@@ -1,13 +1,13 @@
-"""Opening generations of the database file: each in an in-memory instance of its own, under a name of its own.
+"""Attach a snapshot of the database file, each in an in-memory instance of its own.
 
-DuckDB keeps one instance per path and process, and shows an old generation to whoever connects by path while anybody
-still holds it; attaching from an in-memory instance always opens what is there now.
+DuckDB keeps one instance per path and process: connecting by path shows an old snapshot while any reader still holds
+it. Attaching from an in-memory instance always opens the current file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """DuckDB's refusal to open a generation, as an error that says what mends it."""
+def open_errors(path: Path) -> Iterator[None]:
+    """Raise DuckDB's errors about opening a snapshot as errors that name the remedy."""
     import duckdb
 
     try:
@@ -32,17 +32,17 @@ def readable(path: Path) -> Iterator[None]:
     except duckdb.Error as error:
         if not path.exists():
             raise SnapshotExpiredError(
-                f"{path} is gone: the grace period of this generation is over; read the newest one"
+                f"{path} is gone: the grace period of this snapshot is over; read the newest one"
             ) from error
         raise StoreError(
             f"{path}: the store's database file cannot be opened; "
-            f"`mtstore rebuild` makes it anew from data/ and meta/: {error}"
+            f"`mtstore rebuild` rebuilds it from data/ and meta/: {error}"
         ) from error
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """What the device refuses while an open database is read, as an error of ours."""
+def io_errors(path: Path) -> Iterator[None]:
+    """Raise the device's errors about reading an open snapshot as StoreError."""
     import duckdb
 
     try:
@@ -53,21 +53,19 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection of its own in-memory instance whose current database is the file at `path`.
+    """Yield a connection whose current database is the file at `path`, in an instance of its own.
 
-    Leaving the block writes everything into the file and lets go of it: no write-ahead log stays behind.
+    Leaving the block writes all changes into the file and detaches it, so that no write-ahead log stays behind.
     """
     connection = new_instance()
     try:
         alias = identifier(f"g{path.stem}")
         kind = "snapshot.attach_read_only" if read_only else "snapshot.attach_read_write"
-        with readable(path):
+        with open_errors(path):
             connection.execute(sqlfiles.load(kind, path=literal(str(path)), alias=alias))
-        if read_only:
-            with reading(path):
-                yield connection
-        else:
+        with io_errors(path) if read_only else nullcontext():
             yield connection
+        if not read_only:
             connection.execute(sqlfiles.load("snapshot.checkpoint_and_detach", alias=alias))
     finally:
         connection.close()

@@ -1,0 +1,1 @@
+"""What a configuration writes into a store: defaults, ticker metadata, pins."""

@@ -1,4 +1,4 @@
-"""Publishing a configuration: its universe, calendars, sessions and thresholds as the defaults of views and macros."""
+"""Apply a configuration: make its universe, calendars and thresholds the defaults of views and macros."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from mtstore import sqlfiles
 from mtstore.calendars import calendar_tables, canonical_name
 from mtstore.custom_calendars import CustomCalendar
 from mtstore.duckdb_instance import fetch_rows
-from mtstore.storage.commit.staging import staging_folder
 
 if TYPE_CHECKING:
     from mtstore.config import Config
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def apply_config(store: Repository, config: Config) -> int:
-    """Make `config` what the store's views and macros do where a statement says nothing; gives the new generation.
+    """Make `config` the default of the store's views and macros; return the number of the new snapshot.
 
-    What an earlier configuration published is replaced; metadata that others gave to a ticker is kept, and merged with
-    the configuration's, which wins.
+    It replaces an earlier configuration. Other metadata of a ticker stay; where both have a key, the configuration
+    wins.
 
     Raises
     ------
@@ -30,14 +29,14 @@ def apply_config(store: Repository, config: Config) -> int:
         Another process wrote for longer than the timeout.
     """
     own = config.custom_calendars()
-    with staging_folder(store.layout) as folder, store.begin("config apply", folder) as commit:
-        _put_tickers(commit, config, own)
-        _put_settings(commit, config)
-        _put_calendars(commit, own)
+    with store.begin("config apply") as commit:
+        _upsert_tickers(commit, config, own)
+        _upsert_settings(commit, config)
+        _upsert_calendars(commit, own)
         return commit.finish()
 
 
-def _put_tickers(commit: Commit, config: Config, own: Mapping[str, CustomCalendar]) -> None:
+def _upsert_tickers(commit: Commit, config: Config, own: Mapping[str, CustomCalendar]) -> None:
     known = {row["ticker"]: row["metadata"] for row in _rows(commit, "settings.ticker_metadata")}
     rows = {name: settings.to_row() for name, settings in config.all_tickers.items()}
     for ticker, row in rows.items():
@@ -54,14 +53,14 @@ def _merged(known: str | None, configured: str | None) -> str | None:
     return json.dumps(merged, sort_keys=True) if merged else None
 
 
-def _put_settings(commit: Commit, config: Config) -> None:
+def _upsert_settings(commit: Commit, config: Config) -> None:
     settings = config.default_settings()
     stale = [row["key"] for row in _rows(commit, "objects.applied_settings") if row["key"] not in settings]
     commit.delete("settings", [{"key": key} for key in stale])
     commit.upsert("settings", [{"key": key, "value": json.dumps(value)} for key, value in settings.items()])
 
 
-def _put_calendars(commit: Commit, own: Mapping[str, CustomCalendar]) -> None:
+def _upsert_calendars(commit: Commit, own: Mapping[str, CustomCalendar]) -> None:
     if not own:
         return
     zones, sessions = calendar_tables(own, own=own)
@@ -75,7 +74,7 @@ def _put_calendars(commit: Commit, own: Mapping[str, CustomCalendar]) -> None:
 def _closed_days(
     commit: Commit, own: Mapping[str, CustomCalendar], open_days: set[tuple[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """The sessions that an earlier version of these calendars had and this one has not."""
+    """Yield the sessions that only an earlier version of these calendars has."""
     for row in _rows(commit, "derive.calendar_sessions", {"calendars": list(own)}):
         if (row["calendar"], row["session_date"]) not in open_days:
             yield row

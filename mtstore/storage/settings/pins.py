@@ -9,24 +9,23 @@ from typing import TYPE_CHECKING
 from mtstore import sqlfiles
 from mtstore.arguments import did_you_mean, ticker_names
 from mtstore.errors import InputError, TickerError
-from mtstore.storage.commit.staging import staging_folder
 
 if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
 
 def pinned(store: Repository) -> list[str]:
-    """The tickers whose bars are never evicted."""
+    """Return the pinned tickers."""
     return _names(store, "settings.pinned_tickers")
 
 
 def pin(store: Repository, tickers: str | Iterable[str], *, is_pinned: bool = True) -> list[str]:
-    """Pin tickers, or let them go; gives all that are pinned now.
+    """Pin tickers, or unpin them; return all pinned tickers.
 
     Raises
     ------
     InputError
-        A ticker to pin of which the store knows nothing, or one to let go that is not pinned.
+        A ticker to pin that the store does not know, or one to unpin that is not pinned.
     """
     names = list(dict.fromkeys(ticker_names(tickers) or ()))
     held = pinned(store)
@@ -35,7 +34,7 @@ def pin(store: Repository, tickers: str | Iterable[str], *, is_pinned: bool = Tr
         if name not in known:
             what = "known to the store" if is_pinned else "pinned"
             raise InputError(f"ticker {name!r} is not {what}{did_you_mean(name, known)}")
-    with staging_folder(store.layout) as folder, store.begin("pin", folder) as commit:
+    with store.begin("pin") as commit:
         if is_pinned:
             now = datetime.now(UTC)
             commit.upsert("pins", [{"ticker": name, "pinned_at": now} for name in names if name not in held])
@@ -46,12 +45,12 @@ def pin(store: Repository, tickers: str | Iterable[str], *, is_pinned: bool = Tr
 
 
 def check_cached(store: Repository, ticker: str) -> None:
-    """Refuse a ticker of which the store has neither bars nor an answer; TickerError names the nearest that it has."""
+    """Raise TickerError for a ticker without bars and coverage; it names the nearest one that has some."""
     known = _names(store, "cache.tickers")
     if ticker not in known:
-        raise TickerError(f"nothing of ticker {ticker!r} was ever stored or asked for{did_you_mean(ticker, known)}")
+        raise TickerError(f"nothing of ticker {ticker!r} was ever stored or requested{did_you_mean(ticker, known)}")
 
 
 def _names(store: Repository, statement: str) -> list[str]:
     with store.connection() as connection:
-        return [row[0] for row in connection.execute(sqlfiles.load(statement)).fetchall()]
+        return [name for (name,) in connection.execute(sqlfiles.load(statement)).fetchall()]

@@ -1,4 +1,4 @@
-"""What is known of tickers besides their bars: read, merged under the write lock; its history is in the commit log."""
+"""Metadata of tickers: read and merge them; their history is read from the commit log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import InputError, RangeError
 from mtstore.storage.commit import commit_log as log
-from mtstore.storage.commit.staging import staging_folder
 from mtstore.storage.layout import encode_ticker
 
 if TYPE_CHECKING:
@@ -24,14 +23,14 @@ _TABLE = "ticker_settings"
 
 @dataclass(frozen=True, slots=True)
 class MetadataVersion:
-    """What was known of a ticker from a moment on.
+    """The metadata of a ticker from an instant on.
 
     Attributes
     ----------
     known_at
-        When it was said, UTC.
+        When they were written, UTC.
     snapshot
-        The store's generation that first had it.
+        The first snapshot that has them.
     active_from, active_to
         The first and last session the ticker is shown for, both included; None leaves that end open.
     """
@@ -44,7 +43,7 @@ class MetadataVersion:
 
 
 def read_metadata(store: Repository, tickers: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
-    """The metadata of some tickers, or of all that have any."""
+    """Return the metadata of some tickers, or of all that have any."""
     with store.connection() as connection:
         rows = fetch_rows(connection, sqlfiles.load("settings.ticker_metadata"))
     return {
@@ -57,17 +56,17 @@ def read_metadata(store: Repository, tickers: Collection[str] | None = None) -> 
 def merge_metadata(
     store: Repository, changes: Mapping[str, Mapping[str, Any]], *, remove: Collection[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    """MergeResult values into the metadata of tickers, mappings within mappings too; gives what they have then.
+    """Merge values, nested mappings too, into the metadata of tickers; return their new metadata.
 
-    One commit for all of them, and none if nothing changes. `remove` are keys that go.
+    All changes are one commit; without changes there is none. `remove` are keys to delete.
 
     Raises
     ------
     InputError
-        A value that JSON cannot hold. TickerError: a name that no ticker can have.
+        A value that JSON cannot represent. TickerError: a name that is not valid for a ticker.
     """
     if not isinstance(changes, Mapping):
-        raise InputError(f"metadata comes by ticker, {{'AAPL': {{…}}}}, got {type(changes).__name__}")
+        raise InputError(f"metadata: was {type(changes).__name__}; use a mapping by ticker like {{'AAPL': {{…}}}}")
     for ticker in changes:
         encode_ticker(ticker)
     changes = {ticker: _as_json(ticker, values) for ticker, values in changes.items()}
@@ -83,25 +82,25 @@ def merge_metadata(
 
 
 def set_active_range(store: Repository, ticker: str, first: date | None, last: date | None) -> None:
-    """Say between which sessions, both included, a ticker is shown.
+    """Set the first and last session, both included, that a ticker is shown for; None leaves an end open.
 
     Raises
     ------
     RangeError
-        The first lies after the last.
+        `first` is after `last`.
     """
     encode_ticker(ticker)
     if first is not None and last is not None and first > last:
-        raise RangeError(f"{ticker}: active_from {first} lies after active_to {last}")
+        raise RangeError(f"{ticker}: active_from {first} is after active_to {last}")
     _change_rows(store, [ticker], lambda row: {**row, "active_from": first, "active_to": last})
 
 
 def metadata_history(store: Repository, ticker: str) -> list[MetadataVersion]:
-    """Every version of what was known of a ticker, the oldest first: read from the commit log, so rebuilds keep it."""
+    """Return every version of a ticker's metadata, the oldest first."""
     versions: list[MetadataVersion] = []
     known: tuple[Any, ...] = ({}, None, None)
-    for generation in store.layout.snapshots(store.layout.log):
-        entry = log.read_entry(store.layout.log_file(generation), _TABLE)
+    for snapshot in store.layout.snapshots(store.layout.log):
+        entry = log.read_entry(store.layout.log_file(snapshot), _TABLE)
         found = known
         for record in entry.records:
             if record.row.get("ticker") == ticker:
@@ -110,13 +109,13 @@ def metadata_history(store: Repository, ticker: str) -> list[MetadataVersion]:
                 first, last = (None if day is None else date.fromisoformat(day) for day in days)
                 found = (json.loads(row.get("metadata") or "{}"), first, last)
         if found != known:
-            versions.append(MetadataVersion(entry.committed_at, generation, *found))
+            versions.append(MetadataVersion(entry.committed_at, snapshot, *found))
             known = found
     return versions
 
 
 def merge_mappings(known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """`known` with the values of `new`; where both have a mapping, these are merged in turn."""
+    """Return `known` updated with `new`; mappings that both have are merged in turn."""
     merged = dict(known)
     for key, value in new.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
@@ -127,31 +126,32 @@ def merge_mappings(known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str
 def _change_rows(
     store: Repository, tickers: Iterable[str], change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """Change the settings of tickers as they are under the lock, so that nobody else's change is lost."""
-    wanted = list(tickers)
-    with staging_folder(store.layout) as folder, store.begin("ticker metadata", folder) as commit:
-        rows = fetch_rows(commit.reader, sqlfiles.load("settings.ticker_settings"), {"tickers": wanted})
+    """Read, change and write the settings of tickers under the write lock, so that no other change is lost."""
+    tickers = list(tickers)
+    with store.begin("ticker metadata") as commit:
+        rows = fetch_rows(commit.reader, sqlfiles.load("settings.ticker_settings"), {"tickers": tickers})
         known = {row["ticker"]: row for row in rows}
-        changed = {ticker: change(known.get(ticker, {"ticker": ticker, "metadata": None})) for ticker in wanted}
-        new = [row for ticker, row in changed.items() if row != known.get(ticker) and (ticker in known or _says(row))]
+        changed = {ticker: change(known.get(ticker, {"ticker": ticker, "metadata": None})) for ticker in tickers}
+        new = [
+            row for ticker, row in changed.items() if row != known.get(ticker) and (ticker in known or _has_values(row))
+        ]
         commit.upsert(_TABLE, [row | {"updated_at": commit.at} for row in new])
         commit.finish()
     return changed
 
 
-def _says(row: Mapping[str, Any]) -> bool:
-    """Whether a row says more than a ticker's name."""
+def _has_values(row: Mapping[str, Any]) -> bool:
     return any(value is not None for name, value in row.items() if name != "ticker")
 
 
 def _as_json(ticker: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as JSON has them: numpy's numbers are numbers."""
+    """Return the values as plain JSON values: numpy's numbers become Python's."""
     if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
-        raise InputError(f"{ticker}: metadata is a mapping with text keys, got {values!r}")
+        raise InputError(f"{ticker}: metadata was {values!r}; use a mapping with text keys")
     try:
         plain: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False, default=_plain_number))
     except (TypeError, ValueError) as error:
-        raise InputError(f"{ticker}: metadata must be what JSON can hold: {error}") from error
+        raise InputError(f"{ticker}: metadata must be JSON values: {error}") from error
     return plain
 
 

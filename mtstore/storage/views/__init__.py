@@ -1,0 +1,1 @@
+"""Create the SQL views and macros of a snapshot."""

@@ -1,7 +1,4 @@
-"""Making the published objects in one database, each with its comments.
-
-An object that is there already with the same text is left alone.
-"""
+"""Create the views and macros of a database, each with its comments."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +17,7 @@ from mtstore.storage.views.view_texts import ViewInputs, view_texts
 if TYPE_CHECKING:
     import duckdb
 
-_MADE_MACRO: Final = "CREATE OR REPLACE MACRO "
+_CREATE_MACRO: Final = "CREATE OR REPLACE MACRO "
 _CREATED = re.compile(r"^CREATE OR REPLACE (VIEW|MACRO) ((?:core\.)?(?:\w+|\"[^\"]+\"))", re.MULTILINE)
 _TABLE_MACRO = re.compile(r"^\) AS TABLE$", re.MULTILINE)
 _COLUMN = re.compile(r"  (\"(?:[^\"]|\"\")+\"|\w+): (.+)")
@@ -35,37 +33,36 @@ def create_views(
     settings: Mapping[str, Any] | None = None,
     universe: Sequence[str] | None = None,
 ) -> None:
-    """Make every view and macro in the connection's current database, which has the tables of `core`.
+    """Create every view and macro in the connection's current database, which has the tables of `core`.
 
-    An object that is there already with the same text is left alone: after most commits only the views over the
-    schemas with new files differ.
+    Those whose text is unchanged are left alone: after most commits only the views over schemas with new files differ.
 
     Parameters
     ----------
     connection
-        Its current database (`USE`) gets the objects: a macro bound through an alias fails in every other client.
+        Its current database (`USE`) gets them: a macro bound through an alias fails in every other client.
     root
         The folder that relative paths start from.
     data_files, quarantine_files, revision_files, settings, universe
-        As in `ViewInputs`; None takes what the tables `core.files`, `core.meta_files`, `core.settings` and
-        `core.ticker_list` say.
+        As in `ViewInputs`; None takes the values of the tables `core.files`, `core.meta_files`, `core.settings` and
+        `core.ticker_list`.
     """
+    given: dict[str, Any] = {
+        "data_files": data_files,
+        "quarantine_files": quarantine_files,
+        "revision_files": revision_files,
+        "settings": settings,
+        "universe": universe,
+    }
     stored = read_inputs(connection, root)
-    inputs = ViewInputs(
-        root,
-        stored.data_files if data_files is None else data_files,
-        stored.quarantine_files if quarantine_files is None else quarantine_files,
-        stored.revision_files if revision_files is None else revision_files,
-        stored.settings if settings is None else settings,
-        stored.universe if universe is None else universe,
-    )
+    inputs = replace(stored, **{name: value for name, value in given.items() if value is not None})
     connection.execute(sqlfiles.load("schema/object_tables"))
     make_texts(connection, view_texts(inputs))
-    _look_up_dividend_closes(connection)
+    _refresh_dividend_closes(connection)
 
 
 def make_texts(connection: duckdb.DuckDBPyConnection, texts: Iterable[Sql]) -> None:
-    """Make the objects of some statements, and drop the macros that none of them makes."""
+    """Execute the statements whose text changed, and drop the macros that none of them creates."""
     made = dict(connection.execute(sqlfiles.load("objects.object_digests")).fetchall())
     for text in texts:
         digest = hashlib.sha256(text.encode()).hexdigest()
@@ -74,13 +71,13 @@ def make_texts(connection: duckdb.DuckDBPyConnection, texts: Iterable[Sql]) -> N
             connection.execute(join([text, *comment_statements(text)], "\n"))
             connection.execute(sqlfiles.load("objects.upsert_object_digest"), {"name": name, "digest": digest})
     for name in made:
-        if name.startswith(_MADE_MACRO):
-            connection.execute(sqlfiles.load("objects.drop_macro", object=Sql(name.removeprefix(_MADE_MACRO))))
+        if name.startswith(_CREATE_MACRO):
+            connection.execute(sqlfiles.load("objects.drop_macro", object=Sql(name.removeprefix(_CREATE_MACRO))))
             connection.execute(sqlfiles.load("objects.delete_object_digest"), {"name": name})
 
 
-def _look_up_dividend_closes(connection: duckdb.DuckDBPyConnection) -> None:
-    """Bring `core.dividend_closes` up to date for the tickers whose dividends or files changed."""
+def _refresh_dividend_closes(connection: duckdb.DuckDBPyConnection) -> None:
+    """Update `core.dividend_closes` for the tickers whose dividends or files changed."""
     stale = connection.execute(sqlfiles.load("derive.stale_dividend_closes")).fetchall()
     if not stale:
         return
@@ -93,7 +90,7 @@ def _look_up_dividend_closes(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def read_inputs(connection: duckdb.DuckDBPyConnection, root: Path) -> ViewInputs:
-    """What the tables of the connection's current database say that its objects are made from."""
+    """Read the inputs of the views from the tables of the connection's current database."""
     paths: dict[str, list[str]] = {}
     for kind, schema, path in connection.execute(sqlfiles.load("objects.view_inputs")).fetchall():
         paths.setdefault(schema or kind, []).append(path)
@@ -110,14 +107,14 @@ def read_inputs(connection: duckdb.DuckDBPyConnection, root: Path) -> ViewInputs
 
 
 def comment_statements(text: Sql) -> Iterator[Sql]:
-    """COMMENT ON statements for the object that `text` makes, and for its columns, from its header."""
+    """Yield the COMMENT ON statements of a view or macro and of its columns, from the header of `text`."""
     created = _created(text)
     header = [line.removeprefix("--").removeprefix(" ") for line in text.splitlines() if line.startswith("--")]
     kind, name = created[1], Sql(created[2])
     if kind == "MACRO" and _TABLE_MACRO.search(text):
         kind = "MACRO TABLE"
     columns = [match for line in header if (match := _COLUMN.fullmatch(line))]
-    # A macro's columns have no place of their own in the catalog.
+    # DuckDB stores no comments on a macro's columns: they stay in the macro's comment.
     is_column = re.compile(rf"{_COLUMN.pattern}|Columns:").fullmatch if kind == "VIEW" else None
     about = [line for line in header if is_column is None or not is_column(line)]
     yield _comment_on(kind, name, "\n".join(about))
@@ -128,7 +125,7 @@ def comment_statements(text: Sql) -> Iterator[Sql]:
 
 
 def _created(text: Sql) -> re.Match[str]:
-    """The kind and the name of the object that a statement makes."""
+    """Return the kind and name of the view or macro that a statement creates."""
     created = _CREATED.search(text)
     if created is None:
         raise ValueError(f"no CREATE OR REPLACE VIEW or MACRO in: {text[:200]}")

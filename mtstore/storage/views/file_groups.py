@@ -1,6 +1,6 @@
-"""Where a schema has very many files: groups of them by ticker, so that a macro reads a short list and not all of them.
+"""Group the files of a schema with very many of them by ticker, so that a macro reads a short list.
 
-A ticker's group is the beginning of its name's md5, which SQL can compute from a call's arguments alone.
+A ticker's group is the beginning of its name's md5, which SQL can compute from the arguments of a call.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mtstore.sqlfiles import Sql, identifier, literal
 from mtstore.storage.layout import decode_ticker
 
 GROUPED_ABOVE: Final = 2_000
-"""A schema with more files than this is grouped; the whole list of so many costs a query some 40 ms."""
+"""A schema with more files than this is grouped; the whole list would cost a query some 40 ms."""
 
 _MANY: Final = 20_000
 _TICKER: Final = "ticker="
@@ -44,18 +44,18 @@ class FileGroups:
 
     @classmethod
     def of(cls, schema: str, view: str, paths: Sequence[str], root: Path, *, is_daily: bool) -> FileGroups | None:
-        """The groups of a schema; None where its files are few enough to be listed as one."""
+        """Return the groups of a schema; None if its files are few enough for one list."""
         if len(paths) <= GROUPED_ABOVE:
             return None
         return cls(schema, view, 2 if len(paths) <= _MANY else 3, paths, root, is_daily)
 
     @property
     def source(self) -> Sql:
-        """What a macro with a parameter `tickers` reads instead of the view."""
+        """The source that a macro with a parameter `tickers` reads instead of the view."""
         return sqlfiles.load("parts/picked_bars", name=identifier(self._statement_name))
 
     def texts(self) -> Iterator[Sql]:
-        """The statements that make the groups, and the macro that picks from them."""
+        """Yield the statements that create the groups, and the macro that picks from them."""
         groups: dict[str, list[str]] = defaultdict(list)
         for path in self.paths:
             name = decode_ticker(path.split(_TICKER, 1)[1].split("/", 1)[0])

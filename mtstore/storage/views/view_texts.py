@@ -1,7 +1,7 @@
-"""The texts of the published objects: every view and macro of `sql/objects.txt`, filled in for one store.
+"""The statements of the views and macros of `sql/objects.txt`, filled in for one store.
 
-What differs from store to store is filled in here: the parquet files of each schema, the configured universe, and the
-defaults of options. The text of each object, and what is said of it, stands in its file under `sql/`.
+Filled in are the parquet files of each schema, the configured universe, and the defaults of options. The text of each
+view and macro, with its comments, is in its file under `sql/`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mtstore.sqlfiles import Sql, identifier, join, literal
 from mtstore.storage.views.file_groups import FileGroups
 
 WIDE_TICKER_LIMIT: Final = 100
-"""The widest universe that the view `aligned` shows; a view of more columns is slower than any other way."""
+"""The largest universe that the view `aligned` shows; a view of more columns is slower than the alternatives."""
 
 DEFAULTS: Final[Mapping[str, Any]] = {
     "alignment.method": "outer_join",
@@ -34,7 +34,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "validation.max_gap_minutes": 5.0,
     "validation.outlier_std_threshold": 3.0,
 }
-"""What macros do where the applied configuration says nothing."""
+"""The values of settings that the applied configuration does not have."""
 
 _METHODS: Final = {
     "outer_join": "aligned_outer",
@@ -46,7 +46,7 @@ _UNION: Final = "\nUNION ALL\n"
 
 @dataclass(frozen=True, slots=True)
 class ViewInputs:
-    """What the objects of one database are made from.
+    """What the views and macros of one database are created from.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class ViewInputs:
     data_files
         The parquet files of each schema.
     quarantine_files, revision_files
-        The parquet files of refused rows and of revisions.
+        The parquet files of quarantined rows and of revisions.
     settings
         The applied configuration's values by dotted key (`alignment.timezone`), as `DEFAULTS` has them.
     universe
@@ -70,12 +70,12 @@ class ViewInputs:
     universe: Sequence[str] = ()
 
     def setting(self, key: str) -> Any:
-        """The applied value of a setting, or its default."""
+        """Return the applied value of a setting, or its default."""
         return self.settings.get(key, DEFAULTS[key])
 
 
 def view_texts(inputs: ViewInputs) -> Iterator[Sql]:
-    """The statement of each published object, in the order of `sql/objects.txt`, filled in."""
+    """Yield the statement of each view and macro, in the order of `sql/objects.txt`."""
     values = _values(inputs)
     for name in sqlfiles.published_objects():
         if name == "parts/schema_view":
@@ -89,7 +89,7 @@ def view_texts(inputs: ViewInputs) -> Iterator[Sql]:
 
 
 def view_name(schema: str) -> str:
-    """The view of a schema's bars, without `core.`: `ohlcv-1m` has `bars_ohlcv_1m`."""
+    """Return the name of the view of a schema's bars, without `core.`: `bars_ohlcv_1m` for `ohlcv-1m`."""
     return f"bars_{schema.replace('-', '_')}"
 
 
@@ -108,21 +108,15 @@ def _schemas(inputs: ViewInputs) -> list[str]:
 
 
 def _values(inputs: ViewInputs) -> dict[str, Sql]:
-    """Every placeholder of every published object."""
+    """Return the value of every placeholder."""
     schemas = _schemas(inputs)
     parts = {name: _fill(f"parts/{name}", {}) for name in _COMMENT_PARTS}
     return {
         **parts,
         "universe": literal(list(inputs.universe)),
-        "session": literal(inputs.setting("alignment.session")),
+        **{key.partition(".")[2]: literal(inputs.setting(key)) for key in DEFAULTS},
         "tz": literal(inputs.setting("alignment.timezone")),
-        "adjust": literal(inputs.setting("alignment.adjust")),
         "fill_volume": literal(inputs.setting("alignment.fill_volume") or "null"),
-        "fill_prices": literal(inputs.setting("alignment.fill_prices")),
-        "max_age": literal(inputs.setting("alignment.max_age")),
-        "across_sessions": literal(inputs.setting("alignment.across_sessions")),
-        "max_gap_minutes": literal(inputs.setting("validation.max_gap_minutes")),
-        "outlier_std_threshold": literal(inputs.setting("validation.outlier_std_threshold")),
         "schema_arms": join((_schema_arm(schema) for schema in schemas), _UNION),
         "chosen_intraday_arms": _chosen_arms([name for name in schemas if not is_daily(name)], inputs),
         "chosen_daily_arms": _chosen_arms([name for name in schemas if is_daily(name)], inputs),
@@ -149,7 +143,7 @@ def _schema_arm(schema: str) -> Sql:
 
 
 def _chosen_arms(schemas: Sequence[str], inputs: ViewInputs) -> Sql:
-    """An arm for each schema of which anything is stored: every arm costs each call the time to bind it."""
+    """Return an arm for each schema with stored bars: each arm costs every call the time to bind it."""
     stored = [schema for schema in schemas if schema in inputs.data_files]
     return join((_chosen_arm(schema, inputs) for schema in stored or schemas[:1]), _UNION)
 
@@ -164,7 +158,7 @@ def _chosen_arm(schema: str, inputs: ViewInputs) -> Sql:
 def _schema_values(schema: str, inputs: ViewInputs) -> dict[str, Sql]:
     kind = "daily" if is_daily(schema) else "intraday"
     paths = inputs.data_files.get(schema, ())
-    # Only narrower bars have the year in their files' paths.
+    # Only intraday bars have the year in their files' paths.
     year = "year_of_ts_event" if paths and kind == "daily" else "year_of_path"
     return {
         "view": identifier(view_name(schema)),
@@ -176,24 +170,24 @@ def _schema_values(schema: str, inputs: ViewInputs) -> dict[str, Sql]:
 
 
 def source_of_bars(schema: str, paths: Sequence[str], inputs: ViewInputs) -> Sql:
-    """What the view of a schema's bars reads."""
+    """Return the source of the view of a schema's bars."""
     return _files(inputs, paths, f"files_of_{'daily' if is_daily(schema) else 'intraday'}_bars", "core.no_bars")
 
 
 def source_of_rows(paths: Sequence[str], inputs: ViewInputs, empty: str = "") -> Sql:
-    """What the views of quarantined rows and of revisions read."""
+    """Return the source of the views of quarantined rows and of revisions."""
     return _files(inputs, paths, "plain_files", empty)
 
 
 def _files(inputs: ViewInputs, paths: Sequence[str], part: str, empty: str) -> Sql:
-    """What a view reads: a list of files, or the empty table of the same columns."""
+    """Return a list of files, or the empty table with the same columns."""
     if not paths:
         return Sql(empty)
     return _fill(f"parts/{part}", {"paths": literal([f"{inputs.root}/{path}" for path in paths])})
 
 
 def _wide_values(inputs: ViewInputs) -> dict[str, Sql]:
-    """The columns and the source of the wide views."""
+    """Return the placeholders of the wide views."""
     universe = inputs.universe
     method = Sql(_METHODS[inputs.setting("alignment.method")])
     call = {
