@@ -190,13 +190,13 @@ def test_finest_bars_are_returned_by_default(cache):
 
 def test_what_cannot_be_right_is_refused(cache):
     frame = minutes("2024-01-03 09:30", 5)
-    with pytest.raises(InputError, match=r"'AAPL': 5 rows lie outside of .*, the first at 2024-01-03T14:30"):
+    with pytest.raises(InputError, match=r"'AAPL': 5 rows are outside .*, the first at 2024-01-03T14:30"):
         cache.cache_data("AAPL", frame, "2024-01-04", "2024-01-04")
-    with pytest.raises(InputError, match="there is no volume"):
+    with pytest.raises(InputError, match="volume is missing"):
         cache.cache_data("AAPL", frame.drop(columns="volume"), "2024-01-03", "2024-01-03")
-    with pytest.raises(InputError, match="0 rows do not tell what the bars are; say schema"):
+    with pytest.raises(InputError, match="0 rows do not show the bars' width; name a schema"):
         cache.cache_data("AAPL", frame.iloc[:0], "2024-01-03", "2024-01-03")
-    with pytest.raises(InputError, match="is no bar of ohlcv-5m"):
+    with pytest.raises(InputError, match="is not the open of an ohlcv-5m bar"):
         cache.cache_data("AAPL", frame, "2024-01-03", "2024-01-03", schema="ohlcv-5m")
     with pytest.raises(RangeError, match="must have both ends"):
         cache.cache_data("AAPL", frame, "2024-01-03", None)

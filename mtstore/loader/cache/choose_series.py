@@ -1,4 +1,4 @@
-"""Which series of a ticker is meant: its source, schema, calendar, and what its source's name is bound to."""
+"""Choose the series that a request of `CacheManager` means, and its source and calendar."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.arguments import nearest_word
-from mtstore.bars import SourceBinding, step_us
+from mtstore.bars import SourceBinding, is_daily, step_us
 from mtstore.calendars import infer_calendar
-from mtstore.config.sources import NetworkSource, bound_dataset
+from mtstore.config import models
+from mtstore.config.sources import bound_dataset
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import InputError
 from mtstore.loader.cache.freshness import Sessions
@@ -19,19 +20,16 @@ from mtstore.storage.layout import check_source_name
 if TYPE_CHECKING:
     import duckdb
 
+    from mtstore.bounds import Bounds
     from mtstore.config import Config
+    from mtstore.ranges import TimeRange
 
-OWN = "own"
+CUSTOM = "own"
+"""The name and the vendor of bars that no vendor sent."""
 
 
-def check_series_words(source: str | None, schema: str | None) -> None:
-    """Refuse what cannot name a source (or its vendor) or a schema; None is no question.
-
-    Raises
-    ------
-    InputError
-        Names the word and what is valid. UnsupportedSchemaError: a schema that is not bars.
-    """
+def check_series(source: str | None, schema: str | None) -> None:
+    """Raise InputError for an invalid name of a source, UnsupportedSchemaError for an invalid schema."""
     if source is not None:
         check_source_name(source)
     if schema is not None:
@@ -39,19 +37,19 @@ def check_series_words(source: str | None, schema: str | None) -> None:
 
 
 def known_series(connection: duckdb.DuckDBPyConnection, ticker: str) -> list[dict[str, Any]]:
-    """The series that are stored of a ticker or were asked for, the finest first: source, schema, provider, day_tz."""
+    """Return a ticker's stored or requested series, the finest first: source, schema, provider, day_tz."""
     return fetch_rows(connection, sqlfiles.load("cache.series"), {"ticker": ticker})
 
 
 def choose_series(
     known: Sequence[Mapping[str, Any]], ticker: str, source: str | None, schema: str | None, configured: str | None
 ) -> Mapping[str, Any] | None:
-    """The one series that is meant; None if there is none.
+    """Return the finest series of a source; None if it has none.
 
     Raises
     ------
     InputError
-        Several sources could be meant.
+        Several sources match.
     """
     found = [one for one in known if schema is None or one["schema"] == schema]
     if source is not None:
@@ -65,50 +63,45 @@ def choose_series(
 
 
 def source_name(known: Sequence[Mapping[str, Any]], source: str | None, configured: str | None) -> str:
-    """Under which name new bars go in: as said, as configured, the only one that is stored, or `own`."""
-    if source is not None or configured is not None:
-        return source or configured or OWN
+    """Return the source of new bars: as given, as configured, the only stored one, or `own`."""
     names = {one["source"] for one in known}
-    return names.pop() if len(names) == 1 else OWN
+    return source or configured or (names.pop() if len(names) == 1 else CUSTOM)
 
 
 def binding_of(connection: duckdb.DuckDBPyConnection, name: str, config: Config) -> SourceBinding:
-    """What a source's name stands for: in the store, else in the configuration, else bars of one's own."""
+    """Return the vendor and dataset of a source: stored, else configured, else custom bars."""
     bound = source_bindings.bound(connection).get(name)
     if bound is not None:
         return SourceBinding(name, bound["provider"], bound["dataset"])
     source = config.sources.get(name)
     if source is not None:
         return SourceBinding(name, source.provider, bound_dataset(source))
-    return SourceBinding(name, "polygon" if name == "polygon" else OWN)
+    return SourceBinding(name, "polygon" if name == "polygon" else CUSTOM)
 
 
-def sessions_of(connection: duckdb.DuckDBPyConnection, ticker: str, binding: SourceBinding, config: Config) -> Sessions:
-    """The sessions of a ticker's calendar: configured, else the store's, else inferred."""
+def range_of(
+    connection: duckdb.DuckDBPyConnection, ticker: str, series: Mapping[str, Any], bounds: Bounds, config: Config
+) -> tuple[Sessions, TimeRange]:
+    """Return the ticker's sessions (its calendar is configured, stored, or inferred), and the range as instants."""
     calendar = config.ticker(ticker).calendar
     if calendar is None:
         row = connection.execute(sqlfiles.load("cache.calendar"), {"ticker": ticker}).fetchone()
+        binding = binding_of(connection, series["source"], config)
         calendar = row[0] if row else infer_calendar(ticker, binding.provider, binding.dataset)
-    return Sessions.of(connection, calendar, config.custom_calendars())
-
-
-def lag_us(name: str, config: Config) -> int:
-    """How long after its close a bar of the source may still be unfinished."""
-    source = config.sources.get(name)
-    return int(source.publishing_lag_seconds * 1e6) if isinstance(source, NetworkSource) else 0
+    sessions = Sessions.of(connection, calendar, config.custom_calendars())
+    daily = is_daily(series["schema"])
+    tz = series["day_tz"] if daily and series["day_tz"] else config.multi_ticker.alignment.timezone
+    return sessions, sessions.range_of(bounds, tz, is_daily=daily)
 
 
 def whole_config(config: Any) -> Any:
-    """A configuration from what may be only the inside of its section `cache`."""
+    """Return a configuration; a mapping with the keys of its section `cache` is put into one."""
     if config is None:
         return {}
     if not isinstance(config, Mapping):
         return config
-    from mtstore.config.models import Cache, MultiTicker
-    from mtstore.config.models import Config as Whole
-
-    # A key that is one of the cache's own, or nearest to one, is the section's; `enabled` alone is the loader's.
-    own = Cache.model_fields.keys() - MultiTicker.model_fields.keys()
-    others = (Whole.model_fields.keys() | MultiTicker.model_fields.keys()) - Cache.model_fields.keys()
-    is_section = any(nearest_word(key, own | others) in own for key in config) and not others & config.keys()
-    return {"cache": config} if is_section else config
+    # A misspelt key counts as the nearest valid one. `enabled` alone is that of `multi_ticker`.
+    cache, multi = models.Cache.model_fields.keys(), models.MultiTicker.model_fields.keys()
+    cache_keys, others = cache - multi, (models.Config.model_fields.keys() | multi) - cache
+    is_section = any(nearest_word(key, cache_keys | others) in cache_keys for key in config)
+    return {"cache": config} if is_section and not others & config.keys() else config

@@ -1,87 +1,68 @@
-"""What somebody caches, as an answer that the store takes: checked against its range, cleaned, cut at the last bar."""
+"""Convert a frame that a caller caches to a batch for the store's writer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mtstore.bars import VALUE_COLUMNS, BarBatch, SourceBinding, is_daily, step_us
+from mtstore.calendars import FUTURES_CALENDARS
+from mtstore.config.sources import NetworkSource
 from mtstore.errors import InputError
+from mtstore.loader.cache.choose_series import binding_of, known_series, range_of, source_name
 from mtstore.loader.frames.read_bars import Rows
 from mtstore.ranges import TimeRange, intersect, subtract
+from mtstore.sources.bar_grid import last_closed_us
 from mtstore.sources.databento.dbn_file import allows_negative_prices
 from mtstore.sources.infer_bar_width import InferredWidth
 
 if TYPE_CHECKING:
+    import duckdb
+
     from mtstore.bounds import Bounds
-    from mtstore.storage.commit.writer import WriteTotals
+    from mtstore.config import Config
 
-_NEEDED = VALUE_COLUMNS[:5]
-
-
-def shape_of(rows: Rows, ticker: str, tz: str, schema: str | None, stored: list[InferredWidth]) -> InferredWidth:
-    """What a frame's bars are: as said, else as the rows tell, else as the one series that is stored.
-
-    Raises
-    ------
-    InputError
-        Nobody knows.
-    """
-    import numpy as np
-
-    told = rows.width(repr(ticker), tz=tz, native=None) if schema is None and len(rows.us) else None
-    if told is not None:
-        return told
-    if schema is not None:
-        if not is_daily(schema):
-            off = np.flatnonzero(rows.us % step_us(schema))
-            if len(off):
-                raise InputError(f"{ticker!r}: {np.datetime64(int(rows.us[off[0]]), 'us')} UTC is no bar of {schema}")
-        known = next((width.day_tz for width in stored if width.schema == schema), None)
-        return InferredWidth(schema, None, known or rows.tz)
-    if len(stored) == 1:
-        return stored[0]
-    raise InputError(f"{ticker!r}: {len(rows.us)} rows do not tell what the bars are; say schema, like 'ohlcv-1m'")
+_REQUIRED = VALUE_COLUMNS[:5]
 
 
-def to_answer(
-    rows: Rows,
+def to_batch(
+    connection: duckdb.DuckDBPyConnection,
+    config: Config,
     ticker: str,
-    width: InferredWidth,
-    binding: SourceBinding,
-    *,
-    asked: TimeRange,
-    closed_us: int,
+    rows: Rows,
     bounds: Bounds,
-    is_future: bool = False,
+    *,
+    source: str | None,
+    schema: str | None,
 ) -> BarBatch:
-    """The frame as the complete answer about `asked` (`bounds` as people wrote them), up to `closed_us`.
-
-    Prices of what `is_future` may be zero or negative.
+    """Return a frame's rows as the complete bars of a range, up to the last closed bar.
 
     Raises
     ------
     InputError
-        Rows outside of the range, or a column that bars must have is missing.
+        Rows outside the range, a missing column, or an unknown bar width.
     """
-    import numpy as np
-
-    outside = np.flatnonzero((rows.us < asked.start_us) | (rows.us >= asked.end_us))
-    if len(outside):
-        first = np.datetime64(int(rows.us[outside[0]]), "us")
-        raise InputError(f"{ticker!r}: {len(outside)} rows lie outside of {bounds}, the first at {first} UTC")
-    missing = [name for name in _NEEDED if name not in rows.values]
-    if missing and len(rows.us):
-        raise InputError(
-            f"{ticker!r}: bars that are cached need {', '.join(_NEEDED)}; there is no {', '.join(missing)}"
-        )
+    entry = config.ticker(ticker)
+    known = known_series(connection, ticker)
+    binding = binding_of(connection, source_name(known, source, entry.data_source), config)
+    stored = [
+        InferredWidth(one["schema"], None, one["day_tz"] or "UTC") for one in known if one["source"] == binding.source
+    ]
+    width = _bar_width(rows, ticker, config.multi_ticker.alignment.timezone, schema, stored)
+    series = {"source": binding.source, "schema": width.schema, "day_tz": width.day_tz}
+    _, within = range_of(connection, ticker, series, bounds, config)
+    _check_rows(rows, ticker, within, bounds)
     checked = rows.check(
         width.schema,
         width.day_tz,
-        allows_negative_prices=is_future or (binding.dataset is not None and allows_negative_prices(binding.dataset)),
+        allows_negative_prices=entry.calendar in FUTURES_CALENDARS
+        or (binding.dataset is not None and allows_negative_prices(binding.dataset)),
         allows_missing_prices=binding.provider == "databento",
     )
-    covered = [TimeRange(asked.start_us, closed_us)] if closed_us > asked.start_us else []
-    # Without anything that has closed there is nothing to be complete about: the bars are only added.
+    closed_us = min(within.end_us, _last_closed_us(binding, width, config))
+    covered = [TimeRange(within.start_us, closed_us)] if closed_us > within.start_us else []
+    # Before the first bar has closed, nothing is covered: the bars are only added.
     result = ("complete" if checked.bars.num_rows else "empty") if covered else "partial"
     return BarBatch(
         binding,
@@ -97,13 +78,41 @@ def to_answer(
     )
 
 
-def summary(totals: WriteTotals) -> dict[str, Any]:
-    """What a run of the cache did, as its row in `ingest_runs` says it."""
-    is_whole = not totals.quarantined_rows
-    return {
-        "status": "complete" if is_whole else "incomplete",
-        "tickers": 1,
-        "files": 0,
-        "rows": totals.rows,
-        "quarantined_rows": totals.quarantined_rows,
-    }
+def _bar_width(rows: Rows, ticker: str, tz: str, schema: str | None, stored: Sequence[InferredWidth]) -> InferredWidth:
+    """Return the width of the bars: as given, else as their times show, else as the one stored series has."""
+    import numpy as np
+
+    if schema is None:
+        inferred = rows.width(repr(ticker), tz=tz, native=None) if len(rows.us) else None
+        if inferred is None and len(stored) != 1:
+            raise InputError(f"{ticker!r}: {len(rows.us)} rows do not show the bars' width; name a schema: 'ohlcv-1m'")
+        return inferred or stored[0]
+    if not is_daily(schema):
+        off = np.flatnonzero(rows.us % step_us(schema))
+        if len(off):
+            raise InputError(f"{ticker!r}: {_utc(rows, off[0])} is not the open of an {schema} bar")
+    day_tz = next((width.day_tz for width in stored if width.schema == schema), None)
+    return InferredWidth(schema, None, day_tz or rows.tz)
+
+
+def _check_rows(rows: Rows, ticker: str, within: TimeRange, bounds: Bounds) -> None:
+    import numpy as np
+
+    outside = np.flatnonzero((rows.us < within.start_us) | (rows.us >= within.end_us))
+    if len(outside):
+        raise InputError(f"{ticker!r}: {len(outside)} rows are outside {bounds}, the first at {_utc(rows, outside[0])}")
+    missing = [name for name in _REQUIRED if name not in rows.values]
+    if missing and len(rows.us):
+        raise InputError(f"{ticker!r}: {', '.join(missing)} is missing; cached bars need {', '.join(_REQUIRED)}")
+
+
+def _utc(rows: Rows, place: int) -> str:
+    import numpy as np
+
+    return f"{np.datetime64(int(rows.us[place]), 'us')} UTC"
+
+
+def _last_closed_us(binding: SourceBinding, width: InferredWidth, config: Config) -> int:
+    source = config.sources.get(binding.source)
+    lag_us = int(source.publishing_lag_seconds * 1e6) if isinstance(source, NetworkSource) else 0
+    return last_closed_us(time.time_ns() // 1_000, width.schema, width.day_tz, lag_us=lag_us)
