@@ -1,4 +1,4 @@
-"""`MetadataManager`: what is known of tickers besides their bars, and when it was known."""
+"""`MetadataManager`: read and update the metadata of tickers, with their history."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ Day = str | date | None
 
 
 class MetadataManager(Mapping[str, dict[str, Any]]):
-    """Reads and updates the metadata of tickers (sector, market_cap, anything that JSON can hold) in a store.
+    """Read and update the metadata of tickers (sector, market_cap, any JSON) in a store.
 
-    Updates are merged into what is there, under the store's write lock; nothing that others said is lost. Every version
-    stays in the commit log with its time, and `rebuild` keeps them. SQL sees the newest in the view `tickers`, column
-    `metadata`. As a mapping, the manager has the tickers that have metadata.
+    As a mapping, it has the tickers with metadata. Updates are merged into the stored metadata under the write lock.
+    Every version stays in the commit log with its time. In SQL: the newest version, in the view `tickers`, column
+    `metadata`.
 
     Parameters
     ----------
     store
         A store, or the path of one.
     configured
-        Metadata of a configuration, which goes over what the store has.
+        Metadata of a configuration, which override the stored ones.
 
     Raises
     ------
     StoreNotFoundError
-        There is no store at that path.
+        The path has no store.
     """
 
     def __init__(
@@ -58,28 +58,28 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
             self._store = store.repository
         else:
             self._store = self._resources.enter_context(Repository.open(store))
-        self._known = frozenset(configured or {})
+        self._configured_tickers = frozenset(configured or {})
         self._configured = {name: dict(values) for name, values in (configured or {}).items() if values}
 
     def get_ticker_metadata(self, ticker: str, *, as_of: str | date | None = None) -> dict[str, Any]:
-        """What is known of a ticker; empty if nothing is.
+        """Return a ticker's metadata; empty if there are none.
 
         Parameters
         ----------
         as_of
-            What the store knew at that moment (a naive one is UTC), instead of now; of a date, at its end.
+            Return what was stored at this instant (naive: UTC), or at the end of this date, without configured values.
 
         Raises
         ------
         RangeError
-            A moment that cannot be read.
+            An invalid instant.
         """
         ticker_name(ticker)
         if as_of is None:
-            known = read_metadata(self._store, [ticker]).get(ticker, {})
-            return merge_mappings(known, deepcopy(self._configured.get(ticker, {})))
-        moment = _moment(as_of)
-        versions = [version for version in self.get_history(ticker) if version.known_at <= moment]
+            stored = read_metadata(self._store, [ticker]).get(ticker, {})
+            return merge_mappings(stored, deepcopy(self._configured.get(ticker, {})))
+        instant = _instant(as_of)
+        versions = [version for version in self.get_history(ticker) if version.known_at <= instant]
         return versions[-1].metadata if versions else {}
 
     def update_ticker_metadata(
@@ -90,23 +90,23 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         remove: Collection[str] = (),
         **values: Any,
     ) -> dict[str, Any]:
-        """Merge `metadata` and `values` into what is known of a ticker, mappings within it too; gives the result.
+        """Merge `metadata` and `values` into a ticker's metadata, nested mappings too, and return the result.
 
         Parameters
         ----------
         remove
-            Keys that go.
+            Keys to remove.
 
         Raises
         ------
         InputError
-            A value that JSON cannot hold, or a name that no ticker can have.
+            An invalid ticker, or a value that JSON cannot hold.
         StoreLockedError
             Another process wrote for longer than the timeout.
         """
         ticker_name(ticker)
         if metadata is not None and not isinstance(metadata, Mapping):
-            raise InputError(f"{ticker}: metadata is a mapping with text keys, got {metadata!r}")
+            raise InputError(f"{ticker}: metadata: was {metadata!r}; use a mapping with text keys")
         changes = {ticker: {**(metadata or {}), **values}}
         return merge_metadata(self._store, changes, remove=[remove] if isinstance(remove, str) else remove)[ticker]
 
@@ -115,34 +115,33 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         return merge_metadata(self._store, metadata)
 
     def get_history(self, ticker: str) -> list[MetadataVersion]:
-        """Every version of what the store knew of a ticker, with its time, the oldest first."""
+        """Return every stored version of a ticker's metadata with its time, the oldest first."""
         return metadata_history(self._store, ticker_name(ticker))
 
     def set_active_range(self, ticker: str, active_from: Day = None, active_to: Day = None) -> None:
-        """Say between which sessions a ticker is shown, both included; None leaves that end open.
+        """Set the first and last session of a ticker, both included; None leaves an end open.
 
-        Outside of it aligned values are missing, filled ones too, in Python and in SQL. A configuration that states an
-        active range of its own goes over this one, and `mtstore config apply` puts what it states in its place.
+        Outside the range, aligned and filled values are missing, in Python and in SQL. A configured active range
+        overrides it, and `mtstore config apply` replaces it.
 
         Raises
         ------
         RangeError
-            A bound that is no date, or a first after the last.
+            A bound that is not a date, or a first after the last.
         TickerError
-            A ticker that is neither configured nor known to the store; the nearest that is is named.
+            A ticker that is neither configured nor stored; suggests the nearest.
         """
-        self._check_known(ticker_name(ticker))
-        first, last = (_day(name, value) for name, value in (("active_from", active_from), ("active_to", active_to)))
-        set_active_range(self._store, ticker, first, last)
+        self._check_ticker(ticker_name(ticker))
+        set_active_range(self._store, ticker, _day("active_from", active_from), _day("active_to", active_to))
 
-    def _check_known(self, ticker: str) -> None:
-        if ticker in self._known:
+    def _check_ticker(self, ticker: str) -> None:
+        if ticker in self._configured_tickers:
             return
         with self._store.connection() as connection:
             rows = connection.execute(sqlfiles.load("settings.named_tickers")).fetchall()
-        known = {*self._known, *(row[0] for row in rows)}
-        if ticker not in known:
-            hint = did_you_mean(ticker, known)
+        valid = {*self._configured_tickers, *(row[0] for row in rows)}
+        if ticker not in valid:
+            hint = did_you_mean(ticker, valid)
             raise TickerError(f"ticker {ticker!r} is neither configured nor known to the store{hint}")
 
     def __getitem__(self, ticker: str) -> dict[str, Any]:
@@ -158,10 +157,10 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         return iter(sorted({*read_metadata(self._store), *self._configured}))
 
     def __len__(self) -> int:
-        return len({*read_metadata(self._store), *self._configured})
+        return sum(1 for _ in self)
 
     def close(self) -> None:
-        """Let go of the store, if it was opened by its path."""
+        """Close the store, if it was opened by its path."""
         self._resources.close()
 
     def __enter__(self) -> Self:
@@ -180,13 +179,13 @@ def _day(name: str, value: Day) -> date | None:
     try:
         bound = parse_bounds(value).start
     except RangeError as error:
-        raise RangeError(f"{name} is a date like '2023-01-31', got {value!r}") from error
+        raise RangeError(f"{name}: was {value!r}; use a date like '2023-01-31'") from error
     if bound is None or isinstance(bound, datetime):
-        raise RangeError(f"{name} is a date like '2023-01-31', got {value!r}")
+        raise RangeError(f"{name}: was {value!r}; use a date like '2023-01-31'")
     return bound
 
 
-def _moment(as_of: Any) -> datetime:
+def _instant(as_of: Any) -> datetime:
     try:
         bound = parse_bounds(as_of).start
     except RangeError as error:

@@ -281,9 +281,9 @@ def test_the_interval_of_the_bars_is_found_out():
 
 def test_an_interval_finer_than_the_bars_or_no_multiple_of_them_is_refused():
     frame = minutes("2024-01-03 09:30", 12, step=5)
-    with pytest.raises(IntervalError, match=r"resampling 1min is finer than.*'A', which are 5min apart"):
+    with pytest.raises(IntervalError, match=r"resampling: was 1min, which is finer than.*'A', which are 5min apart"):
         DataAligner(resampling="1min").align_data({"A": frame})
-    with pytest.raises(IntervalError, match="12min is finer than, or no multiple of"):
+    with pytest.raises(IntervalError, match="12min, which is finer than, or not a multiple of"):
         DataAligner(resampling="12min").align_data({"A": frame})
     thin = DataAligner(resampling="1min", native_interval="1min").align_data({"A": frame})
     assert len(thin) == 12
@@ -318,7 +318,7 @@ def test_a_given_width_that_half_of_the_rows_do_not_fit_is_refused():
 
 def test_single_row_needs_a_given_interval():
     lone = minutes("2024-01-03 09:30", 1)
-    with pytest.raises(InputError, match="'A': one row does not tell"):
+    with pytest.raises(InputError, match="'A': one row does not show"):
         DataAligner().align_data({"A": lone})
     assert len(DataAligner(resampling="5min").align_data({"A": lone})) == 1
     assert len(DataAligner().align_data({"A": lone, "B": minutes("2024-01-03 09:30", 2)})) == 2

@@ -190,7 +190,7 @@ def test_an_active_range_that_cannot_be_right_is_refused(store):
     manager.update_ticker_metadata("A", sector="Tech")
     with pytest.raises(RangeError, match="A: active_from 2024-01-04 is after active_to 2024-01-03"):
         manager.set_active_range("A", "2024-01-04", "2024-01-03")
-    with pytest.raises(RangeError, match="active_to is a date like"):
+    with pytest.raises(RangeError, match=r"active_to: was .*; use a date like"):
         manager.set_active_range("A", active_to="2024-01-03 10:00")
 
 

@@ -1,4 +1,4 @@
-"""How wide the bars of several frames are, and which interval they have in common."""
+"""Infer the bar widths of several frames, and their common interval."""
 
 from __future__ import annotations
 
@@ -25,84 +25,73 @@ def widths_of(
     resampling: BarInterval | None,
     native_of: Callable[[str], BarInterval | None],
 ) -> dict[str, InferredWidth]:
-    """The width of each frame's bars that has any; a lone row is as wide as the other tickers' bars.
+    """Return the bar width of each frame with rows; a single row is as wide as the other tickers' bars.
 
     Parameters
     ----------
     native_of
-        The width that somebody gave of a ticker's bars; None where nobody did.
+        The given width of a ticker's bars, if any.
 
     Raises
     ------
     InputError
-        A frame that does not tell it, or does not fit what somebody gave.
+        A width cannot be inferred, or does not fit the given one.
     """
-    widths: dict[str, InferredWidth] = {}
-    alone = []
-    for ticker, one in rows.items():
-        if not len(one.us):
-            continue
-        width = one.width(repr(ticker), tz=tz, native=native_of(ticker), resampling=resampling)
-        if width is None:
-            alone.append(ticker)
-        else:
-            widths[ticker] = width
-    known = next((width.interval for width in widths.values() if width.interval is not None), None)
-    for ticker in alone:
-        if known is None:
-            raise InputError(
-                f"{ticker!r}: one row does not tell how wide its bar is; say resampling or native_interval"
-            )
-        width = rows[ticker].width(repr(ticker), tz=tz, native=None, resampling=known)
-        if width is not None:
-            widths[ticker] = width
-    return widths
+    filled = {ticker: one for ticker, one in rows.items() if len(one.us)}
+    found = {
+        ticker: one.width(repr(ticker), tz=tz, native=native_of(ticker), resampling=resampling)
+        for ticker, one in filled.items()
+    }
+    interval = next((width.interval for width in found.values() if width and width.interval), None)
+    for ticker in [ticker for ticker, width in found.items() if width is None]:
+        if interval is None:
+            raise InputError(f"{ticker!r}: one row does not show its bar's width; give resampling or native_interval")
+        found[ticker] = filled[ticker].width(repr(ticker), tz=tz, native=None, resampling=interval)
+    return {ticker: width for ticker, width in found.items() if width is not None}
 
 
 def common_interval(
     rows: Mapping[str, Rows], widths: Mapping[str, InferredWidth], resampling: BarInterval | None
 ) -> BarInterval:
-    """The interval of the result, which the finest frame decides where nobody said; rarer rows are thin trading.
+    """Return the result's interval: `resampling`, else the finest frame's; frames with fewer rows are thinly traded.
 
     Raises
     ------
     InputError
-        No frame tells it.
+        No frame shows its width.
     IntervalError
-        It is finer than the bars of a ticker, or no multiple of them.
+        The interval is finer than a ticker's bars, or not a multiple of them.
     """
     steps = {ticker: width.interval for ticker, width in widths.items() if width.interval is not None}
     finest = min(steps, key=lambda ticker: _length_us(steps[ticker]), default=None)
     if resampling is None:
         if finest is None and any(len(one.us) for one in rows.values()):
-            raise InputError("the rows do not tell how wide their bars are; say resampling or native_interval")
+            raise InputError("the rows do not show their bars' width; give resampling or native_interval")
         interval = parse_interval("1min") if finest is None else steps[finest]
     elif finest is not None and not resampling.is_multiple_of(_length_us(steps[finest])):
         raise IntervalError(
-            f"resampling {resampling} is finer than, or no multiple of, the bars of {finest!r}, which are "
-            f"{steps[finest]} apart; say native_interval if they are thin bars of a finer interval"
+            f"resampling: was {resampling}, which is finer than, or not a multiple of, the bars of {finest!r}, which "
+            f"are {steps[finest]} apart; give native_interval if they are thinly traded bars of a finer interval"
         )
     else:
         interval = resampling
     if not all(interval.is_multiple_of(step_us(width.schema)) for width in widths.values()):
-        raise IntervalError(_too_wide(widths, interval))
+        raise IntervalError(_describe_widths(widths, interval))
     return interval
 
 
-def _too_wide(widths: Mapping[str, InferredWidth], interval: BarInterval) -> str:
-    """Whose bars are how wide, and what can be done, where some are too wide for what finer ones have decided."""
+def _describe_widths(widths: Mapping[str, InferredWidth], interval: BarInterval) -> str:
     by_step: dict[int, list[str]] = {}
     for ticker, width in widths.items():
         by_step.setdefault(_length_us(width.interval) if width.interval else step_us(width.schema), []).append(ticker)
-    told = []
-    for step in sorted(by_step):
-        names = by_step[step]
+    parts = []
+    for step, names in sorted(by_step.items()):
         more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-        told.append(f"{', '.join(map(repr, names[:_MOST]))}{more}: {parse_interval(timedelta(microseconds=step))}")
+        parts.append(f"{', '.join(map(repr, names[:_MOST]))}{more}: {parse_interval(timedelta(microseconds=step))}")
     widest = parse_interval(timedelta(microseconds=max(by_step)))
     return (
-        f"the bars are of different widths ({'; '.join(told)}), and the wider ones give none of {interval}; say "
-        f"resampling='{widest}' or wider, align them apart, or name a native_interval where bars are only rare"
+        f"the bars are of different widths ({'; '.join(parts)}), and the wider ones have none of {interval}; use "
+        f"resampling='{widest}' or wider, align them apart, or give a native_interval where bars are only rare"
     )
 
 

@@ -1,4 +1,4 @@
-"""Arguments in the spellings of the single-ticker days."""
+"""Read arguments in the forms that older versions took."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SETTINGS_PATHS: Final = ("store", "cache_dir", "data_dir")
 
 
 def as_config(settings: Any, config: Any, config_path: Any) -> Any:
-    """The configuration from whatever old code gives."""
+    """Return the first configuration that is given, or one with the store of a settings object."""
     for given in (config, config_path):
         if given is not None:
             return given
@@ -32,18 +32,12 @@ def as_config(settings: Any, config: Any, config_path: Any) -> Any:
 
 
 def read_timeframe(text: str) -> str:
-    """A timeframe, or an old word such as `minute`, as an interval."""
+    """Return a timeframe, or a word such as `minute`, as an interval."""
     return parse_interval(_TIMESPANS.get(text, text)).text
 
 
 def range_arguments(arguments: Sequence[Any], symbol: Any, start: Any, end: Any) -> dict[str, Any]:
-    """`([symbol,] start, end)`, each by place or by name, as a mapping.
-
-    Raises
-    ------
-    InputError
-        Too many, or one that is given twice.
-    """
+    """Return `([symbol,] start, end)`, each by position or by name, as a mapping; a repeated one is an InputError."""
     names = ["symbol", "start", "end"] if len(arguments) == 3 or start is not None else ["start", "end"]
     if len(arguments) > len(names):
         raise InputError(f"load_data takes a symbol, a start and an end, got {tuple(arguments)!r}")

@@ -102,21 +102,18 @@ class UnifiedDataLoader:
 
         Parameters
         ----------
-        symbol
-            The ticker; None: the first of the configured universe.
         data_type
             Only `ohlcv`.
-        start, end
+        symbol, start, end
             As in `load_ohlcv`, and so are result and errors.
         """
         if data_type != "ohlcv":
             raise InputError(f"data_type {data_type!r} is not ohlcv; trades and quotes are not stored")
-        given = range_arguments(arguments, symbol, start, end)
-        return self.load_ohlcv(given["symbol"] or self._default_symbol(), given["start"], given["end"])
+        return self.load_ohlcv(**range_arguments(arguments, symbol, start, end))
 
     def load_ohlcv(
         self,
-        symbol: str,
+        symbol: str | None = None,
         start: BoundLike = None,
         end: BoundLike = None,
         *,
@@ -127,6 +124,8 @@ class UnifiedDataLoader:
 
         Parameters
         ----------
+        symbol
+            The ticker; None: the first of the configured universe.
         start, end
             Dates take whole sessions, the end date included; instants are half-open; naive times are in New York. None:
             as far as bars are stored.
@@ -151,7 +150,8 @@ class UnifiedDataLoader:
         if use_cache is False:
             _warn_of_cache("use_cache=False")
         alignment = self.config.multi_ticker.alignment
-        names = requested_tickers(self.config, self._store, ticker_name(symbol, "symbol"))
+        symbol = self._check_symbol(symbol)
+        names = requested_tickers(self.config, self._store, symbol)
         fetched = self._fetcher.fetch(self._store, names, start, end)
         with configured_view(self._store.repository, self.config) as facts, mapped_errors():
             call = SeriesRequest.parse(
@@ -173,12 +173,16 @@ class UnifiedDataLoader:
         return frame
 
     def load(
-        self, symbol: str, start: BoundLike = None, end: BoundLike = None, timeframe: str | None = None
+        self,
+        symbol: str | None = None,
+        start: BoundLike = None,
+        end: BoundLike = None,
+        timeframe: str | None = None,
     ) -> pd.DataFrame:
         """Call `load_ohlcv`."""
         return self.load_ohlcv(symbol, start, end, timeframe=timeframe)
 
-    def get_data_info(self, symbol: str) -> dict[str, Any]:
+    def get_data_info(self, symbol: str | None = None) -> dict[str, Any]:
         """Return what is stored of a ticker.
 
         Keys: symbol, is_available, rows, bytes, start and end (the first and last bar's open, in America/New_York; None
@@ -186,7 +190,7 @@ class UnifiedDataLoader:
         """
         import pandas as pd
 
-        ticker_name(symbol, "symbol")
+        symbol = ticker_name(self._check_symbol(None) if symbol is None else symbol, "symbol")
         with self._store.repository.connection() as connection, mapped_errors():
             series = known_series(connection, symbol)
             statement = sqlfiles.load("settings.ticker_info")
@@ -220,7 +224,9 @@ class UnifiedDataLoader:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(store {str(self._store.path)!r})"
 
-    def _default_symbol(self) -> str:
+    def _check_symbol(self, symbol: str | None) -> str:
+        if symbol is not None:
+            return ticker_name(symbol, "symbol")
         if not self.config.universe:
             raise InputError("symbol: was None, and the configuration has no tickers; name a symbol")
         return self.config.universe[0]
@@ -239,7 +245,7 @@ class UnifiedDataLoader:
 
 
 class TickerDataLoader(UnifiedDataLoader):
-    """Load one ticker at its configured interval, session and source.
+    """Load one ticker at its configured interval, session and source; another symbol is an InputError.
 
     Parameters
     ----------
@@ -272,38 +278,12 @@ class TickerDataLoader(UnifiedDataLoader):
         interval = self.ticker_settings.bar_interval
         super().__init__(config=checked, default_timeframe=interval, store=store, fetcher=fetcher)
 
-    def load_ohlcv(
-        self,
-        symbol: str | None = None,
-        start: BoundLike = None,
-        end: BoundLike = None,
-        *,
-        timeframe: str | None = None,
-        use_cache: bool | None = None,
-    ) -> pd.DataFrame:
-        """Load this ticker's bars; see `UnifiedDataLoader.load_ohlcv`. Another symbol is an InputError."""
-        if symbol is not None and symbol != self.ticker:
-            raise InputError(f"symbol: was {symbol!r}; this loader loads {self.ticker!r} only")
-        return super().load_ohlcv(self.ticker, start, end, timeframe=timeframe, use_cache=use_cache)
-
-    def load(
-        self,
-        symbol: str | None = None,
-        start: BoundLike = None,
-        end: BoundLike = None,
-        timeframe: str | None = None,
-    ) -> pd.DataFrame:
-        """Call `load_ohlcv`."""
-        return self.load_ohlcv(symbol, start, end, timeframe=timeframe)
-
-    def get_data_info(self, symbol: str | None = None) -> dict[str, Any]:
-        """Return what is stored of this ticker; see `UnifiedDataLoader.get_data_info`."""
-        return super().get_data_info(symbol or self.ticker)
-
     def __repr__(self) -> str:
         return f"TickerDataLoader({self.ticker!r}, store {str(self._store.path)!r})"
 
-    def _default_symbol(self) -> str:
+    def _check_symbol(self, symbol: str | None) -> str:
+        if symbol is not None and symbol != self.ticker:
+            raise InputError(f"symbol: was {symbol!r}; this loader loads {self.ticker!r} only")
         return self.ticker
 
 

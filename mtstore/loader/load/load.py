@@ -141,7 +141,7 @@ class Load:
             with_close=multi.alignment.label == "right",
             dtype=self.dtype,
             max_bytes=load_limit(self.config),
-            masked=self.outcome.blanks,
+            masked=self.outcome.masked,
             observer=checks,
             fill_value=multi.alignment.fill_value,
         )

@@ -1,4 +1,4 @@
-"""What is wrong with a range: gaps, outliers and splits in it, as the macros of the quality layer find them."""
+"""Find gaps, outliers and splits in a range with the quality macros."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from mtstore.query.snapshot.store_facts import StoreFacts
 
 TRAILING_BARS = 390
-"""The returns before a bar that it is compared with where nothing later may count (on_failure flag and drop)."""
+"""Returns before a bar that it is compared with where later ones must not count (on_failure flag and drop)."""
 
 LEAST_SAMPLE = 20
-"""Fewer trailing returns than this say nothing about a bar."""
+"""With fewer trailing returns, a bar is not an outlier."""
 
 Split: TypeAlias = tuple[str, date, float, float]
 """Ticker, execution date, shares before, shares after."""
@@ -33,14 +33,14 @@ Split: TypeAlias = tuple[str, date, float, float]
 
 @dataclass(frozen=True, slots=True)
 class RangeProblems:
-    """What is wrong with a range, one row each, as the macros have it; None where nothing was looked for.
+    """The macros' rows about a range; None where a check did not run.
 
     Attributes
     ----------
     outliers
-        Against all returns of the range.
+        Compared with all returns of the range.
     trailing_outliers
-        Against the returns before them alone.
+        Compared with the returns before them.
     """
 
     gaps: pa.Table | None = None
@@ -55,10 +55,9 @@ def find_problems(
     *,
     trailing: Iterable[str] = (),
 ) -> RangeProblems:
-    """Look for gaps and outliers in a call's range, of the tickers whose settings want it, beyond their own limits.
+    """Find gaps (in intraday bars) and outliers beyond each ticker's own limits.
 
-    The outliers of the tickers in `trailing` are judged by the returns before them. Gaps are looked for in bars shorter
-    than a day.
+    Outliers of the tickers in `trailing` are found by the returns before them.
     """
     limits = {name: entry.max_gap_minutes for name, entry in settings.items() if entry.check_gaps}
     gaps = _gaps(connection, call, limits) if limits and call.interval.is_intraday else None
@@ -67,8 +66,8 @@ def find_problems(
     whole = {name: limit for name, limit in thresholds.items() if name not in before}
     if before and call.anchor != "session":
         raise InputError(
-            "validation.on_failure flag and drop know buckets counted from the session's open; "
-            f"alignment.anchor is {call.anchor!r}"
+            f"alignment.anchor: was {call.anchor!r}; use session, because validation.on_failure flag and drop need "
+            "buckets that start at the session's open"
         )
     return RangeProblems(
         gaps,
@@ -78,24 +77,22 @@ def find_problems(
 
 
 def splits_between(facts: StoreFacts, call: AlignRequest, tickers: Iterable[str]) -> tuple[Split, ...]:
-    """The known splits of some tickers in a call's range."""
+    """Return the known splits of tickers in a request's range."""
     zone = ZoneInfo(call.tz)
     first, last = (
         bound.astimezone(zone).date() if isinstance(bound, datetime) else bound
         for bound in (call.bounds.start, call.bounds.end)
     )
-    wanted = set(tickers)
+    names = set(tickers)
     return tuple(
         (row["ticker"], row["execution_date"], row["split_from"], row["split_to"])
         for row in facts.rows("validation.splits")
-        if row["ticker"] in wanted
-        and (first is None or row["execution_date"] >= first)
-        and (last is None or row["execution_date"] <= last)
+        if row["ticker"] in names and (first or date.min) <= row["execution_date"] <= (last or date.max)
     )
 
 
 def counts_by_ticker(table: pa.Table | None, names: Iterable[str]) -> dict[str, int]:
-    """How many rows each of `names` has; nothing where nothing was looked for."""
+    """Count the rows of each of `names`; empty where the check did not run."""
     if table is None:
         return {}
     counts = Counter(table["ticker"].to_pylist())
@@ -103,7 +100,7 @@ def counts_by_ticker(table: pa.Table | None, names: Iterable[str]) -> dict[str, 
 
 
 def labels_by_ticker(table: pa.Table | None) -> dict[str, np.ndarray]:
-    """The labels of each ticker's rows, µs since the epoch."""
+    """Return the labels of each ticker's rows, µs since the epoch."""
     import numpy as np
 
     if table is None:
@@ -133,7 +130,7 @@ def _outliers(
 
 
 def _beyond(table: pa.Table, limits: Mapping[str, float], measure: Callable[[Mapping[str, Any]], float]) -> pa.Table:
-    """The rows of tickers that have a limit, each beyond its own."""
+    # The macros take one limit for all tickers, the smallest; each ticker's own one is applied here.
     import pyarrow as pa
 
     keep = [row["ticker"] in limits and measure(row) > limits[row["ticker"]] for row in table.to_pylist()]

@@ -1,9 +1,9 @@
-"""Validation of a load: what follows from gaps, outliers and splits, as the configuration's `validation` wants it."""
+"""Validate a load: find gaps, outliers and splits, and decide what follows from them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mtstore.loader.validation.checks import counts_by_ticker, find_problems, labels_by_ticker, splits_between
@@ -27,14 +27,14 @@ class DataQualityWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """The answer of `MultiTickerDataLoader.validate`.
+    """The result of `MultiTickerDataLoader.validate`.
 
     Attributes
     ----------
     gaps
         One row per run of missing bars longer than the ticker's limit; instants in the load's zone.
     outliers
-        One row per bar whose return lies beyond the ticker's threshold, against all returns of the range.
+        One row per bar whose return is beyond the ticker's threshold, compared with all returns of the range.
     splits
         Known splits in the range.
     """
@@ -45,7 +45,7 @@ class Validation:
 
     def __str__(self) -> str:
         counts = [(len(self.gaps), "gap"), (len(self.outliers), "outlier"), (len(self.splits), "split")]
-        return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+        return ", ".join(_plural(count, word) for count, word in counts)
 
     def __repr__(self) -> str:
         return f"Validation({self})"
@@ -63,70 +63,71 @@ class ValidationOutcome:
     Attributes
     ----------
     warning, failure
-        Sentences; None where there is nothing to say.
-    blanks
-        Buckets that count as missing: outliers of tickers whose `on_failure` is `drop`.
+        Messages; a failure fails the load.
+    masked
+        Outliers to drop: those of tickers whose `on_failure` is `drop`.
     flags
-        By ticker whose `on_failure` is `flag`: the labels of its outliers.
+        Labels of the outliers of each ticker whose `on_failure` is `flag`.
     gap_counts, outlier_counts
-        By ticker that was looked at.
+        By checked ticker.
     """
 
     warning: str | None = None
     failure: str | None = None
-    blanks: MaskedBars | None = None
+    masked: MaskedBars | None = None
     flags: Mapping[str, np.ndarray] = field(default_factory=dict)
     gap_counts: Mapping[str, int] = field(default_factory=dict)
     outlier_counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def validate(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSettings]) -> Validation:
-    """All that is wrong with a call's range."""
+    """Find all problems in a request's range."""
     import pandas as pd
 
     found = find_problems(facts.connection, call, settings)
-    splits = splits_between(facts, call, settings)
     columns = ["ticker", "execution_date", "split_from", "split_to"]
-    return Validation(
-        _frame(found.gaps, call.tz), _frame(found.outliers, call.tz), pd.DataFrame(splits, columns=columns)
-    )
+    splits = pd.DataFrame(splits_between(facts, call, settings), columns=columns)
+    return Validation(_frame(found.gaps, call.tz), _frame(found.outliers, call.tz), splits)
 
 
 def evaluate(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSettings]) -> ValidationOutcome:
-    """Look for gaps and outliers in a load's range, and say what follows."""
-    doing = _doing(settings)
-    trailing = [*doing["flag"], *doing["drop"]]
+    """Find gaps and outliers in a load's range, and decide what follows."""
+    import numpy as np
+
+    flagged = [name for name, entry in settings.items() if entry.on_failure == "flag"]
+    dropped = [name for name, entry in settings.items() if entry.on_failure == "drop"]
+    trailing = [*flagged, *dropped]
     found = find_problems(facts.connection, call, settings, trailing=trailing)
     checked = [name for name in settings if settings[name].check_outliers]
-    outcome = _outcome(
-        settings,
-        counts_by_ticker(found.gaps, [name for name in settings if settings[name].check_gaps]),
-        counts_by_ticker(found.outliers, [name for name in checked if name not in trailing]),
-    )
+    gaps = counts_by_ticker(found.gaps, [name for name in settings if settings[name].check_gaps])
+    outliers = counts_by_ticker(found.outliers, [name for name in checked if name not in trailing])
+    # Outliers that are flagged or dropped are counted, but need no message.
+    handled = counts_by_ticker(found.trailing_outliers, [name for name in checked if name in trailing])
     labels = labels_by_ticker(found.trailing_outliers)
-    dropped = {name: labels[name] for name in doing["drop"] if name in labels}
-    return replace(
-        outcome,
-        blanks=MaskedBars(dropped) if dropped else None,
-        flags={name: labels.get(name, _no_labels()) for name in doing["flag"]},
-        outlier_counts={
-            **outcome.outlier_counts,
-            **counts_by_ticker(found.trailing_outliers, [name for name in checked if name in trailing]),
-        },
+    masked = {name: labels[name] for name in dropped if name in labels}
+    warning, failure = _messages(settings, gaps, outliers)
+    return ValidationOutcome(
+        warning,
+        failure,
+        masked=MaskedBars(masked) if masked else None,
+        flags={name: labels.get(name, np.zeros(0, dtype=np.int64)) for name in flagged},
+        gap_counts=gaps,
+        outlier_counts=outliers | handled,
     )
 
 
 def inline_checks_for(
     facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSettings]
 ) -> InlineChecks | None:
-    """What counts gaps and outliers while the load is made; None where they have to be looked for beforehand."""
-    doing = _doing(settings)
-    if doing["flag"] or doing["drop"]:
+    """Return checks that run during assembly; None where `evaluate` must run before it."""
+    if any(entry.on_failure in {"flag", "drop"} for entry in settings.values()):
         return None
     chosen = plan_fast_path(facts, call)
     if chosen is None or not supports_inline_checks(chosen, call):
         return None
-    if not call.interval.is_intraday and not _has_outliers_own_prices(facts, call, settings):
+    # Outliers are those of split-adjusted prices; across days, the load's prices must equal them.
+    is_adjusted = call.adjust == "splits" or (call.adjust == "none" and not splits_between(facts, call, settings))
+    if not call.interval.is_intraday and not is_adjusted:
         return None
     return InlineChecks(
         chosen.buckets,
@@ -135,18 +136,14 @@ def inline_checks_for(
     )
 
 
-def _has_outliers_own_prices(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, TickerSettings]) -> bool:
-    """Whether a call's returns from day to day are those of split-adjusted prices, in which outliers are looked for."""
-    return call.adjust == "splits" or (call.adjust == "none" and not splits_between(facts, call, settings))
-
-
-def evaluate_counts(watch: TickerObserver, settings: Mapping[str, TickerSettings]) -> ValidationOutcome:
-    """What follows from what was counted."""
-    return _outcome(settings, watch.gap_counts, watch.outlier_counts)
+def evaluate_counts(checks: TickerObserver, settings: Mapping[str, TickerSettings]) -> ValidationOutcome:
+    """Decide what follows from the counts of inline checks."""
+    gaps, outliers = checks.gap_counts, checks.outlier_counts
+    return ValidationOutcome(*_messages(settings, gaps, outliers), gap_counts=gaps, outlier_counts=outliers)
 
 
 def splits_warning(facts: StoreFacts, call: AlignRequest, tickers: Iterable[str], most: int = 5) -> str | None:
-    """A sentence about the splits that a load's range crosses unadjusted; None if there are none."""
+    """Return a warning about the splits that a load's range crosses unadjusted, if any."""
     splits = splits_between(facts, call, tickers) if call.adjust == "none" else ()
     if not splits:
         return None
@@ -158,24 +155,30 @@ def splits_warning(facts: StoreFacts, call: AlignRequest, tickers: Iterable[str]
     )
 
 
-def _doing(settings: Mapping[str, TickerSettings]) -> dict[str, list[str]]:
-    """The tickers by what is done about them."""
-    doing: dict[str, list[str]] = {word: [] for word in ("warn", "raise", "flag", "drop")}
-    for name, entry in settings.items():
-        doing[entry.on_failure].append(name)
-    return doing
-
-
-def _outcome(
+def _messages(
     settings: Mapping[str, TickerSettings], gaps: Mapping[str, int], outliers: Mapping[str, int]
-) -> ValidationOutcome:
-    must_hold = [name for name, entry in settings.items() if entry.on_failure == "raise"]
-    return ValidationOutcome(
-        _spell(gaps, outliers, [name for name in settings if name not in must_hold]),
-        _spell(gaps, outliers, must_hold),
-        gap_counts=gaps,
-        outlier_counts=outliers,
-    )
+) -> tuple[str | None, str | None]:
+    """Return a warning and a failure; the failure is about tickers whose `on_failure` is `raise`."""
+    strict = [name for name, entry in settings.items() if entry.on_failure == "raise"]
+    others = [name for name in settings if name not in strict]
+    return _describe(gaps, outliers, others), _describe(gaps, outliers, strict)
+
+
+def _describe(gaps: Mapping[str, int], outliers: Mapping[str, int], names: Iterable[str], most: int = 5) -> str | None:
+    found = []
+    for name in names:
+        counts = ((gaps.get(name, 0), "gap"), (outliers.get(name, 0), "outlier"))
+        parts = [_plural(count, word) for count, word in counts if count]
+        if parts:
+            found.append(f"{name} has {' and '.join(parts)}")
+    if not found:
+        return None
+    more = f" and {len(found) - most} more tickers" if len(found) > most else ""
+    return f"beyond the limits of validation: {', '.join(found[:most])}{more}; validate() lists them"
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _frame(table: pa.Table | None, tz: str) -> pd.DataFrame:
@@ -188,22 +191,3 @@ def _frame(table: pa.Table | None, tz: str) -> pd.DataFrame:
         if name in frame:
             frame[name] = frame[name].dt.tz_convert(tz)
     return frame
-
-
-def _no_labels() -> np.ndarray:
-    import numpy as np
-
-    return np.zeros(0, dtype=np.int64)
-
-
-def _spell(gaps: Mapping[str, int], outliers: Mapping[str, int], names: Iterable[str], most: int = 5) -> str | None:
-    told = []
-    for name in names:
-        counts = (("gap", gaps.get(name, 0)), ("outlier", outliers.get(name, 0)))
-        parts = [f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts if count]
-        if parts:
-            told.append(f"{name} has {' and '.join(parts)}")
-    if not told:
-        return None
-    more = f" and {len(told) - most} more tickers" if len(told) > most else ""
-    return f"beyond the limits of validation: {', '.join(told[:most])}{more}; validate() lists them"

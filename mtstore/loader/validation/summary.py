@@ -1,4 +1,4 @@
-"""The quality of a range: one row per ticker, and how it compares with its peers."""
+"""Summarise the quality of a range, a row per ticker, compared with its peers."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from mtstore.query.request.request import AlignRequest
 
 LEAST_PEERS = 2
-"""A ticker is compared with its peers, those of the same calendar that have bars, if there are at least so many."""
+"""A ticker is compared with its peers, the tickers of its calendar with bars, if there are at least this many."""
 
 FAR_RATIO = 2.0
-"""A ticker with so many times more, or fewer, bars than the median of its peers is far from them."""
+"""A ticker with this many times more, or fewer, bars than the median of its peers is far from them."""
 
 FAR_DAYS = 5
-"""So is one whose first or last bar lies so many days from the median of theirs."""
+"""A ticker whose first or last bar is this many days from the median of its peers is far from them."""
 
 _DAY_SECONDS = 86_400.0
 _ENDS = ("first_bar", "last_bar")
 
 
 def quality_frame(connection: duckdb.DuckDBPyConnection, call: AlignRequest) -> pd.DataFrame:
-    """One row per ticker of a call, indexed by it; see `MultiTickerDataLoader.quality`."""
+    """Return one row per ticker of a request; see `MultiTickerDataLoader.quality`."""
     import pandas as pd
 
     parameters: dict[str, Any] = call.common_parameters()
@@ -59,13 +59,12 @@ def _peers(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[Ma
 
 
 def _peer_ratio(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> float:
-    """Bars as a multiple of the median of the peers'; NaN without peers."""
     peers = _peers(row, rows)
     return float(row["present_bars"] / median(peer["present_bars"] for peer in peers)) if peers else float("nan")
 
 
 def _note(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> str:
-    """Why the ticker is far from its peers; empty if it is not."""
+    """Describe why the ticker is far from its peers; empty if it is not."""
     notes = []
     ratio = _peer_ratio(row, rows)
     if ratio > FAR_RATIO or ratio < 1 / FAR_RATIO:
@@ -76,6 +75,6 @@ def _note(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], zone: ZoneI
             continue
         usual = median(known)
         if abs(row[end].timestamp() - usual) >= FAR_DAYS * _DAY_SECONDS:
-            own, theirs = row[end].astimezone(zone), datetime.fromtimestamp(usual, zone)
-            notes.append(f"{end.replace('_', ' ')} on {own:%Y-%m-%d}, its peers' on {theirs:%Y-%m-%d}")
+            mine, theirs = row[end].astimezone(zone), datetime.fromtimestamp(usual, zone)
+            notes.append(f"{end.replace('_', ' ')} on {mine:%Y-%m-%d}, its peers' on {theirs:%Y-%m-%d}")
     return "; ".join(notes)
