@@ -1,4 +1,4 @@
-"""Frames in memory as rows of bars: times as instants, columns by name, sorted; the width found or given."""
+"""Read a frame of bars: times as instants, columns by name, rows sorted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-# Columns that say what the rows are, not what was traded.
+# Columns that describe the rows, and are ignored.
 _LABELS: Final = frozenset(
     {*TIME_COLUMNS, "ticker", "symbol", "source", "schema", "ts_close", "session_date", "bar_count"}
 )
@@ -27,18 +27,18 @@ _LABELS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A frame's rows that have any value, whether they can be bars or not.
+    """A frame's rows with any value, valid bars or not.
 
     Attributes
     ----------
     us
-        µs since the epoch, UTC; sorted, in the frame's order where it repeats itself.
+        µs since the epoch, UTC; sorted, repeated ones in the frame's order.
     values
-        float64 by column name, NaN where nothing is; only the columns that the frame has.
+        float64 by column name, missing values NaN; only the frame's columns.
     tz
         The zone of the frame's own times.
     places
-        Which rows of the frame they are, counted from 0.
+        The rows' numbers in the frame, counted from 0.
     """
 
     us: np.ndarray
@@ -49,7 +49,7 @@ class Rows:
     def width(
         self, where: str, *, tz: str, native: BarInterval | None, resampling: BarInterval | None = None
     ) -> InferredWidth | None:
-        """How wide the bars are: as given, else as the rows tell; see `infer_width`."""
+        """Return the bars' width: as given, else inferred; see `infer_width`."""
         import numpy as np
 
         us = np.unique(self.us)
@@ -78,14 +78,13 @@ class Rows:
 def read_rows(frame: pd.DataFrame, where: str, *, naive_as: str) -> Rows:
     """Read a frame of bars.
 
-    Columns are found by name, in any case (`Open`, `open`). Rows without any value are left out. Columns that bars lack
-    are left out, with a warning.
+    Columns are found by name, in any case (`Open`, `open`). Rows without any value are left out, and unknown columns
+    too, with a warning.
 
     Raises
     ------
     InputError
-        No times, or wrong ones (see `read_times`); no column of bars; a column that is there twice, or holds no
-        numbers.
+        No or invalid times (see `read_times`); no column of bars; a repeated column, or one without numbers.
     """
     import numpy as np
     import pandas as pd
@@ -107,7 +106,6 @@ def read_rows(frame: pd.DataFrame, where: str, *, naive_as: str) -> Rows:
 
 
 def _columns(frame: pd.DataFrame, where: str) -> dict[str, Hashable]:
-    """Our names of the frame's columns."""
     found: dict[str, Hashable] = {}
     others = []
     for theirs in frame.columns:

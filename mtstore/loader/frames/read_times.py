@@ -1,4 +1,4 @@
-"""The times of a frame's rows as instants."""
+"""Read the times of a frame's rows as instants."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TIME_COLUMNS: Final = ("ts_event", "timestamp", "datetime", "time", "date")
-"""Columns that hold the times of a frame whose index does not, the first that is there."""
+"""Columns for times where the index has none; the first that exists is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The times of a frame's rows, as they stand there.
+    """The times of a frame's rows, in its order.
 
     Attributes
     ----------
     us
         µs since the epoch, UTC.
     tz
-        The zone that the frame itself has, or the one in which its naive times were read.
+        The zone of the frame's index, or the one in which its naive times were read.
     """
 
     us: np.ndarray
@@ -33,20 +33,20 @@ class Times:
 
 
 def read_times(frame: pd.DataFrame, where: str, naive_as: str) -> Times:
-    """The times of a frame: its DatetimeIndex, else the first of `TIME_COLUMNS` that it has.
+    """Read a frame's DatetimeIndex, else the first of `TIME_COLUMNS` that it has.
 
     Raises
     ------
     InputError
-        There are none, one is missing, or a naive one names a wall time that the zone does not have or has twice;
-        the row is named, counted from 0.
+        No times, a missing one, or a naive one that does not exist or happens twice in the zone; names the row,
+        counted from 0.
     """
     import numpy as np
 
     index = _time_index(frame, where)
     missing = np.flatnonzero(index.isna())
     if len(missing):
-        raise InputError(f"{where}, row {missing[0]}: there is no time")
+        raise InputError(f"{where}, row {missing[0]}: the time is missing")
     if index.tz is not None:
         zone_name = str(index.tz)
         return Times(index.as_unit("us").asi8, zone_name if zone_name in zone_names() else "UTC")
@@ -59,7 +59,7 @@ def read_times(frame: pd.DataFrame, where: str, naive_as: str) -> Times:
         kind = "happens twice" if first.tz_localize(None) == wall else "does not exist"
         raise InputError(
             f"{where}, row {lost[0]}: {wall} {kind} in {naive_as}: clocks change there; give an index with a zone, or "
-            "naive_as='UTC' if that is what the times are"
+            "naive_as='UTC' if the times are UTC"
         )
     return Times(localized.as_unit("us").asi8, naive_as)
 

@@ -1,4 +1,4 @@
-"""Rows of frames that cannot be bars: as a frame like the view `quarantine`, and as a sentence."""
+"""List rejected rows of frames: as a frame like the view `quarantine`, and in a warning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def rejected_rows(bad: Mapping[str, pa.Table]) -> pd.DataFrame:
 
 
 def rejection_message(ticker: str, bad: pa.Table, count: int, place: str) -> str:
-    """The sentence that warns of one ticker's refused rows, of `count` in all, which `place` has."""
+    """Return a warning about a ticker's rejected rows, of `count` in all, which `place` lists."""
     first = bad.slice(0, 1).to_pylist()[0]
     row = f", row {first['file_index']}" if "file_index" in first else ""
     return (
