@@ -186,7 +186,7 @@ class DataAligner:
         """
         if not isinstance(ticker_data, Mapping):
             raise InputError(
-                f"ticker_data: was {type(ticker_data).__name__}; use a frame per ticker, {{'AAPL': frame}}"
+                f"ticker_data: was {type(ticker_data).__name__}; use a frame per ticker in a mapping"
             )
         ticker_names(ticker_data)
         rows = {ticker: read_rows(frame, repr(ticker), naive_as=self.naive_as) for ticker, frame in ticker_data.items()}

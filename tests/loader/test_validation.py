@@ -195,7 +195,7 @@ def test_ticker_far_from_its_peers_is_explained(tmp_path):
 def _add_split(store, day):
     split = {"ticker": "A", "execution_date": day, "split_from": 1.0, "split_to": 4.0, "source": "polygon"}
     with staging_folder(store.repository.layout) as folder, store.repository.begin("test", folder) as commit:
-        commit.put("splits", [split | {"seen_at": commit.at}])
+        commit.upsert("splits", [split | {"seen_at": commit.at}])
         commit.finish()
 
 
