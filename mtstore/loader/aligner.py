@@ -185,9 +185,7 @@ class DataAligner:
             The interval is finer than the bars of a ticker, or not a multiple of them; lists the widths.
         """
         if not isinstance(ticker_data, Mapping):
-            raise InputError(
-                f"ticker_data: was {type(ticker_data).__name__}; use a frame per ticker in a mapping"
-            )
+            raise InputError(f"ticker_data: was {type(ticker_data).__name__}; use a frame per ticker in a mapping")
         ticker_names(ticker_data)
         rows = {ticker: read_rows(frame, repr(ticker), naive_as=self.naive_as) for ticker, frame in ticker_data.items()}
         names = field_names(fields, _default_fields(rows.values()))
