@@ -1,4 +1,4 @@
-"""What a configuration does over a store: published as the store's defaults, and loaded as one aligned table."""
+"""The Python classes: a configuration in, an aligned table out."""
 
 from mtstore.loader.multi_ticker import MultiTickerDataLoader
 

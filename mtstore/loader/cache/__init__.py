@@ -1,0 +1,1 @@
+"""Translate between `CacheManager` and the store."""

@@ -1,0 +1,1 @@
+"""Read bars from a frame the user passed in."""

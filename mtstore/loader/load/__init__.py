@@ -1,0 +1,1 @@
+"""Load aligned bars: request, fetch what is missing, read, report."""
