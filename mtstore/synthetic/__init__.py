@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from mtstore.synthetic.dbn_files import DbnOptions
+from mtstore.synthetic.dbn_files import write_dbn
+from mtstore.synthetic.dbn_options import DbnOptions
 from mtstore.synthetic.faults import Faults, PlantedFault, Split
+from mtstore.synthetic.flat_files import write_flat_files
 from mtstore.synthetic.market import SyntheticMarket
 
-__all__ = ["DbnOptions", "Faults", "PlantedFault", "Split", "SyntheticMarket"]
+__all__ = ["DbnOptions", "Faults", "PlantedFault", "Split", "SyntheticMarket", "write_dbn", "write_flat_files"]

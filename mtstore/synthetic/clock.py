@@ -1,4 +1,4 @@
-"""The seconds at which the synthetic market can trade: sessions of a real exchange calendar, cut into slots."""
+"""Sessions of a real exchange calendar, cut into the slots in which the synthetic market can trade."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ class Sessions:
         return len(self.labels)
 
     def is_regular(self, second: int) -> bool:
-        """Whether `second` lies in a regular session and outside of its break."""
+        """Return whether a second is in a regular session, outside of its break."""
         inside = (self.opens <= second) & (second < self.closes)
         return bool((inside & ~((self.break_start <= second) & (second < self.break_end))).any())
 
     def take(self, chosen: np.ndarray) -> Sessions:
-        """Some of the sessions, by a boolean mask."""
+        """Return the sessions of a boolean mask."""
         return Sessions(*(getattr(self, name)[chosen] for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """The bars that one month could have, one element each, in order of time.
+    """The possible bars of a month, one element each, in order of time.
 
     `seconds` is the bar's open, `session` counts the month's sessions, `phase` is PRE, REGULAR or POST and `shape` the
     usual volume at that time of the day (1 on average in the regular session). `open_slot` and `close_slot`
@@ -73,7 +73,7 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """When one exchange trades; equal clocks share their cached calendars."""
+    """The trading hours of an exchange; equal clocks share their cached calendars."""
 
     calendar: str
     extended_hours: bool = True
@@ -88,16 +88,16 @@ class Clock:
         return self.extended_hours and self.calendar in _EXTENDED_CALENDARS
 
     def year(self, year: int) -> Sessions:
-        """All sessions whose date lies in `year`."""
+        """Return the sessions whose date is in a year."""
         return _year_sessions(self, year)
 
     def month(self, year: int, month: int, step_seconds: int) -> Slots:
-        """The slots of all sessions whose date lies in one month."""
+        """Return the slots of the sessions whose date is in a month."""
         return _month_slots(self, year, month, step_seconds)
 
     def months_between(self, start_us: int, end_us: int) -> list[tuple[int, int]]:
-        """(year, month) of every month whose sessions can hold an instant of `[start_us, end_us)`."""
-        # A session's bars lie within two days of its date, whatever the exchange's zone.
+        """Return (year, month) of each month whose sessions can contain an instant of `[start_us, end_us)`."""
+        # A session's bars are within two days of its date, in any zone.
         days = np.array([start_us // US_PER_DAY - 2, -(-end_us // US_PER_DAY) + 2])
         first, last = days.astype("datetime64[D]").astype("datetime64[M]").astype(int)
         months = [(1970 + index // 12, index % 12 + 1) for index in range(int(first), int(last) + 1)]
@@ -112,7 +112,7 @@ class Clock:
         )
 
     def sessions_of_month(self, year: int, month: int) -> Sessions:
-        """The sessions whose date lies in one month."""
+        """Return the sessions whose date is in a month."""
         whole_year = self.year(year)
         return whole_year.take(whole_year.labels.astype("datetime64[M]") == np.datetime64(f"{year}-{month:02}"))
 
@@ -130,17 +130,17 @@ def _calendar_tz(name: str) -> str:
 
 @functools.lru_cache(maxsize=32)
 def _schedule(name: str, first_year: int) -> pd.DataFrame:
-    """Opens, closes and breaks of some years; making a calendar costs the same for one year as for many."""
+    """Return opens, closes and breaks of some years; a calendar of many years costs as much as of one."""
     import exchange_calendars
     import pandas as pd
 
-    known = exchange_calendars.get_calendar(name)
-    lowest, highest = known.bound_min(), known.bound_max()
-    # Named bounds: the default ones move with today's date, and the same market must come out tomorrow.
+    default = exchange_calendars.get_calendar(name)
+    lowest, highest = default.bound_min(), default.bound_max()
+    # Explicit bounds: the default ones move with today's date, but the market must not.
     start, end = pd.Timestamp(first_year, 1, 1), pd.Timestamp(first_year + _YEARS_AT_ONCE - 1, 12, 31)
     start, end = start if lowest is None else max(start, lowest), end if highest is None else min(end, highest)
     is_known = start < end
-    calendar = exchange_calendars.get_calendar(name, start=start, end=end) if is_known else known
+    calendar = exchange_calendars.get_calendar(name, start=start, end=end) if is_known else default
     schedule: pd.DataFrame = calendar.schedule
     return schedule if is_known else schedule.iloc[:0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from mtstore.bars import BAR_SCHEMAS, is_daily
 from mtstore.errors import InputError, UnsupportedSchemaError
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, TimeRange
+from mtstore.synthetic.dbn_options import DbnOptions
 
 if TYPE_CHECKING:
     from mtstore.bounds import BoundLike
@@ -25,45 +26,8 @@ _MAIN_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class DbnOptions:
-    """What is peculiar about a DBN file.
-
-    Attributes
-    ----------
-    dataset, version
-        What the metadata says; versions 1 to 3.
-    publishers
-        Ids of the venues. With several, a bar's volume is spread over one record per venue (most of it on the
-        first, which has the bar's open and close; the others have its high and low), so that the bars
-        aggregated as documented are the market's.
-    first_instrument_id
-        The first ticker's id; the others follow.
-    ids_move_on
-        A UTC date on which every ticker takes over the id that the next one had.
-    listed_from
-        UTC dates from which some tickers resolve; their earlier bars are left out, and they are `partial`.
-    not_found
-        Symbols that were asked for and do not exist.
-    undefined_every
-        Every so many records all four prices are undefined.
-    limit
-        Only so many records, as a request with a limit gives.
-    """
-
-    dataset: str = "XNAS.ITCH"
-    version: int = 3
-    publishers: tuple[int, ...] = (2,)
-    first_instrument_id: int = 1001
-    ids_move_on: date | None = None
-    listed_from: Mapping[str, date] | None = None
-    not_found: tuple[str, ...] = ()
-    undefined_every: int | None = None
-    limit: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Interval:
-    """A stretch of UTC dates, the end excluded; the attributes are those databento_dbn reads."""
+    """A half-open range of UTC dates; databento_dbn reads the attributes."""
 
     start_date: date
     end_date: date
@@ -78,7 +42,7 @@ class _Mapping:
 
 def write_dbn(
     market: SyntheticMarket,
-    path: Path,
+    path: Path | str,
     start: BoundLike,
     end: BoundLike,
     schema: str = "ohlcv-1m",
@@ -91,9 +55,9 @@ def write_dbn(
     Parameters
     ----------
     path
-        The file; its folder is made.
+        The file; its folder is created.
     start, end
-        Instants, half-open; or dates: days of UTC, both included.
+        Instants, half-open; or dates: UTC days, both included.
     schema
         `ohlcv-1s`, `ohlcv-1m`, `ohlcv-1h` or `ohlcv-1d` (UTC days).
 
@@ -102,7 +66,8 @@ def write_dbn(
     Memory holds one month of all the tickers.
     """
     if schema not in BAR_SCHEMAS:
-        raise UnsupportedSchemaError(f"DBN has no bars {schema!r}; it has {', '.join(BAR_SCHEMAS)}")
+        raise UnsupportedSchemaError(f"schema: was {schema!r}; DBN has {', '.join(BAR_SCHEMAS)}")
+    path = Path(path)
     options = options or DbnOptions()
     names = tuple(market.tickers if tickers is None else tickers)
     span = market.range_us(start, end, day_tz="UTC")
@@ -172,7 +137,7 @@ def _metadata(schema: str, span: TimeRange, mappings: list[_Mapping], options: D
 def _records(
     market: SyntheticMarket, schema: str, span: TimeRange, mappings: list[_Mapping], options: DbnOptions
 ) -> Iterator[np.ndarray]:
-    """The records, a month of all tickers at a time."""
+    """Yield the records, a month of all tickers at a time."""
     for chunk in _month_chunks(span, "UTC" if is_daily(schema) else market.tz, market):
         parts = [
             _split_by_publisher(part, options.publishers)
@@ -200,7 +165,7 @@ def _ticker_records(market: SyntheticMarket, schema: str, chunk: TimeRange, mapp
     dtype = np.dtype(databento_dbn.OHLCVMsg._dtypes)
     bars = market.raw_bars(mapping.raw_symbol, chunk, schema, day_tz="UTC")
     if (bars.volume != np.rint(bars.volume)).any():
-        raise InputError("DBN volumes are whole numbers: make the market without fractional_volume")
+        raise InputError("DBN volumes are whole numbers: create the market without fractional_volume")
     days = bars.seconds // 86_400
     for interval in mapping.intervals:
         first, last = np.searchsorted(days, [_epoch_day(interval.start_date), _epoch_day(interval.end_date)])
@@ -216,7 +181,7 @@ def _ticker_records(market: SyntheticMarket, schema: str, chunk: TimeRange, mapp
 
 
 def _split_by_publisher(records: np.ndarray, publishers: Sequence[int]) -> np.ndarray:
-    """One record per publisher with volume; rows that are wrong on purpose stay whole."""
+    """Return one record per publisher with volume; impossible rows are not split."""
     left = records["volume"].astype(np.int64)
     is_whole = records["high"] < records["low"]
     parts = []

@@ -1,4 +1,4 @@
-"""What goes wrong in the synthetic market, and the record of where it was planted."""
+"""Faults of the synthetic market, and the record of where they were planted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FaultKind = Literal["halt", "bad_print", "impossible_row", "split"]
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Which faults the market has; each is drawn from the seed, so that the same market has the same faults.
+    """The kinds of faults that the market has, drawn from the seed.
 
     Attributes
     ----------
@@ -25,12 +25,12 @@ class Faults:
     halts
         Each ticker stops trading once a year, for 5 to 60 minutes of a regular session.
     bad_prints
-        Once a year one bar's close lies a fifth away from its neighbours, and is back in the next bar.
+        Once a year the close of one bar is a fifth away from its neighbours.
     splits
         Tickers above 100 a share at the start of a year may split in it, those below 10 may split in reverse.
         Prices are raw: they jump on the execution date.
     impossible_rows
-        Once a year one bar's high lies below its low. Off by default: an ingest quarantines such a bar.
+        Once a year one bar's high is below its low. Off by default: an ingest quarantines such a bar.
     """
 
     thin: bool = True
@@ -41,13 +41,13 @@ class Faults:
 
     @classmethod
     def none(cls) -> Faults:
-        """A market in which nothing goes wrong and every ticker trades in every minute of the regular session."""
+        """Return no faults: every ticker trades in every minute of the regular session."""
         return cls(thin=False, halts=False, bad_prints=False, splits=False)
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Split:
-    """`split_from` shares become `split_to` before the open of `execution_date` (a session's date); Polygon's words."""
+    """`split_from` shares become `split_to` before the open of `execution_date` (a session's date)."""
 
     ticker: str
     execution_date: date
@@ -60,7 +60,7 @@ class Split:
 
     @property
     def price_factor(self) -> float:
-        """What the split multiplies the raw price by: 0.5 for two shares out of one."""
+        """The factor of the raw price: 0.5 for two shares out of one."""
         return self.split_from / self.split_to
 
 
@@ -93,8 +93,8 @@ def plan_year(
 ) -> YearPlan:
     """Draw one ticker's faults among the sessions `[opens, closes)` of a year.
 
-    Everything is drawn whether or not it is switched on, so that switching one fault off leaves the others where
-    they are. `is_free` says whether a second lies outside of a midday break.
+    All faults are drawn, whether or not they are switched on, so that switching one off does not move the others.
+    `is_free` returns whether a second is outside of a midday break.
     """
     sessions = rng.choice(len(opens), size=3, replace=len(opens) < 3)
     where = rng.uniform(0.15, 0.75, size=3)

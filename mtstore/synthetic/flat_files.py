@@ -37,7 +37,7 @@ _NS_PER_SECOND = 1_000_000_000
 
 def write_flat_files(
     market: SyntheticMarket,
-    folder: Path,
+    folder: Path | str,
     start: BoundLike,
     end: BoundLike,
     *,
@@ -49,18 +49,18 @@ def write_flat_files(
     Parameters
     ----------
     folder
-        What the bucket would be: files lie at `us_stocks_sip/<kind>/YYYY/MM/YYYY-MM-DD.csv.gz` below it.
+        The root of the bucket; files are at `us_stocks_sip/<kind>/YYYY/MM/YYYY-MM-DD.csv.gz` below it.
     start, end
         Dates of sessions, both included (an instant chooses the sessions whose date begins in its range).
     kinds
-        `minute_aggs_v1`, `day_aggs_v1`; `second_aggs_v1` too, which the vendor does not have.
+        `minute_aggs_v1`, `day_aggs_v1`, and `second_aggs_v1`, which the vendor does not offer.
     tickers
-        Some of the market's tickers; all by default.
+        Some of the market's tickers; default: all.
 
     Returns
     -------
     list of Path
-        The files by kind and day. The same market writes the same bytes.
+        The files by kind and day; the same market writes the same bytes.
     """
     for kind in kinds:
         if kind not in KIND_STEPS_SECONDS:
@@ -73,7 +73,7 @@ def write_flat_files(
             days = market.clock.sessions_of_month(year, month).labels
             chosen = [day for day in days.tolist() if _starts_in(market, day, span.start_us, span.end_us)]
             if chosen:
-                written += _write_month(market, folder / "us_stocks_sip" / kind, chosen, names, kind)
+                written += _write_month(market, Path(folder) / "us_stocks_sip" / kind, chosen, names, kind)
     return written
 
 

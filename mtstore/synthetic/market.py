@@ -1,11 +1,10 @@
-"""The synthetic market's public face: bars of any ticker, range and schema, and the vendor files made of them."""
+"""`SyntheticMarket`: made-up bars of any ticker, range and schema."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -16,7 +15,6 @@ from mtstore.bounds import parse_bounds, parse_zone
 from mtstore.errors import InputError, RangeError, TickerError
 from mtstore.ranges import US_PER_SECOND, TimeRange
 from mtstore.synthetic.clock import Clock
-from mtstore.synthetic.dbn_files import DbnOptions
 from mtstore.synthetic.faults import Faults, PlantedFault, Split
 from mtstore.synthetic.model import MonthBars, TickerModel
 from mtstore.synthetic.resample import reach, widen
@@ -28,19 +26,19 @@ if TYPE_CHECKING:
 
 
 class SyntheticMarket:
-    """Any number of tickers that trade on a real exchange's calendar, made up from a seed.
+    """Tickers that trade on a real exchange's calendar, drawn from a seed.
 
     Parameters
     ----------
     tickers
-        Their names, or how many (AAA, AAB, … then).
+        Names, or a number (names AAA, AAB, …).
     seed
-        The same seed gives the same bars: of a ticker whatever the others are, of a day whatever the range.
+        The same seed yields the same bars, independent of the other tickers and of the range.
     calendar
         A name of exchange_calendars. US equity calendars have pre-market (from 04:00) and post-market (to 20:00, or
-        four hours after an early close) as well, sparsely traded, unless `extended_hours` is False.
+        four hours after an early close), sparsely traded, unless `extended_hours` is False.
     faults
-        What goes wrong; `Faults.none()` for a clean market.
+        Planted faults; `Faults.none()` for a clean market.
     thin
         The tickers that trade in only some of the minutes; drawn when None (unless `faults.thin` is False).
     splits
@@ -50,8 +48,8 @@ class SyntheticMarket:
 
     Notes
     -----
-    1-second and 1-minute bars are two separate draws around the same daily path; wider bars are made of 1-minute bars
-    (of 1-second bars below a minute). Prices are raw, in whole cents.
+    1-second and 1-minute bars are two separate draws around the same daily path; wider bars are computed from
+    1-minute bars (from 1-second bars below a minute). Prices are raw, in whole cents.
     """
 
     def __init__(
@@ -97,7 +95,7 @@ class SyntheticMarket:
     def bars(
         self, ticker: str, start: BoundLike, end: BoundLike, schema: str = "ohlcv-1m", *, day_tz: str | None = None
     ) -> pa.Table:
-        """One ticker's bars, with the columns of `arrow_schema()`, sorted by `ts_event`.
+        """Return a ticker's bars with the columns of `arrow_schema()`, sorted by `ts_event`.
 
         Parameters
         ----------
@@ -114,7 +112,7 @@ class SyntheticMarket:
         return _to_table(self.raw_bars(ticker, span, schema, day_tz=day_tz or self.tz))
 
     def raw_bars(self, ticker: str, span: TimeRange, schema: str, *, day_tz: str) -> MonthBars:
-        """The bars of `bars`, as arrays: what the writers of vendor files start from."""
+        """Return the bars of `bars` as arrays, for the writers of vendor files."""
         width = step_us(schema) // US_PER_SECOND
         base = 60 if width % 60 == 0 else 1
         if width == base:
@@ -123,62 +121,33 @@ class SyntheticMarket:
         return _cut(widen(self._base_bars(ticker, outer, base), width, day_tz), span)
 
     def splits(self, start: BoundLike = None, end: BoundLike = None) -> tuple[Split, ...]:
-        """The splits of all tickers executed in a range of dates, both included; up to the year 2100 without an end."""
+        """Return the splits executed in a range of dates, both included; without an end, up to 2100."""
         bounds = parse_bounds(start, end, tz=self.tz)
         first, last = (_to_date(bound, self.tz) for bound in (bounds.start, bounds.end))
-        known = (
+        drawn = (
             split
             for ticker in self.tickers
             for split in self._model(ticker).splits_before((last.year if last else 2100) + 1)
         )
         return tuple(
             split
-            for split in known
+            for split in drawn
             if (first is None or first <= split.execution_date) and (last is None or split.execution_date <= last)
         )
 
     def planted_faults(self, start: BoundLike, end: BoundLike) -> tuple[PlantedFault, ...]:
-        """Where the faults of a range lie, by ticker and time: the answers to what quality checks should find."""
+        """Return the faults of a range by ticker and time: what quality checks should find."""
         span = self.range_us(start, end)
         years = sorted({year for year, _ in self.clock.months_between(span.start_us, span.end_us)})
         found = [fault for ticker in self.tickers for year in years for fault in self._faults_of(ticker, year)]
         return tuple(sorted(fault for fault in found if TimeRange(fault.start_us, fault.end_us).overlaps(span)))
 
-    def write_flat_files(
-        self,
-        folder: Path | str,
-        start: BoundLike,
-        end: BoundLike,
-        *,
-        kinds: Sequence[str] = ("minute_aggs_v1",),
-        tickers: Sequence[str] | None = None,
-    ) -> list[Path]:
-        """Write the market as Polygon flat files; see `flatfiles.write_flat_files`."""
-        from mtstore.synthetic import flat_files as flatfiles
-
-        return flatfiles.write_flat_files(self, Path(folder), start, end, kinds=kinds, tickers=tickers)
-
-    def write_dbn(
-        self,
-        path: Path | str,
-        start: BoundLike,
-        end: BoundLike,
-        schema: str = "ohlcv-1m",
-        *,
-        tickers: Sequence[str] | None = None,
-        options: DbnOptions | None = None,
-    ) -> Path:
-        """Write the market as one Databento DBN file; see `dbnfiles.write_dbn` and `DbnOptions`."""
-        from mtstore.synthetic import dbn_files as dbnfiles
-
-        return dbnfiles.write_dbn(self, Path(path), start, end, schema, tickers=tickers, options=options)
-
     def range_us(self, start: BoundLike, end: BoundLike, *, day_tz: str | None = None) -> TimeRange:
-        """`[start, end)` as instants; dates are days in `day_tz` (the exchange's zone by default), both included."""
+        """Return a range as instants; dates are days in `day_tz` (default: the exchange's zone), both included."""
         zone_name = day_tz or self.tz
         bounds = parse_bounds(start, end, tz=zone_name)
         if bounds.start is None or bounds.end is None:
-            raise RangeError("the synthetic market has no beginning and no end: both start and end are needed")
+            raise RangeError("the synthetic market is unbounded: give start and end")
         zone = parse_zone(zone_name)
         first, last = bounds.start, bounds.end
         if not isinstance(last, datetime):
@@ -186,7 +155,7 @@ class SyntheticMarket:
         return TimeRange(_to_us(first, zone), _to_us(last, zone))
 
     def month_bars(self, ticker: str, year: int, month: int, step_seconds: int) -> MonthBars:
-        """One ticker's bars of the sessions of one month, drawn afresh; `step_seconds` is 1 or 60."""
+        """Return a ticker's bars of the sessions of a month; `step_seconds` is 1 or 60."""
         return self._model(ticker).month(year, month, step_seconds)
 
     def _faults_of(self, ticker: str, year: int) -> Iterator[PlantedFault]:

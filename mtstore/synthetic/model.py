@@ -16,7 +16,7 @@ from mtstore.synthetic.clock import PRE, REGULAR, Clock, Sessions, Slots
 from mtstore.synthetic.faults import Faults, Split, YearPlan, plan_year
 
 BASE_STEPS_SECONDS = (1, 60)
-"""The bars that are drawn; all wider ones are made from these."""
+"""The widths that are drawn; wider bars are computed from them."""
 
 _FIRST_YEAR = 2000
 _LEVEL_BAND = (np.log(5.0), np.log(900.0))
@@ -31,7 +31,7 @@ _TRAITS, _LEVELS, _DAYS, _BARS, _FAULTS, _SPLITS = range(6)
 
 @dataclass(frozen=True, slots=True)
 class MonthBars:
-    """The bars of one month, one element each: `seconds` is the open, UTC, prices are whole `cents`."""
+    """The bars of a month, one element each: `seconds` is the open, UTC; prices are whole cents."""
 
     seconds: np.ndarray
     open_cents: np.ndarray
@@ -44,7 +44,7 @@ class MonthBars:
 
     @classmethod
     def empty(cls) -> MonthBars:
-        """No bars, with columns of the right types."""
+        """Return no bars, with columns of the right types."""
         whole, real = np.empty(0, np.int64), np.empty(0, np.float64)
         return cls(whole, whole, whole, whole, whole, volume=real, vwap=real, transactions=whole)
 
@@ -93,7 +93,7 @@ class TickerModel:
     # ---- years -------------------------------------------------------------------------------------------------
 
     def _make_plan(self, year: int) -> YearPlan:
-        """The faults of one year."""
+        """Return the faults of a year."""
         sessions = self._clock.year(year)
         if not len(sessions):
             return YearPlan()
@@ -101,7 +101,7 @@ class TickerModel:
         return plan_year(self._faults, rng, sessions.opens, sessions.closes, sessions.is_regular)
 
     def _make_level(self, year: int) -> float:
-        """The log price at the end of the year before, as if there had never been a split; within a fixed band."""
+        """Return the log price at the end of the year before, without splits, within a fixed band."""
         if year <= _FIRST_YEAR:
             return float(self._start_level)
         previous = self._level(year - 1)
@@ -109,7 +109,7 @@ class TickerModel:
         return float(np.clip(moved, *_LEVEL_BAND))
 
     def _make_splits_before(self, year: int) -> tuple[Split, ...]:
-        """The splits executed before `year`, by date."""
+        """Return the splits executed before a year, by date."""
         if self._given_splits is not None:
             return tuple(split for split in self._given_splits if split.execution_date.year < year)
         if year <= _FIRST_YEAR or not self._faults.splits:
@@ -130,7 +130,7 @@ class TickerModel:
         return (Split(self.ticker, day, 1.0, shares) if level > 100.0 else Split(self.ticker, day, shares, 1.0),)
 
     def _make_days(self, year: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Log prices of a year's sessions: the close before, the open and the close; as if never split."""
+        """Return log prices of a year's sessions without splits: previous close, open and close."""
         count = len(self._clock.year(year))
         rng = self._rng(_DAYS, year)
         walk = np.cumsum(rng.normal(0.0, self._day_sigma, count))
@@ -144,7 +144,7 @@ class TickerModel:
     # ---- months ------------------------------------------------------------------------------------------------
 
     def month(self, year: int, month: int, step_seconds: int) -> MonthBars:
-        """All bars of the sessions whose date lies in one month; `step_seconds` is one of BASE_STEPS_SECONDS."""
+        """Return the bars of the sessions whose date is in a month; `step_seconds` is in BASE_STEPS_SECONDS."""
         slots = self._clock.month(year, month, step_seconds)
         rng = self._rng(_BARS, step_seconds, year, month)
         traded = np.flatnonzero(self._draw_traded(rng, slots, year, step_seconds))
@@ -180,7 +180,7 @@ class TickerModel:
     def _draw_closes(
         self, rng: np.random.Generator, slots: Slots, traded: np.ndarray, year: int, sigma: float
     ) -> np.ndarray:
-        """Log closes: a random walk, bent so that it meets each session's open and close."""
+        """Return log closes: a random walk, bent to meet each session's open and close."""
         steps = np.sqrt(np.diff(traded, prepend=traded[0]).astype(np.float64))
         walk = np.cumsum(steps * rng.standard_normal(len(traded), dtype=np.float32)) * sigma
         before, opens, closes = (
@@ -195,7 +195,7 @@ class TickerModel:
         return bent
 
     def _session_factors(self, sessions: Sessions) -> np.ndarray:
-        """What the splits up to each session have multiplied the raw price by."""
+        """Return the factor of the splits up to each session on the raw price."""
         year = int(sessions.labels[-1].astype("datetime64[Y]").astype(int)) + 1970
         factors = np.ones(len(sessions))
         for split in self.splits_before(year + 1):
@@ -229,7 +229,7 @@ class TickerModel:
 def _draw_wicks(
     rng: np.random.Generator, closes: np.ndarray, session: np.ndarray, sigma: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log opens near the close before (near the own close for a session's first bar), highs and lows around both."""
+    """Return log opens near the previous close (a session's first: near its own close), and highs and lows."""
     count = len(closes)
     previous = np.concatenate([closes[:1], closes[:-1]])
     starts_session = np.diff(session, prepend=-1) != 0

@@ -1,4 +1,4 @@
-"""Wider synthetic bars out of narrow ones: minutes into hours of UTC, or into days of a zone."""
+"""Compute wide synthetic bars from narrow ones: hours of UTC, or days of a zone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DAY_SECONDS = 86_400
 
 
 def widen(bars: MonthBars, width_seconds: int, day_tz: str) -> MonthBars:
-    """Bars of `width_seconds`: first open, highest high, lowest low, last close, sums, volume-weighted vwap."""
+    """Return bars of `width_seconds`: first open, highest high, lowest low, last close, sums, weighted vwap."""
     if not len(bars.seconds):
         return bars
     labels = _labels(bars.seconds, width_seconds, day_tz)
@@ -35,7 +35,7 @@ def widen(bars: MonthBars, width_seconds: int, day_tz: str) -> MonthBars:
 
 
 def reach(span: TimeRange, width_seconds: int, day_tz: str) -> TimeRange:
-    """The narrow bars that the wide bars labelled within `span` are made of."""
+    """Return the range of the narrow bars for the wide bars labelled within `span`."""
     if width_seconds > _DAY_SECONDS:
         raise UnsupportedSchemaError(f"synthetic bars are at most a day wide, asked for {width_seconds} s")
     first, last = span.start_us // US_PER_SECOND, -(-span.end_us // US_PER_SECOND)

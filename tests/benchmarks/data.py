@@ -170,7 +170,7 @@ def partition_tickers(partitions: int) -> Iterator[str]:
 
 def make_flat_files(parameters: dict[str, Any]) -> None:
     """Polygon flat files of so many sessions from 2023-01-03 on, regular hours."""
-    from mtstore.synthetic import SyntheticMarket
+    from mtstore.synthetic import SyntheticMarket, write_flat_files
 
     market = SyntheticMarket(parameters["tickers"], extended_hours=False)
     days: list[date] = []
@@ -178,7 +178,7 @@ def make_flat_files(parameters: dict[str, Any]) -> None:
         year, month = 2023 + number // 12, number % 12 + 1
         days += market.clock.sessions_of_month(year, month).labels.tolist()
     last = days[parameters["days"] - 1]
-    market.write_flat_files(Path(parameters["folder"]), days[0], last)
+    write_flat_files(market, Path(parameters["folder"]), days[0], last)
 
 
 def flat_files(folder: Path) -> list[Path]:

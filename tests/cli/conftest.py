@@ -34,10 +34,10 @@ def mtstore_cli(capsysbinary, monkeypatch) -> Callable[..., Outcome]:
 
 @pytest.fixture(scope="session")
 def flat_files(tmp_path_factory) -> list[Path]:
-    from mtstore.synthetic import Faults, SyntheticMarket
+    from mtstore.synthetic import Faults, SyntheticMarket, write_flat_files
 
     market = SyntheticMarket(TICKERS, seed=3, faults=Faults.none())
-    return market.write_flat_files(tmp_path_factory.mktemp("flat"), "2023-11-22", "2023-11-24")
+    return write_flat_files(market, tmp_path_factory.mktemp("flat"), "2023-11-22", "2023-11-24")
 
 
 @pytest.fixture(scope="session")

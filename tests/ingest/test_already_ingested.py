@@ -14,7 +14,7 @@ from mtstore import CacheManager, Store
 from mtstore.ingest.files.already_ingested import EarlierIngest, already_ingested
 from mtstore.ingest.files.report import IngestResult
 from mtstore.sources.custom.column_mapping import ColumnMapping
-from mtstore.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket, write_dbn
 from tests.kits.flat_files import row, write_flat
 from tests.kits.stores import answer, closes_of, minute_bars, minutes, write
 
@@ -40,7 +40,7 @@ def dbn(store: Store, folder: Path, which: str) -> IngestResult:
     path.parent.mkdir(exist_ok=True)
     if not path.exists():
         market = SyntheticMarket(["AAA"], seed=ord(which), faults=Faults.none())
-        market.write_dbn(path, "2024-03-04", "2024-03-04", "ohlcv-1h")
+        write_dbn(market, path, "2024-03-04", "2024-03-04", "ohlcv-1h")
     return store.ingest(path)
 
 

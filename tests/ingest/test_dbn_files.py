@@ -13,7 +13,7 @@ import pytest
 from mtstore import Store
 from mtstore.ingest.files.dbn_input import DbnInput
 from mtstore.storage.files.data_file import read_footer
-from mtstore.synthetic import DbnOptions, Faults, SyntheticMarket
+from mtstore.synthetic import DbnOptions, Faults, SyntheticMarket, write_dbn
 from tests.kits.stores import core_tables
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "dbn_samples"
@@ -39,7 +39,7 @@ def assert_stored(store: Store, market: SyntheticMarket, ticker: str, *, schema:
 def test_the_bars_of_a_file_are_stored(
     store: Store, market: SyntheticMarket, tmp_path: Path, schema: str, name: str
 ) -> None:
-    market.write_dbn(tmp_path / name, FIRST, LAST, schema)
+    write_dbn(market, tmp_path / name, FIRST, LAST, schema)
     assert store.ingest(tmp_path).is_complete
     for ticker in market.tickers:
         assert_stored(store, market, ticker, schema=schema)
@@ -52,8 +52,8 @@ def test_a_file_covers_its_range_for_every_symbol_with_or_without_bars(
     store: Store, market: SyntheticMarket, tmp_path: Path
 ) -> None:
     night = ("2024-03-04T06:00Z", "2024-03-04T07:00Z")
-    market.write_dbn(tmp_path / "night.dbn", *night)
-    market.write_dbn(tmp_path / "day.dbn", FIRST, LAST, tickers=["AAA"])
+    write_dbn(market, tmp_path / "night.dbn", *night)
+    write_dbn(market, tmp_path / "day.dbn", FIRST, LAST, tickers=["AAA"])
     store.ingest(tmp_path / "day.dbn")
     store.ingest(tmp_path / "night.dbn")
     rows = store.sql(
@@ -63,14 +63,14 @@ def test_a_file_covers_its_range_for_every_symbol_with_or_without_bars(
 
 
 def test_named_symbols_only_are_taken(store: Store, market: SyntheticMarket, tmp_path: Path) -> None:
-    market.write_dbn(tmp_path / "x.dbn", FIRST, LAST)
+    write_dbn(market, tmp_path / "x.dbn", FIRST, LAST)
     store.ingest(tmp_path / "x.dbn", tickers=["BBB", "NOBODY"])
     assert store.tickers() == ["BBB"]
     assert store.sql("SELECT tickers FROM core.coverage_ledger").fetchall() == [(["BBB"],)]
 
 
 def test_several_publishers_of_one_bar_become_one_bar(store: Store, market: SyntheticMarket, tmp_path: Path) -> None:
-    market.write_dbn(tmp_path / "x.dbn", FIRST, LAST, options=DbnOptions(publishers=(2, 39, 40)))
+    write_dbn(market, tmp_path / "x.dbn", FIRST, LAST, options=DbnOptions(publishers=(2, 39, 40)))
     report = store.ingest(tmp_path / "x.dbn")
     assert report.quarantined_rows == 0
     for ticker in market.tickers:
@@ -82,19 +82,19 @@ def test_several_publishers_of_one_bar_become_one_bar(store: Store, market: Synt
 def test_an_id_that_moves_to_another_symbol_takes_no_bars_with_it(
     store: Store, market: SyntheticMarket, tmp_path: Path
 ) -> None:
-    market.write_dbn(tmp_path / "x.dbn", FIRST, LAST, options=DbnOptions(ids_move_on=date(2024, 3, 5)))
+    write_dbn(market, tmp_path / "x.dbn", FIRST, LAST, options=DbnOptions(ids_move_on=date(2024, 3, 5)))
     assert store.ingest(tmp_path / "x.dbn").is_complete
     for ticker in market.tickers:
         assert_stored(store, market, ticker)
 
 
 def test_undefined_prices_are_stored_as_no_values(store: Store, market: SyntheticMarket, tmp_path: Path) -> None:
-    market.write_dbn(tmp_path / "x.dbn", FIRST, LAST, options=DbnOptions(undefined_every=7))
+    write_dbn(market, tmp_path / "x.dbn", FIRST, LAST, options=DbnOptions(undefined_every=7))
     assert store.ingest(tmp_path / "x.dbn").is_complete
     total, missing = store.sql("SELECT count(*), count(*) FILTER (close IS NULL) FROM bars").fetchall()[0]
     assert missing == total // 7
     before = core_tables(store)["core.files"]
-    copy = market.write_dbn(tmp_path / "y.dbn.zst", FIRST, LAST, options=DbnOptions(undefined_every=7))
+    copy = write_dbn(market, tmp_path / "y.dbn.zst", FIRST, LAST, options=DbnOptions(undefined_every=7))
     store.ingest(copy)
     assert core_tables(store)["core.files"] == before, "the same rows again write no file"
 
@@ -104,19 +104,19 @@ def test_undefined_prices_are_stored_as_no_values(store: Store, market: Syntheti
 def test_a_file_cut_anywhere_is_refused_and_the_others_go_in(
     store: Store, market: SyntheticMarket, tmp_path: Path, name: str, cut: int
 ) -> None:
-    path = market.write_dbn(tmp_path / name, FIRST, LAST)
+    path = write_dbn(market, tmp_path / name, FIRST, LAST)
     if cut == 56 * 3 and name == "x.dbn":
         pytest.skip("a plain DBN file that ends with a record is whole as far as anybody can tell")
     path.write_bytes(path.read_bytes()[:-cut])
-    other = market.write_dbn(tmp_path / "good.dbn", "2024-03-06", "2024-03-06", tickers=["CCC"])
+    other = write_dbn(market, tmp_path / "good.dbn", "2024-03-06", "2024-03-06", tickers=["CCC"])
     report = store.ingest([path, other])
     assert [outcome.path for outcome in report.rejected] == [str(path)]
     assert store.tickers() == ["CCC"]
 
 
 def test_another_dataset_does_not_go_into_a_source(store: Store, market: SyntheticMarket, tmp_path: Path) -> None:
-    first = market.write_dbn(tmp_path / "a.dbn", FIRST, FIRST)
-    second = market.write_dbn(tmp_path / "b.dbn", LAST, LAST, options=DbnOptions(dataset="DBEQ.BASIC"))
+    first = write_dbn(market, tmp_path / "a.dbn", FIRST, FIRST)
+    second = write_dbn(market, tmp_path / "b.dbn", LAST, LAST, options=DbnOptions(dataset="DBEQ.BASIC"))
     report = store.ingest([first, second], source="databento")
     assert [outcome.status for outcome in report.files if outcome.path == str(first)] == ["ingested"]
     assert "DBEQ.BASIC" in str(report.rejected[0].error)
@@ -125,7 +125,7 @@ def test_another_dataset_does_not_go_into_a_source(store: Store, market: Synthet
 def test_prices_below_zero_are_legal_for_futures_only(store: Store, tmp_path: Path) -> None:
     market = SyntheticMarket(["CLM0"], seed=1, faults=Faults.none())
     for dataset, may_be_negative in (("GLBX.MDP3", True), ("XNAS.ITCH", False), ("DBEQ.BASIC", False)):
-        path = market.write_dbn(tmp_path / f"{dataset}.dbn", FIRST, FIRST, options=DbnOptions(dataset=dataset))
+        path = write_dbn(market, tmp_path / f"{dataset}.dbn", FIRST, FIRST, options=DbnOptions(dataset=dataset))
         assert DbnInput.open(path, "", None, None).allows_negative_prices is may_be_negative
 
 

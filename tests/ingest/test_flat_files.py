@@ -12,7 +12,7 @@ import pytest
 
 from mtstore import Store
 from mtstore.errors import InputError
-from mtstore.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket, write_flat_files
 from tests.kits.flat_files import DAY, HEADER, nanoseconds, row, write_flat
 from tests.kits.stores import bars_of, core_tables, data_files, known_files
 
@@ -44,7 +44,7 @@ def pandas_bars(paths: list[Path]) -> pd.DataFrame:
 @pytest.mark.parametrize("kind", ["minute_aggs_v1", "day_aggs_v1"])
 def test_the_bars_are_what_pandas_reads_from_the_same_files(store: Store, tmp_path: Path, kind: str) -> None:
     market = SyntheticMarket(3, seed=5, fractional_volume=True)
-    paths = market.write_flat_files(tmp_path / "in", "2024-03-07", "2024-03-12", kinds=[kind])
+    paths = write_flat_files(market, tmp_path / "in", "2024-03-07", "2024-03-12", kinds=[kind])
     report = store.ingest(tmp_path / "in")
     assert report.is_complete
     assert len(report.files) == len(paths) == 4
@@ -329,7 +329,7 @@ def test_the_planted_faults_of_a_market_are_quarantined_and_nothing_else(store: 
     assert planted
     for one in planted:
         day = pd.Timestamp(one.start_us, unit="us", tz="UTC").tz_convert("America/New_York").date()
-        market.write_flat_files(tmp_path / "in", day, day)
+        write_flat_files(market, tmp_path / "in", day, day)
     report = store.ingest(tmp_path / "in")
     found = store.sql("SELECT ticker, epoch_us(ts_event) FROM quarantine ORDER BY ALL").fetchall()
     assert found == sorted((one.ticker, one.start_us) for one in planted)

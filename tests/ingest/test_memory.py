@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mtstore.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket, write_flat_files
 from tests.kits.stores import run
 
 INGEST = """
@@ -25,7 +25,7 @@ MEGABYTE = 1_024  # ru_maxrss counts kilobytes
 @pytest.mark.slow
 def test_a_year_of_a_hundred_tickers_is_ingested_in_less_than_two_gigabytes(tmp_path: Path) -> None:
     market = SyntheticMarket(100, seed=1, faults=Faults.none(), extended_hours=False)
-    days = market.write_flat_files(tmp_path / "in", "2023-01-01", "2023-12-31")
+    days = write_flat_files(market, tmp_path / "in", "2023-01-01", "2023-12-31")
     rows, quarantined, refused, series, stored, peak = json.loads(run(INGEST, tmp_path / "store", tmp_path / "in"))
     assert (quarantined, refused, series) == (0, 0, 100)
     assert rows == stored > 9_000_000

@@ -11,7 +11,7 @@ import pytest
 import mtstore
 from mtstore import DataAligner, MultiTickerDataLoader
 from mtstore.errors import InputError, IntervalError
-from mtstore.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket, write_flat_files
 
 NEW_YORK = "America/New_York"
 DAYS = ("2023-11-22", "2023-11-24")
@@ -22,7 +22,7 @@ def store(tmp_path_factory):
     """Three tickers, two sessions, the second a half day; thin trading and pre- and post-market bars."""
     folder = tmp_path_factory.mktemp("aligner")
     market = SyntheticMarket(("AAA", "BBB", "CCC"), seed=7, faults=Faults.none())
-    files = market.write_flat_files(folder / "flat", *DAYS)
+    files = write_flat_files(market, folder / "flat", *DAYS)
     with mtstore.open(folder / "store", create=True) as made:
         made.ingest(files)
         yield made

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mtstore
-from mtstore.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket, write_dbn, write_flat_files
 
 TICKERS = ["AAA", "BRK.B", "NA", "TRUE"]
 FIELDS = ["open", "high", "low", "close", "volume"]
@@ -26,12 +26,12 @@ def market():
 
 
 def _flat_files(market, folder):
-    market.write_flat_files(folder, FIRST, LAST)
+    write_flat_files(market, folder, FIRST, LAST)
     return {"data": folder}
 
 
 def _dbn(market, folder):
-    market.write_dbn(folder / "bars.dbn.zst", FIRST, "2023-11-28")
+    write_dbn(market, folder / "bars.dbn.zst", FIRST, "2023-11-28")
     return {"data": folder}
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mtstore
-from mtstore.synthetic import SyntheticMarket
+from mtstore.synthetic import SyntheticMarket, write_flat_files
 
 TICKERS = ["AAA", "BRK.B", "NA", "O'X", "TRUE"]
 FIELDS = ["open", "high", "low", "close", "volume"]
@@ -31,8 +31,8 @@ def market() -> SyntheticMarket:
 @pytest.fixture(scope="module")
 def store(market: SyntheticMarket, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("main")
-    market.write_flat_files(folder / "november", date(2023, 11, 1), date(2023, 11, 30))
-    market.write_flat_files(folder / "later", date(2023, 12, 1), date(2024, 2, 29))
+    write_flat_files(market, folder / "november", date(2023, 11, 1), date(2023, 11, 30))
+    write_flat_files(market, folder / "later", date(2023, 12, 1), date(2024, 2, 29))
     with mtstore.open(folder / "market", create=True) as opened:
         assert opened.ingest(folder / "november").is_complete
     return folder / "market"

@@ -36,8 +36,8 @@ def test_neither_the_package_nor_a_help_text_loads_anything_heavy(code: str) -> 
 def test_files_are_ingested_and_loaded_without_the_vendors_clients_for_the_network(tmp_path: object) -> None:
     code = f"""
 import mtstore
-from mtstore.synthetic import SyntheticMarket
-files = SyntheticMarket(["AAA"], seed=1).write_flat_files({str(tmp_path)!r} + "/files", "2023-11-20", "2023-11-21")
+from mtstore.synthetic import SyntheticMarket, write_flat_files
+files = write_flat_files(SyntheticMarket(["AAA"], seed=1), {str(tmp_path)!r} + "/files", "2023-11-20", "2023-11-21")
 with mtstore.open({str(tmp_path)!r} + "/store", create=True) as store:
     store.ingest(files)
     assert store.align(["AAA"], "5min").to_pandas().size

@@ -31,7 +31,7 @@ from mtstore.intervals import parse_interval
 from mtstore.sources.http.retry import AttemptError
 from mtstore.sources.polygon.client import WholeResponse
 from mtstore.sources.polygon.responses import read_aggregates, read_details, read_references
-from mtstore.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket, write_dbn, write_flat_files
 from tests.kits.stores import answer, bars_of, minutes, write
 
 pytestmark = pytest.mark.security
@@ -222,8 +222,8 @@ def genuine(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Sound files of two formats."""
     folder = tmp_path_factory.mktemp("genuine")
     market = SyntheticMarket(2, seed=2, faults=Faults.none(), extended_hours=False)
-    market.write_flat_files(folder / "flat", "2024-03-04", "2024-03-04")
-    market.write_dbn(folder / "day.dbn", "2024-03-04", "2024-03-04")
+    write_flat_files(market, folder / "flat", "2024-03-04", "2024-03-04")
+    write_dbn(market, folder / "day.dbn", "2024-03-04", "2024-03-04")
     return [path for path in sorted(folder.rglob("*")) if path.is_file()]
 
 

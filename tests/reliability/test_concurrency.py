@@ -12,7 +12,7 @@ import pytest
 
 import mtstore
 from mtstore import Store
-from mtstore.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket, write_flat_files
 from tests.kits.old_clients import OURS, client
 from tests.kits.stores import answer, bars_of, core_tables, data_files, end, known_files, minutes, process, tell, write
 
@@ -150,7 +150,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def flat_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("flat")
     market = SyntheticMarket(3, faults=Faults.none(), extended_hours=False)
-    market.write_flat_files(folder, "2024-01-02", "2024-12-31")
+    write_flat_files(market, folder, "2024-01-02", "2024-12-31")
     return folder
 
 

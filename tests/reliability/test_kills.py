@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from mtstore.storage.commit.failpoints import FAILPOINTS
-from mtstore.synthetic import Faults, SyntheticMarket
+from mtstore.synthetic import Faults, SyntheticMarket, write_flat_files
 from tests.kits import kill_process
 from tests.kits.kill_process import look, random_moments, run_killed_after, run_killed_at, run_through
 from tests.kits.store_paths import StorePlace
@@ -130,8 +130,8 @@ def random_kills(arena: StorePlace, count: int, seed: int) -> int:
     names = ("replace", "append", "ingest", "compact", "rebuild", "publish", "evict")
     flat = arena.root.parent / "flat"
     if not flat.exists():
-        SyntheticMarket(3, seed=2, faults=Faults.none(), extended_hours=False).write_flat_files(
-            flat, *["2024-03-04"] * 2
+        write_flat_files(
+            SyntheticMarket(3, seed=2, faults=Faults.none(), extended_hours=False), flat, *["2024-03-04"] * 2
         )
     longest = {name: run_through(name, arena.root) for name in names}
     arena.fresh()
@@ -205,7 +205,7 @@ def test_writers_killed_at_random_moments_leave_committed_states(arena: StorePla
 
 def test_an_ingest_that_was_killed_is_done_by_doing_it_again(tmp_path: Path) -> None:
     market = SyntheticMarket(3, seed=2, faults=Faults.none(), extended_hours=False)
-    market.write_flat_files(tmp_path / "flat", "2024-03-04", "2024-03-05")
+    write_flat_files(market, tmp_path / "flat", "2024-03-04", "2024-03-05")
     root = tmp_path / "store"
     run_through("init", root)
     seconds = [0.3, 0.9]

@@ -24,7 +24,7 @@ from mtstore.errors import BrokenFileError, IngestError, UnrecognisedFileError, 
 from mtstore.ranges import TimeRange
 from mtstore.sources.batch_schema import batch_schema
 from mtstore.sources.databento.dbn_file import DbnFile
-from mtstore.synthetic import DbnOptions, Faults, SyntheticMarket
+from mtstore.synthetic import DbnOptions, Faults, SyntheticMarket, write_dbn
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "dbn_samples"
 DAY_NS = 86_400_000_000_000
@@ -138,7 +138,7 @@ def test_100_000_records_of_moving_ids_and_two_publishers_are_read_as_the_client
 ) -> None:
     market = SyntheticMarket(["AAA", "BBB", "CCC"], seed=4)
     options = DbnOptions(publishers=(2, 41), ids_move_on=date(2024, 2, 14), undefined_every=997)
-    path = market.write_dbn(tmp_path / name, "2024-01-01", "2024-03-31", options=options)
+    path = write_dbn(market, tmp_path / name, "2024-01-01", "2024-03-31", options=options)
     rows = assert_same_as_the_client(path)
     file = DbnFile(path)
     assert len(rows) == file.record_count >= 100_000
@@ -152,7 +152,7 @@ def test_100_000_records_of_moving_ids_and_two_publishers_are_read_as_the_client
 def test_synthetic_files_hold_the_markets_bars(tmp_path: Path, schema: str) -> None:
     market = SyntheticMarket(["AAA", "BBB", "CCC"], seed=4)
     options = DbnOptions(publishers=(2, 5, 41), ids_move_on=date(2024, 3, 1), version=1)
-    path = market.write_dbn(tmp_path / "x.dbn.zst", "2024-02-28", "2024-03-04", schema, options=options)
+    path = write_dbn(market, tmp_path / "x.dbn.zst", "2024-02-28", "2024-03-04", schema, options=options)
     file = DbnFile(path)
     assert (file.version, file.schema) == (1, schema)
     rows = read(file)
@@ -167,7 +167,7 @@ def test_synthetic_files_hold_the_markets_bars(tmp_path: Path, schema: str) -> N
 
 def test_only_requested_tickers_are_read(tmp_path: Path) -> None:
     market = SyntheticMarket(["AAA", "BBB", "CCC"], seed=4, faults=Faults.none())
-    path = market.write_dbn(tmp_path / "x.dbn", "2024-03-01", "2024-03-01")
+    path = write_dbn(market, tmp_path / "x.dbn", "2024-03-01", "2024-03-01")
     file = DbnFile(path)
     whole = read(file)
     some = read(file, tickers=["CCC", "AAA", "ZZZ"], chunk_rows=100)
@@ -177,7 +177,7 @@ def test_only_requested_tickers_are_read(tmp_path: Path) -> None:
 
 def test_vectorised_records_are_those_of_the_vendors_own_class(tmp_path: Path) -> None:
     market = SyntheticMarket(["AAA"], seed=4)
-    path = market.write_dbn(tmp_path / "x.dbn", "2024-03-01", "2024-03-01")
+    path = write_dbn(market, tmp_path / "x.dbn", "2024-03-01", "2024-03-01")
     store = databento.DBNStore.from_file(path)
     body = path.read_bytes()[-store.to_ndarray().nbytes :]
     messages: list[Any] = list(store)
@@ -264,7 +264,7 @@ def test_file_without_records_covers_its_range(tmp_path: Path) -> None:
 def test_a_partial_symbol_is_covered_on_the_days_on_which_it_resolved(tmp_path: Path) -> None:
     market = SyntheticMarket(["AAA", "BBB"], seed=4)
     options = DbnOptions(listed_from={"BBB": date(2024, 3, 7)}, not_found=("ZZZ",), ids_move_on=date(2024, 3, 12))
-    file = DbnFile(market.write_dbn(tmp_path / "x.dbn", "2024-03-04T12:00Z", "2024-03-15T12:00Z", options=options))
+    file = DbnFile(write_dbn(market, tmp_path / "x.dbn", "2024-03-04T12:00Z", "2024-03-15T12:00Z", options=options))
     assert (file.partial, file.not_found, file.tickers) == (("BBB",), ("ZZZ",), ("AAA", "BBB"))
     ranges = file.ranges_by_ticker()
     stamps = {ticker: [(str(pd.Timestamp(one.start_us, unit="us")), str(pd.Timestamp(one.end_us, unit="us")))
@@ -390,7 +390,7 @@ def test_a_cut_is_named_by_its_record_before_any_row_is_given(tmp_path: Path) ->
 
 def test_damaged_zstd_data_is_refused(tmp_path: Path) -> None:
     market = SyntheticMarket(["AAA"], seed=4)
-    path = market.write_dbn(tmp_path / "x.dbn.zst", "2024-03-01", "2024-03-05")
+    path = write_dbn(market, tmp_path / "x.dbn.zst", "2024-03-01", "2024-03-05")
     content = bytearray(path.read_bytes())
     rng = np.random.default_rng(1)
     for at in rng.integers(4, len(content), 40):
@@ -406,7 +406,7 @@ def test_damaged_zstd_data_is_refused(tmp_path: Path) -> None:
 
 def test_batches_have_at_most_the_requested_rows(tmp_path: Path) -> None:
     market = SyntheticMarket(["AAA", "BBB"], seed=4)
-    file = DbnFile(market.write_dbn(tmp_path / "x.dbn.zst", "2024-03-01", "2024-03-29"))
+    file = DbnFile(write_dbn(market, tmp_path / "x.dbn.zst", "2024-03-01", "2024-03-29"))
     sizes = [batch.num_rows for batch in file.batches(chunk_rows=1_000)]
     assert max(sizes) == 1_000
     assert sum(sizes) == file.record_count
@@ -414,7 +414,7 @@ def test_batches_have_at_most_the_requested_rows(tmp_path: Path) -> None:
 
 def test_a_stream_that_is_given_up_closes_its_file(tmp_path: Path) -> None:
     market = SyntheticMarket(["AAA"], seed=4)
-    file = DbnFile(market.write_dbn(tmp_path / "x.dbn", "2024-03-01", "2024-03-29"))
+    file = DbnFile(write_dbn(market, tmp_path / "x.dbn", "2024-03-01", "2024-03-29"))
     stream = file.batches(chunk_rows=10)
     assert isinstance(stream, Generator)
     next(stream)
@@ -426,7 +426,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     market = SyntheticMarket(["AAA", "BBB"], seed=4, faults=Faults.none())
     peaks = []
     for end in ("2024-01-31", "2024-06-28"):
-        file = DbnFile(market.write_dbn(tmp_path / "x.dbn.zst", "2024-01-01", end))
+        file = DbnFile(write_dbn(market, tmp_path / "x.dbn.zst", "2024-01-01", end))
         tracemalloc.start()
         rows = sum(batch.num_rows for batch in file.batches(chunk_rows=1_000))
         peaks.append(tracemalloc.get_traced_memory()[1])

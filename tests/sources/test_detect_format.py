@@ -13,7 +13,7 @@ import zstandard
 
 from mtstore.errors import BrokenFileError, IngestError, InputError, UnrecognisedFileError
 from mtstore.sources.detect_format import detect_format, expand_paths
-from mtstore.synthetic import SyntheticMarket
+from mtstore.synthetic import SyntheticMarket, write_dbn
 
 POLYGON = b"ticker,volume,open,close,high,low,window_start,transactions\nAAA,1,1,1,1,1,1700000000000000000,1\n"
 OWN = b"time,o,h,l,c,v\n2024-01-02 09:30,1,1,1,1,1\n"
@@ -22,7 +22,7 @@ OWN = b"time,o,h,l,c,v\n2024-01-02 09:30,1,1,1,1,1\n"
 @pytest.fixture(scope="module")
 def dbn(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("dbn") / "x.dbn"
-    return SyntheticMarket(1).write_dbn(path, "2024-03-01", "2024-03-01").read_bytes()
+    return write_dbn(SyntheticMarket(1), path, "2024-03-01", "2024-03-01").read_bytes()
 
 
 def parquet(path: Path) -> bytes:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mtstore.errors import InputError
-from mtstore.synthetic import SyntheticMarket
+from mtstore.synthetic import SyntheticMarket, write_flat_files
 
 HEADER = "ticker,volume,open,close,high,low,window_start,transactions"
 
@@ -20,7 +20,7 @@ def read(path: Path) -> pd.DataFrame:
 
 def test_minute_files_hold_exactly_the_markets_bars(tmp_path: Path) -> None:
     market = SyntheticMarket(["TRUE", "NA", "AAA"], seed=3)
-    paths = market.write_flat_files(tmp_path, "2024-06-27", "2024-07-05")
+    paths = write_flat_files(market, tmp_path, "2024-06-27", "2024-07-05")
     days = ["2024-06-27", "2024-06-28", "2024-07-01", "2024-07-02", "2024-07-03", "2024-07-05"]
     assert [str(path.relative_to(tmp_path)) for path in paths] == [
         f"us_stocks_sip/minute_aggs_v1/{day[:4]}/{day[5:7]}/{day}.csv.gz" for day in days
@@ -39,7 +39,7 @@ def test_minute_files_hold_exactly_the_markets_bars(tmp_path: Path) -> None:
 
 def test_daily_files_hold_new_york_days(tmp_path: Path) -> None:
     market = SyntheticMarket(2, seed=3)
-    paths = market.write_flat_files(tmp_path, "2024-07-03", "2024-07-05", kinds=["day_aggs_v1"])
+    paths = write_flat_files(market, tmp_path, "2024-07-03", "2024-07-05", kinds=["day_aggs_v1"])
     assert [path.name for path in paths] == ["2024-07-03.csv.gz", "2024-07-05.csv.gz"]
     rows = pd.concat(map(read, paths))
     starts = pd.to_datetime(rows.window_start.unique(), utc=True).tz_convert("America/New_York")
@@ -50,30 +50,30 @@ def test_daily_files_hold_new_york_days(tmp_path: Path) -> None:
 
 def test_fractional_volumes_are_written_as_they_are(tmp_path: Path) -> None:
     market = SyntheticMarket(["AAA"], seed=3, fractional_volume=True)
-    (path,) = market.write_flat_files(tmp_path, "2024-07-03", "2024-07-03")
+    (path,) = write_flat_files(market, tmp_path, "2024-07-03", "2024-07-03")
     assert read(path).volume.tolist() == market.bars("AAA", "2024-07-03", "2024-07-03")["volume"].to_pylist()
 
 
 def test_the_same_market_writes_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        SyntheticMarket(2, seed=3).write_flat_files(tmp_path / name, "2024-07-03", "2024-07-03")
+        write_flat_files(SyntheticMarket(2, seed=3), tmp_path / name, "2024-07-03", "2024-07-03")
     one, two = (next((tmp_path / name).rglob("*.csv.gz")).read_bytes() for name in ("one", "two"))
     assert one == two
 
 
 def test_a_market_of_more_tickers_than_one_batch_is_written_in_order(tmp_path: Path) -> None:
     market = SyntheticMarket(205, seed=3, extended_hours=False)
-    (path,) = market.write_flat_files(tmp_path, "2024-07-03", "2024-07-03")
+    (path,) = write_flat_files(market, tmp_path, "2024-07-03", "2024-07-03")
     rows = read(path)
     assert list(rows.ticker.unique()) == sorted(market.tickers)
     assert rows.set_index(["ticker", "window_start"]).index.is_monotonic_increasing
 
 
 def test_nothing_but_the_files_is_left_behind(tmp_path: Path) -> None:
-    SyntheticMarket(1).write_flat_files(tmp_path, "2024-07-01", "2024-07-05")
+    write_flat_files(SyntheticMarket(1), tmp_path, "2024-07-01", "2024-07-05")
     assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".gz"}
 
 
 def test_unknown_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="minute_aggs_v1"):
-        SyntheticMarket(1).write_flat_files(tmp_path, "2024-07-01", "2024-07-05", kinds=["minute"])
+        write_flat_files(SyntheticMarket(1), tmp_path, "2024-07-01", "2024-07-05", kinds=["minute"])

@@ -49,10 +49,10 @@ def command(store: Path) -> None:
 
 
 def _write_files(folder: Path) -> list[Path]:
-    from mtstore.synthetic import SyntheticMarket
+    from mtstore.synthetic import SyntheticMarket, write_flat_files
 
     market = SyntheticMarket(TICKERS, seed=7, thin=_QUIET)
-    return market.write_flat_files(folder, START, END)
+    return write_flat_files(market, folder, START, END)
 
 
 def _show(found: mtstore.Store, store: Path) -> None:
