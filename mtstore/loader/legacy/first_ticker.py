@@ -29,7 +29,7 @@ def first_ticker(
         raise InputError("multi_ticker.enabled is false: one ticker is loaded as it is, without columns and dtype")
     names = requested_tickers(config, store, tickers)
     if not names:
-        raise InputError("multi_ticker.enabled is false, and there is no ticker to load")
+        raise InputError("multi_ticker.enabled is false, and no ticker is configured or stored")
     if len(names) == 1:
         return names[0], None
     others = ", ".join(names[1:4]) + (" …" if len(names) > 4 else "")
