@@ -1,28 +1,29 @@
-"""The grid on which a schema's bars open: where ranges may begin and end, and which bar closed last.
+"""The grid on which the bars of a schema open: aligned ranges, and the last closed bar.
 
 Bars shorter than a day open at multiples of their width in UTC; daily bars at midnight of the vendor's day zone.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from mtstore import ranges
 from mtstore.bars import is_daily, step_us
-from mtstore.ranges import US_PER_SECOND, TimeRange
+from mtstore.ranges import TimeRange, from_us
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 def midnight_us(day: date, tz: str) -> int:
-    """The instant at which `day` begins in `tz`, µs."""
-    return int(datetime.combine(day, time(), ZoneInfo(tz)).timestamp()) * US_PER_SECOND
+    """Return the start of a day in the IANA zone `tz`, in microseconds since the epoch."""
+    return ranges.midnight_us(day, ZoneInfo(tz))
 
 
 def midnights_us(stamps: np.ndarray, tz: str) -> np.ndarray:
-    """For each instant (µs) the one at which its day begins in `tz`."""
+    """Return for each instant (µs) the start of its day in `tz`."""
     import pandas as pd
 
     zone: Any = ZoneInfo(tz)
@@ -32,12 +33,12 @@ def midnights_us(stamps: np.ndarray, tz: str) -> np.ndarray:
 
 
 def day_of(instant_us: int, tz: str) -> date:
-    """The day in `tz` in which the instant lies."""
-    return datetime.fromtimestamp(instant_us // US_PER_SECOND, UTC).astimezone(ZoneInfo(tz)).date()
+    """Return the day of an instant in `tz`."""
+    return from_us(instant_us).astimezone(ZoneInfo(tz)).date()
 
 
 def floor_us(instant_us: int, schema: str, day_tz: str) -> int:
-    """The open of the bar in which the instant lies."""
+    """Return the open of the bar that contains an instant."""
     if is_daily(schema):
         return midnight_us(day_of(instant_us, day_tz), day_tz)
     step = step_us(schema)
@@ -45,7 +46,7 @@ def floor_us(instant_us: int, schema: str, day_tz: str) -> int:
 
 
 def ceil_us(instant_us: int, schema: str, day_tz: str) -> int:
-    """The first open of a bar at or after the instant."""
+    """Return the first open of a bar at or after an instant."""
     floor = floor_us(instant_us, schema, day_tz)
     if floor == instant_us:
         return floor
@@ -55,13 +56,13 @@ def ceil_us(instant_us: int, schema: str, day_tz: str) -> int:
 
 
 def align(asked: TimeRange, schema: str, day_tz: str) -> TimeRange | None:
-    """The range in whole bars: from the first open in it to the first open past it; None if no bar opens in it."""
+    """Return a range in whole bars, from the first open in it to the first open past it; None without any."""
     start, end = ceil_us(asked.start_us, schema, day_tz), ceil_us(asked.end_us, schema, day_tz)
     return TimeRange(start, end) if start < end else None
 
 
 def days_in(aligned: TimeRange, day_tz: str) -> list[date]:
-    """The days that begin in a range."""
+    """Return the days that begin in a range."""
     day = day_of(aligned.start_us, day_tz)
     found = []
     while (start := midnight_us(day, day_tz)) < aligned.end_us:
@@ -72,10 +73,10 @@ def days_in(aligned: TimeRange, day_tz: str) -> list[date]:
 
 
 def day_opens_us(aligned: TimeRange, day_tz: str) -> list[int]:
-    """The opens of the daily bars of a range, µs."""
+    """Return the opens of the daily bars of a range, µs."""
     return [midnight_us(day, day_tz) for day in days_in(aligned, day_tz)]
 
 
 def last_closed_us(now_us: int, schema: str, day_tz: str, *, lag_us: int = 0) -> int:
-    """The close of the last bar that had closed `lag_us` before now: no answer may speak for what comes after."""
+    """Return the close of the last bar that closed at least `lag_us` ago; no response covers later bars."""
     return floor_us(now_us - lag_us, schema, day_tz)

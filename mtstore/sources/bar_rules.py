@@ -252,10 +252,9 @@ def _last_of_each(columns: Columns, values: Mapping[str, Floats], rows: Ints) ->
     """
     import numpy as np
 
-    none: Ints = np.empty(0, dtype=np.int64)
     ts, publishers = columns["ts_us"], columns.get("publisher_id")
     if publishers is None and bool(np.all(ts[rows][1:] > ts[rows][:-1])):
-        return rows, none, 0
+        return rows, rows[:0], 0
     # Both sorts are stable: rows of one bar stay in order of arrival.
     rows = rows[np.argsort(ts[rows], kind="stable") if publishers is None else np.lexsort((publishers[rows], ts[rows]))]
     is_last = np.append(ts[rows][1:] != ts[rows][:-1], np.ones(min(len(rows), 1), dtype=bool))
@@ -277,6 +276,8 @@ def _aggregated(columns: Columns, values: Mapping[str, Floats], rows: Ints) -> p
     import numpy as np
 
     ts: Ints = columns["ts_us"]
+    if "publisher_id" not in columns:
+        return _bars(ts, values, rows)
     is_first = np.append(np.ones(min(len(rows), 1), dtype=bool), ts[rows][1:] != ts[rows][:-1])
     if is_first.all():
         return _bars(ts, values, rows)
@@ -293,6 +294,8 @@ def _bars(ts: Ints, values: Mapping[str, Floats], rows: Ints | slice) -> pa.Tabl
     import pyarrow as pa
 
     schema = arrow_schema()
+    if not isinstance(rows, slice) and len(rows) == len(ts) and bool((rows[1:] > rows[:-1]).all()):
+        rows = slice(None)  # All rows in their order: no need to copy each column.
     ts = ts[rows]
     columns = [pa.array(ts, pa.int64()).cast(schema.field("ts_event").type)]
     for name in VALUE_COLUMNS:

@@ -1,4 +1,4 @@
-"""A vendor over the network as the rest of mtstore sees it: what it can be asked, what it may cost, what was spent."""
+"""The interface of a vendor over the network: what can be requested, what it costs, what a run may spend."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class CostBudget:
         Raises
         ------
         CostLimitError
-            The budget does not hold that much any more; nothing is taken.
+            The budget has less left; it stays unchanged.
         """
         with self._lock:
             if self._spent + usd > self._max + 1e-9:
                 raise CostLimitError(
                     f"{what} would cost ${usd:.4f}; ${self._spent:.4f} of the ${self._max:.2f} allowed "
-                    f"(max_cost_usd) are spent already"
+                    f"(max_cost_usd) are already spent"
                 )
             self._spent += usd
 
     def refund(self, usd: float) -> None:
-        """Put back what was taken for a request that brought nothing."""
+        """Put back the cost of a request without data."""
         with self._lock:
             self._spent -= usd
 
@@ -83,7 +83,7 @@ def to_batch(
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a fetch would take: requests at most; records, bytes and dollars where the vendor says so beforehand."""
+    """The most requests of a fetch, and its records, bytes and dollars where the vendor reports them before."""
 
     requests: int
     records: int | None = None
@@ -92,7 +92,7 @@ class Estimate:
 
 
 class VendorSource(Protocol):
-    """A vendor over the network, as the fetching half of ingest sees it."""
+    """A vendor over the network."""
 
     @property
     def binding(self) -> SourceBinding: ...
@@ -105,7 +105,7 @@ class VendorSource(Protocol):
 
     @property
     def reports_changes(self) -> bool:
-        """Whether the vendor says, free of charge, when its data last changed."""
+        """Whether the vendor reports, free of charge, when its data last changed."""
         ...
 
     def changed_since(
@@ -116,23 +116,23 @@ class VendorSource(Protocol):
         cancel: threading.Event | None = None,
         stats: RequestStats | None = None,
     ) -> Ranges:
-        """The parts of a range whose data may have changed since an instant; all of it where nobody tells."""
+        """Return the parts of a range whose data may have changed since an instant; all of it if that is unknown."""
         ...
 
     def request_parameters(self, schema: str) -> Mapping[str, Any]:
-        """The parameters that change the data, whose digest is the cache's key."""
+        """Return the parameters that change the data, whose digest is the cache's key."""
         ...
 
     def day_tz(self, ticker: str) -> str:
-        """The zone whose days the ticker's daily bars are."""
+        """Return the zone whose days the ticker's daily bars are."""
         ...
 
     def chunk_span_us(self, schema: str, tickers: Sequence[str]) -> int:
-        """How long a range should be that is fetched and committed at once."""
+        """Return the best length of a range that is fetched and committed at once."""
         ...
 
     def last_closed_us(self, schema: str, ticker: str) -> int:
-        """The close of the last bar that is surely published, by the clock alone: nobody is asked."""
+        """Return the close of the last bar that is certainly published, by the clock alone, without a request."""
         ...
 
     def estimate(
@@ -144,7 +144,7 @@ class VendorSource(Protocol):
         cancel: threading.Event | None = None,
         stats: RequestStats | None = None,
     ) -> Estimate:
-        """What `fetch` with the same arguments would take."""
+        """Return what `fetch` with the same arguments would need."""
         ...
 
     def fetch(
@@ -158,5 +158,5 @@ class VendorSource(Protocol):
         cancel: threading.Event | None = None,
         stats: RequestStats | None = None,
     ) -> Iterator[BarBatch]:
-        """One chunk: complete answers, or an error, never a shorter answer."""
+        """Fetch one chunk: complete batches, or an error, never a shorter batch."""
         ...

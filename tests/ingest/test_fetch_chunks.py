@@ -98,10 +98,10 @@ def test_databento_exceptions_are_classified():
     [
         ({"base_url": "http://user:secret@host"}, "holds credentials"),
         ({"base_url": "https://host/?apiKey=secret"}, "holds a key"),
-        ({"base_url": "ftp://host"}, "is no address"),
+        ({"base_url": "ftp://host"}, "is not an address"),
         ({"base_url": "https://host/v2"}, "more than scheme, host and port"),
-        ({"gateway": "http://host"}, "is no address"),
-        ({"provider": "databento"}, "dataset: databento needs one"),
+        ({"gateway": "http://host"}, "is not an address"),
+        ({"provider": "databento"}, "dataset: it is missing; databento needs one"),
         ({"requests_per_minute": 0}, "less than 1"),
         ({"max_concurrency": 0}, "less than 1"),
         ({"timeout_seconds": 0}, "not positive"),
@@ -260,5 +260,5 @@ def test_instants_of_databento_are_read_to_the_microsecond(text, instant):
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2024-03-04T15:00:00-05:00"])
 def test_other_instants_are_refused(text):
-    with pytest.raises(ValueError, match="is no instant"):
+    with pytest.raises(ValueError, match="is not an instant"):
         read_instant_us(text)

@@ -183,7 +183,7 @@ def test_broken_answer_is_not_bought_again_beyond_the_budget(market, databento_s
     market.dollars_per_record = 0.01
     market.plan(faults.cut_stream, when=is_range)
     budget = CostBudget(5.0)
-    with pytest.raises(CostLimitError, match="once more after a broken answer"):
+    with pytest.raises(CostLimitError, match="once more after a broken response"):
         load(databento_source(), budget=budget)
     assert sum(map(is_range, market.requests)) == 1
     assert budget.spent_usd == pytest.approx(3.9)
@@ -216,7 +216,7 @@ def test_answer_for_another_range_is_an_error(market, databento_source):
         "stype_in": "raw_symbol",
     }
     market.plan(earlier, times=100, when=is_range)
-    with pytest.raises(SourceAnswerError, match="speaks for"):
+    with pytest.raises(SourceAnswerError, match="the response covers"):
         load(databento_source())
 
 

@@ -235,7 +235,7 @@ def test_an_id_without_a_symbol_is_named_with_its_day(tmp_path: Path, record: by
 
 def test_a_record_of_another_kind_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "x.dbn", [bar(0, 7), bar(1, 7), bar(2, 7, rtype=32)], ONE)
-    with pytest.raises(BrokenFileError, match=r"record 3 is no ohlcv-1m bar: rtype 32 \(expected 33\)"):
+    with pytest.raises(BrokenFileError, match=r"record 3 is not a ohlcv-1m bar: rtype 32 \(expected 33\)"):
         read(DbnFile(path), chunk_rows=2)
 
 

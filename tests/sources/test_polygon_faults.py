@@ -306,7 +306,7 @@ def test_endless_cursors_without_new_bars_are_an_error(market, polygon_source):
 
 def test_next_page_of_another_ticker_is_an_error(market, polygon_source):
     market.plan(faults.edit(lambda body: {**body, "next_url": body["next_url"].replace("AAPL", "MSFT")}), times=100)
-    with pytest.raises(SourceAnswerError, match="next page is of something else"):
+    with pytest.raises(SourceAnswerError, match="next page is of other bars"):
         load(polygon_source())
 
 

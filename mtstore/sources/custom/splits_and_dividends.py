@@ -1,8 +1,8 @@
-"""Files of splits and of cash dividends: CSV with a header, or JSON as Polygon's reference API answers.
+"""Files of splits and of cash dividends: CSV with a header, or JSON like that of Polygon's reference API.
 
 Columns of splits: ticker, execution_date, split_from, split_to (7-for-1: from 1 to 7). Columns of dividends: ticker,
-ex_dividend_date, cash_amount, and if there are any currency and dividend_type. Other columns are passed over. JSON is
-an answer (`{"results": [...]}`), or its list alone. Polygon documents both under `/v3/reference`.
+ex_dividend_date, cash_amount; optional: currency, dividend_type. Other columns are ignored. JSON is a response
+(`{"results": [...]}`), or its list alone. Polygon documents both under `/v3/reference`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Row = dict[str, Any]
 
 
 def read_reference_file(path: str | Path, kind: Kind) -> list[Row]:
-    """The rows of a file, as those of `core.splits` or `core.dividends` without `source` and `seen_at`.
+    """Read a file into rows of `core.splits` or `core.dividends` without `source` and `seen_at`.
 
     Raises
     ------
     BrokenFileError
-        It cannot be read, lacks a column, or holds a value that cannot be right; says which row.
+        The file cannot be read, a column is missing, or a value is not valid; the error names the row.
     """
     path = Path(path)
     try:
@@ -35,7 +35,7 @@ def read_reference_file(path: str | Path, kind: Kind) -> list[Row]:
     except (OSError, UnicodeDecodeError) as error:
         raise BrokenFileError(f"{path}: cannot be read: {error}") from error
     rows = _json_rows(path, text) if text.lstrip()[:1] in {"{", "["} else _csv_rows(path, text, kind)
-    return [_read_row(row, place, kind) for place, row in rows]
+    return [read_reference_row(row, place, kind) for place, row in rows]
 
 
 def _csv_rows(path: Path, text: str, kind: Kind) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -51,23 +51,24 @@ def _csv_rows(path: Path, text: str, kind: Kind) -> Iterator[tuple[str, Mapping[
         for row in reader:
             yield f"{path}, line {reader.line_num}", row
     except csv.Error as error:
-        raise BrokenFileError(f"{path}, line {reader.line_num}: no CSV: {error}") from error
+        raise BrokenFileError(f"{path}, line {reader.line_num}: not CSV: {error}") from error
 
 
 def _json_rows(path: Path, text: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
     try:
-        answer = json.loads(text)
+        body = json.loads(text)
     except json.JSONDecodeError as error:
-        raise BrokenFileError(f"{path}: no JSON: {error}") from error
-    rows = answer.get("results") if isinstance(answer, dict) else answer
+        raise BrokenFileError(f"{path}: not JSON: {error}") from error
+    rows = body.get("results") if isinstance(body, dict) else body
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise BrokenFileError(f"{path}: the JSON has no list 'results' of objects")
-    if isinstance(answer, dict) and answer.get("next_url"):
-        raise BrokenFileError(f"{path}: the answer has a next_url: it is the first page of several; put them together")
+        raise BrokenFileError(f"{path}: the JSON needs a list 'results' of objects")
+    if isinstance(body, dict) and body.get("next_url"):
+        raise BrokenFileError(f"{path}: it has a next_url, so it is one page of several; join all pages in one file")
     return [(f"{path}, results[{number}]", row) for number, row in enumerate(rows)]
 
 
-def _read_row(row: Mapping[str, Any], place: str, kind: Kind) -> Row:
+def read_reference_row(row: Mapping[str, Any], place: str, kind: Kind) -> Row:
+    """Convert the values of one row; a BrokenFileError names the place and the value that is not valid."""
     found: Row = {}
     for name, (read, is_required) in _COLUMNS[kind].items():
         value = row.get(name)
@@ -101,9 +102,9 @@ def _positive(value: Any) -> float:
 
 
 _EXPECTED: Final[Mapping[Callable[[Any], Any], str]] = {
-    _text: "it is a text",
-    _day: "it is a date such as 2024-06-10",
-    _positive: "it is a number above 0",
+    _text: "use text",
+    _day: "use a date such as 2024-06-10",
+    _positive: "use a number above 0",
 }
 _COLUMNS: Final[Mapping[Kind, Mapping[str, tuple[Callable[[Any], Any], bool]]]] = {
     "splits": {

@@ -1,4 +1,4 @@
-"""Databento DBN files of bars, streamed into Arrow batches; Databento's own client decodes the records."""
+"""Databento DBN files of bars as Arrow batches; Databento's own client decodes the records."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtstore.bars import BAR_SCHEMAS, SymbolSpan, step_us
+from mtstore.bars import BAR_SCHEMAS, PRICE_COLUMNS, SymbolSpan, step_us
 from mtstore.errors import BrokenFileError, UnsupportedSchemaError
-from mtstore.ranges import TimeRange
+from mtstore.ranges import TimeRange, intersect
 from mtstore.sources.batch_schema import CHUNK_ROWS, batch_schema
 from mtstore.sources.databento.dbn_stream import count_records, read_header
 from mtstore.sources.databento.dbn_symbols import SymbolTable, read_intervals
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _FIXED_PRICE_UNITS = 1e9
-_PRICES = ("open", "high", "low", "close")
 _NS_PER_US = 1_000
 # Venues of stocks and their options, the first part of a dataset's name.
 _EQUITY_VENUES = frozenset({
@@ -32,22 +31,22 @@ _EQUITY_VENUES = frozenset({
 class DbnFile:
     """One `.dbn` or `.dbn.zst` file (DBN versions 1 to 3) of ohlcv-1s, -1m, -1h or -1d records.
 
-    Making one reads the metadata; `batches`, `record_count`, `publishers`, `range` and `ranges_by_ticker` read the
-    records too, and refuse a file that is cut.
+    The constructor reads the metadata. `batches`, `record_count`, `publishers`, `range` and `ranges_by_ticker` read
+    the records too, and raise BrokenFileError if the file is cut.
 
     Parameters
     ----------
     path
-        The file; recognised by its content, whatever its name.
+        The file, whose name does not matter.
 
     Raises
     ------
     UnrecognisedFileError
-        Not DBN.
+        The file is not DBN.
     BrokenFileError
-        Cut, or metadata that cannot be decoded.
+        The file is cut, or its metadata cannot be decoded.
     UnsupportedSchemaError
-        DBN of other records than bars.
+        Its records are not bars.
 
     Attributes
     ----------
@@ -58,11 +57,11 @@ class DbnFile:
     symbols : tuple of str
         The symbols of the request.
     tickers : tuple of str
-        The symbols that the records are mapped to: those of the request that resolved.
+        The symbols of the request that resolved; the records are mapped to them.
     partial, not_found : tuple of str
-        Symbols that resolved on some days only, or on none.
+        Symbols that resolved on some days only, or on no day.
     limit : int or None
-        The greatest number of records that the request allowed.
+        The most records that the request allowed.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -96,89 +95,83 @@ class DbnFile:
 
     @functools.cached_property
     def record_count(self) -> int:
-        """The number of records; reads the whole file, and raises BrokenFileError if it is cut."""
+        """The number of records."""
         return count_records(self.path, self._header, _record_dtype().itemsize)
 
     @functools.cached_property
     def publishers(self) -> tuple[int, ...]:
-        """The ids of all publishers (venues) with a record in the file, ascending; reads the whole file."""
+        """The ids of all publishers (venues) with a record in the file, ascending."""
         return self._survey[1]
 
     @property
     def is_limited(self) -> bool:
-        """Whether the request's limit cut the answer short: the file then ends before the range does."""
+        """Whether the request's limit cut the response: the file then ends before its range does."""
         return self.limit is not None and self.record_count >= self.limit
 
     @functools.cached_property
     def range(self) -> TimeRange | None:
-        """What the file speaks for, `[start, end)` of bar opens; None if that is nothing. Reads the whole file.
+        """The range that the file covers, `[start, end)` of bar opens; None if it is empty.
 
-        That is the request's range. Where its end is missing, was not reached for a limit, or is the last record of a
-        part of a split file, the range ends with the last record: behind it if the file is of one series, before
-        it if of several, since others may have a bar of the same time that is not here.
+        It is the request's range. Where its end is missing, was not reached because of a limit, or is the last record
+        of a part of a split file, the range ends at the last record.
         """
         last_ns, publishers = self._survey
         end_ns = self._end_ns
         if last_ns is None:
             end_ns = self._start_ns if end_ns is None else end_ns
         elif end_ns is None or self.is_limited or last_ns >= end_ns:
+            # In a file of several series, others may have a bar of the last time that is in the next part.
             is_single = len(self.tickers) == 1 and len(publishers) == 1
             end_ns = last_ns + (step_us(self.schema) * _NS_PER_US if is_single else 0)
-        # A bar opens on a whole microsecond: rounding both ends up leaves every bar on its side.
+        # Bars open on whole microseconds: with both ends rounded up, every bar stays inside or outside.
         start_us, end_us = -(-self._start_ns // _NS_PER_US), -(-end_ns // _NS_PER_US)
         return TimeRange(start_us, end_us) if start_us < end_us else None
 
     def symbology(self, ticker: str) -> tuple[SymbolSpan, ...]:
-        """Which instrument a ticker is, by date, as the metadata have it."""
+        """Return the instruments of a ticker by date."""
         return self._table.spans_of(ticker)
 
     def ranges_by_ticker(self) -> dict[str, tuple[TimeRange, ...]]:
-        """What the file speaks for, by ticker: `range`, but for a partial symbol only the days on which it resolved.
+        """Return the ranges that the file covers by ticker: `range`, or the days on which a partial symbol resolved.
 
-        Symbols that were not found are not in it.
+        Symbols that were not found are left out.
         """
         whole = self.range
         if whole is None:
             return dict.fromkeys(self.tickers, ())
         partial = frozenset(self.partial)
-        answer = {}
-        for ticker in self.tickers:
-            days = self._table.days_of(ticker) if ticker in partial else [whole]
-            answer[ticker] = tuple(
-                TimeRange(max(whole.start_us, one.start_us), min(whole.end_us, one.end_us))
-                for one in days
-                if one.overlaps(whole)
-            )
-        return answer
+        return {
+            ticker: intersect((whole,), self._table.days_of(ticker)) if ticker in partial else (whole,)
+            for ticker in self.tickers
+        }
 
     def batches(
         self, tickers: Collection[str] | None = None, *, chunk_rows: int = CHUNK_ROWS
     ) -> Iterator[pa.RecordBatch]:
-        """Stream the records as batches of `batch_schema()`, in the file's order; memory depends on `chunk_rows` alone.
+        """Stream the records as batches of `batch_schema()`, in the file's order.
 
-        Undefined prices are NULL; vwap and transactions, which DBN bars do not have, are NULL. One bar may have several
-        rows, one per publisher. `tickers` leaves out all others.
+        Undefined prices are NULL, and so are vwap and transactions, which DBN bars do not have. One bar may have
+        several rows, one per publisher. With `tickers`, only rows of these are yielded.
 
         Raises
         ------
         BrokenFileError
-            The file is cut or holds something else than its metadata says; nothing has been yielded where the file
-            is cut.
+            The file is cut (before the first batch), or its records contradict its metadata.
         """
-        wanted = None
+        is_chosen = None
         if tickers is not None:
-            wanted = np.array([symbol in set(tickers) for symbol in self._table.symbols], dtype=bool)
+            is_chosen = np.array([symbol in set(tickers) for symbol in self._table.symbols], dtype=bool)
         for records in self._records(chunk_rows):
             chosen, numbers = self._table.resolve(records["instrument_id"], records["ts_event"])
-            if wanted is not None:
-                keep = wanted[numbers]
+            if is_chosen is not None:
+                keep = is_chosen[numbers]
                 chosen, numbers = chosen[keep], numbers[keep]
             if len(chosen):
                 yield self._to_batch(records if len(chosen) == len(records) else records[chosen], numbers)
 
     @functools.cached_property
     def _survey(self) -> tuple[int | None, tuple[int, ...]]:
-        """The greatest ts_event, in nanoseconds (None without records), and the publishers."""
+        """The last ts_event in nanoseconds (None without records), and the publishers."""
         last_ns: int | None = None
         publishers: set[int] = set()
         for records in self._records(CHUNK_ROWS):
@@ -187,7 +180,7 @@ class DbnFile:
         return last_ns, tuple(sorted(publishers))
 
     def _records(self, chunk_rows: int) -> Iterator[np.ndarray]:
-        """The records as the client decodes them, in chunks; the file is known to be whole before the first."""
+        """Yield the records in chunks as the client decodes them, after a check that the file is complete."""
         from databento import DBNStore
 
         expected, seen = self.record_count, 0
@@ -214,7 +207,7 @@ class DbnFile:
             at = int(np.flatnonzero(is_wrong)[0])
             one = records[at]
             raise BrokenFileError(
-                f"{self.path}: record {seen + at + 1:,} is no {self.schema} bar: rtype {one['rtype']} (expected "
+                f"{self.path}: record {seen + at + 1:,} is not a {self.schema} bar: rtype {one['rtype']} (expected "
                 f"{rtype}), {int(one['length']) * 4} bytes (expected {size}), ts_event {one['ts_event']}"
             )
 
@@ -233,14 +226,10 @@ class DbnFile:
             "transactions": pa.nulls(count, pa.float64()),
             "publisher_id": np.ascontiguousarray(records["publisher_id"]),
         }
-        for name in _PRICES:
+        for name in PRICE_COLUMNS:
             is_undefined = records[name] == databento_dbn.UNDEF_PRICE
             columns[name] = pa.array(records[name] / _FIXED_PRICE_UNITS, mask=is_undefined)
-        arrays = [
-            column if isinstance(column, pa.Array) else pa.array(column, type=field.type)
-            for field, column in ((field, columns[field.name]) for field in schema)
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+        return pa.RecordBatch.from_pydict(columns, schema=schema)
 
 
 def allows_negative_prices(dataset: str) -> bool:

@@ -1,7 +1,7 @@
-"""The bytes of a DBN file: its header, and the proof that the file is whole.
+"""The bytes of a DBN file: its header, and a check that the file is complete.
 
 The vendor's client reads a truncated zstd frame, and a file cut inside a record, as if they were complete. So the
-file is read once beforehand, in constant memory, and only a whole one is handed to the client.
+file is read once before, in constant memory, and only a complete one is given to the client.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _READ_BYTES = 1 << 15
 
 @dataclass(frozen=True, slots=True)
 class DbnHeader:
-    """A DBN file's metadata as bytes, prefix included, and whether the file is compressed."""
+    """The metadata of a DBN file as bytes, with their prefix, and whether the file is compressed."""
 
     raw: bytes
     is_compressed: bool
@@ -33,39 +33,39 @@ class DbnHeader:
 
 
 def read_header(path: Path) -> DbnHeader:
-    """Read the metadata's bytes; the records after it are not looked at.
+    """Read the bytes of the metadata, but not the records.
 
     Raises
     ------
     UnrecognisedFileError
         The file is not DBN.
     BrokenFileError
-        It is cut inside the metadata, or of a version that is not supported.
+        The file is cut inside the metadata, or its version is not supported.
     """
     is_compressed = _starts_with_zstd(path)
     raw = b""
-    wanted = _PREFIX_BYTES
+    expected = _PREFIX_BYTES
     for piece in _pieces(path, is_compressed=is_compressed):
         raw += piece
         if len(raw) >= _PREFIX_BYTES:
-            wanted = _header_bytes(path, raw)
-        if len(raw) >= wanted:
-            return DbnHeader(raw[:wanted], is_compressed)
+            expected = _header_bytes(path, raw)
+        if len(raw) >= expected:
+            return DbnHeader(raw[:expected], is_compressed)
     if not raw.startswith(DBN_MAGIC):
         raise UnrecognisedFileError(_not_dbn(path, raw))
     raise BrokenFileError(
-        f"{path}: cut inside the DBN metadata, after {len(raw)} of {wanted if len(raw) >= 8 else 'at least 8'} bytes"
+        f"{path}: cut inside the DBN metadata, after {len(raw)} of {expected if len(raw) >= 8 else 'at least 8'} bytes"
     )
 
 
 def count_records(path: Path, header: DbnHeader, record_bytes: int) -> int:
-    """The number of records, read through to the end of the file.
+    """Count the records by reading the file to its end.
 
     Raises
     ------
     BrokenFileError
-        The file is cut (inside a zstd frame or inside a record), or cannot be decompressed. A file that is cut
-        exactly between two uncompressed records cannot be told from a whole one.
+        The file is cut (inside a zstd frame or inside a record), or cannot be decompressed. An uncompressed file that
+        is cut exactly between two records looks complete.
     """
     total = 0
     for piece in _pieces(path, is_compressed=header.is_compressed, named_records=(len(header.raw), record_bytes)):
@@ -97,7 +97,7 @@ def _not_dbn(path: Path, raw: bytes) -> str:
 
 
 def _pieces(path: Path, *, is_compressed: bool, named_records: tuple[int, int] | None = None) -> Iterator[bytes]:
-    """The file's bytes, decompressed; `named_records` (header and record bytes) lets errors name the record."""
+    """Yield the decompressed bytes; `named_records` (bytes of header and record) lets errors name the record."""
     with path.open("rb") as stream:
         if not is_compressed:
             while piece := stream.read(_READ_BYTES):
@@ -126,6 +126,7 @@ def _decompressed(path: Path, chunks: Iterator[bytes], named_records: tuple[int,
                 raise BrokenFileError(
                     f"{path}: cannot be decompressed near byte {consumed - len(rest):,}, {place()}: {error}"
                 ) from error
+            # Data may be several frames in a row; the last one must have ended when the file does.
             is_open = not frame.eof
             rest = frame.unused_data if frame.eof else b""
             if frame.eof:

@@ -1,4 +1,4 @@
-"""Which symbol an instrument_id stands for on a day: ids move between symbols, so the file's mappings are by date."""
+"""Map instrument ids to symbols by date: ids move between symbols, so a file's mappings are by date."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ import numpy as np
 
 from mtstore.bars import SymbolSpan
 from mtstore.errors import BrokenFileError, IngestError
-from mtstore.ranges import US_PER_DAY, TimeRange
+from mtstore.ranges import EPOCH, US_PER_DAY, Ranges, TimeRange, normalise
 
-_EPOCH = date(1970, 1, 1)
 _DAY_BITS = 20
 NS_PER_DAY = US_PER_DAY * 1_000
 
@@ -32,7 +31,7 @@ class SymbolInterval:
 
 
 class SymbolTable:
-    """Resolves many (instrument_id, UTC day) pairs at once.
+    """Resolve many (instrument_id, UTC day) pairs at once.
 
     One id may stand for several symbols on one day (`ES.c.0` and `ESH1`): its records then belong to each of them.
     """
@@ -41,28 +40,28 @@ class SymbolTable:
         self._path = path
         self.intervals = tuple(sorted(set(intervals)))
         self.symbols = tuple(sorted({interval.symbol for interval in self.intervals}))
-        self._refuse_mixed_symbols()
+        self._reject_mixed_symbols()
         numbers = {symbol: number for number, symbol in enumerate(self.symbols)}
         self._layers = [_Layer(layer, numbers) for layer in _without_overlaps(self.intervals)]
 
     def resolve(self, instrument_ids: np.ndarray, ts_event_ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of the records and, for each, the number of its symbol in `symbols`; in the records' order.
+        """Return record indices and, for each, the number of its symbol in `symbols`, in the order of the records.
 
         Raises
         ------
         BrokenFileError
             The metadata has no symbol for an id on the day of one of its records.
         """
+        # Id and day in one integer, so that one binary search finds the interval of each record.
         days = (ts_event_ns // NS_PER_DAY).astype(np.int64)
         keys = (instrument_ids.astype(np.int64) << _DAY_BITS) | days
         found = [layer.lookup(keys, days) for layer in self._layers] or [np.full(len(keys), -1)]
         is_unmapped = np.logical_and.reduce([numbers < 0 for numbers in found])
         if is_unmapped.any():
             first = int(np.flatnonzero(is_unmapped)[0])
-            day = _EPOCH + timedelta(days=int(days[first]))
             raise BrokenFileError(
-                f"{self._path}: the metadata has no symbol for instrument_id {int(instrument_ids[first])} on {day} "
-                f"(UTC); {int(is_unmapped.sum()):,} records of this chunk are without one"
+                f"{self._path}: the metadata has no symbol for instrument_id {int(instrument_ids[first])} on "
+                f"{_date(days[first])} (UTC); {int(is_unmapped.sum()):,} records of this chunk are without one"
             )
         if len(found) == 1:
             return np.arange(len(keys)), found[0]
@@ -71,26 +70,23 @@ class SymbolTable:
         order = np.lexsort((numbers, records))
         return records[order], numbers[order]
 
-    def days_of(self, symbol: str) -> list[TimeRange]:
-        """The UTC days on which `symbol` resolves, as ranges of instants, merged."""
-        merged: list[list[int]] = []
-        own = sorted((one.start_day, one.end_day) for one in self.intervals if one.symbol == symbol)
-        for start, end in own:
-            if merged and start <= merged[-1][1]:
-                merged[-1][1] = max(merged[-1][1], end)
-            else:
-                merged.append([start, end])
-        return [TimeRange(start * US_PER_DAY, end * US_PER_DAY) for start, end in merged]
+    def days_of(self, symbol: str) -> Ranges:
+        """Return the UTC days on which `symbol` resolves."""
+        return normalise(
+            TimeRange(one.start_day * US_PER_DAY, one.end_day * US_PER_DAY)
+            for one in self.intervals
+            if one.symbol == symbol
+        )
 
     def spans_of(self, symbol: str) -> tuple[SymbolSpan, ...]:
-        """Which instrument `symbol` is, by date."""
+        """Return the instruments of `symbol` by date."""
         return tuple(
-            SymbolSpan(_EPOCH + timedelta(days=one.start_day), _EPOCH + timedelta(days=one.end_day), one.instrument_id)
+            SymbolSpan(_date(one.start_day), _date(one.end_day), one.instrument_id)
             for one in sorted(self.intervals, key=lambda one: one.start_day)
             if one.symbol == symbol
         )
 
-    def _refuse_mixed_symbols(self) -> None:
+    def _reject_mixed_symbols(self) -> None:
         by_symbol: dict[str, list[SymbolInterval]] = defaultdict(list)
         for interval in self.intervals:
             by_symbol[interval.symbol].append(interval)
@@ -98,37 +94,40 @@ class SymbolTable:
             own.sort(key=lambda one: one.start_day)
             for before, after in pairwise(own):
                 if after.start_day < before.end_day:
-                    day = _EPOCH + timedelta(days=after.start_day)
                     raise IngestError(
-                        f"{self._path}: {symbol!r} stands for several instruments on {day} ({before.instrument_id}, "
-                        f"{after.instrument_id}): their bars would be mixed; request raw symbols instead"
+                        f"{self._path}: {symbol!r} stands for several instruments on {_date(after.start_day)} "
+                        f"({before.instrument_id}, {after.instrument_id}): their bars would mix; request raw symbols"
                     )
 
 
 def read_intervals(
     mappings: Mapping[str, Sequence[Mapping[str, Any]]], stype_in: str, stype_out: str, path: Path
 ) -> list[SymbolInterval]:
-    """The intervals of a file's metadata; those without a symbol are left out."""
+    """Read the intervals of a file's metadata; those without a symbol are left out."""
     if "instrument_id" not in (stype_in, stype_out):
         raise BrokenFileError(
             f"{path}: symbols are mapped from {stype_in} to {stype_out}; one of the two must be instrument_id"
         )
     intervals = []
-    for asked, entries in mappings.items():
+    for name, entries in mappings.items():
         for entry in entries:
             if not entry["symbol"]:
                 continue
-            number, symbol = (entry["symbol"], asked) if stype_out == "instrument_id" else (asked, entry["symbol"])
-            start, end = ((entry[name] - _EPOCH).days for name in ("start_date", "end_date"))
+            number, symbol = (entry["symbol"], name) if stype_out == "instrument_id" else (name, entry["symbol"])
+            start, end = ((entry[edge] - EPOCH.date()).days for edge in ("start_date", "end_date"))
             if not number.isdecimal():
-                raise BrokenFileError(f"{path}: the metadata maps {symbol!r} to {number!r}, which is no instrument_id")
+                raise BrokenFileError(f"{path}: the metadata maps {symbol!r} to {number!r}, not to an instrument_id")
             if start < end:
                 intervals.append(SymbolInterval(int(number), start, end, symbol))
     return intervals
 
 
+def _date(day: int) -> date:
+    return EPOCH.date() + timedelta(days=int(day))
+
+
 class _Layer:
-    """Intervals of which no two claim the same id on the same day."""
+    """Intervals of which no two have the same id on the same day."""
 
     def __init__(self, intervals: Sequence[SymbolInterval], numbers: Mapping[str, int]) -> None:
         self._starts = np.array([(one.instrument_id << _DAY_BITS) | max(one.start_day, 0) for one in intervals])
@@ -137,14 +136,13 @@ class _Layer:
         self._numbers = np.array([numbers[one.symbol] for one in intervals])
 
     def lookup(self, keys: np.ndarray, days: np.ndarray) -> np.ndarray:
-        """The symbol's number for each key, -1 where there is none."""
         places = np.searchsorted(self._starts, keys, side="right") - 1
         is_mapped = (places >= 0) & (self._ids[places] == keys >> _DAY_BITS) & (days < self._ends[places])
         return np.where(is_mapped, self._numbers[places], -1)
 
 
 def _without_overlaps(intervals: Sequence[SymbolInterval]) -> list[list[SymbolInterval]]:
-    """The intervals (sorted) in as few layers as it takes for none to overlap another of its id."""
+    """Split sorted intervals into layers in which no two of the same id overlap."""
     layers: list[list[SymbolInterval]] = []
     for interval in intervals:
         for layer in layers:

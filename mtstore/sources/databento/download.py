@@ -1,4 +1,4 @@
-"""Buying a range from Databento: counted, priced, paid from a budget, streamed to disk, and proven whole."""
+"""Buy a range from Databento: count, price, pay from a budget, stream to disk, check that the file is complete."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 from mtstore.errors import TickerError
-from mtstore.ranges import TimeRange
 from mtstore.sources.databento import metadata as databento_metadata
 from mtstore.sources.databento.dbn_file import DbnFile
-from mtstore.sources.databento.responses import open_whole
+from mtstore.sources.databento.responses import open_download
 from mtstore.sources.databento.session import DatabentoSession
 from mtstore.sources.http.retry import CallFailedError, RequestContext
 from mtstore.sources.vendor import CostBudget, Estimate
@@ -21,21 +20,21 @@ _RECORD_BYTES = 56
 
 
 class Downloader:
-    """What one session buys; estimates are kept until they are used."""
+    """Download files with one session; estimates are remembered until they are used."""
 
     def __init__(self, session: DatabentoSession) -> None:
         self._session = session
         self._estimates: dict[Any, Estimate] = {}
 
     def download(self, context: RequestContext, scratch: Path, budget: CostBudget) -> DbnFile:
-        """The context's range as a file in `scratch`, whole and what was asked for; paid from `budget`.
+        """Download the context's range into `scratch`, check it, and pay for it from `budget`.
 
         Raises
         ------
         CallFailedError
-            After all retries; nothing is charged for attempts that brought nothing.
+            After all retries; attempts without data cost nothing.
         CostLimitError
-            The budget does not hold the cost, or not that of another attempt after a broken answer.
+            The budget does not cover the cost, or not that of another attempt after a broken response.
         """
         settings = self._session.settings
         estimate = self.estimate(context)
@@ -44,40 +43,40 @@ class Downloader:
         price = estimate.cost_usd or 0.0
         counted = estimate.records if settings.check_record_counts else None
         budget.spend(price, what=what)
-        # Whether the latest attempt brought anything: what came is paid for, whole or not.
-        has_come = False
+        # Whether the latest attempt received data: the vendor charges for them, complete or not.
+        has_data = False
 
         def ask(client: Any) -> DbnFile:
-            nonlocal has_come
-            if has_come:
-                budget.spend(price, what=f"{what}, once more after a broken answer,")
-                has_come = False
+            nonlocal has_data
+            if has_data:
+                budget.spend(price, what=f"{what}, once more after a broken response,")
+                has_data = False
             path = scratch / f"{uuid4().hex}.dbn.zst"
             try:
                 store = client.timeseries.get_range(**self._request(context), path=path)
                 store.reader.close()
             finally:
-                # The client makes the file when the vendor has agreed and begins to send.
-                has_come = path.exists()
-                context.stats.bytes_received += path.stat().st_size if has_come else 0
-            return open_whole(
+                # The client creates the file when the vendor begins to send.
+                has_data = path.exists()
+                context.stats.bytes_received += path.stat().st_size if has_data else 0
+            return open_download(
                 path,
                 dataset=settings.dataset or "",
                 schema=context.schema,
                 symbols=symbols_of(context.tickers, settings.stype_in),
-                asked=range_of(context),
+                asked=context.bounds,
                 counted=counted,
             )
 
         try:
             return self._session.call(ask, context)
         except CallFailedError:
-            if not has_come:
+            if not has_data:
                 budget.refund(price)
             raise
 
     def estimate(self, context: RequestContext) -> Estimate:
-        """What the context would bring and cost, as the vendor says, free of charge; kept until it is fetched."""
+        """Request, free of charge, what the context would bring and cost; remembered until it is fetched."""
         key = (tuple(context.tickers), context.schema, context.range)
         if key not in self._estimates:
             request = self._request(context)
@@ -90,7 +89,7 @@ class Downloader:
         return self._estimates[key]
 
     def _request(self, context: RequestContext) -> dict[str, Any]:
-        settings, inside = self._session.settings, range_of(context)
+        settings, inside = self._session.settings, context.bounds
         return {
             "dataset": settings.dataset,
             "start": inside.start_us * 1_000,
@@ -102,27 +101,20 @@ class Downloader:
 
 
 def symbols_of(tickers: Sequence[str], stype_in: str) -> dict[str, str]:
-    """The tickers by the spelling in which the client sends them: it writes raw symbols in capitals.
+    """Return the tickers by the symbols that the client sends: it writes raw symbols in capitals.
 
     Raises
     ------
     TickerError
-        The client would make something else of a ticker, or one of two.
+        The client would change a ticker, or send the same symbol for two of them.
     """
     keeps_case = stype_in == "continuous"
     symbols: dict[str, str] = {}
     for ticker in tickers:
         symbol = ticker if keeps_case else ticker.upper()
         if "," in ticker or ticker != ticker.strip() or not ticker:
-            raise TickerError(f"ticker {ticker!r} cannot be asked of Databento: no commas, no spaces at its ends")
+            raise TickerError(f"ticker: was {ticker!r}; for Databento use one without commas and outer spaces")
         if symbol in symbols:
-            raise TickerError(f"{symbols[symbol]!r} and {ticker!r} are one symbol to Databento, {symbol!r}")
+            raise TickerError(f"{symbols[symbol]!r} and {ticker!r} are the same symbol for Databento, {symbol!r}")
         symbols[symbol] = ticker
     return symbols
-
-
-def range_of(context: RequestContext) -> TimeRange:
-    """The context's range; it has one."""
-    if context.range is None:
-        raise ValueError(f"{context} has no range")
-    return context.range

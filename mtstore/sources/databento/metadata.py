@@ -1,14 +1,14 @@
-"""What Databento says about its data before it is fetched: how much there is, what it costs, how far it reaches."""
+"""Metadata that Databento offers before a fetch: record counts, costs, available ranges, conditions, symbology."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
-from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, intersect, normalise, subtract
+from mtstore.ranges import US_PER_DAY, Ranges, TimeRange, from_us, intersect, midnight_us, normalise, subtract, to_us
 from mtstore.sources.databento.session import DatabentoSession
 from mtstore.sources.http.retry import RequestContext
 
@@ -29,19 +29,19 @@ class DayCondition:
 
 
 def dataset_window(session: DatabentoSession, schema: str, context: RequestContext) -> TimeRange:
-    """What the key can have of a schema, `[start, end)`."""
+    """Return the range of a schema that the key may read, `[start, end)`."""
     dataset = session.settings.dataset or ""
 
     def ask(client: Any) -> TimeRange:
-        answer = client.metadata.get_dataset_range(dataset)
-        bounds = answer.get("schema", {}).get(schema, answer)
+        whole = client.metadata.get_dataset_range(dataset)
+        bounds = whole.get("schema", {}).get(schema, whole)
         return TimeRange(read_instant_us(bounds["start"]), read_instant_us(bounds["end"]))
 
     return session.ask(_strict(ask), context)
 
 
 def record_count(session: DatabentoSession, request: Mapping[str, Any], context: RequestContext) -> int:
-    """How many records a request would bring."""
+    """Return the number of records of a request."""
 
     def ask(client: Any) -> int:
         counted = client.metadata.get_record_count(**request)
@@ -53,7 +53,7 @@ def record_count(session: DatabentoSession, request: Mapping[str, Any], context:
 
 
 def cost_usd(session: DatabentoSession, request: Mapping[str, Any], context: RequestContext) -> float:
-    """What a request would cost, in dollars."""
+    """Return the cost of a request in dollars."""
 
     def ask(client: Any) -> float:
         cost = client.metadata.get_cost(**request)
@@ -65,12 +65,12 @@ def cost_usd(session: DatabentoSession, request: Mapping[str, Any], context: Req
 
 
 def conditions(session: DatabentoSession, asked: TimeRange, context: RequestContext) -> list[DayCondition]:
-    """The state of each UTC day of a range."""
+    """Return the state of each UTC day of a range."""
     dataset = session.settings.dataset or ""
-    first, last = _day(asked.start_us), _day(asked.end_us - 1)
+    first, last = _date(asked.start_us), _date(asked.end_us - 1)
 
     def ask(client: Any) -> list[DayCondition]:
-        # Unlike everywhere else, the end is included.
+        # Unlike in all other calls, the end is included.
         rows = client.metadata.get_dataset_condition(dataset, start_date=first, end_date=last)
         return [
             DayCondition(
@@ -85,10 +85,10 @@ def conditions(session: DatabentoSession, asked: TimeRange, context: RequestCont
 
 
 def changed_since(found: Sequence[DayCondition], asked: TimeRange, since_us: int) -> Ranges:
-    """The parts of a range whose data may have changed since an instant: days modified then or later, or not listed."""
-    since = _day(since_us)
+    """Return the parts of a range whose data may have changed: days modified since then, and days not listed."""
+    since = _date(since_us)
     unchanged = normalise(
-        TimeRange(_midnight_us(row.day), _midnight_us(row.day) + US_PER_DAY)
+        TimeRange(midnight_us(row.day), midnight_us(row.day) + US_PER_DAY)
         for row in found
         if row.condition in ("available", "degraded") and row.last_modified is not None and row.last_modified < since
     )
@@ -99,46 +99,42 @@ def changed_since(found: Sequence[DayCondition], asked: TimeRange, since_us: int
 def resolve(
     session: DatabentoSession, tickers: Sequence[str], asked: TimeRange, context: RequestContext
 ) -> Mapping[str, Any]:
-    """Which instrument each ticker was, by date: the vendor's answer, with `result`, `partial` and `not_found`."""
+    """Return the instrument of each ticker by date: the vendor's `result`, `partial` and `not_found`."""
     settings = session.settings
-    first, last = _day(asked.start_us), _day(asked.end_us - 1) + timedelta(days=1)
+    first, last = _date(asked.start_us), _date(asked.end_us - 1) + timedelta(days=1)
 
     def ask(client: Any) -> Mapping[str, Any]:
-        answer: Mapping[str, Any] = client.symbology.resolve(
+        found: Mapping[str, Any] = client.symbology.resolve(
             settings.dataset, list(tickers), settings.stype_in, "instrument_id", first, last
         )
-        if not isinstance(answer.get("result"), dict):
+        if not isinstance(found.get("result"), dict):
             raise TypeError("the symbology has no result")
-        return answer
+        return found
 
     return session.ask(_strict(ask), context)
 
 
 def read_instant_us(text: str) -> int:
-    """An instant as the vendor writes it (UTC, up to nanoseconds), in µs, rounded down."""
+    """Parse an instant as the vendor writes it (UTC, up to nanoseconds) into microseconds, rounded down."""
     matched = _INSTANT.match(text)
     if matched is None:
-        raise ValueError(f"{text!r} is no instant")
+        raise ValueError(f"{text!r} is not an instant")
     whole = datetime.fromisoformat(f"{matched[1]}T{matched[2] or '00:00:00'}+00:00")
     fraction = int((matched[3] or "0").ljust(9, "0")[:6])
-    return int(whole.timestamp()) * US_PER_SECOND + fraction
+    return to_us(whole) + fraction
 
 
 def _strict(ask: Callable[[Any], T]) -> Callable[[Any], T]:
-    """A key that is missing in an answer is the answer's fault."""
+    """Turn a KeyError, about a key that a response does not have, into an error about the response."""
 
     def checked(client: Any) -> T:
         try:
             return ask(client)
         except KeyError as error:
-            raise ValueError(f"the answer lacks {error}") from error
+            raise ValueError(f"the response has no {error}") from error
 
     return checked
 
 
-def _day(instant_us: int) -> date:
-    return datetime.fromtimestamp(instant_us // US_PER_SECOND, UTC).date()
-
-
-def _midnight_us(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * US_PER_SECOND
+def _date(instant_us: int) -> date:
+    return from_us(instant_us).date()

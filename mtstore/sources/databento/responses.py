@@ -1,4 +1,4 @@
-"""From a downloaded DBN file to answers: the file is whole and is what was asked for; its rows keep the contract."""
+"""Turn a downloaded DBN file into batches: check that it is complete and what was requested, and check its rows."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def open_whole(
+def open_download(
     path: Path, *, dataset: str, schema: str, symbols: Mapping[str, str], asked: TimeRange, counted: int | None
 ) -> DbnFile:
-    """The downloaded file, proven to be whole and to answer the request.
+    """Open a downloaded file that is complete and fits the request.
 
     Parameters
     ----------
     symbols
-        The asked tickers by the spelling in which they were sent.
+        The requested tickers by the symbols that were sent.
     counted
-        How many records the vendor had counted beforehand.
+        The number of records that the vendor counted beforehand.
 
     Raises
     ------
     AttemptError
-        It is cut, of another request, about other tickers, or holds fewer records than were counted.
+        The file is cut, of another request, about other tickers, or has fewer records than were counted.
     """
     try:
         file = DbnFile(path)
         records, covers = file.record_count, file.range
     except IngestError as error:
-        # The path is a temporary one, of no use to anybody.
-        message = str(error).replace(str(path), "the answer")
+        # The path is temporary: it is of no use in an error.
+        message = str(error).replace(str(path), "the response")
         raise AttemptError(Failure("answer", message, status=200, error=error)) from error
     if (file.dataset, file.schema) != (dataset, schema):
-        _refuse(f"the answer is {file.dataset} {file.schema} instead of {dataset} {schema}")
+        _reject(f"the response is {file.dataset} {file.schema} instead of {dataset} {schema}")
     if covers is None or covers.start_us > asked.start_us or covers.end_us < asked.end_us:
-        _refuse(f"the answer speaks for {covers} instead of {asked}")
-    strangers = sorted(set(file.tickers) - set(symbols))
-    if strangers:
-        _refuse(f"the answer is about other tickers, {', '.join(strangers[:5])}")
-    silent = sorted(set(symbols) - set(file.tickers) - set(file.not_found))
-    if silent:
-        _refuse(f"the answer says nothing about {', '.join(silent[:5])}")
+        _reject(f"the response covers {covers} instead of {asked}")
+    others = sorted(set(file.tickers) - set(symbols))
+    if others:
+        _reject(f"the response is about other tickers, {', '.join(others[:5])}")
+    missing = sorted(set(symbols) - set(file.tickers) - set(file.not_found))
+    if missing:
+        _reject(f"the response has nothing about {', '.join(missing[:5])}")
     if counted is not None and records < counted:
-        _refuse(f"the answer holds {records} records and the vendor counted {counted}")
+        _reject(f"the response has {records} records, but the vendor counted {counted}")
     return file
 
 
-def answers(
+def to_batches(
     file: DbnFile,
     *,
     binding: SourceBinding,
@@ -66,7 +66,7 @@ def answers(
     request: Mapping[str, Any],
     origin: str,
 ) -> Iterator[BarBatch]:
-    """One answer per asked ticker, in the order in which they were asked for."""
+    """Yield one batch per requested ticker, in the order of `symbols`."""
     rows = _rows_by_symbol(file)
     for symbol, ticker in symbols.items():
         checked = no_bars()
@@ -98,7 +98,7 @@ def answers(
 
 
 def unresolved(ticker: str) -> str:
-    """Why an answer about a ticker that the vendor does not know is empty."""
+    """Return the reason of an empty batch about a ticker that the vendor does not know."""
     return f"the vendor resolves {ticker} on no day of the range"
 
 
@@ -122,5 +122,5 @@ def _rows_by_symbol(file: DbnFile) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def _refuse(message: str) -> NoReturn:
+def _reject(message: str) -> NoReturn:
     raise AttemptError(Failure("answer", message, status=200))

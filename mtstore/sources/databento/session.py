@@ -1,7 +1,7 @@
-"""Calls to Databento with one key: the client's timeouts set, its warnings kept from users, its errors read.
+"""Calls to Databento with one key: timeouts set, warnings kept from users, errors read.
 
-The module's calls of the client stand in functions of this package directly, because the client raises the vendor's
-warnings in the name of whoever called it, four frames up.
+Calls of the client stand in functions of this package directly, because the client raises the vendor's warnings in the
+name of the code four frames up.
 """
 
 from __future__ import annotations
@@ -9,108 +9,53 @@ from __future__ import annotations
 import io
 import threading
 import warnings
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from mtstore.errors import SourceAuthError
-from mtstore.sources.http.rate_limit import Limiter
-from mtstore.sources.http.retry import (
-    AttemptError,
-    CallFailedError,
-    Failure,
-    RequestContext,
-    RetryingCaller,
-    kind_of_status,
-    parse_retry_after,
-)
-from mtstore.sources.http.settings import NetworkSettings, Secret
+from mtstore.sources.http.retry import AttemptError, Failure, kind_of_status, parse_retry_after
+from mtstore.sources.http.session import VendorSession
 
 T = TypeVar("T")
 
 _CALLERS = r"mtstore\.sources\.databento"
 
 
-class DatabentoSession:
-    """One key at one gateway; threads share it."""
+class DatabentoSession(VendorSession):
+    """One Databento key at one gateway; threads share it."""
 
-    def __init__(self, settings: NetworkSettings) -> None:
-        self.settings = settings
-        self._limiter = Limiter(
-            requests_per_minute=settings.requests_per_minute, max_concurrency=settings.max_concurrency
-        )
-        self._opening = threading.Lock()
-        self._opened: tuple[Any, RetryingCaller] | None = None
+    def _make_client(self, key: str) -> tuple[Any, tuple[type[Exception], ...]]:
+        import databento
+        import requests
+        from databento.common.error import BentoError
 
-    def call(self, work: Callable[[Any], T], context: RequestContext) -> T:
-        """The value of `work`, which makes one request with the client it is given.
+        client: Any = databento.Historical(key, gateway=self.settings.gateway or databento.HistoricalGateway.BO1)
+        for api in (client.metadata, client.timeseries, client.symbology):
+            api.TIMEOUT = self.settings.timeout_seconds
+        return client, (BentoError, requests.RequestException, OSError)
 
-        Raises
-        ------
-        CallFailedError
-            After all retries; `fail` turns it into a SourceError.
-        """
+    def _attempt(self, work: Callable[[Any], T], client: Any, given_up: threading.Event) -> T:
         from databento.common.error import BentoError
         from databento_dbn import DBNError
 
-        client, caller = self._open()
-
-        def attempt(given_up: threading.Event) -> T:
-            del given_up  # The client reads the body itself; its timeout ends an abandoned call.
-            _quiet_warnings()
-            try:
-                return work(client)
-            except (ValueError, AttributeError, TypeError, DBNError) as error:
-                # How the client fails on a body, or a header, that is not what it expects.
-                _close_leftovers(error)
-                raise AttemptError(_unreadable(error)) from error
-            except BentoError as error:
-                _close_leftovers(error)
-                raise
-
-        return caller.call(attempt, context)
-
-    def ask(self, work: Callable[[Any], T], context: RequestContext) -> T:
-        """As `call`, but a failure is a SourceError."""
+        del given_up  # The client reads the body itself; its timeout ends an abandoned call.
+        _ignore_warnings()
         try:
-            return self.call(work, context)
-        except CallFailedError as error:
-            self.fail(error)
+            return work(client)
+        except (ValueError, AttributeError, TypeError, DBNError) as error:
+            # The client fails like this on a body, or a header, that it does not expect.
+            _close_leftovers(error)
+            raise AttemptError(_unreadable(error)) from error
+        except BentoError as error:
+            _close_leftovers(error)
+            raise
 
-    def fail(self, error: CallFailedError) -> NoReturn:
-        """Raise the SourceError that a failed call amounts to."""
-        self._open()[1].fail(error)
-
-    def _open(self) -> tuple[Any, RetryingCaller]:
-        with self._opening:
-            if self._opened is None:
-                import databento
-                import requests
-                from databento.common.error import BentoError
-
-                secret = self.settings.api_key or Secret("")
-                key = secret.reveal().strip()
-                if not key:
-                    raise SourceAuthError(
-                        f"source {self.settings.source!r} has no key: set the variable that its api_key names"
-                    )
-                gateway = self.settings.gateway or databento.HistoricalGateway.BO1
-                client: Any = databento.Historical(key, gateway=gateway)
-                for api in (client.metadata, client.timeseries, client.symbology):
-                    api.TIMEOUT = self.settings.timeout_seconds
-                caller = RetryingCaller(
-                    source=self.settings.source,
-                    secret=secret,
-                    limiter=self._limiter,
-                    policy=self.settings.retry,
-                    foreign=(BentoError, requests.RequestException, OSError),
-                    classify=classify,
-                )
-                self._opened = (client, caller)
-            return self._opened
+    @staticmethod
+    def _classify(error: Exception) -> Failure:
+        return classify(error)
 
 
 def classify(error: Exception) -> Failure:
-    """What an exception of the client, or of `requests` beneath it, means."""
+    """Return the failure that an exception of the client, or of `requests` beneath it, stands for."""
     from databento.common.error import BentoError, BentoHttpError
 
     if isinstance(error, BentoHttpError):
@@ -118,18 +63,17 @@ def classify(error: Exception) -> Failure:
     if isinstance(error, ValueError):
         return _unreadable(error)
     if isinstance(error, BentoError) and not str(error).startswith("Error streaming response"):
-        return Failure("answer", f"the answer cannot be read: {error}", status=200, error=error)
-    return Failure("unavailable", f"no whole answer: {type(error).__name__}: {error}", error=error)
+        return Failure("answer", f"the response cannot be read: {error}", status=200, error=error)
+    return Failure("unavailable", f"incomplete response: {type(error).__name__}: {error}", error=error)
 
 
 def _http_failure(error: Any) -> Failure:
     body = error.json_body if isinstance(error.json_body, dict) else {}
     detail = body.get("detail")
     case: str | None = None
-    payload: Mapping[str, Any] = {}
+    payload: dict[str, Any] = {}
     if isinstance(detail, dict):
-        case = detail.get("case")
-        payload = detail.get("payload") or {}
+        case, payload = detail.get("case"), detail.get("payload") or {}
         message = f"{case}: {detail.get('message')}"
     else:
         message = str(detail or error.message or error.http_body or "no message")[:200]
@@ -147,14 +91,12 @@ def _http_failure(error: Any) -> Failure:
 
 
 def _unreadable(error: Exception) -> Failure:
-    return Failure("answer", f"the answer cannot be read: {type(error).__name__}: {error}", status=200, error=error)
+    return Failure("answer", f"the response cannot be read: {type(error).__name__}: {error}", status=200, error=error)
 
 
 def _close_leftovers(error: BaseException) -> None:
-    """Close the file that the client leaves open when it fails while it writes or opens a download.
-
-    Nobody else has a hold of it, and an open file cannot be deleted everywhere.
-    """
+    """Close the file that the client leaves open when it fails while it writes or opens a download."""
+    # Only the client's frames refer to the file, and not every system can delete an open one.
     step = error.__traceback__
     while step is not None:
         for name in ("writer", "data_source"):
@@ -165,11 +107,9 @@ def _close_leftovers(error: BaseException) -> None:
         step = step.tb_next
 
 
-def _quiet_warnings() -> None:
-    """Keep the vendor's warnings (about symbols, quality, deprecations) from a user's filters, which may raise them.
-
-    What they say is read from the answers' metadata. Only warnings in the name of this package are meant.
-    """
+def _ignore_warnings() -> None:
+    """Ignore the vendor's warnings that are raised in the name of this package."""
+    # A user's filters may turn them into errors; their content is read from the metadata of the responses.
     from databento.common.error import BentoWarning
 
     warnings.filterwarnings("ignore", category=BentoWarning, module=_CALLERS)

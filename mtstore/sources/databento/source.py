@@ -1,4 +1,4 @@
-"""Databento's historical API: bars of one dataset, paid for by the byte, streamed to disk and checked before use."""
+"""Databento's historical API: bars of one dataset, paid by the byte, streamed to disk and checked before use."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange
 from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import no_bars
 from mtstore.sources.databento import metadata as databento_metadata
-from mtstore.sources.databento.download import Downloader, range_of, symbols_of
+from mtstore.sources.databento.download import Downloader, symbols_of
 from mtstore.sources.databento.metadata import DayCondition
-from mtstore.sources.databento.responses import answers, unresolved
+from mtstore.sources.databento.responses import to_batches, unresolved
 from mtstore.sources.databento.session import DatabentoSession
 from mtstore.sources.http.request_stats import RequestStats
 from mtstore.sources.http.retry import CallFailedError, RequestContext
@@ -41,7 +41,7 @@ class DatabentoSource:
     Parameters
     ----------
     settings
-        Dataset, spelling of tickers, gateway, key, and how much may be spent.
+        Dataset, kind of symbols, gateway, key, and how much may be spent.
     clock
         Seconds since the epoch; tests set the time.
     """
@@ -53,20 +53,20 @@ class DatabentoSource:
     def __init__(self, settings: NetworkSettings, *, clock: Callable[[], float] = time.time) -> None:
         if settings.stype_in == "parent":
             raise ConfigError(
-                f"sources.{settings.source}.stype_in: a parent symbol stands for many instruments, whose bars would be "
-                "mixed; use raw_symbol or continuous"
+                f"sources.{settings.source}.stype_in: was 'parent', whose symbols stand for many instruments; "
+                "use raw_symbol or continuous"
             )
         self.settings = settings
         self.binding = SourceBinding(settings.source, "databento", settings.dataset)
         self._clock = clock
         self._session = DatabentoSession(settings)
         self._downloader = Downloader(self._session)
-        self._asking = threading.Lock()
+        self._updating = threading.Lock()
         self._windows: dict[str, tuple[float, TimeRange]] = {}
         self._conditions: dict[TimeRange, tuple[float, list[DayCondition]]] = {}
 
     def request_parameters(self, schema: str) -> Mapping[str, Any]:
-        """The parameters that change the data."""
+        """Return the parameters that change the data."""
         _check_schema(schema)
         return {"stype_in": self.settings.stype_in}
 
@@ -76,13 +76,13 @@ class DatabentoSource:
         return "UTC"
 
     def chunk_span_us(self, schema: str, tickers: Sequence[str]) -> int:
-        """A range of about two million records, if every bar of a futures week exists."""
+        """Return the length of a range with about two million records, if every bar of a futures week exists."""
         a_week = 7.0 if is_daily(schema) else _HOURS_A_WEEK * 3_600 * US_PER_SECOND / step_us(schema)
         weeks = RECORDS_PER_CHUNK / (a_week * max(1, len(tickers)))
         return max(1, int(weeks * 7)) * US_PER_DAY
 
     def last_closed_us(self, schema: str, ticker: str) -> int:
-        """The close of the last bar that is surely published, by the clock alone."""
+        """Return the close of the last bar that is certainly published, by the clock alone."""
         lag_us = round(self.settings.publishing_lag_seconds * US_PER_SECOND)
         now_us = int(self._clock() * US_PER_SECOND)
         return bar_grid.last_closed_us(now_us, schema, self.day_tz(ticker), lag_us=lag_us)
@@ -90,9 +90,9 @@ class DatabentoSource:
     def window(
         self, schema: str, *, cancel: threading.Event | None = None, stats: RequestStats | None = None
     ) -> TimeRange:
-        """What the key can have of the schema; asked once in five minutes."""
+        """Return the range of a schema that the key may read; requested once in five minutes."""
         _check_schema(schema)
-        with self._asking:
+        with self._updating:
             known = self._windows.get(schema)
             if known is None or self._clock() - known[0] > WINDOW_SECONDS:
                 context = RequestContext(
@@ -105,7 +105,7 @@ class DatabentoSource:
     def conditions(
         self, asked: TimeRange, *, cancel: threading.Event | None = None, stats: RequestStats | None = None
     ) -> list[DayCondition]:
-        """The state of each UTC day of a range, and when it last changed; free of charge."""
+        """Return the state of each UTC day of a range, and when it last changed; free of charge."""
         context = RequestContext("condition of the dataset", range=asked, cancel=cancel, stats=stats or RequestStats())
         return databento_metadata.conditions(self._session, asked, context)
 
@@ -117,7 +117,10 @@ class DatabentoSource:
         cancel: threading.Event | None = None,
         stats: RequestStats | None = None,
     ) -> Ranges:
-        """The parts of a range whose data may have changed since an instant; free, and asked once in five minutes."""
+        """Return the parts of a range whose data may have changed since an instant.
+
+        Free of charge, and requested once in five minutes.
+        """
         known = self._conditions.get(asked)
         if known is None or self._clock() - known[0] > WINDOW_SECONDS:
             known = (self._clock(), self.conditions(asked, cancel=cancel, stats=stats))
@@ -132,7 +135,7 @@ class DatabentoSource:
         cancel: threading.Event | None = None,
         stats: RequestStats | None = None,
     ) -> Mapping[str, Any]:
-        """Which instrument each ticker was, by date."""
+        """Return the instrument of each ticker by date."""
         context = RequestContext(
             "symbology", tickers=tickers, range=asked, cancel=cancel, stats=stats or RequestStats()
         )
@@ -147,7 +150,7 @@ class DatabentoSource:
         cancel: threading.Event | None = None,
         stats: RequestStats | None = None,
     ) -> Estimate:
-        """What a fetch would bring and cost, as the vendor says (two free requests); a fetch that follows uses it."""
+        """Request what a fetch would bring and cost (two free requests); the fetch that follows uses it."""
         context = RequestContext(
             "estimate", schema=schema, tickers=tickers, range=asked, cancel=cancel, stats=stats or RequestStats()
         )
@@ -166,27 +169,27 @@ class DatabentoSource:
         cancel: threading.Event | None = None,
         stats: RequestStats | None = None,
     ) -> Iterator[BarBatch]:
-        """The bars of all tickers that open in `asked`, as far as they are closed and the vendor has them.
+        """Yield the bars of all tickers that open in `asked`, as far as they are closed and the vendor has them.
 
         Parameters
         ----------
         folder
-            Where the answer is streamed to; it is deleted when it has been read.
+            Folder for the download, which is deleted after it is read.
         budget
-            What may be spent; by default the settings' `max_cost_usd` for this fetch alone.
+            The money for it; by default the settings' `max_cost_usd` for this fetch alone.
 
         Yields
         ------
         BarBatch
-            One per ticker for the part that the vendor has, and before it an 'empty' one with a reason for what lies
-            before the dataset. A ticker that does not resolve is 'empty' with a reason, too.
+            One per ticker for the part that the vendor has, and before it an 'empty' one with a reason for the time
+            before the dataset. A ticker that does not resolve gives an 'empty' one with a reason, too.
 
         Raises
         ------
         CostLimitError
-            The budget does not hold the cost; no data was asked for.
+            The budget does not cover the cost; no data was requested.
         SourceError
-            Nothing is yielded then.
+            The fetch failed; no batch is yielded.
         concurrent.futures.CancelledError
             `cancel` was set.
         """
@@ -199,7 +202,7 @@ class DatabentoSource:
         before = _before(TimeRange(asked.start_us, last_closed), begins, schema)
         if before is not None:
             for ticker in tickers:
-                yield self._nothing(ticker, schema, before, "before the first data that the vendor has for this key")
+                yield self._empty(ticker, schema, before, "before the first data that the vendor has for this key")
         budget = budget or CostBudget(self.settings.max_cost_usd)
         with TemporaryDirectory(prefix="databento-", dir=folder, ignore_cleanup_errors=True) as scratch:
             context = RequestContext("bars", schema=schema, tickers=tickers, range=asked, cancel=cancel, stats=stats)
@@ -208,9 +211,9 @@ class DatabentoSource:
                 return
             if file is None:
                 for ticker in tickers:
-                    yield self._nothing(ticker, schema, inside, unresolved(ticker))
+                    yield self._empty(ticker, schema, inside, unresolved(ticker))
                 return
-            yield from answers(
+            yield from to_batches(
                 file,
                 binding=self.binding,
                 symbols=symbols,
@@ -222,10 +225,8 @@ class DatabentoSource:
     def _clamping(
         self, context: RequestContext, work: Callable[[RequestContext], T]
     ) -> tuple[T | None, TimeRange | None]:
-        """What `work` gives for the part of the context's range that the vendor has, and that part.
-
-        The vendor's data may end before the window that it gave; it then says where, and is asked once more.
-        """
+        """Do `work` for the part of the context's range that the vendor has; return its value and that part."""
+        # The vendor's data may end before the range that it named: its error has the end, for one more request.
         for is_first in (True, False):
             inside = self._clamped(context)
             if inside is None:
@@ -242,8 +243,8 @@ class DatabentoSource:
         return None, None
 
     def _clamped(self, context: RequestContext) -> TimeRange | None:
-        """The context's range in whole bars that are closed and lie in the vendor's window."""
-        asked, schema = range_of(context), context.schema
+        """Return the context's range in whole bars that are closed and within the vendor's range."""
+        asked, schema = context.bounds, context.schema
         window = self.window(schema, cancel=context.cancel, stats=context.stats)
         start_us = max(asked.start_us, window.start_us)
         vendor_end = bar_grid.floor_us(window.end_us, schema, "UTC")
@@ -251,11 +252,11 @@ class DatabentoSource:
         return bar_grid.align(TimeRange(start_us, end_us), schema, "UTC") if start_us < end_us else None
 
     def _shorten_window(self, schema: str, end_us: int) -> None:
-        with self._asking:
+        with self._updating:
             asked_at, window = self._windows[schema]
             self._windows[schema] = (asked_at, TimeRange(window.start_us, max(window.start_us + 1, end_us)))
 
-    def _nothing(self, ticker: str, schema: str, answered: TimeRange, reason: str) -> BarBatch:
+    def _empty(self, ticker: str, schema: str, answered: TimeRange, reason: str) -> BarBatch:
         return to_batch(
             no_bars(),
             self.binding,
@@ -268,7 +269,7 @@ class DatabentoSource:
 
 
 def _before(asked: TimeRange, begins_us: int, schema: str) -> TimeRange | None:
-    """The part of a range that lies before the vendor's first bar."""
+    """Return the part of a range before the vendor's first bar."""
     end_us = min(asked.end_us, bar_grid.ceil_us(begins_us, schema, "UTC"))
     if end_us <= asked.start_us:
         return None
@@ -277,4 +278,4 @@ def _before(asked: TimeRange, begins_us: int, schema: str) -> TimeRange | None:
 
 def _check_schema(schema: str) -> None:
     if schema not in BAR_SCHEMAS:
-        raise UnsupportedSchemaError(f"Databento is asked for {', '.join(BAR_SCHEMAS)}, not for {schema!r}")
+        raise UnsupportedSchemaError(f"schema: was {schema!r}; use {', '.join(BAR_SCHEMAS)} for Databento")

@@ -1,4 +1,4 @@
-"""Politeness and patience: a limiter that threads share, and waits that a cancellation ends at once."""
+"""A rate limiter that threads share, and waits that a cancellation ends at once."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 POLL_SECONDS = 0.1
-"""How often a waiting thread looks whether it has been cancelled."""
+"""Interval at which a waiting thread checks for cancellation."""
 
 
 class StopSignal(threading.Event):
-    """An event that is set when it is itself, or when the caller's `outer` event is; setting it leaves that alone."""
+    """An event that also counts as set while `outer` is set; setting it does not set `outer`."""
 
     def __init__(self, outer: threading.Event | None = None) -> None:
         super().__init__()
@@ -54,11 +54,9 @@ def sleep(seconds: float, cancel: threading.Event | None) -> None:
 
 
 class Limiter:
-    """A vendor's limits, shared by all threads that call it.
+    """The rate limit of a vendor, shared by all threads that call it.
 
-    A bucket of `requests_per_minute` tokens: a request takes one and gives it back a minute after it has *ended*, so
-    that in no window of a minute more requests reach the vendor, however late each of them arrives. At most
-    `max_concurrency` requests are in flight.
+    At most `requests_per_minute` requests in any window of a minute, and at most `max_concurrency` at once.
     """
 
     def __init__(
@@ -74,7 +72,7 @@ class Limiter:
 
     @contextmanager
     def slot(self, cancel: threading.Event | None = None) -> Iterator[float]:
-        """Wait for leave to make one request, and hold it while the request runs; gives the seconds waited."""
+        """Wait until one request is allowed, and count it while it runs; the value is the seconds waited."""
         began = time.monotonic()
         with self._changed:
             while (wait := self._wait_seconds(time.monotonic())) > 0:
@@ -86,12 +84,14 @@ class Limiter:
             yield time.monotonic() - began
         finally:
             with self._changed:
+                # A token is free again a minute after its request *ended*: the vendor counts arrivals, and a request
+                # may arrive at any time until then.
                 self._in_flight -= 1
                 self._ended.append(time.monotonic())
                 self._changed.notify_all()
 
     def pause(self, seconds: float) -> None:
-        """Let nobody begin a request for `seconds`: the vendor has asked for quiet."""
+        """Start no request for `seconds`, because the vendor asks to wait."""
         with self._changed:
             self._paused_until = max(self._paused_until, time.monotonic() + seconds)
 
@@ -108,18 +108,18 @@ class Limiter:
 
 
 class AbandonedError(Exception):
-    """The call that a thread is working for has been given up."""
+    """No caller waits for the work of this thread any more."""
 
 
 class OutOfTimeError(Exception):
-    """A call lasted longer than it was allowed to."""
+    """A call lasted longer than allowed."""
 
 
 class Call(Generic[T]):
-    """Work that blocks on a socket, run so that whoever waits for it can leave.
+    """Work that blocks on a socket, in a thread, so that its caller can stop waiting at once.
 
-    Python cannot interrupt a thread in `recv`. So the work runs in a daemon thread; when the caller is cancelled or out
-    of time it goes at once, `given_up` is set, and the thread ends at its socket's timeout or at its next look.
+    Python cannot interrupt a thread in `recv`. When the caller is cancelled or out of time, `given_up` is set and the
+    caller returns; the daemon thread ends at its socket's timeout or when it next checks `given_up`.
     """
 
     def __init__(self, work: Callable[[threading.Event], T]) -> None:
@@ -130,7 +130,7 @@ class Call(Generic[T]):
         self._error: BaseException | None = None
 
     def run(self, cancel: threading.Event | None, *, seconds: float | None = None) -> T:
-        """The work's value, or its exception.
+        """Return the work's value, or raise its exception.
 
         Raises
         ------
@@ -146,7 +146,7 @@ class Call(Generic[T]):
             while not self._done.wait(POLL_SECONDS):
                 check(cancel)
                 if deadline is not None and time.monotonic() >= deadline:
-                    raise OutOfTimeError(f"no complete answer within {seconds:g} s")
+                    raise OutOfTimeError(f"no complete response within {seconds:g} s")
         finally:
             self.given_up.set()
         if self._error is not None:

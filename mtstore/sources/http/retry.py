@@ -1,7 +1,6 @@
-"""The one way in which a vendor is called: limited, timed, retried, logged, cancellable, and with the key in no text.
+"""Call a vendor: limited, timed, retried, logged, cancellable, and without the key in any text.
 
-What a vendor's client raises is turned into a `Failure` in one place per vendor, and leaves here as one of the errors
-under `SourceError`.
+Exceptions of a vendor's client become a `Failure` in one place per vendor, and then an error under `SourceError`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NoReturn, TypeVar
 
 from mtstore.errors import SourceAnswerError, SourceAuthError, SourceError, SourceRequestError, SourceUnavailableError
-from mtstore.ranges import TimeRange
+from mtstore.ranges import TimeRange, from_us
 from mtstore.sources.http.rate_limit import Call, Limiter, OutOfTimeError, sleep
 from mtstore.sources.http.request_stats import RequestStats
 from mtstore.sources.http.settings import RetryPolicy, Secret
@@ -36,10 +35,10 @@ _ERRORS: dict[str, type[SourceError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why one attempt failed.
+    """The reason why one attempt failed.
 
-    `kind` decides what follows: 'auth' and 'request' are final, 'unavailable' and 'answer' are tried again. `code` and
-    `payload` are the vendor's own, where it has such.
+    `kind` decides what follows: 'auth' and 'request' are final, 'unavailable' and 'answer' are retried. `code` and
+    `payload` are the vendor's.
     """
 
     kind: Literal["auth", "request", "unavailable", "answer"]
@@ -57,7 +56,7 @@ class Failure:
 
 
 class CallFailedError(Exception):
-    """A call that failed for good; the sources turn it into a `SourceError`, or into knowledge."""
+    """A call failed after all retries; the sources handle it or turn it into a `SourceError`."""
 
     def __init__(self, failure: Failure, sentence: str) -> None:
         super().__init__(sentence)
@@ -65,7 +64,7 @@ class CallFailedError(Exception):
 
 
 class AttemptError(Exception):
-    """Raised by our own checks of an answer, inside an attempt."""
+    """Our own check of a response failed, inside an attempt."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -74,7 +73,7 @@ class AttemptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What a call is for: the context of its log lines and errors, its cancellation and its stats."""
+    """The context of a call: the words of its log lines and errors, its cancellation and its statistics."""
 
     what: str
     schema: str = ""
@@ -87,23 +86,29 @@ class RequestContext:
         shown = ", ".join(self.tickers[:3]) + (f" and {len(self.tickers) - 3} more" if len(self.tickers) > 3 else "")
         words = [self.what, *([f"of {shown}"] if shown else []), *([self.schema] if self.schema else [])]
         if self.range is not None:
-            words.append(f"[{_instant(self.range.start_us)}, {_instant(self.range.end_us)})")
+            start, end = (from_us(us).strftime("%Y-%m-%dT%H:%M:%SZ") for us in (self.range.start_us, self.range.end_us))
+            words.append(f"[{start}, {end})")
         return " ".join(words)
+
+    @property
+    def bounds(self) -> TimeRange:
+        """The range of a request that has one."""
+        if self.range is None:
+            raise ValueError(f"{self} has no range")
+        return self.range
 
 
 class RetryingCaller:
-    """Calls one vendor with one key.
+    """Call one vendor with one key.
 
     Parameters
     ----------
     source
         The source's name, for texts.
     secret
-        The key, to keep it out of them.
-    foreign
-        The exceptions of the vendor's client and its transport, which `classify` understands.
-    classify
-        What such an exception means.
+        The key, to keep it out of texts.
+    exceptions
+        The exceptions of the vendor's client and its transport, which `classify` turns into failures.
     """
 
     def __init__(
@@ -113,32 +118,32 @@ class RetryingCaller:
         secret: Secret,
         limiter: Limiter,
         policy: RetryPolicy,
-        foreign: tuple[type[Exception], ...],
+        exceptions: tuple[type[Exception], ...],
         classify: Callable[[Exception], Failure],
     ) -> None:
         self._source = source
         self._secret = secret
         self._limiter = limiter
         self._policy = policy
-        self._foreign = foreign
+        self._exceptions = exceptions
         self._classify = classify
-        self._refused: Failure | None = None
+        self._rejected_key: Failure | None = None
 
     def call(self, work: Callable[[threading.Event], T], context: RequestContext) -> T:
-        """The value of `work`, tried as often as the policy allows.
+        """Return the value of `work`, tried as often as the policy allows.
 
-        `work` makes exactly one request and checks its answer; its argument is set when nobody waits for it any more.
+        `work` makes exactly one request and checks the response. Its argument is set when no caller waits any more.
 
         Raises
         ------
         CallFailedError
-            For good.
+            After the last attempt.
         concurrent.futures.CancelledError
             `context.cancel` was set.
         """
-        if self._refused is not None:
-            # A refused key stays refused: ten tickers need not be told ten times.
-            raise CallFailedError(self._refused, self._sentence(self._refused, context, attempts=0))
+        if self._rejected_key is not None:
+            # A key that the vendor rejected once stays rejected: ten tickers need not send it ten times.
+            raise CallFailedError(self._rejected_key, self._sentence(self._rejected_key, context, attempts=0))
         elapsed = 0.0
         attempt = 0
         while True:
@@ -148,22 +153,16 @@ class RetryingCaller:
                 return value[0]
             elapsed += seconds
             if failure.status == 401:
-                self._refused = failure
+                self._rejected_key = failure
             wait = self._wait_seconds(failure, attempt)
             too_late = elapsed + wait > self._policy.total_seconds
             if not failure.is_retryable or attempt >= self._policy.max_attempts or too_late:
                 sentence = self._sentence(failure, context, attempts=attempt)
                 logger.warning("%s", sentence, extra=self._log_fields(context, attempt, failure))
                 raise CallFailedError(failure, sentence) from self._cause(failure)
-            logger.info(
-                "%s: %s: attempt %d failed (%s), next in %.1f s",
-                self._source,
-                context,
-                attempt,
-                _headline(failure),
-                wait,
-                extra=self._log_fields(context, attempt, failure),
-            )
+            message = f"attempt {attempt} failed ({_headline(failure)}), next in {wait:.1f} s"
+            logger.info("%s: %s: %s", self._source, context, message, extra=self._log_fields(context, attempt, failure))
+            # A 503 without Retry-After is about this request; these are about all requests with this key.
             if failure.status in (429, 503) and (failure.status == 429 or failure.retry_after_seconds):
                 self._limiter.pause(wait)
             context.stats.retries += 1
@@ -172,7 +171,7 @@ class RetryingCaller:
             sleep(wait, context.cancel)
 
     def fail(self, error: CallFailedError) -> NoReturn:
-        """Raise the error of the tree under `SourceError` that a failed call amounts to."""
+        """Raise the error under `SourceError` for a failed call."""
         kind = _ERRORS[error.failure.kind]
         raise kind(str(error)) from self._cause(error.failure)
 
@@ -191,21 +190,14 @@ class RetryingCaller:
                 failure = error.failure
             except OutOfTimeError as error:
                 failure = Failure("unavailable", str(error), error=error)
-            except self._foreign as error:
+            except self._exceptions as error:
                 failure = self._classify(error)
             seconds = time.monotonic() - began
         if failure is not None:
-            failure = self._scrub(failure)
-        else:
-            logger.debug(
-                "%s: %s: attempt %d answered in %.2f s",
-                self._source,
-                context,
-                attempt,
-                seconds,
-                extra=self._log_fields(context, attempt, None),
-            )
-        return value, failure, seconds
+            return value, self._without_key(failure), seconds
+        message = "%s: %s: attempt %d answered in %.2f s"
+        logger.debug(message, self._source, context, attempt, seconds, extra=self._log_fields(context, attempt, None))
+        return value, None, seconds
 
     def _wait_seconds(self, failure: Failure, attempt: int) -> float:
         policy = self._policy
@@ -213,23 +205,23 @@ class RetryingCaller:
         backoff = min(policy.max_backoff_seconds, policy.backoff_seconds * doubled)
         wait = backoff * secrets.SystemRandom().uniform(0.5, 1.0)
         if failure.retry_after_seconds is not None:
-            # A little later than asked: threads that wake together would storm the vendor together.
+            # A little later than the vendor wants, so that waiting threads do not all wake at once.
             return failure.retry_after_seconds + min(wait, 1.0)
         if failure.status == 429:
             return max(wait, min(policy.max_backoff_seconds, policy.rate_limit_seconds * doubled))
         return wait
 
     def _sentence(self, failure: Failure, context: RequestContext, *, attempts: int) -> str:
-        tried = "not sent, the key was refused before" if attempts == 0 else f"after {attempts} attempts"
-        asked = ""
+        tried = f"after {attempts} attempts" if attempts else "not sent, because the vendor rejected the key before"
+        wait = ""
         if failure.retry_after_seconds is not None and failure.is_retryable:
-            asked = f"; the vendor asks to wait {failure.retry_after_seconds:g} s"
+            wait = f"; the vendor asks to wait {failure.retry_after_seconds:g} s"
         request = f" (request id {failure.request_id})" if failure.request_id else ""
-        sentence = f"{self._source}: {context}: {_headline(failure)}{request}{asked}"
+        sentence = f"{self._source}: {context}: {_headline(failure)}{request}{wait}"
         return sentence if attempts == 1 else f"{sentence}, {tried}"
 
-    def _scrub(self, failure: Failure) -> Failure:
-        """The failure without the key, should the vendor have repeated it."""
+    def _without_key(self, failure: Failure) -> Failure:
+        # Some vendors repeat the key in their errors.
         redact = self._secret.redact
         return replace(
             failure,
@@ -239,7 +231,7 @@ class RetryingCaller:
         )
 
     def _cause(self, failure: Failure) -> BaseException | None:
-        """What the failure is chained to: the client's own exception, unless its text holds the key."""
+        # Tracebacks print the whole chain of exceptions: no text in it may hold the key.
         error = failure.error
         while error is not None:
             if self._secret.is_in(f"{error!r} {error}"):
@@ -259,7 +251,7 @@ class RetryingCaller:
 
 
 def kind_of_status(status: int) -> Literal["auth", "request", "unavailable"]:
-    """What an HTTP status other than success means for a retry."""
+    """Return the kind of failure of an HTTP status other than success."""
     if status in (401, 402, 403):
         return "auth"
     if status in (408, 425, 429, 499) or status >= 500:
@@ -268,7 +260,7 @@ def kind_of_status(status: int) -> Literal["auth", "request", "unavailable"]:
 
 
 def parse_retry_after(text: str | None) -> float | None:
-    """Seconds to wait, from a `Retry-After` header (seconds, or an HTTP date); None if none can be read."""
+    """Return the seconds of a `Retry-After` header (seconds, or an HTTP date); None if it cannot be read."""
     if text is None:
         return None
     try:
@@ -287,7 +279,3 @@ def parse_retry_after(text: str | None) -> float | None:
 def _headline(failure: Failure) -> str:
     status = "" if failure.status is None else f"HTTP {failure.status}: "
     return f"{status}{failure.message}"
-
-
-def _instant(microseconds: int) -> str:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""What a vendor over the network needs to be told: where, with which key, how fast, how patiently."""
+"""Settings of a vendor's source: address, key, speed, retries."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _MASK = "***"
 
 
 class Secret:
-    """A key that shows itself only to who asks: its repr, text and pickles do not hold it.
+    """A key that is not in its repr, text or pickles.
 
-    `value` is the key, or a function that gives it when it is first needed (and may raise SourceAuthError).
+    `value` is the key, or a function that returns it when it is first needed (and may raise SourceAuthError).
     """
 
     __slots__ = ("_read",)
@@ -28,19 +28,19 @@ class Secret:
         self._read = value if callable(value) else lambda: value
 
     def reveal(self) -> str:
-        """The key itself, for the vendor's client and for nothing else."""
+        """Return the key, for the vendor's client only."""
         return self._read()
 
     def redact(self, text: str) -> str:
-        """`text` with the key masked, as it is and as it looks in a URL and in a header."""
+        """Return `text` with the key masked, also in its forms for URLs and headers."""
         value = self.reveal()
         basic = b64encode(f"{value}:".encode()).decode().rstrip("=")
-        for spelling in {value, quote(value, safe=""), basic} - {""}:
-            text = text.replace(spelling, _MASK)
+        for form in {value, quote(value, safe=""), basic} - {""}:
+            text = text.replace(form, _MASK)
         return text
 
     def is_in(self, text: str) -> bool:
-        """Whether `text` would give the key away."""
+        """Return whether `text` holds the key."""
         return self.redact(text) != text
 
     def __repr__(self) -> str:
@@ -54,18 +54,18 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how long a call is tried before it counts as failed.
+    """How often and how long a call is tried.
 
     Attributes
     ----------
     max_attempts
         Attempts in all, the first included.
     backoff_seconds, max_backoff_seconds
-        The first wait and the longest; waits double and are shortened by up to half at random.
+        The first and the longest wait; waits double and are shortened by up to half at random.
     rate_limit_seconds
-        The shortest wait after a 429 that names none: a vendor's window is a minute.
+        The shortest wait after a 429 without Retry-After: a vendor's window is a minute.
     total_seconds
-        No new attempt begins once attempts and waits together would last longer; waiting for the limiter is free.
+        No new attempt begins after this time; waiting for the rate limit does not count.
     attempt_seconds
         The longest that one attempt may last, however steadily bytes trickle in; None sets no limit.
     """
@@ -91,23 +91,21 @@ class NetworkSettings:
     api_key
         From the environment; needed only when a request is made.
     client
-        polygon: which of the vendor's two packages speaks to it.
+        polygon: which of the vendor's two packages is used.
     base_url, gateway
-        Where polygon and databento are; None for the vendor's own host. Databento's client speaks https only.
+        Address of polygon and databento; None for the vendor's own host. Databento's client uses https only.
     requests_per_minute
         The plan's limit; None for no limit.
     max_concurrency
-        Requests in flight at once.
+        Most requests at once.
     timeout_seconds
         Longest wait for a connection, and between two bytes.
     publishing_lag_seconds
-        How long after its close a bar may still be missing or unfinished; bars younger than this are not asked for.
+        How long after its close a bar may still be missing or unfinished; younger bars are not requested.
     dataset, schema, stype_in, max_cost_usd
-        databento: what to ask for, how tickers are spelled, and how much a run may spend (0: nothing).
+        databento: what to request, the kind of its symbols, and how much a run may spend (0: nothing).
     check_record_counts
-        databento: compare every answer with the vendor's own count of its records (one more request).
-    retry
-        How patiently calls are repeated.
+        databento: compare every response with the vendor's own count of its records (one more request).
     """
 
     source: str
@@ -140,7 +138,7 @@ def _problems(settings: NetworkSettings) -> list[str]:
         if url is not None:
             found += [f"{name}: {problem}" for problem in _url_problems(url, https=name == "gateway")]
     if settings.provider == "databento" and not settings.dataset:
-        found.append("dataset: databento needs one, like XNAS.ITCH")
+        found.append("dataset: it is missing; databento needs one, like XNAS.ITCH")
     if settings.requests_per_minute is not None and settings.requests_per_minute < 1:
         found.append(f"requests_per_minute: {settings.requests_per_minute} is less than 1")
     if settings.max_concurrency < 1:
@@ -161,7 +159,7 @@ def _url_problems(url: str, *, https: bool) -> list[str]:
         return ["holds a key; give it as api_key"]
     valid = ("https",) if https else ("http", "https")
     if parts.scheme not in valid or not parts.hostname:
-        return [f"{url!r} is no address; give one like {valid[0]}://127.0.0.1:8080"]
+        return [f"{url!r} is not an address; use one like {valid[0]}://127.0.0.1:8080"]
     if parts.path.strip("/") or parts.query or parts.fragment:
-        return [f"{url!r} has more than scheme, host and port, which the vendor's client cannot use"]
+        return [f"{url!r} has more than scheme, host and port; the vendor's client cannot use the rest"]
     return []

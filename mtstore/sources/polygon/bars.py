@@ -1,4 +1,4 @@
-"""The pages of one range of one ticker's bars, and whether the vendor left out its beginning."""
+"""The pages of one range of one ticker's bars, and a check whether the vendor left out its beginning."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ PAGE_BASE_AGGREGATES = 50_000
 
 SPANS = {"ohlcv-1s": "second", "ohlcv-1m": "minute", "ohlcv-1h": "hour", "ohlcv-1d": "day"}
 
-# The longest closure of the US exchanges since 1933 was six days; bars that begin later than this after the asked
-# start are looked at twice.
+# The longest closure of the US exchanges since 1933 was six days: bars that begin later than this after the requested
+# start are checked.
 _SUSPICIOUS_GAP_US = 8 * US_PER_DAY
 _MAX_IDLE_PAGES = 2
 
 
 class BarPages:
-    """The context's range, which is in whole bars, of its one ticker."""
+    """The pages of a request for one ticker, whose range is in whole bars."""
 
     def __init__(self, session: PolygonSession, context: RequestContext, *, day_tz: str) -> None:
         self._session = session
@@ -40,15 +40,15 @@ class BarPages:
 
     @property
     def origin(self) -> str:
-        """The request, as quarantined rows name it."""
-        start, end = self._bounds(_range_of(self._context))
+        """The request, for quarantined rows."""
+        start, end = self._bounds(self._context.bounds)
         return f"/v2/aggs/ticker/{quoted(self._ticker)}/range/1/{self._span}/{start}/{end}"
 
     def all(self) -> list[Page]:
-        """All pages of a range; whatever their order, none is missing: each is named by the one before."""
+        """Fetch all pages; each page names the next one, so none is missing."""
         pages: list[Page] = []
         seen: set[Any] = set()
-        known: set[Any] = set()
+        known: set[int] = set()
         idle = 0
         following: NextPage | None = None
         while True:
@@ -64,13 +64,13 @@ class BarPages:
             if position in seen or idle > _MAX_IDLE_PAGES:
                 raise SourceAnswerError(
                     f"{self._session.settings.source}: {self._context}: paging goes in circles "
-                    f"after {len(pages)} pages; nothing of the range is kept"
+                    f"after {len(pages)} pages; no bar of the range is stored"
                 )
             seen.add(position)
 
     def _page(self, following: NextPage | None) -> Page:
         if following is None:
-            start, end = self._bounds(_range_of(self._context))
+            start, end = self._bounds(self._context.bounds)
             return self._session.ask(
                 lambda client: self._list(client, start, end, sort="asc", limit=PAGE_BASE_AGGREGATES), self._context
             )
@@ -80,7 +80,7 @@ class BarPages:
         )
 
     def _list(self, client: Any, start: str | None, end: str | None, **more: Any) -> Page:
-        """One request; the cursor of a later page does not carry `adjusted`, and the vendor's default is true."""
+        # The cursor of a later page does not carry `adjusted`, and the vendor's default is true.
         response: WholeResponse = client.list_aggs(
             quoted(self._ticker), 1, self._span, start, end, adjusted=False, raw=True, **more
         )
@@ -88,18 +88,14 @@ class BarPages:
         return read_aggregates(response, ticker=self._ticker, span=self._span)
 
     def _bounds(self, aligned: TimeRange) -> tuple[str, str]:
-        """The bounds as the vendor takes them: both included, days by name, other instants in ms."""
+        # The vendor includes both bounds: days by name, other times in milliseconds.
         if is_daily(self._context.schema):
             days = bar_grid.days_in(aligned, self._day_tz)
             return days[0].isoformat(), days[-1].isoformat()
         return str(aligned.start_us // 1_000), str(aligned.end_us // 1_000 - 1)
 
     def clipped(self, bars: pa.Table, answered: TimeRange) -> tuple[TimeRange | None, str | None]:
-        """The beginning of the range if the vendor left it out without a word, as plans with a limited history do.
-
-        The bars begin suspiciously late: then the first day alone is asked for. A plan that does not hold it says so
-        with 403, which it does only for ranges that lie wholly before its history; otherwise there was nothing to say.
-        """
+        """Return the beginning of the range and a reason if the vendor left it out, as plans of limited history do."""
         import pyarrow.compute as pc
 
         if bars.num_rows == 0:
@@ -108,6 +104,8 @@ class BarPages:
         begins = bar_grid.floor_us(first_us, "ohlcv-1d", self._day_tz)
         if begins - answered.start_us < max(_SUSPICIOUS_GAP_US, 2 * step_us(self._context.schema)):
             return None, None
+        # The bars begin late: request the first day alone. The vendor answers 403 to a range that is entirely before
+        # the plan's history; without an error there were no trades.
         gap = TimeRange(answered.start_us, begins)
         first_day = TimeRange(gap.start_us, gap.start_us + US_PER_DAY)
         probe = replace(self._context, range=first_day)
@@ -120,20 +118,14 @@ class BarPages:
             self._session.fail(error)
         if len(page.columns["ts_us"]):
             raise SourceAnswerError(
-                f"{self._session.settings.source}: {probe}: the vendor has bars here, which its answer for the whole "
+                f"{self._session.settings.source}: {probe}: the vendor has bars here that its response for the whole "
                 "range left out"
             )
         return None, None
 
 
 def span_of(schema: str) -> str:
-    """The vendor's word for the width of a bar."""
+    """Return the vendor's word for the width of a bar."""
     if schema not in SPANS:
-        raise UnsupportedSchemaError(f"Polygon is asked for {', '.join(SPANS)}, not for {schema!r}")
+        raise UnsupportedSchemaError(f"schema: was {schema!r}; use {', '.join(SPANS)} for Polygon")
     return SPANS[schema]
-
-
-def _range_of(context: RequestContext) -> TimeRange:
-    if context.range is None:
-        raise ValueError(f"{context} has no range")
-    return context.range

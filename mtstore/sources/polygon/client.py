@@ -1,8 +1,8 @@
-"""The vendor's own REST client (`polygon`, or its successor `massive`) on a transport that hides nothing.
+"""The vendor's own REST client (`polygon`, or its successor `massive`) on a transport that hides no fault.
 
-The clients swallow what must not be swallowed: one has no timeout at all, both retry behind the caller's back, and both
-take a truncated gzip stream, HTML or broken JSON for the end of the data. So their connection pool is replaced by one
-that applies the timeout, never retries, checks that the body is whole, and raises for every status but 200.
+One client has no timeout, both retry without a word, and both take a truncated gzip stream, HTML or broken JSON for the
+end of the data. So their connection pool is replaced by one that applies the timeout, never retries, checks that the
+body is complete, and raises for every status but 200.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from mtstore.errors import ConfigError, SourceAuthError
+from mtstore.errors import ConfigError
 from mtstore.sources.http.rate_limit import AbandonedError
 from mtstore.sources.http.retry import AttemptError, Failure, kind_of_status, parse_retry_after
-from mtstore.sources.http.settings import NetworkSettings, Secret
+from mtstore.sources.http.settings import NetworkSettings
 
 if TYPE_CHECKING:
     import urllib3
@@ -32,7 +32,7 @@ _LOGGERS = ("RESTClient", "WebSocketClient")
 
 @dataclass(frozen=True, slots=True)
 class WholeResponse:
-    """What the clients need of a response: `data` is the whole body, decompressed."""
+    """A response as the clients need it; `data` is the complete body, decompressed."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,7 +40,7 @@ class WholeResponse:
 
 
 class Transport:
-    """Stands in for the connection pool of a client: one request, one whole body, or an `AttemptError`.
+    """Replace a client's connection pool: one request, one complete body, or an `AttemptError`.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ class Transport:
         )
         self._local = threading.local()
 
-    def serve(self, given_up: threading.Event) -> None:
-        """Let the requests of this thread end when `given_up` is set."""
+    def end_requests_when(self, given_up: threading.Event) -> None:
+        """End the requests of this thread when `given_up` is set."""
         self._local.given_up = given_up
 
     def request(
         self, method: str, url: str, fields: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> WholeResponse:
-        """What the clients call."""
+        """Make one request; the clients call this."""
         response = self._pool.request(
             method, url, fields=dict(fields or {}), headers=headers, preload_content=False, decode_content=False
         )
@@ -103,12 +103,12 @@ class Transport:
 
 
 def _decompress(body: bytes, encoding: str) -> bytes:
-    """The body as it was before compression; a stream that does not end is an error, not a short body."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return body
     if encoding != "gzip":
-        raise AttemptError(Failure("answer", f"the answer came in an encoding that was not asked for, {encoding!r}"))
+        raise AttemptError(Failure("answer", f"the response has the encoding {encoding!r}, which was not requested"))
+    # zlib accepts a truncated stream: without the end mark it is an error, not a short body.
     parts: list[bytes] = []
     while True:
         member = zlib.decompressobj(wbits=31)
@@ -124,7 +124,7 @@ def _decompress(body: bytes, encoding: str) -> bytes:
 
 
 def failure_of(response: WholeResponse) -> Failure:
-    """What a response other than 200 means."""
+    """Return the failure that a response other than 200 stands for."""
     try:
         body = json.loads(response.data)
     except ValueError:
@@ -142,25 +142,20 @@ def failure_of(response: WholeResponse) -> Failure:
     )
 
 
-def make_client(settings: NetworkSettings, secret: Secret) -> tuple[Any, Transport]:
-    """The vendor's client, on a transport of ours.
+def make_client(settings: NetworkSettings, key: str) -> Any:
+    """Return the vendor's client on a `Transport`, which is its attribute `client`.
 
     Raises
     ------
     ConfigError
         The package that the configuration names is not installed.
-    SourceAuthError
-        There is no key.
     """
-    key = secret.reveal().strip()
-    if not key:
-        raise SourceAuthError(f"source {settings.source!r} has no key: set the variable that its api_key names")
     try:
         package = importlib.import_module(settings.client)
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"sources.{settings.source}.client is {settings.client!r}, a package that is not installed; "
-            "install it, or use polygon, which mtstore depends on"
+            f"sources.{settings.source}.client: the package {settings.client!r} is not installed; install it, "
+            "or use polygon, which mtstore depends on"
         ) from error
     silence_loggers()
     client = package.RESTClient(
@@ -174,11 +169,11 @@ def make_client(settings: NetworkSettings, secret: Secret) -> tuple[Any, Transpo
     transport = Transport(timeout_seconds=settings.timeout_seconds, max_concurrency=settings.max_concurrency)
     for part in (client, client.vx):
         part.client = cast("Any", transport)
-    return client, transport
+    return client
 
 
 def silence_loggers() -> None:
-    """Take away the handlers with which both packages print to stdout, where a command's data goes."""
+    """Remove the handlers with which both packages print to stdout, where a command's data goes."""
     for name in _LOGGERS:
         vendor_logger = logging.getLogger(name)
         for handler in [h for h in vendor_logger.handlers if type(h) is logging.StreamHandler]:

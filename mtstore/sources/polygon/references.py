@@ -1,56 +1,32 @@
-"""What Polygon knows about a ticker besides its bars: splits, dividends, details."""
+"""Splits, dividends and details of a ticker from Polygon."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from mtstore.errors import SourceAnswerError
+from mtstore.errors import BrokenFileError, SourceAnswerError
+from mtstore.sources.custom.splits_and_dividends import Kind, Row, read_reference_row
 from mtstore.sources.http.retry import CallFailedError, RequestContext
-from mtstore.sources.polygon.responses import Page, quoted, read_day, read_details, read_number, read_references, reject
+from mtstore.sources.polygon.responses import Page, quoted, read_details, read_references, reject
 from mtstore.sources.polygon.session import PolygonSession
 
 ROWS_PER_PAGE = 1_000
 
-Row = dict[str, Any]
-
 
 def splits(session: PolygonSession, context: RequestContext) -> list[Row]:
-    """All splits of the context's ticker as rows of `core.splits` without `seen_at`, the oldest first."""
-    source = session.settings.source
-
-    def read(row: Mapping[str, Any]) -> Row:
-        return {
-            "ticker": row["ticker"],
-            "execution_date": read_day(row.get("execution_date"), what="execution_date"),
-            "split_from": read_number(row.get("split_from"), what="split_from"),
-            "split_to": read_number(row.get("split_to"), what="split_to"),
-            "source": source,
-        }
-
-    return _rows(session, "list_splits", context, read, by="execution_date")
+    """Return all splits of the ticker as rows of `core.splits` without `seen_at`, the oldest first."""
+    return sorted(_rows(session, context, "splits"), key=lambda row: row["execution_date"])
 
 
 def dividends(session: PolygonSession, context: RequestContext) -> list[Row]:
-    """All cash dividends of the context's ticker as rows of `core.dividends` without `seen_at`, the oldest first."""
-    source = session.settings.source
-
-    def read(row: Mapping[str, Any]) -> Row:
-        return {
-            "ticker": row["ticker"],
-            "ex_dividend_date": read_day(row.get("ex_dividend_date"), what="ex_dividend_date"),
-            "cash_amount": read_number(row.get("cash_amount"), what="cash_amount"),
-            "currency": row.get("currency"),
-            "dividend_type": row.get("dividend_type"),
-            "source": source,
-        }
-
-    return _rows(session, "list_dividends", context, read, by="ex_dividend_date")
+    """Return all cash dividends of the ticker as rows of `core.dividends` without `seen_at`, the oldest first."""
+    return sorted(_rows(session, context, "dividends"), key=lambda row: row["ex_dividend_date"])
 
 
 def details(session: PolygonSession, context: RequestContext, *, on: date | None = None) -> Mapping[str, Any] | None:
-    """What is known about the context's ticker; None if the vendor does not know it."""
+    """Return the details of the ticker; None if the vendor does not know it."""
     ticker = context.tickers[0]
 
     def ask(client: Any) -> Mapping[str, Any]:
@@ -65,30 +41,31 @@ def details(session: PolygonSession, context: RequestContext, *, on: date | None
         session.fail(error)
 
 
-def _rows(
-    session: PolygonSession, method: str, context: RequestContext, read: Callable[[Mapping[str, Any]], Row], *, by: str
-) -> list[Row]:
-    """All pages' rows, each once."""
-    ticker = context.tickers[0]
+def _rows(session: PolygonSession, context: RequestContext, kind: Kind) -> list[Row]:
+    """Return the rows of all pages, each once."""
+    ticker, source = context.tickers[0], session.settings.source
     found: dict[Any, Row] = {}
     seen: set[Any] = set()
     query: Mapping[str, str] = {}
 
     def ask(client: Any) -> tuple[Page, list[Row]]:
         first = {} if query else {"ticker": ticker, "limit": ROWS_PER_PAGE}
-        page = read_references(getattr(client, method)(params=dict(query), raw=True, **first))
-        strangers = sorted({str(row.get("ticker")) for row in page.rows} - {ticker})
-        if strangers:
-            reject(f"the answer is about other tickers, {', '.join(strangers)}", page.request_id)
-        return page, [read(row) for row in page.rows]
+        page = read_references(getattr(client, f"list_{kind}")(params=dict(query), raw=True, **first))
+        others = sorted({str(row.get("ticker")) for row in page.rows} - {ticker})
+        if others:
+            reject(f"the response is about other tickers, {', '.join(others)}", page.request_id)
+        try:
+            return page, [read_reference_row(row, kind, kind) | {"source": source} for row in page.rows]
+        except BrokenFileError as error:
+            reject(str(error), page.request_id)
 
     while True:
         page, rows = session.ask(ask, context)
         found.update((tuple(row.items()), row) for row in rows)
         if page.next_page is None:
-            return sorted(found.values(), key=lambda row: row[by])
+            return list(found.values())
         query = page.next_page.query
         position = tuple(sorted(query.items()))
         if not query or position in seen:
-            raise SourceAnswerError(f"{session.settings.source}: {context}: paging goes in circles")
+            raise SourceAnswerError(f"{source}: {context}: paging goes in circles")
         seen.add(position)

@@ -1,4 +1,4 @@
-"""What Polygon's JSON says, read strictly: an answer that contradicts itself is an error, never a shorter answer."""
+"""Read Polygon's JSON strictly: a response that contradicts itself is an error, never a shorter response."""
 
 from __future__ import annotations
 
@@ -7,32 +7,24 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from mtstore.bars import VALUE_COLUMNS
 from mtstore.sources.http.retry import AttemptError, Failure
 
 if TYPE_CHECKING:
     from mtstore.sources.polygon.client import WholeResponse
 
 # Wire name of each value column.
-_VALUES = {
-    "open": "o",
-    "high": "h",
-    "low": "l",
-    "close": "c",
-    "volume": "v",
-    "vwap": "vw",
-    "transactions": "n",
-}
+_VALUES = dict(zip(VALUE_COLUMNS, ("o", "h", "l", "c", "v", "vw", "n"), strict=True))
 _AGGREGATES_PATH = re.compile(r"/v2/aggs/ticker/([^/]+)/range/1/([a-z]+)/([^/]+)/([^/]+)\Z")
 _NO_TIME_US = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class NextPage:
-    """Where the next page is: the bounds in its path, if it has such, and its query without any key."""
+    """The address of the next page: the bounds in its path, if any, and its query without a key."""
 
     start: str | None
     end: str | None
@@ -41,7 +33,7 @@ class NextPage:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of results, whose own count has been checked; bars as `columns_of` gives them, references as rows."""
+    """One page of results, whose count was checked: bars as columns (see `columns_of`), references as rows."""
 
     rows: Sequence[Mapping[str, Any]]
     ticker: str | None
@@ -52,58 +44,58 @@ class Page:
 
 
 def read_aggregates(response: WholeResponse, *, ticker: str, span: str) -> Page:
-    """A page of unadjusted bars.
+    """Read a page of unadjusted bars.
 
     Raises
     ------
     AttemptError
-        It is not JSON, its count is not that of its rows, it is adjusted, or its next page is of something else.
+        The response is not JSON, its count differs from its rows, it is adjusted, or its next page is of other bars.
     """
     body = _read_object(response)
     request_id = _text(body.get("request_id"))
     if body.get("adjusted") is not False:
-        reject(f"bars are adjusted={body.get('adjusted')!r} where unadjusted ones were asked for", request_id)
+        reject(f"bars are adjusted={body.get('adjusted')!r}; unadjusted ones were requested", request_id)
     rows = _read_rows(body, request_id)
     counted = body.get("resultsCount")
     if isinstance(counted, bool) or not isinstance(counted, int):
-        reject(f"resultsCount is {counted!r}, so that nobody can say whether the answer is whole", request_id)
+        reject(f"resultsCount is {counted!r}, so it is unknown whether the response is complete", request_id)
     if counted != len(rows):
-        reject(f"the answer holds {len(rows)} results and counts {counted}", request_id)
+        reject(f"the response holds {len(rows)} results, but its count is {counted}", request_id)
     if rows and not isinstance(body.get("ticker"), str):
-        reject(f"the answer is for the ticker {body.get('ticker')!r}", request_id)
+        reject(f"the response is for the ticker {body.get('ticker')!r}", request_id)
     next_page = _read_next(body, request_id)
     if next_page is not None:
         path = urlsplit(str(body["next_url"])).path
         matched = _AGGREGATES_PATH.match(path)
         if matched is None or unquote(matched[1]) != ticker or matched[2] != span:
-            reject(f"the next page is of something else, {path}", request_id)
+            reject(f"the next page is of other bars, {path}", request_id)
         next_page = NextPage(matched[3], matched[4], next_page.query)
-    # Only the columns are kept: a chunk's rows as objects would take ten times the memory.
+    # Only the columns are returned: rows as objects would take ten times the memory.
     is_delayed = body.get("status") == "DELAYED"
     return Page((), _text(body.get("ticker")), is_delayed, request_id, next_page, columns_of(rows))
 
 
 def read_references(response: WholeResponse) -> Page:
-    """A page of splits or dividends, which counts nothing."""
+    """Read a page of splits or dividends, which has no count."""
     body = _read_object(response)
     request_id = _text(body.get("request_id"))
     if "results" not in body:
-        reject("the answer has no results", request_id)
+        reject("the response has no results", request_id)
     return Page(_read_rows(body, request_id), None, False, request_id, _read_next(body, request_id))
 
 
 def read_details(response: WholeResponse, *, ticker: str) -> Mapping[str, Any]:
-    """A ticker's details."""
+    """Read the details of a ticker."""
     body = _read_object(response)
     request_id = _text(body.get("request_id"))
     details = body.get("results")
     if not isinstance(details, dict) or details.get("ticker") != ticker:
-        reject(f"the answer holds no details of {ticker}", request_id)
+        reject(f"the response has no details of {ticker}", request_id)
     return details
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The columns that the response contract is checked on: `ts_us` (int64) and the values as float64."""
+    """Return rows as the columns of `check_bars`: `ts_us` (int64) and the values as float64."""
     import numpy as np
     import pyarrow as pa
 
@@ -111,7 +103,7 @@ def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         times = pa.array([row.get("t") for row in rows], pa.int64())
         values = {name: pa.array([row.get(key) for row in rows], pa.float64()) for name, key in _VALUES.items()}
     except (pa.ArrowException, TypeError, OverflowError):
-        # Some value is no number. Cell by cell, so that only its row is refused.
+        # A value is not a number: convert cell by cell, so that only its row is rejected.
         times = pa.array([_whole(row.get("t")) for row in rows], pa.int64())
         values = {
             name: pa.array([_number(row.get(key)) for row in rows], pa.float64()) for name, key in _VALUES.items()
@@ -125,34 +117,18 @@ def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return columns
 
 
-def read_day(value: Any, *, what: str) -> date:
-    """A date out of a reference row."""
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        reject(f"{what} is {value!r}, which is no date", None)
-
-
-def read_number(value: Any, *, what: str) -> float:
-    """A positive number out of a reference row."""
-    number = _number(value)
-    if number is None or not 0 < number < math.inf:
-        reject(f"{what} is {value!r}, which is no positive number", None)
-    return number
-
-
 def _read_object(response: WholeResponse) -> Mapping[str, Any]:
     try:
         body = json.loads(response.data)
     except ValueError as error:
         start = response.data[:60].decode("utf-8", "replace")
         raise AttemptError(
-            Failure("answer", f"the answer is no JSON ({error}); it begins {start!r}", status=200, error=error)
+            Failure("answer", f"the response is not JSON ({error}); it begins with {start!r}", status=200, error=error)
         ) from error
     if not isinstance(body, dict):
-        reject(f"the answer is a JSON {type(body).__name__}, not an object", None)
+        reject(f"the response is a JSON {type(body).__name__}, not an object", None)
     if body.get("status") not in ("OK", "DELAYED"):
-        reject(f"the answer's status is {body.get('status')!r}", _text(body.get("request_id")))
+        reject(f"the response has the status {body.get('status')!r}", _text(body.get("request_id")))
     return body
 
 
@@ -161,7 +137,7 @@ def _read_rows(body: Mapping[str, Any], request_id: str | None) -> list[Mapping[
     if rows is None:
         rows = []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        reject("the answer's results are no list of objects", request_id)
+        reject("the results of the response are not a list of objects", request_id)
     return rows
 
 
@@ -176,12 +152,12 @@ def _read_next(body: Mapping[str, Any], request_id: str | None) -> NextPage | No
 
 
 def quoted(ticker: str) -> str:
-    """A ticker as the vendor's client must have it: it goes into the path as it is."""
+    """Return a ticker as the vendor's client needs it: the client puts it into the path unchanged."""
     return quote(ticker, safe=":.")
 
 
 def reject(message: str, request_id: str | None) -> NoReturn:
-    """Raise the AttemptError of an answer that came but cannot be right; it will be asked for again."""
+    """Raise the AttemptError of a response that is not valid; the request is retried."""
     raise AttemptError(Failure("answer", message, status=200, request_id=request_id))
 
 

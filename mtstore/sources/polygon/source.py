@@ -1,7 +1,7 @@
 """Polygon.io, now Massive, over REST: unadjusted bars, splits, dividends and ticker details.
 
-A range is fetched page by page, so that every request passes the limiter; a chunk's rows are handed on only when its
-last page has come and all of them have been checked.
+A range is fetched page by page, so that every request passes the rate limiter. Rows of a chunk are yielded after its
+last page was received and checked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from mtstore.sources.vendor import CostBudget, Estimate, to_batch
 
 PAGES_PER_CHUNK = 6
 
-# Base aggregates in a week at most: 16 hours on five days for what trades on exchanges, all hours for the rest.
+# Most base aggregates in a week: 16 hours on five days for exchanges, all hours for crypto and currencies.
 _MINUTES_A_WEEK = {True: 7 * 1_440, False: 5 * 960}
 _DELAY_US = 15 * 60 * US_PER_SECOND
 
@@ -41,7 +41,7 @@ class PolygonSource:
     Parameters
     ----------
     settings
-        Where, with which key, how fast.
+        Address, key and speed.
     clock
         Seconds since the epoch; tests set the time.
     """
@@ -57,16 +57,16 @@ class PolygonSource:
         self._session = PolygonSession(settings)
 
     def request_parameters(self, schema: str) -> Mapping[str, Any]:
-        """The parameters that change the data."""
+        """Return the parameters that change the data."""
         span_of(schema)
         return {"adjusted": False}
 
     def day_tz(self, ticker: str) -> str:
-        """The zone whose days daily bars are: New York's, UTC for crypto and currencies."""
+        """Return the zone whose days daily bars are: New York, or UTC for crypto and currencies."""
         return "UTC" if ticker.startswith(("X:", "C:")) else "America/New_York"
 
     def chunk_span_us(self, schema: str, tickers: Sequence[str]) -> int:
-        """A range that takes about six pages; daily bars of a whole life take one."""
+        """Return the length of a range of about six pages; daily bars of all years fit on one."""
         trades_always = any(self.day_tz(ticker) == "UTC" for ticker in tickers)
         weeks = PAGES_PER_CHUNK * PAGE_BASE_AGGREGATES / _base_aggregates_a_week(schema, trades_always=trades_always)
         return max(1, int(weeks * 7)) * US_PER_DAY
@@ -79,12 +79,12 @@ class PolygonSource:
         cancel: threading.Event | None = None,
         stats: RequestStats | None = None,
     ) -> Ranges:
-        """All of it: the vendor does not say when its bars change."""
+        """Return all of the range: the vendor does not report when its bars change."""
         del since_us, cancel, stats
         return (asked,)
 
     def last_closed_us(self, schema: str, ticker: str) -> int:
-        """The close of the last bar that is surely published."""
+        """Return the close of the last bar that is certainly published."""
         lag_us = round(self.settings.publishing_lag_seconds * US_PER_SECOND)
         return bar_grid.last_closed_us(self._now_us(), schema, self.day_tz(ticker), lag_us=lag_us)
 
@@ -97,7 +97,7 @@ class PolygonSource:
         cancel: threading.Event | None = None,
         stats: RequestStats | None = None,
     ) -> Estimate:
-        """Requests at most, if every minute of the ticker's hours has a bar; the plan has no price per request."""
+        """Return the most requests that a fetch needs; the plan has no price per request."""
         weeks = (asked.end_us - asked.start_us) / (7 * US_PER_DAY)
         requests = 0
         for ticker in tickers:
@@ -116,19 +116,19 @@ class PolygonSource:
         cancel: threading.Event | None = None,
         stats: RequestStats | None = None,
     ) -> Iterator[BarBatch]:
-        """The bars of each ticker that open in `asked`, as far as they are closed and published.
+        """Yield the bars of each ticker that open in `asked`, as far as they are closed and published.
 
         Yields
         ------
         BarBatch
-            One per ticker, for all of the range; two where the vendor's plan clips the beginning: a 'failed' one for
-            what was clipped. Rows that break the response contract are in `quarantined`; their slots are
-            `partial_ranges`, or the answer is 'partial' if it must be doubted as a whole.
+            One per ticker, for all of the range; two where the vendor's plan clips the beginning: the clipped part is
+            'failed'. Rows that break the rules for bars are in `quarantined`; their bars are in `partial_ranges`, or
+            the batch is 'partial' if it is in doubt as a whole.
 
         Raises
         ------
         SourceError
-            Nothing is yielded for the ticker then, however many pages had come.
+            A request failed; no batch of the ticker is yielded.
         concurrent.futures.CancelledError
             `cancel` was set, less than a second ago.
         """
@@ -144,14 +144,14 @@ class PolygonSource:
     def splits(
         self, ticker: str, *, cancel: threading.Event | None = None, stats: RequestStats | None = None
     ) -> list[dict[str, Any]]:
-        """All splits of a ticker as rows of `core.splits` without `seen_at`, the oldest first."""
+        """Return all splits of a ticker as rows of `core.splits` without `seen_at`, the oldest first."""
         context = RequestContext("splits", tickers=(ticker,), cancel=cancel, stats=stats or RequestStats())
         return polygon_references.splits(self._session, context)
 
     def dividends(
         self, ticker: str, *, cancel: threading.Event | None = None, stats: RequestStats | None = None
     ) -> list[dict[str, Any]]:
-        """All cash dividends of a ticker as rows of `core.dividends` without `seen_at`, the oldest first."""
+        """Return all cash dividends of a ticker as rows of `core.dividends` without `seen_at`, the oldest first."""
         context = RequestContext("dividends", tickers=(ticker,), cancel=cancel, stats=stats or RequestStats())
         return polygon_references.dividends(self._session, context)
 
@@ -163,7 +163,7 @@ class PolygonSource:
         cancel: threading.Event | None = None,
         stats: RequestStats | None = None,
     ) -> Mapping[str, Any] | None:
-        """What the vendor knows about a ticker (on a day); None if it does not know the ticker."""
+        """Return the details of a ticker (on a day); None if the vendor does not know it."""
         context = RequestContext("details", tickers=(ticker,), cancel=cancel, stats=stats or RequestStats())
         return polygon_references.details(self._session, context, on=on)
 
@@ -175,7 +175,7 @@ class PolygonSource:
         pages = bar_pages.all()
         answered = aligned
         if any(page.is_delayed for page in pages):
-            # A plan with delayed data: the last quarter of an hour is not there yet, whatever was asked.
+            # A plan with delayed data: the last 15 minutes are missing from every response.
             end_us = bar_grid.last_closed_us(self._now_us(), schema, self.day_tz(ticker), lag_us=_DELAY_US)
             if end_us <= aligned.start_us:
                 return
