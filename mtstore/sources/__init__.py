@@ -1,1 +1,1 @@
-"""Where bars come from: vendor files, vendors over the network, files of one's own, and a market that is made up."""
+"""Read vendors' files and call their services; no module here depends on a store."""

@@ -1,0 +1,1 @@
+"""Read users' own parquet and CSV files, and files of splits and dividends."""

@@ -1,0 +1,1 @@
+"""Databento: its historical service and its DBN files."""

@@ -1,0 +1,1 @@
+"""Call vendors over the network: retry, rate limit, settings of a source."""

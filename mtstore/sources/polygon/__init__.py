@@ -1,0 +1,1 @@
+"""Polygon (Massive): its REST service and its flat files."""
