@@ -11,6 +11,7 @@ Importing this package loads none of DuckDB, pandas or the vendors' clients; eac
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mtstore import errors
@@ -60,7 +61,14 @@ __all__ = [
 ]
 
 
-def open(path: str | os.PathLike[str], *, create: bool = False, **options: Any) -> Store:
+def open(
+    path: str | os.PathLike[str],
+    *,
+    create: bool = False,
+    grace: timedelta = timedelta(days=7),
+    lock_timeout_seconds: float = 60.0,
+    memory_limit: str | int | None = None,
+) -> Store:
     """Open the store in the folder `path`.
 
     Parameters
@@ -68,11 +76,13 @@ def open(path: str | os.PathLike[str], *, create: bool = False, **options: Any) 
     path
         The store's folder.
     create
-        Make an empty store if there is none.
-    **options
-        `grace` (timedelta; how long retired files are kept for readers, default 7 days), `lock_timeout_seconds` (how
-        long a commit waits for another writer, default 60), `memory_limit` (DuckDB's, such as '2GB', or a
-        number of bytes).
+        Create an empty store if there is none.
+    grace
+        How long retired files are kept for readers.
+    lock_timeout_seconds
+        How long a commit waits for another writer.
+    memory_limit
+        DuckDB's memory limit, such as '2GB', or a number of bytes; None: DuckDB's default.
 
     Raises
     ------
@@ -87,7 +97,9 @@ def open(path: str | os.PathLike[str], *, create: bool = False, **options: Any) 
     """
     from mtstore.store import Store
 
-    return Store.open(path, create=create, **options)
+    return Store.open(
+        path, create=create, grace=grace, lock_timeout_seconds=lock_timeout_seconds, memory_limit=memory_limit
+    )
 
 
 def __getattr__(name: str) -> Any:

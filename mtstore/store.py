@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from mtstore.arguments import check_options
+from mtstore.arguments import check_options, ticker_names
 from mtstore.errors import InputError
+from mtstore.progress_bar import no_progress
 from mtstore.query.reader import Reader
 from mtstore.storage.layout import DEFAULT_GRACE
 from mtstore.storage.repository import Repository
@@ -23,13 +24,22 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from mtstore.bounds import BoundLike
     from mtstore.config import Config
-    from mtstore.ingest.files.report import IngestResult
+    from mtstore.ingest.files.report import IngestResult, Progress
     from mtstore.ingest.network.report import FetchResult
+    from mtstore.progress_bar import FetchProgress
+    from mtstore.ranges import TimeRange
+    from mtstore.sources.custom.column_mapping import ColumnMapping
     from mtstore.storage.maintenance.compact import CompactResult
     from mtstore.storage.maintenance.problems import VerifyResult
     from mtstore.storage.maintenance.repair import RepairResult
-    from mtstore.storage.maintenance.verify import Progress
+
+    Paths: TypeAlias = str | Path | Iterable[str | Path]
+    Frame: TypeAlias = pd.DataFrame | pl.DataFrame | pa.Table
+    ConfigLike: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Config
+    MappingLike: TypeAlias = ColumnMapping | dict[str, Any] | Path | str
+    Covers: TypeAlias = TimeRange | tuple[BoundLike, BoundLike]
 
 
 class Store(Reader):
@@ -82,70 +92,37 @@ class Store(Reader):
         """
         return self.repository.snapshot(generation)
 
-    @overload
-    def ingest(
-        self, data: str | Path | Iterable[str | Path] | pd.DataFrame | pl.DataFrame | pa.Table, **options: Any
-    ) -> IngestResult: ...
-
-    @overload
-    def ingest(self, *, config: str | os.PathLike[str] | Mapping[str, Any] | Config, **options: Any) -> FetchResult: ...
-
     def ingest(
         self,
-        data: str | Path | Iterable[str | Path] | pd.DataFrame | pl.DataFrame | pa.Table | None = None,
+        data: Paths | Frame | None = None,
         *,
-        config: str | os.PathLike[str] | Mapping[str, Any] | Config | None = None,
-        **options: Any,
+        config: ConfigLike | None = None,
+        format: str | None = None,
+        source: str | None = None,
+        schema: str | None = None,
+        ticker: str | None = None,
+        tickers: str | Sequence[str] | None = None,
+        tz: str | None = None,
+        mapping: MappingLike | None = None,
+        covers: Covers | None = None,
+        start: BoundLike = None,
+        end: BoundLike = None,
+        refresh_all: bool | None = None,
+        confirm_cost: bool | Callable[[float], bool] | None = None,
+        on_error: str | None = None,
+        with_references: bool | None = None,
+        progress: Callable[[Any], None] | None = None,
+        cancel: threading.Event | None = None,
     ) -> IngestResult | FetchResult:
-        """Put vendor files, a frame in memory, or what the vendors of a configuration have, into the store.
+        """Ingest files or a frame, or fetch from the vendors of a configuration, by what is given.
 
-        Parameters
-        ----------
-        data
-            Paths of files, folders or globs (one or several); or a pandas or polars DataFrame or an Arrow table with
-            columns ts_event (or a DatetimeIndex), open, high, low, close in quote currency, volume in units traded, and
-            vwap, transactions and ticker, if there are any. Times are the bars' opens.
-        config
-            A configuration with `sources`, whose vendors are asked for what the store lacks.
-        **options
-            Of files: `format` (`polygon-flatfile`, `dbn`, `parquet`, `csv`; recognised by content), `source` (a name),
-            `schema` (`ohlcv-1m` …, where the format does not say), `tickers` (only these), `mapping` (how columns of
-            one's own are called and read: a YAML file, or what it says), `covers` (two dates of UTC, both included, or
-            a half-open range of instants that files of one's own speak for, so that stored bars there that they lack
-            are withdrawn; without it they only add and overwrite), `progress`.
-
-            Of a frame: `ticker` (whose bars they are, if no column says it), `schema`, `tz` (IANA zone of naive times
-            and of daily bars' days, UTC by default), `mapping`, `covers`, `source` (`own` by default).
-
-            With `config`: `start` (needed), `end` (now by default): dates take whole sessions, the end date included,
-            instants are half-open, naive times are wall time in `alignment.timezone`; `tickers` (the universe),
-            `schema`, `refresh_all` (ask again, however fresh), `confirm_cost` (whether it may cost more than
-            `max_cost_usd`, or a function that is asked with the dollars), `on_error` (`skip` or `raise`),
-            `with_references` (splits, dividends and details, too), `progress`, `cancel` (a threading.Event). What was
-            fetched makes room for itself as the configuration's `cache` says.
-
-        Returns
-        -------
-        IngestResult or FetchResult
-            File by file, or ticker by ticker; rows that cannot be bars are in the view `quarantine`.
+        Paths go to `ingest_files`, a frame to `ingest_frame`, `config` with `start` to `fetch`. Each documents its
+        keywords, results and errors; None leaves its default.
 
         Raises
         ------
         InputError
-            Neither data nor a configuration, or both; an option that is unknown or cannot be right; no path matches.
-        BrokenFileError
-            A frame lacks a column, or holds a value or a time that cannot be read. (Files are refused one by one, in
-            the report.)
-        TickerError
-            A name that no ticker can have.
-        SourceMismatchError
-            The source's name is bound to another vendor or dataset.
-        StoreLockedError
-            Another process wrote for longer than the timeout.
-        CostLimitError
-            With `config`: it would cost more than allowed; nothing was fetched.
-        SourceError, ConfigError
-            With `config` and `on_error` 'raise'.
+            Neither data nor a configuration, or both; a keyword that the chosen method does not take.
 
         Examples
         --------
@@ -153,63 +130,240 @@ class Store(Reader):
         >>> store.ingest(frame, ticker="AAPL", schema="ohlcv-1m")  # doctest: +SKIP
         >>> store.ingest(config="polygon.yaml", start="2023-01-01", end="2023-12-31")  # doctest: +SKIP
         """
-        from mtstore.ingest.files.ingest_files import ingest_files
-        from mtstore.ingest.files.ingest_frame import ingest_frame, is_frame
+        # The first statement: the names are the keywords, and nothing else yet.
+        keywords = {name: value for name, value in locals().items() if name not in {"self", "data", "config"}}
+        from mtstore.ingest.files.ingest_frame import is_frame
 
+        given: dict[str, Any] = {name: value for name, value in keywords.items() if value is not None}
         if config is not None:
-            from mtstore.config import load_config
-            from mtstore.ingest.network.ingest_network import ingest_network
-            from mtstore.query.cache.cache_limits import enforce_cache_limits
-
             if data is not None:
                 raise InputError("ingest takes data or a configuration with sources, not both")
-            if options.get("start") is None:
+            if start is None:
                 raise InputError("ingest with a configuration needs start: where the bars should begin")
-            _check_options(ingest_network, options)
-            loaded = load_config(config)
-            report = ingest_network(self.repository, loaded, **options)
-            enforce_cache_limits(self.repository, loaded)
-            return report
+            _check_options(self.fetch, given)
+            return self.fetch(config, **given)
         if data is None:
             raise InputError("ingest needs files, a frame, or config= with sources")
-        if is_frame(data):
-            _check_options(ingest_frame, options)
-            return ingest_frame(self.repository, data, **options)
-        _check_options(ingest_files, options)
-        if isinstance(data, (str, os.PathLike)):
-            return ingest_files(self.repository, [Path(data)], **options)
-        return ingest_files(self.repository, cast("Iterable[str | Path]", data), **options)
+        method: Callable[..., IngestResult] = self.ingest_frame if is_frame(data) else self.ingest_files
+        _check_options(method, given)
+        return method(data, **given)
 
-    async def ingest_async(
-        self, config: str | os.PathLike[str] | Mapping[str, Any] | Config, start: Any, end: Any = None, **options: Any
+    def ingest_files(
+        self,
+        paths: Paths,
+        *,
+        format: str | None = None,
+        source: str | None = None,
+        schema: str | None = None,
+        tickers: str | Iterable[str] | None = None,
+        mapping: MappingLike | None = None,
+        covers: Covers | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> IngestResult:
+        """Store the bars of files of vendors, or of custom parquet and CSV files.
+
+        Parameters
+        ----------
+        paths
+            Files, folders (searched recursively) and globs, one or several.
+        format
+            `polygon-flatfile`, `dbn`, `parquet` or `csv`; None detects it from the content.
+        source
+            The source's name; by default `polygon`, `own`, or `databento-` and the dataset.
+        schema
+            `ohlcv-1m` …, where the format does not imply it.
+        tickers
+            Only these; flat files then cover their day for all of them, present or not.
+        mapping
+            The columns of custom files and how they are read: a YAML file, or its content.
+        covers
+            The range that custom files cover: a half-open range of instants, or two dates, UTC days, both included.
+            Stored bars in it that the files do not have are withdrawn. None: files only add and overwrite.
+        progress
+            Called as files are read.
+
+        Returns
+        -------
+        IngestResult
+            An outcome for each file. Rows that cannot be bars are in the view `quarantine`.
+
+        Raises
+        ------
+        InputError
+            No path matches, or an option is not valid. TickerError: a name that no ticker can have.
+        StoreLockedError
+            Another process held the write lock for longer than the timeout.
+        SourceMismatchError
+            The source's name is bound to another vendor or dataset. (Other faults of a file are in the result.)
+        """
+        from mtstore.ingest.files.ingest_files import ingest_files
+        from mtstore.ingest.files.report import no_progress
+
+        return ingest_files(
+            self.repository,
+            [paths] if isinstance(paths, str | Path) else paths,
+            format=format,
+            source=source,
+            schema=schema,
+            tickers=tickers,
+            mapping=mapping,
+            covers=covers,
+            progress=progress or no_progress,
+        )
+
+    def ingest_frame(
+        self,
+        frame: Frame,
+        *,
+        ticker: str | None = None,
+        schema: str | None = None,
+        tz: str = "UTC",
+        source: str | None = None,
+        mapping: MappingLike | None = None,
+        covers: Covers | None = None,
+    ) -> IngestResult:
+        """Store the bars of a pandas or polars DataFrame or an Arrow table.
+
+        Parameters
+        ----------
+        frame
+            Columns ts_event (or a DatetimeIndex; the bars' opens), open, high, low, close in quote currency, volume in
+            units traded; optionally vwap, transactions and ticker.
+        ticker
+            The bars' ticker, unless a column has it.
+        schema
+            `ohlcv-1m` …; needed unless `mapping` has it.
+        tz
+            IANA zone of naive times and of the days of daily bars.
+        source
+            The source's name, `own` by default.
+        mapping, covers
+            As in `ingest_files`; a mapping has `ticker` and `tz` itself.
+
+        Raises
+        ------
+        BrokenFileError
+            A column is missing, or a value or time cannot be read. Other errors as in `ingest_files`.
+        """
+        from mtstore.ingest.files.ingest_frame import ingest_frame
+
+        return ingest_frame(
+            self.repository, frame, ticker=ticker, schema=schema, tz=tz, source=source, mapping=mapping, covers=covers
+        )
+
+    def fetch(
+        self,
+        config: ConfigLike,
+        start: BoundLike,
+        end: BoundLike = None,
+        *,
+        tickers: str | Sequence[str] | None = None,
+        schema: str | None = None,
+        refresh_all: bool = False,
+        confirm_cost: bool | Callable[[float], bool] = False,
+        on_error: str | None = None,
+        with_references: bool = True,
+        progress: Callable[[FetchProgress], None] = no_progress,
+        cancel: threading.Event | None = None,
     ) -> FetchResult:
-        """Fetch what the store lacks of a range from a configuration's vendors, in a thread.
+        """Fetch the parts of a range that are missing from the vendors of a configuration.
 
-        Cancelling the task ends it within two seconds; what was committed stays. Options and errors are those of
-        `mtstore.ingest.network.ingest_network.ingest_network`.
+        Afterwards the cache limits of the configuration are enforced.
+
+        Parameters
+        ----------
+        config
+            A configuration with `sources`: a YAML file, a mapping, or a `Config`.
+        start, end
+            Dates take whole sessions, the end date included; instants are half-open; naive times are wall time in
+            `alignment.timezone`. `end` None: now.
+        tickers
+            None: the configured universe, by priority.
+        schema
+            The bars to fetch; None: the source's, or those of the configured interval.
+        refresh_all
+            Fetch stored ranges again, too.
+        confirm_cost
+            Whether the fetch may cost more than `max_cost_usd`, or a function of the dollars that decides.
+        on_error
+            `skip` (go on with other tickers) or `raise`; None: the configuration's.
+        with_references
+            Also fetch splits, dividends and details that are missing or out of date.
+        progress
+            Called after each chunk.
+        cancel
+            Setting it ends the fetch within two seconds; what was committed stays.
+
+        Raises
+        ------
+        CostLimitError
+            The fetch would cost more than allowed; nothing was fetched.
+        SourceError
+            With `on_error` 'raise': a vendor could not deliver.
+        ConfigError, InputError, StoreLockedError
+            A configuration, range or option that is not valid; another process held the write lock too long.
         """
         from mtstore.config import load_config
-        from mtstore.ingest.network.ingest_network import ingest_network, run_cancellable
+        from mtstore.ingest.network.ingest_network import ingest_network
         from mtstore.query.cache.cache_limits import enforce_cache_limits
 
         loaded = load_config(config)
-        cancel = options.pop("cancel", None) or threading.Event()
-        report = await run_cancellable(
-            lambda: ingest_network(self.repository, loaded, start, end, cancel=cancel, **options), cancel
+        result = ingest_network(
+            self.repository,
+            loaded,
+            start,
+            end,
+            tickers=ticker_names(tickers),
+            schema=schema,
+            refresh_all=refresh_all,
+            confirm_cost=confirm_cost,
+            on_error=on_error,
+            with_references=with_references,
+            progress=progress,
+            cancel=cancel,
         )
         enforce_cache_limits(self.repository, loaded)
-        return report
+        return result
+
+    async def fetch_async(
+        self,
+        config: ConfigLike,
+        start: BoundLike,
+        end: BoundLike = None,
+        *,
+        tickers: str | Sequence[str] | None = None,
+        schema: str | None = None,
+        refresh_all: bool = False,
+        confirm_cost: bool | Callable[[float], bool] = False,
+        on_error: str | None = None,
+        with_references: bool = True,
+        progress: Callable[[FetchProgress], None] = no_progress,
+    ) -> FetchResult:
+        """Run `fetch` in a thread; cancelling the task ends it within two seconds, and what was committed stays."""
+        from mtstore.ingest.network.ingest_network import run_cancellable
+
+        cancel = threading.Event()
+        return await run_cancellable(
+            lambda: self.fetch(
+                config,
+                start,
+                end,
+                tickers=tickers,
+                schema=schema,
+                refresh_all=refresh_all,
+                confirm_cost=confirm_cost,
+                on_error=on_error,
+                with_references=with_references,
+                progress=progress,
+                cancel=cancel,
+            ),
+            cancel,
+        )
 
     def ingest_references(
-        self,
-        *,
-        splits: Iterable[str | Path] = (),
-        dividends: Iterable[str | Path] = (),
-        source: str = "polygon",
+        self, *, splits: Iterable[str | Path] = (), dividends: Iterable[str | Path] = (), source: str = "polygon"
     ) -> IngestResult:
-        """Put files of splits and cash dividends, CSV or Polygon's JSON, into the tables that `adjust` reads.
-
-        See `mtstore.ingest.files.ingest_references.ingest_references`.
+        """Store splits and cash dividends from CSV files or Polygon's JSON, which `adjust` reads.
 
         Examples
         --------
@@ -220,17 +374,21 @@ class Store(Reader):
         return ingest_references(self.repository, splits=splits, dividends=dividends, source=source)
 
     def compact(self, tickers: str | Iterable[str] | None = None) -> CompactResult:
-        """Merge each partition's files into one; rows, coverage and answers stay the same."""
+        """Merge each partition's files into one; rows and coverage stay the same."""
         from mtstore.storage.maintenance.compact import compact
 
         return compact(self.repository, tickers)
 
-    def verify(self, progress: Progress = lambda *_: None) -> VerifyResult:
-        """Read every file to the last byte, and hold it against the metadata and the log; nothing is changed.
+    def verify(self, progress: Callable[[int, int, int], None] = lambda *_: None) -> VerifyResult:
+        """Check every byte of the store against its metadata and log; nothing is changed.
 
-        The answer's `problems` say what is wrong, where, and what to do; `is_sound`, whether there are none.
-        `progress` is told of files done, files in all, and rows read. A store that does not even open is checked by
-        `mtstore verify`.
+        `progress` gets the files done, all files, and the rows read. `mtstore verify` also checks a store that does not
+        open.
+
+        Returns
+        -------
+        VerifyResult
+            `problems`, each with its place and remedy; `is_sound` if there are none.
 
         Examples
         --------
@@ -240,15 +398,15 @@ class Store(Reader):
 
         return verify(self.repository.layout, progress)
 
-    def repair(self, progress: Progress = lambda *_: None) -> RepairResult:
-        """Set aside what is damaged, mark its coverage as not fetched, and make the database file anew.
+    def repair(self, progress: Callable[[int, int, int], None] = lambda *_: None) -> RepairResult:
+        """Set damaged files aside, mark their coverage as not fetched, and rebuild the database file.
 
-        Nothing is deleted: see `RepairResult.folder`. A store that does not open is repaired by `mtstore repair`.
+        Nothing is deleted: see `RepairResult.folder`. `mtstore repair` also repairs a store that does not open.
 
         Raises
         ------
         StoreLockedError
-            Another process writes. StoreError: nothing can be read any more.
+            Another process writes. StoreError: nothing can be read.
 
         Examples
         --------
@@ -259,21 +417,21 @@ class Store(Reader):
         return repair(self.repository.layout, progress, lock_timeout_seconds=self.repository.lock_timeout_seconds)
 
     def publish(self, to: str | os.PathLike[str], *, materialize: bool = False, path_prefix: str | None = None) -> Path:
-        """Write a copy of the database file for another machine or container; gives its path.
+        """Write a copy of the database file for another machine or container; return its path.
 
         Parameters
         ----------
         to
-            The file, outside the store. It is replaced in one step.
+            The file, outside the store; an existing one is replaced atomically.
         materialize
-            Put all bars inside, so that it needs no other file.
+            Include all bars, so that the copy needs no other file.
         path_prefix
-            The folder under which its reader sees the store, such as `/mnt/store`.
+            The folder under which readers of the copy see the store, such as `/mnt/store`.
 
         Raises
         ------
         InputError
-            A place or a prefix that cannot be right.
+            The path or prefix is not valid.
 
         Examples
         --------
@@ -309,6 +467,6 @@ class Store(Reader):
         return f"{type(self).__name__}({str(self.path)!r})"
 
 
-def _check_options(function: Callable[..., Any], options: Mapping[str, Any]) -> None:
-    """Refuse what the function that does the work does not take, beside the store, the data, and what is ours."""
-    check_options(options, [name for name in [*inspect.signature(function).parameters][2:] if name != "vendors"])
+def _check_options(method: Callable[..., Any], options: Iterable[str]) -> None:
+    """Reject a keyword that the method does not take; its first parameter is the data or the configuration."""
+    check_options(options, [*inspect.signature(method).parameters][1:])

@@ -74,7 +74,7 @@ def test_a_range_to_the_end_of_time_is_not_cached(world, range_):
 
 
 def test_mapped_tensors_are_not_cut_beyond_all_sessions(world):
-    assert len(world.store.tensor("AAA", "9999-12-30", "9999-12-31", mmap=True)) == 0
+    assert len(world.store.tensor("AAA", "1min", "9999-12-30", "9999-12-31", mmap=True)) == 0
 
 
 def test_a_range_of_many_years_is_noted_as_all_of_them(world):
@@ -88,7 +88,7 @@ def test_memory_limits_that_are_no_sizes_are_refused_everywhere(world, limit):
     for ask in (
         lambda: mtstore.open(world.store.path, memory_limit=limit),
         lambda: world.store.sql("SELECT 1", memory_limit=limit),
-        lambda: world.store.tensor("AAA", DAY, DAY, memory_limit=limit),
+        lambda: world.store.tensor("AAA", "1min", DAY, DAY, memory_limit=limit),
         lambda: world.store.align("AAA", "1min").to_pandas(memory_limit=limit),
     ):
         with pytest.raises(InputError, match=r"memory limit .*: a size such as '500MB'"):
@@ -99,10 +99,10 @@ def test_memory_limits_that_are_no_sizes_are_refused_everywhere(world, limit):
 def test_memory_limits_are_text_or_bytes_everywhere(world, limit):
     with mtstore.open(world.store.path, memory_limit=limit) as store:
         assert store.sql("SELECT 1 AS one", memory_limit=limit).fetchall() == [(1,)]
-        assert len(store.tensor("AAA", DAY, DAY, memory_limit=limit)) == 390
+        assert len(store.tensor("AAA", "1min", DAY, DAY, memory_limit=limit)) == 390
         assert len(store.align("AAA", "1min").to_pandas(memory_limit=limit)) == 390
     with pytest.raises(MemoryLimitError, match="1 KB are allowed"):
-        world.store.tensor("AAA", DAY, DAY, memory_limit="1KB")
+        world.store.tensor("AAA", "1min", DAY, DAY, memory_limit="1KB")
 
 
 def test_a_store_does_not_open_with_less_memory_than_duckdb_needs(world):
@@ -190,9 +190,9 @@ def test_the_loader_of_one_ticker_loads_without_its_name(world):
         (lambda world: world.cache.prune(max_size_gb="x"), "max_size_gb 'x': a number from 0"),
         (lambda world: world.cache.prune(max_size_gb=-1), "max_size_gb -1: a number from 0"),
         (lambda world: world.cache.prune(max_size_gb=float("nan")), "max_size_gb nan: a number from 0"),
-        (lambda world: world.store.tensor("AAA", DAY, DAY).windows("a"), "length 'a': a whole number"),
-        (lambda world: world.store.tensor("AAA", DAY, DAY).windows(1.5), "length 1.5: a whole number"),
-        (lambda world: world.store.tensor("AAA", DAY, DAY).windows(5, 0), "stride 0: a whole number"),
+        (lambda world: world.store.tensor("AAA", "1min", DAY, DAY).windows("a"), "length 'a': a whole number"),
+        (lambda world: world.store.tensor("AAA", "1min", DAY, DAY).windows(1.5), "length 1.5: a whole number"),
+        (lambda world: world.store.tensor("AAA", "1min", DAY, DAY).windows(5, 0), "stride 0: a whole number"),
         (lambda world: world.store.ingest(5), "takes paths of files.*: 5"),
         (lambda world: world.store.ingest([None]), "takes paths of files.*: None"),
         (lambda world: world.store.ingest(config=world.config), "needs start: where the bars should begin"),
@@ -221,7 +221,7 @@ def test_options_of_a_frame_are_checked(world, options, said):
 
 
 def test_windows_take_numpys_whole_numbers(world):
-    tensor = world.store.tensor("AAA", DAY, DAY)
+    tensor = world.store.tensor("AAA", "1min", DAY, DAY)
     assert len(list(tensor.windows(np.int64(100), np.int32(100)))) == 3
 
 
@@ -265,7 +265,7 @@ FIELDS = {
     "iter_data": lambda world, fields: list(next(world.loader.iter_data(DAY, DAY, fields=fields)).columns),
     "align": lambda world, fields: list(world.store.align("AAA", "1min").to_pandas(fields=fields).columns),
     "tensor": lambda world, fields: [
-        f"AAA_{name}" for name in world.store.tensor("AAA", DAY, DAY, fields=fields).fields
+        f"AAA_{name}" for name in world.store.tensor("AAA", "1min", DAY, DAY, fields=fields).fields
     ],
 }
 

@@ -1,13 +1,17 @@
-"""`Store`: what is said of wrong options, how answers look, and that a check of all files is a method away."""
+"""The public surface of `mtstore` and of `Store`, and its errors."""
 
 from __future__ import annotations
 
+import inspect
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import mtstore
+from mtstore.config import load_config
 from mtstore.errors import InputError, QueryError, StoreError
+from mtstore.storage.settings.apply_config import apply_config
 from tests.kits.bar_stores import make_store, minutes, walk
 
 DAY = "2023-11-22"
@@ -19,23 +23,78 @@ def store(tmp_path):
         yield made
 
 
-def test_an_option_that_there_is_not_is_refused_with_the_nearest_one(store):
-    with pytest.raises(InputError, match=r"'sesion'.*did you mean 'session'"):
+def test_an_unknown_keyword_or_value_is_rejected(store):
+    with pytest.raises(TypeError, match="'sesion'"):
         store.align("AAA", "5min", sesion="all")
-    with pytest.raises(InputError, match=r"'fill_volume'.*valid: session, anchor"):
+    with pytest.raises(TypeError, match="'fill_volume'"):
         store.resample("AAA", "5min", fill_volume="zero")
+    with pytest.raises(InputError, match="session 'al' is not one of regular, all"):
+        store.align("AAA", "5min", session="al")
     with pytest.raises(InputError, match="dtype 'short' is not one of float64, float32"):
-        store.tensor("AAA", DAY, DAY, dtype="short")
+        store.tensor("AAA", "1min", DAY, DAY, dtype="short")
 
 
-def test_an_option_of_ingest_that_there_is_not_is_refused_too_and_all_that_there_are_are_documented(store, tmp_path):
+def test_ingest_rejects_a_keyword_of_another_way_in_and_lists_the_documented_ones(store):
     frame = store.sql("FROM bars").to_pandas()
-    for given, options in (((frame,), {}), (("x.csv",), {}), ((), {"config": {"store": "x"}, "start": DAY})):
-        with pytest.raises(InputError, match=r"unknown option 'tickr'; did you mean 'ticker") as caught:
-            store.ingest(*given, **options, tickr="AAA")
+    calls = [
+        (mtstore.Store.ingest_frame, lambda **options: store.ingest(frame, **options), "refresh_all"),
+        (mtstore.Store.ingest_files, lambda **options: store.ingest("x.csv", **options), "ticker"),
+        (mtstore.Store.fetch, lambda **options: store.ingest(config={"store": "x"}, start=DAY, **options), "covers"),
+    ]
+    for method, call, keyword in calls:
+        with pytest.raises(InputError, match=f"unknown option '{keyword}'") as caught:
+            call(**{keyword: "AAA"})
         valid = str(caught.value).partition("(valid: ")[2].rstrip(")").split(", ")
         assert len(valid) > 5
-        assert [name for name in valid if f"`{name}`" not in str(mtstore.Store.ingest.__doc__)] == []
+        documented = (method.__doc__ or "") + (mtstore.Store.ingest_files.__doc__ or "")
+        assert [name for name in valid if name not in documented] == []
+
+
+PUBLIC = {
+    *("align", "bars", "close", "compact", "fetch", "fetch_async", "gaps", "ingest", "ingest_files", "ingest_frame"),
+    *("ingest_references", "open", "outliers", "path", "publish", "quality", "rebuild", "repair", "repository"),
+    *("resample", "snapshot", "sql", "status", "tensor", "tickers", "verify"),
+}
+
+
+def test_completion_on_a_store_shows_only_documented_public_names(store):
+    names = {name for name in dir(store) if not name.startswith("_")}
+    assert names == PUBLIC
+    assert [name for name in names - {"repository"} if not getattr(mtstore.Store, name).__doc__] == []
+    assert "repository\n" in (mtstore.Store.__doc__ or "")
+    assert [name for name in vars(store) if name != "repository"] == []
+
+
+def public_functions():
+    yield mtstore.open
+    classes = [mtstore.Store, *(getattr(mtstore, name) for name in mtstore.__all__ if name.endswith("Result"))]
+    for one in classes:
+        for name, member in inspect.getmembers(one):
+            if not name.startswith("_") and callable(member):
+                yield member
+
+
+def test_every_public_function_has_typed_parameters_and_no_open_keywords():
+    for function in public_functions():
+        for parameter in inspect.signature(function).parameters.values():
+            where = f"{function.__qualname__}({parameter.name})"
+            assert parameter.kind is not inspect.Parameter.VAR_KEYWORD, where
+            assert parameter.name == "self" or parameter.annotation is not inspect.Parameter.empty, where
+
+
+def test_the_order_of_arguments_is_the_same_in_align_resample_and_tensor():
+    for method in (mtstore.Store.align, mtstore.Store.resample, mtstore.Store.tensor):
+        kinds = [(one.name, one.kind) for one in inspect.signature(method).parameters.values()]
+        assert [name for name, kind in kinds if kind is inspect.Parameter.POSITIONAL_OR_KEYWORD] == [
+            *("self", "tickers", "interval", "start", "end")
+        ]
+
+
+def test_align_takes_max_age_from_the_applied_configuration_unless_it_is_none(store):
+    apply_config(store.repository, load_config({"tickers": ["AAA"], "alignment": {"max_age": "30min"}}))
+    assert store.align("AAA", "5min").call.max_age == timedelta(minutes=30)
+    assert store.align("AAA", "5min", max_age=None).call.max_age is None
+    assert store.align("AAA", "5min", max_age="1h").call.max_age == timedelta(hours=1)
 
 
 def test_what_a_macro_refuses_is_said_in_its_own_words(store):

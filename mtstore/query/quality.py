@@ -1,10 +1,9 @@
-"""What the quality layer finds in stored bars: the macros gaps, outliers and quality, asked from Python."""
+"""The macros that judge stored bars: gaps, outliers and quality."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.query.request.request import SeriesRequest
@@ -13,82 +12,23 @@ from mtstore.query.series import Series, applied_options
 if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
-
-class QualityOptions(TypedDict, total=False):
-    """What else a question about quality can say.
-
-    interval is the width of an expected bar (`1min`); tz reads naive times; the rest as in SeriesRequest.
-    """
-
-    interval: str | timedelta
-    tz: str
-    from_source: str | None
-    from_schema: str | None
+_ARGUMENTS = ("tickers", "bar_interval", "start_ts", "end_ts", "tz", "from_source", "from_schema")
 
 
-def gaps(
+def find_rows(
     store: Repository,
+    macro: str,
     tickers: str | Iterable[str] | None,
     start: Any,
     end: Any,
     *,
-    max_gap_minutes: float | None,
-    options: QualityOptions,
+    options: Mapping[str, Any],
+    limits: Mapping[str, Any],
 ) -> Series:
-    """The macro `gaps`; see `mtstore.Store.gaps`."""
-    return _asked(store, "request.gaps", tickers, (start, end), options, max_gap_minutes=max_gap_minutes)
-
-
-def outliers(
-    store: Repository,
-    tickers: str | Iterable[str] | None,
-    start: Any,
-    end: Any,
-    *,
-    std_threshold: float | None,
-    trailing_bars: int | None,
-    method: str,
-    session: str | None,
-    options: QualityOptions,
-) -> Series:
-    """The macro `outliers`; see `mtstore.Store.outliers`."""
-    applied = applied_options(store, {"session": "session"})
-    values = {"std_threshold": std_threshold, "trailing_bars": trailing_bars, "method": method}
-    values["session"] = session or applied.get("session", "regular")
-    return _asked(store, "request.outliers", tickers, (start, end), options, **values)
-
-
-def quality(
-    store: Repository,
-    tickers: str | Iterable[str] | None,
-    start: Any,
-    end: Any,
-    *,
-    max_gap_minutes: float | None,
-    std_threshold: float | None,
-    options: QualityOptions,
-) -> Series:
-    """The macro `quality`; see `mtstore.Store.quality`."""
-    values = {"max_gap_minutes": max_gap_minutes, "std_threshold": std_threshold}
-    return _asked(store, "request.quality", tickers, (start, end), options, **values)
-
-
-def _asked(
-    store: Repository,
-    statement: str,
-    tickers: str | Iterable[str] | None,
-    bounds: tuple[Any, Any],
-    options: QualityOptions,
-    **values: Any,
-) -> Series:
-    given = {**applied_options(store, {"timezone": "tz"}), **options}
-    call = SeriesRequest.parse(tickers, given.pop("interval", "1min"), *bounds, **given)
-    taken = ("tickers", "bar_interval", "start_ts", "end_ts", "tz", "from_source", "from_schema")
+    """Return the rows of `gaps`, `outliers` or `quality`; see the methods of `mtstore.Store`."""
+    given = {**applied_options(store, {"timezone": "tz", "session": "session"}), **options}
+    call = SeriesRequest.parse(tickers, given.pop("interval"), start, end, **given)
+    arguments = (*_ARGUMENTS, "session") if macro == "outliers" else _ARGUMENTS
     parameters = call.parameters()
-    return Series(
-        store,
-        sqlfiles.load(statement),
-        {name: parameters[name] for name in taken} | values,
-        call.tz,
-        call.bounds,
-    )
+    values = {name: parameters[name] for name in arguments} | dict(limits)
+    return Series(store, sqlfiles.load(f"request.{macro}"), values, call.tz, call.bounds)

@@ -1,19 +1,19 @@
-"""Reading a store: SQL, stored bars, other intervals, aligned tables, tensors, and what is wrong with them."""
+"""The methods of a store that read bars, series, wide tables and tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.query.request.result import Parameters, Result
 from mtstore.query.sandbox.user_query import QueryLimits, UserQuery
 
 if TYPE_CHECKING:
+    from mtstore.bounds import BoundLike
     from mtstore.query.align.tensor import Tensor
-    from mtstore.query.quality import QualityOptions
-    from mtstore.query.series import Aligned, AlignOptions, Series, SeriesOptions
+    from mtstore.query.series import Aligned, Series
     from mtstore.storage.repository import Repository
 
 
@@ -36,11 +36,11 @@ class Reader:
         query: str,
         params: Parameters = None,
         *,
-        timeout: float | None = None,
+        timeout_seconds: float | None = None,
         memory_limit: str | int | None = None,
         unsafe: bool = False,
     ) -> Result:
-        """One query over the store's views and macros, with `?` or `$name` parameters.
+        """Return the rows of one statement over the store's views and macros.
 
         It can read the store and nothing else; `mtstore.query.sandbox.statement_check` lists the allowed statements.
 
@@ -49,57 +49,57 @@ class Reader:
         query
             One SELECT, WITH, FROM, VALUES, PIVOT, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN statement.
         params
-            Values of its parameters, a sequence for `?` and `$1`, a mapping for `$name`.
-        timeout
-            Seconds after which it is interrupted; None: never.
+            Values of its parameters: a sequence for `?` and `$1`, a mapping for `$name`.
+        timeout_seconds
+            When the statement is interrupted; None: never.
         memory_limit
-            Most memory for DuckDB, and most bytes of the answer, such as `2GB`; None: the store's own limit.
+            The limit of DuckDB's memory and of the result's bytes, such as `2GB`; None: the store's limit.
         unsafe
-            Let any statement run, with whatever this process may read and write.
+            Allow any statement, with this process's rights to read and write files.
 
         Raises
         ------
         InputError
-            A query that is no text, params or a bound that cannot be right. When the result is read: QueryError if the
-            statement may not run, is refused by DuckDB or takes too long, and MemoryLimitError.
+            The query is not text, or params or a limit are not valid. When the result is read: QueryError if the
+            statement is not allowed, fails or takes too long, and MemoryLimitError.
 
         Examples
         --------
         >>> store.sql("SELECT count(*) FROM bars WHERE ticker = ?", ["AAPL"]).fetchall()  # doctest: +SKIP
         """
-        return UserQuery(self.repository, query, params, QueryLimits(timeout, memory_limit, unsafe))
+        return UserQuery(self.repository, query, params, QueryLimits(timeout_seconds, memory_limit, unsafe))
 
     def bars(
         self,
         tickers: str | Iterable[str] | None = None,
-        start: Any = None,
-        end: Any = None,
+        start: BoundLike = None,
+        end: BoundLike = None,
         *,
         schema: str | None = None,
         source: str | None = None,
         session: str = "all",
         tz: str | None = None,
     ) -> Series:
-        """Stored bars as the view `bars` has them: raw prices, every stored series, in order of series and time.
+        """Return stored bars as the view `bars` has them: raw prices, every series, in order of series and time.
 
         Parameters
         ----------
         tickers
             One, several, or None for all.
         start, end
-            Bare dates take whole sessions, the end date included; instants are half-open; naive times are wall time in
-            `tz`. None: as far as anything is stored.
+            Dates take whole sessions, the end date included; instants are half-open; naive times are wall time in
+            `tz`. None: unbounded.
         schema, source
             Only these series (`ohlcv-1m`, `polygon`).
         session
-            `all`, or `regular` for the bars within the sessions' regular hours.
+            `all`, or `regular` for the bars within regular hours.
         tz
             IANA zone of naive bounds and of pandas' instants; None: the applied configuration's, or New York.
 
         Raises
         ------
         TickerError
-            Nothing is stored of a ticker. RangeError: bounds that cannot be read.
+            A ticker has no stored bars. RangeError: bounds that cannot be read.
 
         Examples
         --------
@@ -113,68 +113,148 @@ class Reader:
         self,
         tickers: str | Iterable[str] | None,
         interval: str | timedelta,
-        start: Any = None,
-        end: Any = None,
-        **options: Unpack[SeriesOptions],
+        start: BoundLike = None,
+        end: BoundLike = None,
+        *,
+        session: str | None = None,
+        anchor: str = "session",
+        tz: str | None = None,
+        adjust: str | None = None,
+        source: str | None = None,
+        schema: str | None = None,
     ) -> Series:
-        """Bars in buckets of another width, one row per ticker and bucket: the macro `resampled`.
+        """Return bars of another interval, one row per ticker and bucket: the macro `resampled`.
 
-        `start` and `end` as in `bars`; `options` are session, anchor, tz, adjust, from_source and from_schema (see
-        `mtstore.query.request.request.SeriesRequest`). What is left out is as `mtstore config apply` published it.
+        Parameters
+        ----------
+        tickers
+            One, several, or None for the configured universe, else all.
+        interval
+            `30s`, `5min`, `1h`, `1d`, `1w`, `1mo` or a timedelta.
+        start, end
+            As in `bars`.
+        session
+            `regular` or `all`.
+        anchor
+            Where buckets begin: `session`, `midnight` (in `tz`) or `epoch`.
+        tz
+            IANA zone of naive bounds and of pandas' instants.
+        adjust
+            Prices adjusted for `none`, `splits` or `all` (dividends too).
+        source, schema
+            The stored series to read; None: the configured ones, else the best fit.
+
+        session, tz and adjust default to those of `mtstore config apply`, else to regular, New York and none.
 
         Raises
         ------
         InputError
-            A word, interval, range or zone that cannot be right. When it is read: QueryError for unknown tickers and
-            intervals that the stored bars cannot give.
+            An argument is not valid. When the result is read: QueryError for unknown tickers and for intervals that
+            the stored bars do not divide.
 
         Examples
         --------
         >>> store.resample(["AAPL", "MSFT"], "1h", "2023-01-03", "2023-01-31").to_arrow()  # doctest: +SKIP
         """
-        from mtstore.query.series import resampled
+        from mtstore.query.series import request_options, resampled
 
+        options = request_options(
+            session=session, anchor=anchor, tz=tz, adjust=adjust, from_source=source, from_schema=schema
+        )
         return resampled(self.repository, tickers, interval, start, end, options=options)
 
     def align(
         self,
         tickers: str | Iterable[str] | None,
         interval: str | timedelta,
-        start: Any = None,
-        end: Any = None,
+        start: BoundLike = None,
+        end: BoundLike = None,
         *,
         method: str | None = None,
-        **options: Unpack[AlignOptions],
+        fill_volume: str | None = None,
+        fill_prices: str | None = None,
+        max_age: timedelta | str | None = "applied",
+        across_sessions: bool | None = None,
+        lookback: timedelta | str | None = None,
+        fill: str = "none",
+        session: str | None = None,
+        anchor: str = "session",
+        tz: str | None = None,
+        adjust: str | None = None,
+        source: str | None = None,
+        schema: str | None = None,
     ) -> Aligned:
-        """Several tickers on one grid; `to_pandas()` is wide, everything else one row per ticker and bucket.
+        """Return several tickers on one grid; `to_pandas()` is wide, other formats have a row per ticker and bucket.
 
-        `method` is `outer_join`, `inner_join`, `forward_fill` or `grid` (the calendar's complete grid); None takes the
-        applied configuration's, or `outer_join`. `options` are those of `resample`, and fill_volume, fill_prices,
-        max_age, across_sessions, lookback and fill (see `mtstore.query.request.request.AlignRequest`). Errors as in
-        `resample`.
+        Parameters
+        ----------
+        method
+            `outer_join` (union of the buckets), `inner_join` (intersection), `forward_fill` (union, last prices carried
+            forward) or `grid` (the calendar's complete grid).
+        fill_volume
+            Volume and transactions of filled rows: `zero`, `ffill` or `null`.
+        fill_prices
+            `own` (each price column carries its last value) or `close` (flat bars at the last close).
+        max_age
+            Values older than this are not carried, such as `30min`; None: no limit; `applied`: the configuration's.
+        across_sessions
+            Whether values are carried from one session into the next.
+        lookback
+            How long before `start` a first value may be.
+        fill
+            Whether the method `grid` fills: `none` or `forward`.
+
+        The others are as in `resample`, and so are the errors. What is None is the applied configuration's, else
+        outer_join, zero, own and True.
 
         Examples
         --------
         >>> store.align(["AAPL", "MSFT"], "5min", "2023-01-03", "2023-01-31").to_pandas()  # doctest: +SKIP
         """
-        from mtstore.query.series import aligned
+        from mtstore.query.series import Aligned, align_request, request_options
 
-        return aligned(self.repository, tickers, interval, start, end, method=method, options=options)
+        options = request_options(
+            method=method,
+            fill_volume=fill_volume,
+            fill_prices=fill_prices,
+            max_age=max_age,
+            across_sessions=across_sessions,
+            lookback=lookback,
+            fill=fill,
+            session=session,
+            anchor=anchor,
+            tz=tz,
+            adjust=adjust,
+            from_source=source,
+            from_schema=schema,
+        )
+        return Aligned(self.repository, align_request(self.repository, tickers, interval, start, end, options=options))
 
     def tensor(
         self,
         tickers: str | Iterable[str] | None,
-        start: Any = None,
-        end: Any = None,
         interval: str | timedelta = "1min",
-        fields: str | Sequence[str] | None = None,
+        start: BoundLike = None,
+        end: BoundLike = None,
         *,
+        fields: str | Sequence[str] | None = None,
         dtype: Any = "float64",
         mmap: bool = False,
         memory_limit: str | int | None = None,
-        **options: Unpack[AlignOptions],
+        fill: str = "none",
+        fill_volume: str | None = None,
+        fill_prices: str | None = None,
+        max_age: timedelta | str | None = "applied",
+        across_sessions: bool | None = None,
+        lookback: timedelta | str | None = None,
+        session: str | None = None,
+        anchor: str = "session",
+        tz: str | None = None,
+        adjust: str | None = None,
+        source: str | None = None,
+        schema: str | None = None,
     ) -> Tensor:
-        """`values [T, N, F], mask [T, N], index, tickers` on the calendar's complete grid: the macro `aligned_grid`.
+        """Return `values [T, N, F], mask [T, N], index, tickers` on the calendar's grid: the macro `aligned_grid`.
 
         Parameters
         ----------
@@ -183,120 +263,137 @@ class Reader:
         dtype
             `float64` or `float32`.
         mmap
-            Map the values read-only from the store's folder `derived/`, where they are made once for all processes;
-            they may then be larger than memory. (`torch.from_numpy` warns that such an array cannot be written.)
+            Map the values read-only from a file under `derived/` that all processes share. They may exceed the memory.
+            (`torch.from_numpy` warns that such an array is not writable.)
         memory_limit
-            Most that a tensor in memory may take, such as `2GB`, or a number of bytes; None: four fifths of what is
-            free.
-        options
-            As in `align`; `fill="forward"` carries values forward.
+            The limit of a tensor in memory, such as `2GB`, or a number of bytes; None: four fifths of what is free.
+        fill
+            `forward` carries values forward, as the fill parameters of `align` say.
+
+        The others are as in `align`.
 
         Raises
         ------
         MemoryLimitError
-            It would take more than `memory_limit`. Else as `align`.
+            It would take more than `memory_limit`. Others as `align`.
 
         Examples
         --------
-        >>> values, mask, index, names = store.tensor(["AAPL", "MSFT"], "2023-01-03", "2023-01-31")  # doctest: +SKIP
+        >>> tensor = store.tensor(["AAPL", "MSFT"], "1min", "2023-01-03", "2023-01-31")  # doctest: +SKIP
         """
         from mtstore.query.align.tensor import build_tensor
-        from mtstore.query.series import align_request
+        from mtstore.query.series import align_request, request_options
 
-        call = align_request(self.repository, tickers, interval, start, end, method="grid", options=options)
-        return build_tensor(self.repository, call, fields, dtype=dtype, mmap=mmap, memory_limit=memory_limit)
+        options = request_options(
+            method="grid",
+            fill_volume=fill_volume,
+            fill_prices=fill_prices,
+            max_age=max_age,
+            across_sessions=across_sessions,
+            lookback=lookback,
+            fill=fill,
+            session=session,
+            anchor=anchor,
+            tz=tz,
+            adjust=adjust,
+            from_source=source,
+            from_schema=schema,
+        )
+        request = align_request(self.repository, tickers, interval, start, end, options=options)
+        return build_tensor(self.repository, request, fields, dtype=dtype, mmap=mmap, memory_limit=memory_limit)
 
     def gaps(
         self,
         tickers: str | Iterable[str] | None = None,
-        start: Any = None,
-        end: Any = None,
+        start: BoundLike = None,
+        end: BoundLike = None,
         *,
+        interval: str | timedelta = "1min",
         max_gap_minutes: float | None = None,
-        **options: Unpack[QualityOptions],
+        tz: str | None = None,
+        source: str | None = None,
+        schema: str | None = None,
     ) -> Series:
-        """Runs of missing in-session bars longer than a limit, and why they are missing: the macro `gaps`.
+        """Return runs of missing in-session bars longer than a limit, with their reason: the macro `gaps`.
 
-        `max_gap_minutes` None takes each ticker's configured limit, else the configured default (5). `options` are
-        interval (the width of an expected bar, `1min`), tz, from_source and from_schema. Errors as in `resample`.
+        `interval` is the width of an expected bar. `max_gap_minutes` None is each ticker's configured limit, else the
+        default (5). The others, and the errors, are as in `resample`.
 
         Examples
         --------
         >>> store.gaps(["AAPL"], "2023-01-03", "2023-01-31", max_gap_minutes=5).to_pandas()  # doctest: +SKIP
         """
-        from mtstore.query.quality import gaps
+        from mtstore.query.quality import find_rows
+        from mtstore.query.series import request_options
 
-        return gaps(self.repository, tickers, start, end, max_gap_minutes=max_gap_minutes, options=options)
+        options = request_options(interval=interval, tz=tz, from_source=source, from_schema=schema)
+        limits = {"max_gap_minutes": max_gap_minutes}
+        return find_rows(self.repository, "gaps", tickers, start, end, options=options, limits=limits)
 
     def outliers(
         self,
         tickers: str | Iterable[str] | None = None,
-        start: Any = None,
-        end: Any = None,
+        start: BoundLike = None,
+        end: BoundLike = None,
         *,
+        interval: str | timedelta = "1min",
         std_threshold: float | None = None,
         trailing_bars: int | None = None,
         method: str = "standard",
         session: str | None = None,
-        **options: Unpack[QualityOptions],
+        tz: str | None = None,
+        source: str | None = None,
+        schema: str | None = None,
     ) -> Series:
-        """Bars whose log return stands out from the ticker's others: the macro `outliers`.
+        """Return bars whose log return is far from the ticker's others: the macro `outliers`.
 
-        `std_threshold` None takes each ticker's configured threshold, else the default (3). `trailing_bars` n compares
-        with the n returns before a bar and nothing later; `method` is `standard` or `robust`. `options` as in `gaps`.
+        `std_threshold` None is each ticker's configured threshold, else the default (3). `trailing_bars` n compares
+        with the n returns before a bar and nothing later. `method` is `standard` or `robust`. The others, and the
+        errors, are as in `resample`.
 
         Examples
         --------
         >>> store.outliers(["AAPL"], "2023-01-03", "2023-01-31", trailing_bars=390).to_pandas()  # doctest: +SKIP
         """
-        from mtstore.query.quality import outliers
+        from mtstore.query.quality import find_rows
+        from mtstore.query.series import request_options
 
-        return outliers(
-            self.repository,
-            tickers,
-            start,
-            end,
-            std_threshold=std_threshold,
-            trailing_bars=trailing_bars,
-            method=method,
-            session=session,
-            options=options,
-        )
+        options = request_options(interval=interval, session=session, tz=tz, from_source=source, from_schema=schema)
+        limits = {"std_threshold": std_threshold, "trailing_bars": trailing_bars, "method": method}
+        return find_rows(self.repository, "outliers", tickers, start, end, options=options, limits=limits)
 
     def quality(
         self,
         tickers: str | Iterable[str] | None = None,
-        start: Any = None,
-        end: Any = None,
+        start: BoundLike = None,
+        end: BoundLike = None,
         *,
+        interval: str | timedelta = "1min",
         max_gap_minutes: float | None = None,
         std_threshold: float | None = None,
-        **options: Unpack[QualityOptions],
+        tz: str | None = None,
+        source: str | None = None,
+        schema: str | None = None,
     ) -> Series:
-        """For each ticker and session, expected and present bars, gaps, outliers and more: the macro `quality`.
+        """Return expected and present bars, gaps, outliers and more by ticker and session: the macro `quality`.
 
-        Limits of None are as in `gaps` and `outliers`, and so are `options`.
+        Limits and errors are as in `gaps` and `outliers`.
 
         Examples
         --------
         >>> store.quality(["AAPL"], "2023-01-03", "2023-01-31").to_pandas()  # doctest: +SKIP
         """
-        from mtstore.query.quality import quality
+        from mtstore.query.quality import find_rows
+        from mtstore.query.series import request_options
 
-        return quality(
-            self.repository,
-            tickers,
-            start,
-            end,
-            max_gap_minutes=max_gap_minutes,
-            std_threshold=std_threshold,
-            options=options,
-        )
+        options = request_options(interval=interval, tz=tz, from_source=source, from_schema=schema)
+        limits = {"max_gap_minutes": max_gap_minutes, "std_threshold": std_threshold}
+        return find_rows(self.repository, "quality", tickers, start, end, options=options, limits=limits)
 
     def status(self) -> Result:
-        """One row per stored series: ticker, source, schema, rows, files, bytes, first and last bar, calendar."""
+        """Return a row per stored series: ticker, source, schema, rows, files, bytes, first and last bar, calendar."""
         return Result(self.repository, sqlfiles.load("snapshot.status"))
 
-    def tickers(self) -> Sequence[str]:
-        """The tickers that have bars, in order of name."""
+    def tickers(self) -> list[str]:
+        """Return the names of the tickers that have bars, in order: a list, not a Result."""
         return [row[0] for row in Result(self.repository, sqlfiles.load("settings.stored_tickers")).fetchall()]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.arguments import check_choice, size_bytes, ticker_names
@@ -27,31 +26,12 @@ if TYPE_CHECKING:
 
     from mtstore.storage.repository import Repository
 
+APPLIED = "applied"
+"""The `max_age` that the applied configuration has; None means that there is no limit."""
+
 _SERIES_SETTINGS = {"timezone": "tz", "session": "session", "adjust": "adjust"}
 _FILL_SETTINGS = {name: name for name in ("fill_volume", "fill_prices", "max_age", "across_sessions")}
 _ALIGN_SETTINGS = _SERIES_SETTINGS | _FILL_SETTINGS | {"method": "method"}
-
-
-class SeriesOptions(TypedDict, total=False):
-    """What else a call over series can say; see `mtstore.query.request.request.SeriesRequest`."""
-
-    session: str
-    anchor: str
-    tz: str
-    adjust: str
-    from_source: str | None
-    from_schema: str | None
-
-
-class AlignOptions(SeriesOptions, total=False):
-    """What else an aligned call can say; see `mtstore.query.request.request.AlignRequest`."""
-
-    fill_volume: str
-    fill_prices: str
-    max_age: timedelta | str | None
-    across_sessions: bool
-    lookback: timedelta | str | None
-    fill: str
 
 
 class Series(Result):
@@ -190,26 +170,12 @@ def resampled(
     start: Any,
     end: Any,
     *,
-    options: SeriesOptions,
+    options: Mapping[str, Any],
 ) -> Series:
-    """The macro `resampled`; see `mtstore.Store.resample`."""
+    """Return the rows of the macro `resampled`; see `mtstore.Store.resample`."""
     given = {**applied_options(store, _SERIES_SETTINGS), **options}
     call = SeriesRequest.parse(tickers, interval, start, end, **given)
     return Series(store, sqlfiles.load("request.resampled"), call.parameters(), call.tz, call.bounds)
-
-
-def aligned(
-    store: Repository,
-    tickers: str | Iterable[str] | None,
-    interval: Any,
-    start: Any,
-    end: Any,
-    *,
-    method: str | None,
-    options: AlignOptions,
-) -> Aligned:
-    """The macros `aligned_…`; see `mtstore.Store.align`."""
-    return Aligned(store, align_request(store, tickers, interval, start, end, method=method, options=options))
 
 
 def align_request(
@@ -219,14 +185,16 @@ def align_request(
     start: Any,
     end: Any,
     *,
-    method: str | None,
     options: Mapping[str, Any],
 ) -> AlignRequest:
-    """An aligned call with what the applied configuration says where the caller says nothing, as the macros do."""
-    given = {**applied_options(store, _ALIGN_SETTINGS), **options}
-    if method is not None:
-        given["method"] = method
-    return AlignRequest.parse(tickers, interval, start, end, **given)
+    """Return a checked request; options that are left out are the applied configuration's, as in the macros."""
+    return AlignRequest.parse(tickers, interval, start, end, **{**applied_options(store, _ALIGN_SETTINGS), **options})
+
+
+def request_options(*, max_age: Any = APPLIED, **options: Any) -> dict[str, Any]:
+    """Return the options without those that are left to the applied configuration."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return given if max_age == APPLIED else given | {"max_age": max_age}
 
 
 def applied_options(store: Repository, names: Mapping[str, str]) -> dict[str, Any]:

@@ -172,8 +172,8 @@ READS = {
     "resample": lambda store: store.resample("AAA", "5min", DAY, DAY).to_pandas(),
     "align": lambda store: store.align(["AAA"], "5min", DAY, DAY).to_pandas(),
     "align in rows": lambda store: store.align(["AAA"], "5min", DAY, DAY).to_arrow(),
-    "tensor": lambda store: store.tensor(["AAA"], DAY, DAY, "5min"),
-    "mapped tensor": lambda store: store.tensor(["AAA"], DAY, DAY, "5min", mmap=True),
+    "tensor": lambda store: store.tensor(["AAA"], "5min", DAY, DAY),
+    "mapped tensor": lambda store: store.tensor(["AAA"], "5min", DAY, DAY, mmap=True),
     "gaps": lambda store: store.gaps(["AAA"], DAY, DAY).to_arrow(),
 }
 

@@ -121,8 +121,8 @@ def test_everything_honours_a_snapshot(tmp_path):
                     store.bars("AAA").to_pandas(),
                     store.resample("AAA", "5min").to_pandas(),
                     store.align("AAA", "5min").to_pandas(),
-                    pd.DataFrame(store.tensor("AAA", DAY, DAY).values[:, 0]),
-                    pd.DataFrame(store.tensor("AAA", DAY, DAY, mmap=True).values[:, 0]),
+                    pd.DataFrame(store.tensor("AAA", "1min", DAY, DAY).values[:, 0]),
+                    pd.DataFrame(store.tensor("AAA", "1min", DAY, DAY, mmap=True).values[:, 0]),
                     store.sql("SELECT sum(close) AS total FROM bars").to_pandas(),
                 ]
 
@@ -145,8 +145,8 @@ def test_prefetch_gives_the_size_of_what_the_range_reads(path):
 def test_clearing_the_cache_removes_derived_results_and_keeps_bars(path):
     with loader(path) as loads:
         loads.load_data(DAY, DAY)
-        loads.store.tensor(["AAA"], DAY, DAY, mmap=True)
-        loads.store.tensor(["BBB"], DAY, DAY, mmap=True)
+        loads.store.tensor(["AAA"], "1min", DAY, DAY, mmap=True)
+        loads.store.tensor(["BBB"], "1min", DAY, DAY, mmap=True)
         assert loads.clear_cache(tickers=["AAA"]) > 0
         assert [entry.tickers for entry in result_cache.cached_results(loads.store)] == [("BBB",)]
         assert loads.clear_cache() > 0

@@ -350,6 +350,6 @@ calls = st.sampled_from(
 def test_any_argument_of_a_macro_is_taken_or_refused(market: Store, call: str, values: dict[str, Any]) -> None:
     before = everything_beside(market.path)
     with taken_or_refused():
-        market.sql(call, values, timeout=30).fetchall()
+        market.sql(call, values, timeout_seconds=30).fetchall()
     assert everything_beside(market.path) == before
     assert market.sql("SELECT count(*) FROM bars WHERE ticker = 'OWNED'").fetchall() == [(30,)]

@@ -57,7 +57,9 @@ READS = {
     "align in rows": lambda store: store.align(["AAA", "BBB"], "5min").to_arrow(),
     "tensor": lambda store: store.tensor(["AAA", "BBB"]),
     "sql": lambda store: store.sql("SELECT sum(close) FROM bars WHERE ticker = 'AAA'").fetchall(),
-    "sql within bounds": lambda store: store.sql("SELECT * FROM bars", memory_limit="200MB", timeout=60).to_arrow(),
+    "sql within bounds": lambda store: store.sql(
+        "SELECT * FROM bars", memory_limit="200MB", timeout_seconds=60
+    ).to_arrow(),
     "load": loaded,
 }
 

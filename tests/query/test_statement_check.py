@@ -312,9 +312,9 @@ def test_queries_follow_snapshots_and_new_generations(tmp_path):
 def test_a_statement_is_stopped_when_its_time_is_over(market, statement):
     began = time.monotonic()
     with pytest.raises(QueryError, match=r"longer than 0\.3 s"):
-        market.sql(statement, timeout=0.3).to_arrow()
+        market.sql(statement, timeout_seconds=0.3).to_arrow()
     assert time.monotonic() - began < 5
-    assert market.sql("SELECT 1 AS a", timeout=30).fetchall() == [(1,)]
+    assert market.sql("SELECT 1 AS a", timeout_seconds=30).fetchall() == [(1,)]
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_a_statement_is_stopped_when_its_time_is_over(market, statement):
 def test_memory_is_bounded_for_the_work_and_for_the_answer(market, statement):
     for read in ("to_arrow", "fetchall"):
         with pytest.raises(MemoryLimitError):
-            getattr(market.sql(statement, memory_limit="100MB", timeout=60), read)()
+            getattr(market.sql(statement, memory_limit="100MB", timeout_seconds=60), read)()
 
 
 def test_what_does_not_fit_into_memory_spills_into_the_store(market, place):
@@ -335,7 +335,10 @@ def test_what_does_not_fit_into_memory_spills_into_the_store(market, place):
     assert {path.name for path in place.iterdir()} == {"outside", "store"}
 
 
-@pytest.mark.parametrize("bounds", [{"timeout": 0}, {"timeout": -1}, {"timeout": float("nan")}, {"timeout": 1e30}])
+@pytest.mark.parametrize(
+    "bounds",
+    [{"timeout_seconds": 0}, {"timeout_seconds": -1}, {"timeout_seconds": float("nan")}, {"timeout_seconds": 1e30}],
+)
 def test_a_time_that_is_none_is_refused(market, bounds):
     with pytest.raises(InputError):
         market.sql("SELECT 1", **bounds)

@@ -50,7 +50,7 @@ def from_sql(store, tensor, interval, options=""):
 def test_a_tensor_equals_the_macro_aligned_grid(store, mmap, interval, options, sql):
     fields = ("close", "volume", "vwap", "transactions")
     tickers = ["BBB", "AAA", "CCC"]
-    tensor = store.tensor(tickers, "2023-11-22", "2023-11-27", interval, fields, mmap=mmap, **options)
+    tensor = store.tensor(tickers, interval, "2023-11-22", "2023-11-27", fields=fields, mmap=mmap, **options)
     values, mask = from_sql(store, tensor, interval, sql)
     np.testing.assert_allclose(tensor.values, values, rtol=1e-12)
     np.testing.assert_array_equal(tensor.mask, mask)
@@ -58,7 +58,7 @@ def test_a_tensor_equals_the_macro_aligned_grid(store, mmap, interval, options, 
 
 
 def test_a_tensor_has_every_minute_of_every_session_whatever_was_traded(store):
-    values, mask, index, tickers = store.tensor(["AAA", "CCC"], "2023-11-22", "2023-11-27")
+    values, mask, index, tickers = store.tensor(["AAA", "CCC"], "1min", "2023-11-22", "2023-11-27")
     assert values.shape == (390 + 210 + 390, 2, 5)
     assert mask.sum(axis=0).tolist() == [600, 9]
     assert (str(index[0]), str(index[-1])) == ("2023-11-22 09:30:00-05:00", "2023-11-27 15:59:00-05:00")
@@ -69,21 +69,21 @@ def test_a_tensor_has_every_minute_of_every_session_whatever_was_traded(store):
 @pytest.mark.parametrize("mmap", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", np.float64])
 def test_values_are_contiguous_and_of_the_type_asked_for(store, dtype, mmap):
-    tensor = store.tensor(["AAA"], DAY, DAY, dtype=dtype, mmap=mmap)
+    tensor = store.tensor(["AAA"], "1min", DAY, DAY, dtype=dtype, mmap=mmap)
     assert tensor.values.dtype == np.dtype(dtype)
     assert tensor.values.flags.c_contiguous
     assert tensor.mask.flags.c_contiguous
-    exact = store.tensor(["AAA"], DAY, DAY).values
+    exact = store.tensor(["AAA"], "1min", DAY, DAY).values
     np.testing.assert_array_equal(tensor.values, exact.astype(dtype))
 
 
 def test_a_type_that_is_no_float_is_refused(store):
     with pytest.raises(InputError, match="float64, float32"):
-        store.tensor(["AAA"], DAY, DAY, dtype="int64")
+        store.tensor(["AAA"], "1min", DAY, DAY, dtype="int64")
 
 
 def test_windows_are_views_that_never_reach_over_the_end(store):
-    tensor = store.tensor(["AAA", "BBB"], DAY, DAY)
+    tensor = store.tensor(["AAA", "BBB"], "1min", DAY, DAY)
     windows = list(tensor.windows(60, stride=50))
     assert [len(window) for window in windows] == [60] * 7
     assert all(np.shares_memory(window.values, tensor.values) for window in windows)
@@ -96,14 +96,14 @@ def test_windows_are_views_that_never_reach_over_the_end(store):
 
 
 def test_a_mapped_tensor_is_made_once_and_cannot_be_changed(store):
-    first = store.tensor(["AAA"], DAY, HALF_DAY, fields=["close"], mmap=True)
+    first = store.tensor(["AAA"], "1min", DAY, HALF_DAY, fields=["close"], mmap=True)
     (entry,) = [
         entry
         for entry in result_cache.cached_results(store.repository)
         if entry.path.name in str(first.values.filename)
     ]
     made_at = (entry.path / "values.bin").stat().st_ctime_ns
-    second = store.tensor(["AAA"], DAY, HALF_DAY, fields=["close"], mmap=True)
+    second = store.tensor(["AAA"], "1min", DAY, HALF_DAY, fields=["close"], mmap=True)
     assert second.values.filename == first.values.filename
     assert (entry.path / "values.bin").stat().st_ctime_ns == made_at
     assert entry.tickers == ("AAA",)
@@ -113,7 +113,7 @@ def test_a_mapped_tensor_is_made_once_and_cannot_be_changed(store):
 
 def _map_in_child(path, queue):
     with mtstore.open(path) as store:
-        tensor = store.tensor(["AAA", "BBB", "CCC"], DAY, "2023-11-27", "7min", mmap=True)
+        tensor = store.tensor(["AAA", "BBB", "CCC"], "7min", DAY, "2023-11-27", mmap=True)
         values: Any = tensor.values
         queue.put((str(values.filename), float(np.nansum(tensor.values))))
 
@@ -133,9 +133,9 @@ def test_processes_that_ask_at_once_share_one_file(store):
 
 def test_a_mapped_tensor_follows_the_data_it_was_made_from(tmp_path):
     with make_store(tmp_path / "store", {"AAA": walk(minutes(DAY))}) as store:
-        before = store.tensor(["AAA"], DAY, DAY, fields=["close"], mmap=True)
+        before = store.tensor(["AAA"], "1min", DAY, DAY, fields=["close"], mmap=True)
         add_bars(store, {"AAA": walk(minutes(DAY), base=900.0)})
-        after = store.tensor(["AAA"], DAY, DAY, fields=["close"], mmap=True)
+        after = store.tensor(["AAA"], "1min", DAY, DAY, fields=["close"], mmap=True)
         np.testing.assert_array_equal(after.values, before.values + 800)
         for entry in result_cache.cached_results(store.repository):
             result_cache.delete_result(entry)
@@ -146,12 +146,12 @@ def test_a_mapped_tensor_follows_the_data_it_was_made_from(tmp_path):
 def test_a_tensor_that_does_not_fit_is_refused_and_its_mapped_form_is_not(store):
     for limit, what in ((10_000, "the rows of 2023-11-22"), (50_000, "390 rows × 10 columns")):
         with pytest.raises(MemoryLimitError, match=f"{what}.*mmap=True"):
-            store.tensor(["AAA", "BBB"], DAY, DAY, memory_limit=limit)
-    assert len(store.tensor(["AAA", "BBB"], DAY, DAY, mmap=True, memory_limit=100_000)) == 390
+            store.tensor(["AAA", "BBB"], "1min", DAY, DAY, memory_limit=limit)
+    assert len(store.tensor(["AAA", "BBB"], "1min", DAY, DAY, mmap=True, memory_limit=100_000)) == 390
 
 
 def test_a_range_without_sessions_gives_an_empty_tensor(store):
     for mmap in (False, True):
-        tensor = store.tensor(["AAA", "BBB"], "2023-11-25", "2023-11-26", mmap=mmap)
+        tensor = store.tensor(["AAA", "BBB"], "1min", "2023-11-25", "2023-11-26", mmap=mmap)
         assert tensor.values.shape == (0, 2, 5)
         assert list(tensor.windows(1)) == []

@@ -43,7 +43,7 @@ def command(store: Path) -> None:
             details.append(count(len(files), "flat file"))
         with mtstore.open(store, create=True) as found:
             with _timed(f"ingested them into {store}") as details:
-                details.append(_describe(found.ingest(files)))
+                details.append(_describe(found.ingest_files(files)))
             _show(found, store)
     _print_next_steps(store)
 

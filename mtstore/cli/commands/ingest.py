@@ -97,7 +97,7 @@ def command(
     with mtstore.open(store, create=create) as found:
         if paths:
             with show_progress(is_quiet=quiet) as progress:
-                report = found.ingest(list(paths), progress=progress, **given)
+                report = found.ingest_files(paths, progress=progress, **given)
             codes.append(_print_result(report))
         if splits or dividends:
             named = {"source": given["source"]} if given["source"] else {}

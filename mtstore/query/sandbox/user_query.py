@@ -46,7 +46,7 @@ class QueryLimits:
 
     def __post_init__(self) -> None:
         if self.timeout_seconds is not None and not 0 < self.timeout_seconds < threading.TIMEOUT_MAX:
-            raise InputError(f"timeout {self.timeout_seconds!r}: a number of seconds above 0")
+            raise InputError(f"timeout_seconds {self.timeout_seconds!r}: a number of seconds above 0")
         if self.is_unsafe and self.memory_limit is not None:
             raise InputError("memory_limit has no effect on an unsafe statement; open the store with a memory_limit")
         if self.memory_limit is not None:

@@ -57,15 +57,15 @@ def tensor(parameters: dict[str, Any]) -> Job:
     """A tensor of the complete grid, computed."""
     ask = Ask.of(parameters)
     store = _store(ask)
-    return Job(lambda: store.tensor(ask.tickers, ask.start, ask.end), _tensor_digest)
+    return Job(lambda: store.tensor(ask.tickers, "1min", ask.start, ask.end), _tensor_digest)
 
 
 def tensor_again(parameters: dict[str, Any]) -> Job:
     """The same, mapped from the derived cache, where it was made before."""
     ask = Ask.of(parameters)
     store = _store(ask)
-    store.tensor(ask.tickers, ask.start, ask.end, mmap=True)
-    return Job(lambda: store.tensor(ask.tickers, ask.start, ask.end, mmap=True), _tensor_digest, repeat=_REPEAT)
+    store.tensor(ask.tickers, "1min", ask.start, ask.end, mmap=True)
+    return Job(lambda: store.tensor(ask.tickers, "1min", ask.start, ask.end, mmap=True), _tensor_digest, repeat=_REPEAT)
 
 
 def wide_again(parameters: dict[str, Any]) -> Job:
@@ -95,7 +95,7 @@ def _store(ask: Ask) -> mtstore.Store:
 
     store = mtstore.open(ask.store)
     small = ask.warm_up()
-    store.tensor(small.tickers, small.start, small.end)
+    store.tensor(small.tickers, "1min", small.start, small.end)
     return store
 
 
