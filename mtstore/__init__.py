@@ -1,11 +1,11 @@
-"""mtstore: a SQL-backed analytical store for the market data of many tickers, and the query layer over it.
+"""mtstore: a SQL-backed store for the market data of many tickers, and the query layer over it.
 
     import mtstore
     store = mtstore.open("market", create=True)
     store.ingest("flatfiles/us_stocks_sip/minute_aggs_v1")
     store.sql("FROM bars LIMIT 5").to_pandas()
 
-Importing this package loads none of DuckDB, pandas or the vendors' clients; each is loaded where it is first used.
+Importing it loads neither DuckDB nor pandas nor the vendors' clients; each is imported on first use.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mtstore import errors
-from mtstore.errors import MtstoreError
+from mtstore.errors import *  # noqa: F403
 
 if TYPE_CHECKING:
+    from mtstore.ingest.files.report import IngestResult
+    from mtstore.ingest.network.report import FetchResult
     from mtstore.loader.aligner import DataAligner
     from mtstore.loader.cache_manager import CacheManager
     from mtstore.loader.legacy.single_ticker import TickerDataLoader, UnifiedDataLoader
@@ -26,39 +28,55 @@ if TYPE_CHECKING:
     from mtstore.loader.multi_ticker import MultiTickerDataLoader
     from mtstore.loader.validation.outcome import DataQualityWarning
     from mtstore.query.align.tensor import Tensor
+    from mtstore.query.cache.cache_limits import PruneResult
+    from mtstore.storage.maintenance.compact import CompactResult
+    from mtstore.storage.maintenance.problems import VerifyResult
+    from mtstore.storage.maintenance.repair import RepairResult
     from mtstore.store import Store
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "CacheManager": "mtstore.loader.cache_manager",
+    "CompactResult": "mtstore.storage.maintenance.compact",
     "DataAligner": "mtstore.loader.aligner",
     "DataQualityWarning": "mtstore.loader.validation.outcome",
+    "FetchResult": "mtstore.ingest.network.report",
+    "IngestResult": "mtstore.ingest.files.report",
     "LoadResult": "mtstore.loader.load.result",
     "MetadataManager": "mtstore.loader.metadata_manager",
     "MultiTickerDataLoader": "mtstore.loader.multi_ticker",
+    "PruneResult": "mtstore.query.cache.cache_limits",
+    "RepairResult": "mtstore.storage.maintenance.repair",
     "Store": "mtstore.store",
     "Tensor": "mtstore.query.align.tensor",
     "TickerDataLoader": "mtstore.loader.legacy.single_ticker",
     "UnifiedDataLoader": "mtstore.loader.legacy.single_ticker",
+    "VerifyResult": "mtstore.storage.maintenance.problems",
 }
 
 __all__ = [
     "CacheManager",
+    "CompactResult",
     "DataAligner",
     "DataQualityWarning",
+    "FetchResult",
+    "IngestResult",
     "LoadResult",
     "MetadataManager",
-    "MtstoreError",
     "MultiTickerDataLoader",
+    "PruneResult",
+    "RepairResult",
     "Store",
     "Tensor",
     "TickerDataLoader",
     "UnifiedDataLoader",
+    "VerifyResult",
     "__version__",
     "errors",
     "open",
 ]
+__all__ += errors.__all__
 
 
 def open(
@@ -87,13 +105,13 @@ def open(
     Raises
     ------
     InputError
-        A path or a memory limit that cannot be right.
+        The path or the memory limit is not valid.
     StoreNotFoundError
-        There is no store, and `create` is false.
+        No store is at `path`, and `create` is false.
     StoreMovedError
-        The store was made at another path.
+        The store was created at another path.
     StoreFormatError
-        It was made by a version with another format.
+        The store was created by a version with another format.
     """
     from mtstore.store import Store
 

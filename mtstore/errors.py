@@ -1,51 +1,82 @@
 """Every error that mtstore raises, in one tree.
 
     MtstoreError
-    ├── InputError                 an argument, file or name that cannot be right (also a ValueError)
-    │   ├── ConfigError            a configuration file or mapping; lists every problem with its path
-    │   ├── IntervalError          "5T", "0min", an interval the stored bars cannot give
-    │   ├── RangeError             bounds that cannot be read, start at or after end
-    │   └── TickerError            a name no ticker can have, or one the store does not know
-    ├── StoreError                 the store as a place on disk
+    ├── InputError                 an argument, file or name is not valid (also a ValueError)
+    │   ├── ConfigError            a configuration is not valid; lists every problem with its path
+    │   ├── IntervalError          a bar interval cannot be read, or the stored bars do not divide it
+    │   ├── RangeError             bounds cannot be read, or start is at or after end
+    │   └── TickerError            a name that no ticker can have, or that the store does not have
+    ├── StoreError                 the store on disk
     │   ├── StoreNotFoundError     no store at that path
-    │   ├── StoreMovedError        the store lies at another path than it was made at
+    │   ├── StoreMovedError        the store was created at another path
     │   ├── StoreLockedError       another process held the write lock for longer than the timeout
-    │   ├── StoreFormatError       made by a version of mtstore with another format
-    │   ├── CommitError            a commit that failed its own checks, and changed nothing
+    │   ├── StoreFormatError       created by a version of mtstore with another format
+    │   ├── CommitError            a commit failed its own checks; nothing was changed
     │   └── SnapshotExpiredError   a reader outlived the grace period of the files it reads
-    ├── IngestError                input that was refused; says file, place and what would be right
-    │   ├── UnrecognisedFileError  no known format
-    │   ├── BrokenFileError        truncated, undecodable, a missing column
+    ├── IngestError                rejected input; names file, place and what is valid
+    │   ├── UnrecognisedFileError  the file's format is unknown
+    │   ├── BrokenFileError        truncated, undecodable, or a column is missing
     │   ├── UnsupportedSchemaError a schema that is not bars
     │   └── SourceMismatchError    another vendor or dataset than the source is bound to
     ├── SourceError                a vendor over the network
-    │   ├── SourceAuthError        key refused or not entitled; never retried
-    │   ├── SourceRequestError     the vendor says the request is wrong (4xx); never retried
+    │   ├── SourceAuthError        the key was rejected or has no access; never retried
+    │   ├── SourceRequestError     the vendor rejected the request (4xx); never retried
     │   ├── SourceUnavailableError 429, 5xx, timeouts, cut connections, after all retries
-    │   ├── SourceAnswerError      an answer that is cut, undecodable or contradicts itself
-    │   └── CostLimitError         the fetch would cost more than was allowed
-    ├── MissingDataError           a range was asked for that the store does not cover
+    │   ├── SourceAnswerError      a response is cut, undecodable or contradicts itself
+    │   └── CostLimitError         the fetch would cost more than allowed
+    ├── MissingDataError           a requested range that the store does not cover
     ├── DataQualityError           a load has gaps or outliers, and its configuration says raise
-    ├── MemoryLimitError           the answer would not fit into the memory allowed
-    └── QueryError                 a statement that DuckDB refused (its text is the message)
+    ├── MemoryLimitError           the result does not fit into the allowed memory
+    └── QueryError                 DuckDB rejected a statement; its text is the message
 
-Messages name the value, the place and what would be right. Vendor and DuckDB errors are mapped where they
-are met and chained (`raise … from error`). No message carries a key or a URL with credentials.
+Messages name the value, its place and what is valid. Vendor and DuckDB errors are mapped where they occur and chained
+(`raise … from error`). No message has a key or a URL with credentials.
 """
 
 from __future__ import annotations
 
+__all__ = [
+    "BrokenFileError",
+    "CommitError",
+    "ConfigError",
+    "CostLimitError",
+    "DataQualityError",
+    "IngestError",
+    "InputError",
+    "IntervalError",
+    "MemoryLimitError",
+    "MissingDataError",
+    "MtstoreError",
+    "QueryError",
+    "RangeError",
+    "SnapshotExpiredError",
+    "SourceAnswerError",
+    "SourceAuthError",
+    "SourceError",
+    "SourceMismatchError",
+    "SourceRequestError",
+    "SourceUnavailableError",
+    "StoreError",
+    "StoreFormatError",
+    "StoreLockedError",
+    "StoreMovedError",
+    "StoreNotFoundError",
+    "TickerError",
+    "UnrecognisedFileError",
+    "UnsupportedSchemaError",
+]
+
 
 class MtstoreError(Exception):
-    """The base of every error that mtstore raises on purpose."""
+    """The base of every error that mtstore raises."""
 
 
 class InputError(MtstoreError, ValueError):
-    """An argument, a file or a name that cannot be right."""
+    """An argument, a file or a name is not valid."""
 
 
 class ConfigError(InputError):
-    """A configuration that cannot be right; `problems` lists all of them, each with its path in the YAML."""
+    """A configuration is not valid; `problems` lists every problem with its path in the YAML."""
 
     def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -53,19 +84,19 @@ class ConfigError(InputError):
 
 
 class IntervalError(InputError):
-    """A bar interval that cannot be read, or that the stored bars cannot give."""
+    """A bar interval cannot be read, or the stored bars do not divide it."""
 
 
 class RangeError(InputError):
-    """Bounds that cannot be read, or a start at or after its end."""
+    """Bounds cannot be read, or start is at or after end."""
 
 
 class TickerError(InputError):
-    """A name that no ticker can have, or that the store does not know."""
+    """A name that no ticker can have, or that the store does not have."""
 
 
 class StoreError(MtstoreError):
-    """The store as a place on disk."""
+    """The base of errors of the store on disk."""
 
 
 class StoreNotFoundError(StoreError):
@@ -73,7 +104,7 @@ class StoreNotFoundError(StoreError):
 
 
 class StoreMovedError(StoreError):
-    """The store lies at another path than the one its views name."""
+    """The store was created at another path, which its views name."""
 
 
 class StoreLockedError(StoreError):
@@ -81,7 +112,7 @@ class StoreLockedError(StoreError):
 
 
 class StoreFormatError(StoreError):
-    """The store was made by a version of mtstore with another format."""
+    """The store was created by a version of mtstore with another format."""
 
 
 class CommitError(StoreError):
@@ -89,19 +120,19 @@ class CommitError(StoreError):
 
 
 class SnapshotExpiredError(StoreError):
-    """A reader outlived the grace period: files of its generation are gone."""
+    """A reader outlived the grace period: files of its snapshot are gone."""
 
 
 class IngestError(MtstoreError):
-    """Input that was refused; says file, place and what would be right."""
+    """Input was rejected; the message names file, place and what is valid."""
 
 
 class UnrecognisedFileError(IngestError):
-    """The file is of no format that mtstore knows."""
+    """The file's format is unknown."""
 
 
 class BrokenFileError(IngestError):
-    """The file is truncated, cannot be decoded, or lacks a column."""
+    """The file is truncated or undecodable, or a column is missing."""
 
 
 class UnsupportedSchemaError(IngestError):
@@ -113,15 +144,15 @@ class SourceMismatchError(IngestError):
 
 
 class SourceError(MtstoreError):
-    """A vendor over the network."""
+    """The base of errors of a vendor over the network."""
 
 
 class SourceAuthError(SourceError):
-    """The vendor refused the key, or the key is not entitled to the data."""
+    """The vendor rejected the key, or the key has no access to the data."""
 
 
 class SourceRequestError(SourceError):
-    """The vendor says that the request itself is wrong."""
+    """The vendor rejected the request."""
 
 
 class SourceUnavailableError(SourceError):
@@ -129,15 +160,15 @@ class SourceUnavailableError(SourceError):
 
 
 class SourceAnswerError(SourceError):
-    """The vendor's answer is cut, undecodable, or contradicts itself."""
+    """The vendor's response is cut, undecodable, or contradicts itself."""
 
 
 class CostLimitError(SourceError):
-    """The fetch would cost more than was allowed."""
+    """The fetch would cost more than allowed."""
 
 
 class MissingDataError(MtstoreError):
-    """A range was asked for that the store does not cover."""
+    """The store does not cover a requested range."""
 
 
 class DataQualityError(MtstoreError):
@@ -145,8 +176,8 @@ class DataQualityError(MtstoreError):
 
 
 class MemoryLimitError(MtstoreError):
-    """The answer would not fit into the memory allowed."""
+    """The result does not fit into the allowed memory."""
 
 
 class QueryError(MtstoreError):
-    """A statement that DuckDB refused."""
+    """DuckDB rejected a statement."""

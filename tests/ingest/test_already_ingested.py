@@ -44,7 +44,7 @@ def dbn(store: Store, folder: Path, which: str) -> IngestResult:
     return store.ingest(path)
 
 
-def own_file(store: Store, folder: Path, which: str, **options: object) -> IngestResult:
+def own_file(store: Store, folder: Path, which: str, **options: Any) -> IngestResult:
     path = folder / f"{which}.parquet"
     pq.write_table(minute_bars({0: 1.0, 1: 1.0} if which == "A" else {0: 2.0, 2: 2.0}), path)
     return store.ingest(path, mapping=ColumnMapping("ohlcv-1m", ticker="A"), **options)

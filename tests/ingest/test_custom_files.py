@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -188,7 +189,7 @@ def test_missing_numbers_in_a_frame_are_no_values(store: Store) -> None:
 @pytest.mark.parametrize(
     ("options", "words"), [({}, "need a mapping"), ({"schema": "ohlcv-1m"}, "'ticker'")], ids=["schema", "ticker"]
 )
-def test_a_frame_that_leaves_something_open_is_refused(store: Store, options: dict[str, str], words: str) -> None:
+def test_a_frame_that_leaves_something_open_is_refused(store: Store, options: dict[str, Any], words: str) -> None:
     frame = minute_bars({0: 1.0}).to_pandas()
     with pytest.raises((InputError, BrokenFileError), match=words):
         store.ingest(frame, **options)

@@ -152,14 +152,14 @@ def test_a_load_that_fetched_makes_room_by_itself(vendor, path):
         assert loader.load_data(DAY, DAY).equals(frame)
 
 
-@pytest.mark.parametrize("way", ["ingest", "ingest_async"])
+@pytest.mark.parametrize("way", ["ingest", "fetch_async"])
 def test_a_fetch_without_a_loader_makes_room_too(vendor, path, way):
     config = config_for(vendor, TICKERS, cache={**REFETCHABLE, "max_size_gb": 1e-9})
     with mtstore.open(path, create=True) as store:
         if way == "ingest":
             report = store.ingest(config=config, start=DAY, end=DAY)
         else:
-            report = asyncio.run(store.ingest_async(config, DAY, DAY))
+            report = asyncio.run(store.fetch_async(config, DAY, DAY))
         assert report.is_complete
         assert report.rows == 90
         assert stored(store) == []
