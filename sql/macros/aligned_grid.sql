@@ -34,23 +34,6 @@ CREATE OR REPLACE MACRO aligned_grid(
     across_sessions := {{across_sessions}},
     lookback := NULL
 ) AS TABLE
-WITH problems AS (
-    SELECT p.rank, p.problem
-    FROM core.call_problems(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
-        tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
-    ) AS p
-    UNION ALL
-    SELECT 0, core.fill_problem(fill_volume, fill_prices, max_age, across_sessions, lookback)
-    UNION ALL
-    SELECT 0, core.choice_problem('fill', fill, ['none', 'forward'])
-),
-refusal AS (
-    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
-    FROM problems
-    WHERE problem IS NOT NULL
-    HAVING count(*) > 0
-)
 SELECT
     g.ticker::VARCHAR AS ticker,
     g.ts_event::TIMESTAMPTZ AS ts_event,
@@ -68,30 +51,21 @@ SELECT
     g.age::INTERVAL AS age,
     g.source::VARCHAR AS source,
     g.schema::VARCHAR AS schema
-FROM core.filled_rows(
-    tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-    adjust := adjust, from_source := from_source, from_schema := from_schema,
-    fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
-    lookback := lookback, is_grid := true, is_filled := (fill = 'forward')
+FROM (
+    FROM core.filled_rows(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema,
+        fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
+        lookback := lookback, is_grid := true, is_filled := (fill = 'forward')
+    )
+    UNION ALL BY NAME
+    FROM core.check_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema,
+        other_problems := [
+            core.choice_problem('fill', fill, ['none', 'forward']),
+            core.fill_problem(fill_volume, fill_prices, max_age, across_sessions, lookback)
+        ]
+    )
 ) AS g
-UNION ALL
-SELECT
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::DATE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::BOOLEAN,
-    core.refuse(problem)::INTERVAL,
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::VARCHAR
-FROM refusal
-WHERE core.refuse(problem) IS NOT NULL
 ORDER BY ts_event, ticker;

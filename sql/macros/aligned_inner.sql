@@ -23,20 +23,7 @@ CREATE OR REPLACE MACRO aligned_inner(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH problems AS (
-    SELECT p.rank, p.problem
-    FROM core.call_problems(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
-        tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
-    ) AS p
-),
-refusal AS (
-    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
-    FROM problems
-    WHERE problem IS NOT NULL
-    HAVING count(*) > 0
-),
-present AS MATERIALIZED (
+WITH present AS MATERIALIZED (
     SELECT r.*
     FROM core.resampled(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
@@ -54,44 +41,38 @@ complete_buckets AS (
         ) AS c
         WHERE c.source IS NOT NULL
     )
+),
+common_rows AS (
+    SELECT
+        p.* REPLACE (b.ts_close AS ts_close),
+        true AS is_present,
+        to_microseconds(0) AS age
+    FROM present AS p
+    JOIN complete_buckets AS b USING (ts_event)
 )
 SELECT
-    p.ticker::VARCHAR AS ticker,
-    p.ts_event::TIMESTAMPTZ AS ts_event,
-    b.ts_close::TIMESTAMPTZ AS ts_close,
-    p.session_date::DATE AS session_date,
-    p.open::DOUBLE AS open,
-    p.high::DOUBLE AS high,
-    p.low::DOUBLE AS low,
-    p.close::DOUBLE AS close,
-    p.volume::DOUBLE AS volume,
-    p.vwap::DOUBLE AS vwap,
-    p.transactions::BIGINT AS transactions,
-    p.bar_count::BIGINT AS bar_count,
-    true::BOOLEAN AS is_present,
-    to_microseconds(0)::INTERVAL AS age,
-    p.source::VARCHAR AS source,
-    p.schema::VARCHAR AS schema
-FROM present AS p
-JOIN complete_buckets AS b USING (ts_event)
-UNION ALL
-SELECT
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::DATE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::BOOLEAN,
-    core.refuse(problem)::INTERVAL,
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::VARCHAR
-FROM refusal
-WHERE core.refuse(problem) IS NOT NULL
+    r.ticker::VARCHAR AS ticker,
+    r.ts_event::TIMESTAMPTZ AS ts_event,
+    r.ts_close::TIMESTAMPTZ AS ts_close,
+    r.session_date::DATE AS session_date,
+    r.open::DOUBLE AS open,
+    r.high::DOUBLE AS high,
+    r.low::DOUBLE AS low,
+    r.close::DOUBLE AS close,
+    r.volume::DOUBLE AS volume,
+    r.vwap::DOUBLE AS vwap,
+    r.transactions::BIGINT AS transactions,
+    r.bar_count::BIGINT AS bar_count,
+    r.is_present::BOOLEAN AS is_present,
+    r.age::INTERVAL AS age,
+    r.source::VARCHAR AS source,
+    r.schema::VARCHAR AS schema
+FROM (
+    FROM common_rows
+    UNION ALL BY NAME
+    FROM core.check_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema
+    )
+) AS r
 ORDER BY ts_event, ticker;

@@ -23,20 +23,7 @@ CREATE OR REPLACE MACRO aligned_outer(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH problems AS (
-    SELECT p.rank, p.problem
-    FROM core.call_problems(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
-        tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
-    ) AS p
-),
-refusal AS (
-    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
-    FROM problems
-    WHERE problem IS NOT NULL
-    HAVING count(*) > 0
-),
-call_tickers AS MATERIALIZED (
+WITH call_tickers AS MATERIALIZED (
     SELECT c.ticker, c.source, c.schema, c.is_mixed
     FROM core.chosen_series(
         tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
@@ -80,46 +67,39 @@ aligned_rows AS (
     LEFT JOIN present AS p
         ON p.ticker = t.ticker
         AND p.ts_event = b.ts_event
+),
+dated_rows AS (
+    SELECT
+        a.*,
+        to_microseconds(
+            epoch_us(a.ts_event) - max(CASE WHEN a.is_present THEN epoch_us(a.ts_event) END) OVER past
+        ) AS age
+    FROM aligned_rows AS a
+    WINDOW past AS (PARTITION BY a.ticker ORDER BY a.ts_event ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
 SELECT
-    a.ticker::VARCHAR AS ticker,
-    a.ts_event::TIMESTAMPTZ AS ts_event,
-    a.ts_close::TIMESTAMPTZ AS ts_close,
-    a.session_date::DATE AS session_date,
-    a.open::DOUBLE AS open,
-    a.high::DOUBLE AS high,
-    a.low::DOUBLE AS low,
-    a.close::DOUBLE AS close,
-    a.volume::DOUBLE AS volume,
-    a.vwap::DOUBLE AS vwap,
-    a.transactions::BIGINT AS transactions,
-    a.bar_count::BIGINT AS bar_count,
-    a.is_present::BOOLEAN AS is_present,
-    to_microseconds(
-        epoch_us(a.ts_event) - max(CASE WHEN a.is_present THEN epoch_us(a.ts_event) END) OVER past
-    )::INTERVAL AS age,
-    a.source::VARCHAR AS source,
-    a.schema::VARCHAR AS schema
-FROM aligned_rows AS a
-WINDOW past AS (PARTITION BY a.ticker ORDER BY a.ts_event ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-UNION ALL
-SELECT
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::DATE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::BOOLEAN,
-    core.refuse(problem)::INTERVAL,
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::VARCHAR
-FROM refusal
-WHERE core.refuse(problem) IS NOT NULL
+    r.ticker::VARCHAR AS ticker,
+    r.ts_event::TIMESTAMPTZ AS ts_event,
+    r.ts_close::TIMESTAMPTZ AS ts_close,
+    r.session_date::DATE AS session_date,
+    r.open::DOUBLE AS open,
+    r.high::DOUBLE AS high,
+    r.low::DOUBLE AS low,
+    r.close::DOUBLE AS close,
+    r.volume::DOUBLE AS volume,
+    r.vwap::DOUBLE AS vwap,
+    r.transactions::BIGINT AS transactions,
+    r.bar_count::BIGINT AS bar_count,
+    r.is_present::BOOLEAN AS is_present,
+    r.age::INTERVAL AS age,
+    r.source::VARCHAR AS source,
+    r.schema::VARCHAR AS schema
+FROM (
+    FROM dated_rows
+    UNION ALL BY NAME
+    FROM core.check_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema
+    )
+) AS r
 ORDER BY ts_event, ticker;

@@ -34,24 +34,7 @@ CREATE OR REPLACE MACRO gaps(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH problems AS (
-    SELECT p.rank, p.problem
-    FROM core.call_problems(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
-        from_schema := from_schema, may_skip := true
-    ) AS p
-    UNION ALL
-    SELECT 0, core.intraday_problem('bar_interval', bar_interval)
-    UNION ALL
-    SELECT 0, core.positive_problem('max_gap_minutes', max_gap_minutes)
-),
-refusal AS (
-    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
-    FROM problems
-    WHERE problem IS NOT NULL
-    HAVING count(*) > 0
-),
-long_runs AS (
+WITH long_runs AS (
     SELECT
         r.ticker_slot,
         c.ticker,
@@ -115,47 +98,58 @@ refused AS (
         AND q.ts_us >= r.start_us
         AND q.ts_us < r.end_us
     GROUP BY r.ticker_slot, r.start_us
+),
+explained_runs AS (
+    SELECT
+        r.ticker,
+        r.session_date,
+        make_timestamptz(r.start_us) AS first_missing,
+        make_timestamptz(r.start_us + (r.missing_bars - 1) * core.step_us(bar_interval)) AS last_missing,
+        r.missing_bars,
+        ((r.end_us - r.start_us) / 60000000) AS missing_minutes,
+        r.position,
+        CASE
+            WHEN q.ticker_slot IS NOT NULL THEN 'quarantined'
+            WHEN a.result IS NULL THEN 'not asked'
+            WHEN a.result IN ('complete', 'empty') AND NOT a.is_whole THEN 'not asked'
+            WHEN a.result IN ('complete', 'empty') THEN 'asked and no trade'
+            ELSE a.result
+        END AS reason,
+        coalesce(q.reason, nullif(a.ledger_reason, '')) AS ledger_reason,
+        r.limit_minutes AS max_gap_minutes,
+        r.source,
+        r.schema
+    FROM long_runs AS r
+    LEFT JOIN answers AS a
+        ON a.ticker = r.ticker
+        AND a.start_us = r.start_us
+    LEFT JOIN refused AS q
+        ON q.ticker_slot = r.ticker_slot
+        AND q.start_us = r.start_us
 )
 SELECT
     r.ticker::VARCHAR AS ticker,
     r.session_date::DATE AS session_date,
-    make_timestamptz(r.start_us)::TIMESTAMPTZ AS first_missing,
-    make_timestamptz(r.start_us + (r.missing_bars - 1) * core.step_us(bar_interval))::TIMESTAMPTZ AS last_missing,
+    r.first_missing::TIMESTAMPTZ AS first_missing,
+    r.last_missing::TIMESTAMPTZ AS last_missing,
     r.missing_bars::BIGINT AS missing_bars,
-    ((r.end_us - r.start_us) / 60000000)::DOUBLE AS missing_minutes,
+    r.missing_minutes::DOUBLE AS missing_minutes,
     r.position::VARCHAR AS position,
-    CASE
-        WHEN q.ticker_slot IS NOT NULL THEN 'quarantined'
-        WHEN a.result IS NULL THEN 'not asked'
-        WHEN a.result IN ('complete', 'empty') AND NOT a.is_whole THEN 'not asked'
-        WHEN a.result IN ('complete', 'empty') THEN 'asked and no trade'
-        ELSE a.result
-    END::VARCHAR AS reason,
-    coalesce(q.reason, nullif(a.ledger_reason, ''))::VARCHAR AS ledger_reason,
-    r.limit_minutes::DOUBLE AS max_gap_minutes,
+    r.reason::VARCHAR AS reason,
+    r.ledger_reason::VARCHAR AS ledger_reason,
+    r.max_gap_minutes::DOUBLE AS max_gap_minutes,
     r.source::VARCHAR AS source,
     r.schema::VARCHAR AS schema
-FROM long_runs AS r
-LEFT JOIN answers AS a
-    ON a.ticker = r.ticker
-    AND a.start_us = r.start_us
-LEFT JOIN refused AS q
-    ON q.ticker_slot = r.ticker_slot
-    AND q.start_us = r.start_us
-UNION ALL
-SELECT
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::DATE,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::VARCHAR
-FROM refusal
-WHERE core.refuse(problem) IS NOT NULL
+FROM (
+    FROM explained_runs
+    UNION ALL BY NAME
+    FROM core.check_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+        from_schema := from_schema, may_skip := true,
+        other_problems := [
+            core.intraday_problem('bar_interval', bar_interval),
+            core.positive_problem('max_gap_minutes', max_gap_minutes)
+        ]
+    )
+) AS r
 ORDER BY ticker, first_missing;

@@ -40,26 +40,7 @@ CREATE OR REPLACE MACRO outliers(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH problems AS (
-    SELECT p.rank, p.problem
-    FROM core.call_problems(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, tz := tz,
-        from_source := from_source, from_schema := from_schema, may_skip := true
-    ) AS p
-    UNION ALL
-    SELECT 0, core.positive_problem('std_threshold', std_threshold)
-    UNION ALL
-    SELECT 0, core.count_problem('trailing_bars', trailing_bars)
-    UNION ALL
-    SELECT 0, core.choice_problem('method', method, ['standard', 'robust'])
-),
-refusal AS (
-    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
-    FROM problems
-    WHERE problem IS NOT NULL
-    HAVING count(*) > 0
-),
-closes AS (
+WITH closes AS (
     SELECT
         r.ticker,
         r.ts_event,
@@ -127,41 +108,53 @@ samples AS (
     UNION ALL
     SELECT ticker, ts_event, session_date, close, previous_close, log_return, source, schema, center, spread, sample_size
     FROM robust_samples
+),
+far_returns AS (
+    SELECT
+        s.ticker,
+        s.ts_event,
+        s.session_date,
+        s.close,
+        s.previous_close,
+        s.log_return,
+        s.center,
+        s.spread,
+        ((s.log_return - s.center) / s.spread) AS z_score,
+        s.sample_size,
+        coalesce(TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}}) AS std_threshold,
+        s.source,
+        s.schema
+    FROM samples AS s
+    JOIN core.ticker_list AS t USING (ticker)
+    WHERE s.spread > 0
+        AND abs(s.log_return - s.center)
+            > s.spread * coalesce(TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}})::DOUBLE
 )
 SELECT
-    s.ticker::VARCHAR AS ticker,
-    s.ts_event::TIMESTAMPTZ AS ts_event,
-    s.session_date::DATE AS session_date,
-    s.close::DOUBLE AS close,
-    s.previous_close::DOUBLE AS previous_close,
-    s.log_return::DOUBLE AS log_return,
-    s.center::DOUBLE AS center,
-    s.spread::DOUBLE AS spread,
-    ((s.log_return - s.center) / s.spread)::DOUBLE AS z_score,
-    s.sample_size::BIGINT AS sample_size,
-    coalesce(TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}})::DOUBLE AS std_threshold,
-    s.source::VARCHAR AS source,
-    s.schema::VARCHAR AS schema
-FROM samples AS s
-JOIN core.ticker_list AS t USING (ticker)
-WHERE s.spread > 0
-    AND abs(s.log_return - s.center)
-        > s.spread * coalesce(TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}})::DOUBLE
-UNION ALL
-SELECT
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::DATE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::VARCHAR
-FROM refusal
-WHERE core.refuse(problem) IS NOT NULL
+    r.ticker::VARCHAR AS ticker,
+    r.ts_event::TIMESTAMPTZ AS ts_event,
+    r.session_date::DATE AS session_date,
+    r.close::DOUBLE AS close,
+    r.previous_close::DOUBLE AS previous_close,
+    r.log_return::DOUBLE AS log_return,
+    r.center::DOUBLE AS center,
+    r.spread::DOUBLE AS spread,
+    r.z_score::DOUBLE AS z_score,
+    r.sample_size::BIGINT AS sample_size,
+    r.std_threshold::DOUBLE AS std_threshold,
+    r.source::VARCHAR AS source,
+    r.schema::VARCHAR AS schema
+FROM (
+    FROM far_returns
+    UNION ALL BY NAME
+    FROM core.check_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, tz := tz,
+        from_source := from_source, from_schema := from_schema, may_skip := true,
+        other_problems := [
+            core.positive_problem('std_threshold', std_threshold),
+            core.count_problem('trailing_bars', trailing_bars),
+            core.choice_problem('method', method, ['standard', 'robust'])
+        ]
+    )
+) AS r
 ORDER BY ticker, ts_event;

@@ -22,25 +22,6 @@ CREATE OR REPLACE MACRO quality(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH problems AS (
-    SELECT p.rank, p.problem
-    FROM core.call_problems(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
-        from_schema := from_schema, may_skip := true
-    ) AS p
-    UNION ALL
-    SELECT 0, core.intraday_problem('bar_interval', bar_interval)
-    UNION ALL
-    SELECT 0, core.positive_problem('max_gap_minutes', max_gap_minutes)
-    UNION ALL
-    SELECT 0, core.positive_problem('std_threshold', std_threshold)
-),
-refusal AS (
-    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
-    FROM problems
-    WHERE problem IS NOT NULL
-    HAVING count(*) > 0
-)
 SELECT
     q.ticker::VARCHAR AS ticker,
     q.session_date::DATE AS session_date,
@@ -57,27 +38,20 @@ SELECT
     q.last_bar::TIMESTAMPTZ AS last_bar,
     q.source::VARCHAR AS source,
     q.schema::VARCHAR AS schema
-FROM core.quality(
-    tickers, max_gap_minutes, start_ts := start_ts, end_ts := end_ts, tz := tz, bar_interval := bar_interval,
-    std_threshold := std_threshold, from_source := from_source, from_schema := from_schema
+FROM (
+    FROM core.quality(
+        tickers, max_gap_minutes, start_ts := start_ts, end_ts := end_ts, tz := tz, bar_interval := bar_interval,
+        std_threshold := std_threshold, from_source := from_source, from_schema := from_schema
+    )
+    UNION ALL BY NAME
+    FROM core.check_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+        from_schema := from_schema, may_skip := true,
+        other_problems := [
+            core.intraday_problem('bar_interval', bar_interval),
+            core.positive_problem('max_gap_minutes', max_gap_minutes),
+            core.positive_problem('std_threshold', std_threshold)
+        ]
+    )
 ) AS q
-UNION ALL
-SELECT
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::DATE,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::VARCHAR
-FROM refusal
-WHERE core.refuse(problem) IS NOT NULL
 ORDER BY ticker, session_date;

@@ -3,7 +3,7 @@
 -- Grain: one row per common bar, ordered by ts_event.
 -- Options: bar_interval (1 day), start_ts, end_ts, session, anchor, tz, adjust ('splits' unless told otherwise), from_source and
 --   from_schema as in resampled.
--- Inputs: core.resampled.
+-- Inputs: core.paired_closes.
 -- NULLs: the ratio where either close is NULL, or close_b is 0.
 -- Columns:
 --   ticker_a: First ticker
@@ -28,48 +28,16 @@ CREATE OR REPLACE MACRO ratio(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH problems AS (
-    SELECT p.rank, p.problem
-    FROM core.call_problems(
-        [ticker_a::VARCHAR, ticker_b::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts,
-        session := session, anchor := anchor, tz := tz, adjust := adjust, from_source := from_source,
-        from_schema := from_schema
-    ) AS p
-),
-refusal AS (
-    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
-    FROM problems
-    WHERE problem IS NOT NULL
-    HAVING count(*) > 0
-),
-closes AS MATERIALIZED (
-    SELECT r.ticker, r.ts_event, r.ts_close, r.close
-    FROM core.resampled(
-        [ticker_a::VARCHAR, ticker_b::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
-    ) AS r
-)
 SELECT
-    a.ticker::VARCHAR AS ticker_a,
-    b.ticker::VARCHAR AS ticker_b,
-    a.ts_event::TIMESTAMPTZ AS ts_event,
-    a.ts_close::TIMESTAMPTZ AS ts_close,
-    a.close::DOUBLE AS close_a,
-    b.close::DOUBLE AS close_b,
-    (a.close / nullif(b.close, 0))::DOUBLE AS ratio
-FROM closes AS a
-JOIN closes AS b USING (ts_event)
-WHERE a.ticker IS NOT DISTINCT FROM ticker_a::VARCHAR
-    AND b.ticker IS NOT DISTINCT FROM ticker_b::VARCHAR
-UNION ALL
-SELECT
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE
-FROM refusal
-WHERE core.refuse(problem) IS NOT NULL
+    p.ticker_a::VARCHAR AS ticker_a,
+    p.ticker_b::VARCHAR AS ticker_b,
+    p.ts_event::TIMESTAMPTZ AS ts_event,
+    p.ts_close::TIMESTAMPTZ AS ts_close,
+    p.close_a::DOUBLE AS close_a,
+    p.close_b::DOUBLE AS close_b,
+    (p.close_a / nullif(p.close_b, 0))::DOUBLE AS ratio
+FROM core.paired_closes(
+    ticker_a, ticker_b, bar_interval := bar_interval, start_ts := start_ts, end_ts := end_ts, session := session,
+    anchor := anchor, tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+) AS p
 ORDER BY ts_event;

@@ -26,19 +26,6 @@ CREATE OR REPLACE MACRO resampled(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH problems AS (
-    SELECT p.rank, p.problem
-    FROM core.call_problems(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
-        tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
-    ) AS p
-),
-refusal AS (
-    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
-    FROM problems
-    WHERE problem IS NOT NULL
-    HAVING count(*) > 0
-)
 SELECT
     r.ticker::VARCHAR AS ticker,
     r.ts_event::TIMESTAMPTZ AS ts_event,
@@ -54,26 +41,15 @@ SELECT
     r.bar_count::BIGINT AS bar_count,
     r.source::VARCHAR AS source,
     r.schema::VARCHAR AS schema
-FROM core.resampled(
-    tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-    adjust := adjust, from_source := from_source, from_schema := from_schema
+FROM (
+    FROM core.resampled(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema
+    )
+    UNION ALL BY NAME
+    FROM core.check_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema
+    )
 ) AS r
-UNION ALL
-SELECT
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::DATE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::BIGINT,
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::VARCHAR
-FROM refusal
-WHERE core.refuse(problem) IS NOT NULL
 ORDER BY ts_event, ticker;

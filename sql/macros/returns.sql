@@ -22,19 +22,6 @@ CREATE OR REPLACE MACRO returns(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH problems AS (
-    SELECT p.rank, p.problem
-    FROM core.call_problems(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
-        tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
-    ) AS p
-),
-refusal AS (
-    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
-    FROM problems
-    WHERE problem IS NOT NULL
-    HAVING count(*) > 0
-)
 SELECT
     r.ticker::VARCHAR AS ticker,
     r.ts_event::TIMESTAMPTZ AS ts_event,
@@ -43,19 +30,15 @@ SELECT
     r.close::DOUBLE AS close,
     r.simple_return::DOUBLE AS simple_return,
     r.log_return::DOUBLE AS log_return
-FROM core.returns(
-    tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-    adjust := adjust, from_source := from_source, from_schema := from_schema
+FROM (
+    FROM core.returns(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema
+    )
+    UNION ALL BY NAME
+    FROM core.check_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema
+    )
 ) AS r
-UNION ALL
-SELECT
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::DATE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE
-FROM refusal
-WHERE core.refuse(problem) IS NOT NULL
 ORDER BY ts_event, ticker;

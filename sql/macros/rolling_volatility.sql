@@ -29,22 +29,7 @@ CREATE OR REPLACE MACRO rolling_volatility(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH problems AS (
-    SELECT p.rank, p.problem
-    FROM core.call_problems(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
-        tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
-    ) AS p
-    UNION ALL
-    SELECT 0, core.count_problem('window_bars', coalesce(window_bars::VARCHAR, 'NULL'))
-),
-refusal AS (
-    SELECT first(problem ORDER BY rank ASC, problem ASC) AS problem
-    FROM problems
-    WHERE problem IS NOT NULL
-    HAVING count(*) > 0
-),
-samples AS (
+WITH samples AS (
     SELECT r.*, stddev_samp(r.log_return) OVER latest AS deviation, count(r.log_return) OVER latest AS sample_size
     FROM core.returns(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
@@ -54,25 +39,26 @@ samples AS (
         PARTITION BY r.ticker ORDER BY r.ts_event ASC
         ROWS BETWEEN core.row_count(window_bars) - 1 PRECEDING AND CURRENT ROW
     )
+),
+volatilities AS (
+    SELECT *, CASE WHEN sample_size = core.row_count(window_bars) THEN deviation END AS volatility
+    FROM samples
 )
 SELECT
-    s.ticker::VARCHAR AS ticker,
-    s.ts_event::TIMESTAMPTZ AS ts_event,
-    s.ts_close::TIMESTAMPTZ AS ts_close,
-    s.session_date::DATE AS session_date,
-    s.log_return::DOUBLE AS log_return,
-    CASE WHEN s.sample_size = core.row_count(window_bars) THEN s.deviation END::DOUBLE AS volatility,
-    s.sample_size::BIGINT AS sample_size
-FROM samples AS s
-UNION ALL
-SELECT
-    core.refuse(problem)::VARCHAR,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::TIMESTAMPTZ,
-    core.refuse(problem)::DATE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::DOUBLE,
-    core.refuse(problem)::BIGINT
-FROM refusal
-WHERE core.refuse(problem) IS NOT NULL
+    v.ticker::VARCHAR AS ticker,
+    v.ts_event::TIMESTAMPTZ AS ts_event,
+    v.ts_close::TIMESTAMPTZ AS ts_close,
+    v.session_date::DATE AS session_date,
+    v.log_return::DOUBLE AS log_return,
+    v.volatility::DOUBLE AS volatility,
+    v.sample_size::BIGINT AS sample_size
+FROM (
+    FROM volatilities
+    UNION ALL BY NAME
+    FROM core.check_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema,
+        other_problems := [core.count_problem('window_bars', coalesce(window_bars::VARCHAR, 'NULL'))]
+    )
+) AS v
 ORDER BY ts_event, ticker;

@@ -73,3 +73,19 @@ def test_one_ticker_may_be_text(connection: duckdb.DuckDBPyConnection, call: str
     rows = connection.execute("FROM " + call.format("'AAA'")).fetchall()
     assert rows
     assert rows == connection.execute("FROM " + call.format("['AAA']")).fetchall()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *(f"{name}(['AAA'], '1d'" for name in ("resampled", "returns", "log_returns", "rolling_volatility")),
+        *(f"aligned_{name}(['AAA'], '1d'" for name in ("outer", "inner", "ffill", "grid")),
+        *("gaps(NULL, 1", "outliers(NULL, 3", "quality(NULL, 5"),
+        *("correlation(['AAA'], 'BBB'", "beta(['AAA'], 'BBB'", "spread('AAA', 'BBB'", "ratio('AAA', 'BBB'"),
+    ],
+)
+def test_no_filter_on_a_column_hides_a_wrong_argument(connection: duckdb.DuckDBPyConnection, call: str) -> None:
+    columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {call})").fetchall()]
+    filters = " AND ".join(f'"{column}" IS NOT NULL' for column in columns)
+    with pytest.raises(duckdb.Error, match="tz: NULL"):
+        connection.execute(f"SELECT count(*) FROM {call}, tz := NULL) WHERE {filters}").fetchall()
