@@ -67,8 +67,7 @@ in_range AS (
         END AS next_label_date,
         unnest(CASE WHEN local_date IS NULL THEN [0] ELSE [0, 1] END) AS night
     FROM dated
-    WHERE (NOT core.is_date(start_ts) OR label_date >= timezone(tz, core.instant(start_ts, tz))::DATE)
-        AND (NOT core.is_date(end_ts) OR label_date <= timezone(tz, core.instant(end_ts, tz))::DATE)
+    WHERE core.is_day_in_range(label_date, start_ts, end_ts, tz)
 ),
 bounded AS (
     SELECT
@@ -115,7 +114,6 @@ WHERE start_us < end_us
     AND (
         core.interval_unit(bar_interval) = 'intraday'
         OR (
-            (core.is_date(start_ts) OR anchor_us >= coalesce(epoch_us(core.instant(start_ts, tz)), anchor_us))
-            AND (core.is_date(end_ts) OR anchor_us < coalesce(epoch_us(core.instant(end_ts, tz)), anchor_us + 1))
+            core.is_time_in_range(anchor_us, start_ts, end_ts, tz)
         )
     );

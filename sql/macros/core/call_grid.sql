@@ -73,8 +73,7 @@ buckets AS (
         END) AS close_us,
         min(session_date) AS session_date
     FROM labels
-    WHERE (core.is_date(start_ts) OR label_us >= coalesce(epoch_us(core.instant(start_ts, tz)), label_us))
-        AND (core.is_date(end_ts) OR label_us < coalesce(epoch_us(core.instant(end_ts, tz)), label_us + 1))
+    WHERE core.is_time_in_range(label_us, start_ts, end_ts, tz)
     GROUP BY label_us
 )
 SELECT

@@ -109,8 +109,7 @@ refused_by_session AS (
         AND d.utc_day = q.ts_us // 86400000000
         AND q.ts_us >= d.start_us
         AND q.ts_us < d.end_us
-    WHERE (core.is_date(start_ts) OR q.ts_us >= coalesce(epoch_us(core.instant(start_ts, tz)), q.ts_us))
-        AND (core.is_date(end_ts) OR q.ts_us < coalesce(epoch_us(core.instant(end_ts, tz)), q.ts_us + 1))
+    WHERE core.is_time_in_range(q.ts_us, start_ts, end_ts, tz)
     GROUP BY c.ticker_slot, d.session_date
 )
 SELECT

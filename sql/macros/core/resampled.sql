@@ -107,8 +107,7 @@ dated_bars AS (
             ) AS b
         ) AS daily_bars
     ) AS labelled_bars
-    WHERE (NOT core.is_date(start_ts) OR label_date >= timezone(tz, core.instant(start_ts, tz))::DATE)
-        AND (NOT core.is_date(end_ts) OR label_date <= timezone(tz, core.instant(end_ts, tz))::DATE)
+    WHERE core.is_day_in_range(label_date, start_ts, end_ts, tz)
 ),
 bars_in_range AS (
     SELECT b.*
@@ -117,8 +116,7 @@ bars_in_range AS (
         ON i.ticker_slot = b.ticker_slot
         AND b.session_date >= i.first_date
         AND b.session_date <= i.last_date
-    WHERE (core.is_date(start_ts) OR label_us >= coalesce(epoch_us(core.instant(start_ts, tz)), label_us))
-        AND (core.is_date(end_ts) OR label_us < coalesce(epoch_us(core.instant(end_ts, tz)), label_us + 1))
+    WHERE core.is_time_in_range(label_us, start_ts, end_ts, tz)
 ),
 adjusted_bars AS (
     SELECT

@@ -37,8 +37,7 @@ WITH day_pieces AS MATERIALIZED (
     ) AS k USING (session_key)
     WHERE d.utc_day >= epoch_us(core.scan_start(start_ts, bar_interval, tz)) // 86400000000
         AND d.utc_day <= epoch_us(core.scan_end(start_ts, end_ts, bar_interval, tz)) // 86400000000
-        AND (NOT core.is_date(start_ts) OR d.session_date >= timezone(tz, core.instant(start_ts, tz))::DATE)
-        AND (NOT core.is_date(end_ts) OR d.session_date <= timezone(tz, core.instant(end_ts, tz))::DATE)
+        AND core.is_day_in_range(d.session_date, start_ts, end_ts, tz)
 )
 SELECT
     b.ticker_slot::INTEGER AS ticker_slot,
@@ -55,13 +54,6 @@ JOIN day_pieces AS d
     ON d.day_key = b.day_key
     AND b.ts_us >= d.start_us
     AND b.ts_us < d.end_us
-WHERE (
-        core.is_date(start_ts)
-        OR b.ts_us - (b.ts_us - d.anchor_us) % core.step_us(bar_interval)
-            >= coalesce(epoch_us(core.instant(start_ts, tz)), b.ts_us - core.step_us(bar_interval))
-    )
-    AND (
-        core.is_date(end_ts)
-        OR b.ts_us - (b.ts_us - d.anchor_us) % core.step_us(bar_interval)
-            < coalesce(epoch_us(core.instant(end_ts, tz)), b.ts_us + 1)
-    );
+WHERE core.is_time_in_range(
+    b.ts_us - (b.ts_us - d.anchor_us) % core.step_us(bar_interval), start_ts, end_ts, tz
+);

@@ -59,8 +59,7 @@ sessions_in_range AS (
         max(end_us) OVER day AS session_end_us,
         min(start_us) OVER day AS session_start_us
     FROM spans
-    WHERE (NOT core.is_date(start_ts) OR session_date >= timezone(tz, core.instant(start_ts, tz))::DATE)
-        AND (NOT core.is_date(end_ts) OR session_date <= timezone(tz, core.instant(end_ts, tz))::DATE)
+    WHERE core.is_day_in_range(session_date, start_ts, end_ts, tz)
         AND session_date BETWEEN coalesce(active_from, session_date) AND coalesce(active_to, session_date)
     WINDOW day AS (PARTITION BY ticker_slot, session_date)
 ),
