@@ -1,4 +1,4 @@
--- bars_in_empty_ranges: live files with bars where a later answer said that there are none.
+-- bars_in_empty_ranges: active files with bars in a range that a later answer calls empty.
 --
 -- Grain: one row per offending file; none = pass. Inputs: core.files, core.coverage, core.bars.
 -- Columns: path, problem, advice.
@@ -10,17 +10,17 @@ WITH suspects AS (
         known.schema,
         known.ts_min,
         known.ts_max,
-        said.start_ts,
-        said.end_ts
+        answers.start_ts,
+        answers.end_ts
     FROM core.files AS known
-    INNER JOIN core.coverage AS said
-        ON said.ticker = known.ticker
-        AND said.source = known.source
-        AND said.schema = known.schema
-        AND said.start_ts <= known.ts_max
-        AND said.end_ts > known.ts_min
-        AND said.generation > known.generation
-    WHERE said.result = 'empty'
+    INNER JOIN core.coverage AS answers
+        ON answers.ticker = known.ticker
+        AND answers.source = known.source
+        AND answers.schema = known.schema
+        AND answers.start_ts <= known.ts_max
+        AND answers.end_ts > known.ts_min
+        AND answers.generation > known.generation
+    WHERE answers.result = 'empty'
 )
 SELECT DISTINCT
     suspects.path,

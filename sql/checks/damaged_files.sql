@@ -1,6 +1,6 @@
--- damaged_files: files whose bytes are not those that were written, or that cannot be read.
+-- damaged_files: files that cannot be read or do not match their checksum.
 --
--- Grain: one row per offending file; none = pass. Inputs: found_files (what was found on disk).
+-- Grain: one row per offending file; none = pass. Inputs: found_files (files found on disk).
 -- Columns: path, problem, advice.
 SELECT
     path,

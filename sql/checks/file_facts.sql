@@ -1,6 +1,6 @@
--- file_facts: data files whose footer or metadata say something else than their rows.
+-- file_facts: data files with a footer or metadata that differ from their rows.
 --
--- Grain: one row per offending file; none = pass. Inputs: core.files, found_files (what was found on disk).
+-- Grain: one row per offending file; none = pass. Inputs: core.files, found_files (files found on disk).
 -- Columns: path, problem, advice.
 WITH compared AS (
     SELECT

@@ -1,13 +1,15 @@
 -- file_places: data files that lie in another folder than their series, or hold bars of another year than the folder's.
 --
--- Grain: one row per offending file; none = pass. Inputs: core.files, found_files (what was found on disk).
+-- Grain: one row per offending file; none = pass. Inputs: core.files, found_files (files found on disk).
 -- Columns: path, problem, advice.
 WITH placed AS (
     SELECT
         known.path,
         list_filter(
             [
-                CASE WHEN NOT regexp_matches(known.path, '^data/schema=[^/]+/source=[^/]+/ticker=[^/]+(/year=\d{4})?/[^/]+$')
+                CASE WHEN NOT regexp_matches(
+                    known.path, '^data/schema=[^/]+/source=[^/]+/ticker=[^/]+(/year=\d{4})?/[^/]+$'
+                )
                     THEN 'the layout' END,
                 CASE WHEN regexp_extract(known.path, '/schema=([^/]+)/', 1) <> known.schema THEN 'schema' END,
                 CASE WHEN regexp_extract(known.path, '/source=([^/]+)/', 1) <> known.source THEN 'source' END,

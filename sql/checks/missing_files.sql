@@ -1,6 +1,6 @@
 -- missing_files: files that the metadata know and the disk has not.
 --
--- Grain: one row per offending file; none = pass. Inputs: found_files (what was found on disk).
+-- Grain: one row per offending file; none = pass. Inputs: found_files (files found on disk).
 -- Columns: path, problem, advice.
 SELECT
     path,

@@ -1,4 +1,4 @@
--- overlapping_files: live files of one partition whose ranges of ts_event meet.
+-- overlapping_files: active files of one partition that overlap in ts_event.
 --
 -- Grain: one row per file that begins before an earlier one of its partition ends; none = pass. Inputs: core.files.
 -- Columns: path, problem, advice.

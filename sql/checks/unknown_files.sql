@@ -1,6 +1,6 @@
 -- unknown_files: files under data/ and meta/ that no generation's metadata know.
 --
--- Grain: one row per offending file; none = pass. Inputs: found_files (what was found on disk).
+-- Grain: one row per offending file; none = pass. Inputs: found_files (files found on disk).
 -- Columns: path, problem, advice.
 SELECT
     path,

@@ -1,6 +1,6 @@
--- unrecorded_coverage: live files that speak for ranges of which the coverage ledger knows nothing.
+-- unrecorded_coverage: active files that cover ranges missing in the coverage ledger.
 --
--- Grain: one row per offending file; none = pass. Inputs: core.files, core.coverage, found_files (what was found on disk).
+-- Grain: one row per offending file; none = pass. Inputs: core.files, core.coverage, found_files (files found on disk).
 -- Columns: path, problem, advice.
 WITH starts AS (
     SELECT
@@ -45,7 +45,7 @@ claimed AS (
 )
 SELECT DISTINCT
     claimed.path,
-    'it speaks for a range of which the coverage ledger knows nothing' AS problem,
+    'it covers a range that is missing in the coverage ledger' AS problem,
     '`mtstore repair` marks the range as not fetched, so that the next load asks for it' AS advice
 FROM claimed
 ANTI JOIN recorded

@@ -1,6 +1,6 @@
--- unsorted_files: data files whose bars are not sorted by ts_event, or not unique on it.
+-- unsorted_files: data files with bars that are not sorted by ts_event, or not unique on it.
 --
--- Grain: one row per offending file; none = pass. Inputs: found_files (what was found on disk).
+-- Grain: one row per offending file; none = pass. Inputs: found_files (files found on disk).
 -- Columns: path, problem, advice.
 SELECT
     path,

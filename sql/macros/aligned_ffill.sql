@@ -1,20 +1,20 @@
--- aligned_ffill(tickers, bar_interval, …): all tickers on the union of their buckets; missing prices carry the last value.
+-- aligned_ffill(tickers, bar_interval, …): all tickers on the union of their buckets, filled forward.
 --
--- Each price column carries its own last value, forward only. Nothing from before start_ts is carried in, unless lookback
--- (an INTERVAL) says how far to look. On filled rows volume and transactions are 0 and vwap is NULL. Nothing
--- is carried past the dates on which a ticker is traded (active_from, active_to).
--- Grain: one row per ticker and bucket that any ticker of the call has bars in: rectangular, ordered by ts_event, ticker.
--- Options: start_ts, end_ts (half-open between instants, a date takes whole sessions and the end date with them; text and
+-- Each price column carries its own last value, forward only. Values from before start_ts are carried in only with
+-- lookback (an INTERVAL). On filled rows volume and transactions are 0 and vwap is NULL. No value is carried past the
+-- dates on which a ticker is traded (active_from, active_to).
+-- Grain: one row per ticker and bucket in which any ticker of the call has bars, ordered by ts_event and ticker.
+-- Options: start_ts, end_ts (half-open between instants; dates take whole sessions, the end date included; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
 --   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
 -- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
 --   fill_volume 'zero' | 'ffill' | 'null', fill_prices 'own' | 'close' (flat bars), max_age (an INTERVAL: older values
 --   are not carried), across_sessions (false: nothing is carried into another session), lookback.
 -- Inputs: one stored series per ticker (core.chosen_series); a configured ticker that is not stored has only NULLs.
--- NULLs: what nothing can fill: before a ticker's first bar, or past max_age; vwap on filled rows.
+-- NULLs: prices before a ticker's first bar or past max_age; vwap on filled rows.
 -- Columns:
 {{aligned_columns}}
--- Example: FROM aligned_ffill(['AAPL', 'MSFT'], INTERVAL 5 MINUTE, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
+-- Example: FROM aligned_ffill(['AAPL', 'MSFT'], '5min', start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
 
 CREATE OR REPLACE MACRO aligned_ffill(
     tickers,

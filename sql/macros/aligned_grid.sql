@@ -1,20 +1,20 @@
--- aligned_grid(tickers, bar_interval, …): all tickers on the calendar's complete grid, whatever was traded.
+-- aligned_grid(tickers, bar_interval, …): all tickers on the calendar's complete grid.
 --
--- 390 minutes a session on the New York calendar, 210 on a half day: rectangular even where nobody traded. With session
--- 'all' the grid has the time before the open and after the close of each session's own date, too. An open bound ends at
--- the first or last session with bars.
+-- 390 minutes a session on the New York calendar, 210 on a half day, with or without trades. With session 'all' the
+-- grid includes the time before the open and after the close of each session's date. An open bound ends at the first
+-- or last session with bars.
 -- Grain: one row per ticker and bucket of the calendar, ordered by ts_event and ticker.
--- Options: start_ts, end_ts (half-open between instants, a date takes whole sessions and the end date with them; text and
+-- Options: start_ts, end_ts (half-open between instants; dates take whole sessions, the end date included; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
 --   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
 -- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
 --   fill 'none' | 'forward'; with 'forward' also fill_volume, fill_prices, max_age, across_sessions and lookback, as in
 --   aligned_ffill.
--- Inputs: one stored series per ticker (core.chosen_series), core.call_grid; bars outside of the grid keep their buckets.
+-- Inputs: one stored series per ticker (core.chosen_series), core.call_grid. Bars outside the grid are kept.
 -- NULLs: with fill 'none', all values where is_present is false.
 -- Columns:
 {{aligned_columns}}
--- Example: FROM aligned_grid(['AAPL', 'MSFT'], INTERVAL 1 MINUTE, start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
+-- Example: FROM aligned_grid(['AAPL', 'MSFT'], '1min', start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
 
 CREATE OR REPLACE MACRO aligned_grid(
     tickers,

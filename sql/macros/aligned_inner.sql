@@ -1,15 +1,15 @@
 -- aligned_inner(tickers, bar_interval, …): all tickers on the buckets that every one of them has bars in.
 --
 -- Grain: one row per ticker and common bucket: rectangular, ordered by ts_event and ticker.
--- Options: start_ts, end_ts (half-open between instants, a date takes whole sessions and the end date with them; text and
+-- Options: start_ts, end_ts (half-open between instants; dates take whole sessions, the end date included; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
 --   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
 -- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
--- Inputs: one stored series per ticker (core.chosen_series); a configured ticker of which nothing is stored takes no part.
--- NULLs: only what the stored bars themselves lack; is_present is true and age zero on every row.
+-- Inputs: one stored series per ticker (core.chosen_series); configured tickers without stored bars are left out.
+-- NULLs: as in the stored bars; is_present is true and age zero on every row.
 -- Columns:
 {{aligned_columns}}
--- Example: FROM aligned_inner(['AAPL', 'MSFT'], INTERVAL 5 MINUTE, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
+-- Example: FROM aligned_inner(['AAPL', 'MSFT'], '5min', start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
 
 CREATE OR REPLACE MACRO aligned_inner(
     tickers,
@@ -37,7 +37,8 @@ complete_buckets AS (
     HAVING count(*) = (
         SELECT count(*)
         FROM core.chosen_series(
-            tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+            tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
+            from_schema := from_schema
         ) AS c
         WHERE c.source IS NOT NULL
     )

@@ -1,7 +1,7 @@
 -- aligned_outer(tickers, bar_interval, …): all tickers on the union of their buckets; missing values are NULL.
 --
--- Grain: one row per ticker and bucket that any ticker of the call has bars in: rectangular, ordered by ts_event, ticker.
--- Options: start_ts, end_ts (half-open between instants, a date takes whole sessions and the end date with them; text and
+-- Grain: one row per ticker and bucket in which any ticker of the call has bars, ordered by ts_event and ticker.
+-- Options: start_ts, end_ts (half-open between instants; dates take whole sessions, the end date included; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
 --   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
 -- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
@@ -9,7 +9,7 @@
 -- NULLs: prices, volume, vwap and transactions where is_present is false; age before a ticker's first bar.
 -- Columns:
 {{aligned_columns}}
--- Example: FROM aligned_outer(['AAPL', 'MSFT'], INTERVAL 5 MINUTE, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
+-- Example: FROM aligned_outer(['AAPL', 'MSFT'], '5min', start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
 
 CREATE OR REPLACE MACRO aligned_outer(
     tickers,
@@ -26,7 +26,8 @@ CREATE OR REPLACE MACRO aligned_outer(
 WITH call_tickers AS MATERIALIZED (
     SELECT c.ticker, c.source, c.schema, c.is_mixed
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
+        from_schema := from_schema
     ) AS c
 ),
 present AS MATERIALIZED (

@@ -1,10 +1,9 @@
 -- correlation(tickers, benchmark, …): the trailing correlation of each ticker's log returns with a benchmark's.
 --
--- Returns are taken on the bars that the ticker and the benchmark share, over the latest window_bars of those, this bar's
--- with them. Nothing later is looked at.
+-- The window holds the latest window_bars returns between bars that the ticker and the benchmark share, this bar's too.
 -- Grain: one row per ticker other than the benchmark and common bar after the first, ordered by ts_event and ticker.
--- Options: bar_interval (1 day), window_bars (60); start_ts, end_ts, session, anchor, tz, adjust ('splits' unless told otherwise), from_source and
---   from_schema as in resampled.
+-- Options: bar_interval (1 day), window_bars (60); start_ts, end_ts, session, anchor, tz, adjust (default
+--   'splits'), from_source and from_schema as in resampled.
 -- Inputs: core.trailing_pairs.
 -- NULLs: correlation until the window is full, and where one of the two did not move.
 -- Columns:

@@ -1,14 +1,14 @@
 -- gaps(tickers, max_gap_minutes, …): runs of missing minutes within regular hours that last longer than the limit.
 --
--- Thin tickers have minutes without a trade; the reason tells those from what was never asked for, failed, or refused.
+-- Thin tickers have minutes without a trade; reason separates those from ranges never requested, failed or rejected.
 -- tickers NULL without a configured universe: every ticker that has bars of this width, or of one that divides it.
 -- Grain: one row per ticker and run, ordered by ticker and time; a run ends where its session (or the time before or
 --   after a break) ends.
 -- Options: max_gap_minutes NULL takes each ticker's configured limit, else the configured default. start_ts, end_ts, tz
---   as in resampled; an open bound is the ticker's first or last session with bars. bar_interval (1 minute) is the width
---   of what is missing. from_source, from_schema.
+--   as in resampled; an open bound is the ticker's first or last session with bars. bar_interval (1 minute) is the
+--   width of what is missing. from_source, from_schema.
 -- Inputs: core.missing_runs, core.coverage, core.standing_refusals.
--- NULLs: ledger_reason where the source said nothing.
+-- NULLs: ledger_reason where the source gave none.
 -- Columns:
 --   ticker: Ticker
 --   session_date: Session
@@ -17,8 +17,8 @@
 --   missing_bars: Number of missing bars
 --   missing_minutes: Length of the run in minutes
 --   position: leading, interior, trailing, or whole for a session (or part of one) without any bar
---   reason: not asked (also where only a part was), asked and no trade, partial, failed or quarantined: what the newest answer for the run says
---   ledger_reason: What the source or the check said
+--   reason: By the newest answer: not asked (all or part), asked and no trade, partial, failed or quarantined
+--   ledger_reason: Explanation by the source or the check
 --   max_gap_minutes: Limit that was applied
 --   source: Source of the series
 --   schema: Schema of the series
@@ -45,7 +45,9 @@ WITH long_runs AS (
         r.end_us,
         r.missing_bars,
         r.position,
-        coalesce(TRY_CAST(max_gap_minutes::VARCHAR AS DOUBLE), t.max_gap_minutes, {{max_gap_minutes}})::DOUBLE AS limit_minutes
+        coalesce(
+            TRY_CAST(max_gap_minutes::VARCHAR AS DOUBLE), t.max_gap_minutes, {{max_gap_minutes}}
+        )::DOUBLE AS limit_minutes
     FROM core.missing_runs(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
         from_schema := from_schema
@@ -53,7 +55,9 @@ WITH long_runs AS (
     JOIN core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
         USING (ticker_slot)
     JOIN core.ticker_list AS t USING (ticker)
-    WHERE r.end_us - r.start_us > 60000000 * coalesce(TRY_CAST(max_gap_minutes::VARCHAR AS DOUBLE), t.max_gap_minutes, {{max_gap_minutes}})::DOUBLE
+    WHERE r.end_us - r.start_us > 60000000 * coalesce(
+        TRY_CAST(max_gap_minutes::VARCHAR AS DOUBLE), t.max_gap_minutes, {{max_gap_minutes}}
+    )::DOUBLE
 ),
 asked AS (
     SELECT
@@ -83,14 +87,14 @@ answers AS (
         start_us,
         arg_max(result, age) AS result,
         arg_max(ledger_reason, age) AS ledger_reason,
-        -- Of a run that was asked for in part nobody knows the rest.
+        -- The rest of a partly requested run is unknown.
         min(asked_us) <= start_us
         AND max(answered_us) >= end_us
         AND count(CASE WHEN asked_us > answered_before_us THEN 1 END) = 0 AS is_whole
     FROM asked
     GROUP BY ticker, start_us, end_us
 ),
-refused AS (
+rejected AS (
     SELECT r.ticker_slot, r.start_us, min(q.reason) AS reason
     FROM long_runs AS r
     JOIN core.standing_refusals(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS q
@@ -123,7 +127,7 @@ explained_runs AS (
     LEFT JOIN answers AS a
         ON a.ticker = r.ticker
         AND a.start_us = r.start_us
-    LEFT JOIN refused AS q
+    LEFT JOIN rejected AS q
         ON q.ticker_slot = r.ticker_slot
         AND q.start_us = r.start_us
 )

@@ -1,9 +1,9 @@
 -- log_returns(tickers, bar_interval, …): each bar's logarithmic return from the ticker's bar before it.
 --
--- A bar follows the ticker's last bar, whatever lies between: over a halt, over the night. Nothing later is looked at.
+-- The bar before may be before a halt or the night. Later bars have no influence.
 -- Grain: one row per ticker and bar, ordered by ts_event and ticker.
--- Options: start_ts, end_ts, session, anchor, tz, adjust ('splits' unless told otherwise), from_source and
---   from_schema as in resampled.
+-- Options: start_ts, end_ts, session, anchor, tz, adjust (default 'splits'), from_source
+--   and from_schema as in resampled.
 -- Inputs: core.returns.
 -- NULLs: the return of a ticker's first bar in the range, and from or to a close of 0 or less.
 -- Columns:
@@ -11,9 +11,9 @@
 --   ts_event: Left edge of the bar, UTC
 --   ts_close: Right edge of the bar, UTC: when its values are known
 --   session_date: Session
---   close: Close, split-adjusted unless told otherwise
+--   close: Close, split-adjusted by default
 --   log_return: Logarithm of that ratio
--- Example: FROM log_returns(['AAPL', 'MSFT'], INTERVAL 1 DAY, start_ts := DATE '2023-01-03', end_ts := DATE '2023-12-29');
+-- Example: FROM log_returns(['AAPL', 'MSFT'], '1d', start_ts := DATE '2023-01-03', end_ts := DATE '2023-12-29');
 
 CREATE OR REPLACE MACRO log_returns(
     tickers,

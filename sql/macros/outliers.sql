@@ -1,9 +1,9 @@
--- outliers(tickers, std_threshold, …): bars whose return stands out from the ticker's other returns.
+-- outliers(tickers, std_threshold, …): bars with a return far from the ticker's other returns.
 --
 -- Log returns from one bar to the next within a session (bars of a day and more: to the next bar), of split-adjusted
--- closes. method 'standard' measures the distance from the mean in sample standard deviations, 'robust' from the median in
--- median absolute deviations (times 1.4826). The sample is the whole range, or with trailing_bars := n the n returns
--- before the bar: nothing later is looked at.
+-- closes. method 'standard' measures the distance from the mean in sample standard deviations, 'robust' from the
+-- median in median absolute deviations (times 1.4826). The sample is the whole range, or with trailing_bars := n the
+-- n returns before the bar.
 -- tickers NULL without a configured universe: every ticker that has bars of this width, or of one that divides it.
 -- Grain: one row per bar beyond the threshold, ordered by ticker and time.
 -- Options: std_threshold NULL takes each ticker's configured threshold, else the configured default. bar_interval
@@ -25,7 +25,7 @@
 --   std_threshold: Threshold that was applied
 --   source: Source of the series
 --   schema: Schema of the series
--- Example: FROM outliers(['AAPL', 'MSFT'], 4, trailing_bars := 390, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
+-- Example: FROM outliers(['AAPL', 'MSFT'], 4, trailing_bars := 390, start_ts := DATE '2023-01-03');
 
 CREATE OR REPLACE MACRO outliers(
     tickers,
@@ -65,7 +65,8 @@ returns AS (
 standard_samples AS (
     SELECT
         *,
-        CASE WHEN trailing_bars::VARCHAR IS NULL THEN avg(log_return) OVER whole ELSE avg(log_return) OVER before END AS center,
+        CASE WHEN trailing_bars::VARCHAR IS NULL THEN avg(log_return) OVER whole
+            ELSE avg(log_return) OVER before END AS center,
         CASE WHEN trailing_bars::VARCHAR IS NULL THEN stddev_samp(log_return) OVER whole
             ELSE stddev_samp(log_return) OVER before END AS spread,
         CASE WHEN trailing_bars::VARCHAR IS NULL THEN count(*) OVER whole ELSE count(*) OVER before END AS sample_size
@@ -81,7 +82,8 @@ standard_samples AS (
 robust_returns AS (
     SELECT
         *,
-        CASE WHEN trailing_bars::VARCHAR IS NULL THEN median(log_return) OVER whole ELSE median(log_return) OVER before END AS center,
+        CASE WHEN trailing_bars::VARCHAR IS NULL THEN median(log_return) OVER whole
+            ELSE median(log_return) OVER before END AS center,
         CASE WHEN trailing_bars::VARCHAR IS NULL THEN count(*) OVER whole ELSE count(*) OVER before END AS sample_size,
         CASE WHEN trailing_bars::VARCHAR IS NOT NULL THEN list(log_return) OVER before END AS sample
     FROM returns
@@ -103,10 +105,8 @@ robust_samples AS (
     FROM robust_returns
 ),
 samples AS (
-    SELECT ticker, ts_event, session_date, close, previous_close, log_return, source, schema, center, spread, sample_size
     FROM standard_samples
-    UNION ALL
-    SELECT ticker, ts_event, session_date, close, previous_close, log_return, source, schema, center, spread, sample_size
+    UNION ALL BY NAME
     FROM robust_samples
 ),
 far_returns AS (
@@ -121,14 +121,18 @@ far_returns AS (
         s.spread,
         ((s.log_return - s.center) / s.spread) AS z_score,
         s.sample_size,
-        coalesce(TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}}) AS std_threshold,
+        coalesce(
+            TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}}
+        ) AS std_threshold,
         s.source,
         s.schema
     FROM samples AS s
     JOIN core.ticker_list AS t USING (ticker)
     WHERE s.spread > 0
         AND abs(s.log_return - s.center)
-            > s.spread * coalesce(TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}})::DOUBLE
+            > s.spread * coalesce(
+                TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}}
+            )::DOUBLE
 )
 SELECT
     r.ticker::VARCHAR AS ticker,

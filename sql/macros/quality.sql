@@ -1,4 +1,4 @@
--- quality(tickers, max_gap_minutes, …): for each ticker and session, what is there and what is not.
+-- quality(tickers, max_gap_minutes, …): expected, present and suspicious bars of each ticker and session.
 --
 -- tickers NULL without a configured universe: every ticker that has bars of this width, or of one that divides it.
 -- Grain: one row per ticker and session with regular hours in the range, ordered by ticker and date.
@@ -6,10 +6,10 @@
 --   start_ts, end_ts, tz, from_source, from_schema as in resampled; an open bound is the ticker's first or last session
 --   with bars. bar_interval (1 minute) is the width of an expected bar.
 -- Inputs: one stored series per ticker (core.chosen_series), the calendar, the quarantine.
--- NULLs: first_bar and last_bar in a session without bars; source and schema, too, of a ticker of which nothing is stored.
+-- NULLs: first_bar and last_bar in a session without bars; source and schema, too, of a ticker without stored bars.
 -- Columns:
 {{quality_columns}}
--- Example: FROM quality(['AAPL'], 5, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31') WHERE completeness < 1;
+-- Example: FROM quality(['AAPL'], 5, start_ts := DATE '2023-01-03') WHERE completeness < 1;
 
 CREATE OR REPLACE MACRO quality(
     tickers,

@@ -1,8 +1,8 @@
 -- ratio(ticker_a, ticker_b, …): the price of one ticker divided by another's, on the bars that both have.
 --
 -- Grain: one row per common bar, ordered by ts_event.
--- Options: bar_interval (1 day), start_ts, end_ts, session, anchor, tz, adjust ('splits' unless told otherwise), from_source and
---   from_schema as in resampled.
+-- Options: bar_interval (1 day), start_ts, end_ts, session, anchor, tz, adjust (default 'splits'), from_source
+--   and from_schema as in resampled.
 -- Inputs: core.paired_closes.
 -- NULLs: the ratio where either close is NULL, or close_b is 0.
 -- Columns:

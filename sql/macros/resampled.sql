@@ -1,10 +1,10 @@
 -- resampled(tickers, bar_interval, …): stored bars in buckets of any width, one row per ticker and bucket.
 --
--- open is the first price, high the highest, low the lowest, close the last; volume and transactions are summed. Buckets
--- are labelled by their left edge, counted from the session's open (anchor), and never cross an open or a close. Tickers
--- of different calendars in one call meet on buckets counted from midnight in tz.
+-- open is the first price, high the highest, low the lowest, close the last; volume and transactions are summed.
+-- Buckets are labelled by their left edge, counted from the session's open (anchor), and never cross an open or a
+-- close. Tickers of different calendars in one call meet on buckets counted from midnight in tz.
 -- Grain: one row per ticker and bucket that has at least one bar, ordered by ts_event and ticker.
--- Options: start_ts, end_ts (half-open between instants, a date takes whole sessions and the end date with them; text and
+-- Options: start_ts, end_ts (half-open between instants; dates take whole sessions, the end date included; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
 --   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
 -- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
@@ -12,7 +12,7 @@
 -- NULLs: NULL prices are passed over; vwap is NULL if a bar with volume has none, or if nothing was traded.
 -- Columns:
 {{resampled_columns}}
--- Example: FROM resampled(['AAPL', 'MSFT'], INTERVAL 5 MINUTE, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
+-- Example: FROM resampled(['AAPL', 'MSFT'], '5min', start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
 
 CREATE OR REPLACE MACRO resampled(
     tickers,

@@ -1,14 +1,14 @@
 -- returns(tickers, bar_interval, …): each bar's return from the ticker's bar before it, simple and logarithmic.
 --
--- A bar follows the ticker's last bar, whatever lies between: over a halt, over the night. Nothing later is looked at.
+-- The bar before may be before a halt or the night. Later bars have no influence.
 -- Grain: one row per ticker and bar, ordered by ts_event and ticker.
--- Options: start_ts, end_ts, session, anchor, tz, adjust ('splits' unless told otherwise), from_source and
---   from_schema as in resampled.
+-- Options: start_ts, end_ts, session, anchor, tz, adjust (default 'splits'), from_source
+--   and from_schema as in resampled.
 -- Inputs: core.returns.
 -- NULLs: the returns of a ticker's first bar in the range, and from or to a close of 0 or less.
 -- Columns:
 {{returns_columns}}
--- Example: FROM returns(['AAPL', 'MSFT'], INTERVAL 1 DAY, start_ts := DATE '2023-01-03', end_ts := DATE '2023-12-29');
+-- Example: FROM returns(['AAPL', 'MSFT'], '1d', start_ts := DATE '2023-01-03', end_ts := DATE '2023-12-29');
 
 CREATE OR REPLACE MACRO returns(
     tickers,

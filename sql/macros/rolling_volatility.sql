@@ -2,8 +2,8 @@
 --
 -- The sample standard deviation of the last window_bars returns, this bar's with them; per bar, not annualised.
 -- Grain: one row per ticker and bar, ordered by ts_event and ticker.
--- Options: window_bars (20); start_ts, end_ts, session, anchor, tz, adjust ('splits' unless told otherwise), from_source and
---   from_schema as in resampled.
+-- Options: window_bars (20); start_ts, end_ts, session, anchor, tz, adjust (default 'splits'), from_source
+--   and from_schema as in resampled.
 -- Inputs: core.returns.
 -- NULLs: volatility until the window is full, and log_return as in returns.
 -- Columns:

@@ -1,8 +1,8 @@
 -- spread(ticker_a, ticker_b, …): the price of one ticker less a multiple of another's, on the bars that both have.
 --
 -- Grain: one row per common bar, ordered by ts_event.
--- Options: bar_interval (1 day), hedge_ratio (1), start_ts, end_ts, session, anchor, tz, adjust ('splits' unless told otherwise), from_source and
---   from_schema as in resampled.
+-- Options: bar_interval (1 day), hedge_ratio (1), start_ts, end_ts, session, anchor, tz, adjust (default
+--   'splits'), from_source and from_schema as in resampled.
 -- Inputs: core.paired_closes.
 -- NULLs: the spread where either close is NULL.
 -- Columns:

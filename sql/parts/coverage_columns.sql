@@ -4,7 +4,7 @@
 --   start_ts: Start of the range, UTC, included
 --   end_ts: End of the range, UTC, excluded
 --   result: complete, empty, partial, failed or quarantined
---   reason: What the source or the check said
+--   reason: Explanation by the source or the check
 --   fetched_at: When the answer came
 --   fresh_until: When the answer goes stale; NULL: never
 --   run_id: Run that asked

@@ -1,4 +1,4 @@
--- core.{{plain_name}}(tickers): the statement that reads the schema {{plain_schema}} for a call, from the files of its tickers alone.
+-- core.{{plain_name}}(tickers): the statement that reads the {{plain_schema}} files of a call's tickers.
 --
 -- Macros give it to query(), so that a call costs what its own files cost, however many there are. A call that names no
 -- tickers, or most of them, reads the view.
@@ -12,7 +12,8 @@ CREATE OR REPLACE MACRO core.{{name}}(tickers) AS (
             '$groups',
             array_to_string(
                 list_sort(list_distinct([
-                    {{group_prefix}} || md5(coalesce(name, ''))[1:{{digits}}] || '()' FOR name IN core.wanted_tickers(tickers)
+                    {{group_prefix}} || md5(coalesce(name, ''))[1:{{digits}}] || '()'
+                    FOR name IN core.wanted_tickers(tickers)
                 ])),
                 ', '
             )

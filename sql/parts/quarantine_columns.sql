@@ -11,5 +11,5 @@
 --   transactions: Number of trades, as it came
 --   reason: Which rule it broke
 --   origin: File and line, or request, that it came from
---   run_id: Run that refused it
---   seen_at: When it was refused
+--   run_id: Run that rejected it
+--   seen_at: When it was rejected

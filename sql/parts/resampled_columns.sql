@@ -1,6 +1,6 @@
 --   ticker: Ticker
 --   ts_event: Left edge of the bucket, UTC
---   ts_close: Right edge of the bucket, UTC: its width later, or where its session, day, week or month ends; never before its last session closes
+--   ts_close: Right edge of the bucket, UTC: its width later or the end of its session, day, week or month
 --   session_date: Session that the bucket belongs to; the Monday of a week, the first day of a month
 --   open: First price
 --   high: Highest price

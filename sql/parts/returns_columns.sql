@@ -2,6 +2,6 @@
 --   ts_event: Left edge of the bar, UTC
 --   ts_close: Right edge of the bar, UTC: when its values are known
 --   session_date: Session
---   close: Close, split-adjusted unless told otherwise
+--   close: Close, split-adjusted by default
 --   simple_return: Close over the previous bar's close, less 1
 --   log_return: Logarithm of that ratio

@@ -1,11 +1,11 @@
 -- Read what is cached, and what a cached result depends on.
 
 -- name: tickers
--- Every ticker that is stored or was asked for.
+-- Every ticker that is stored or was requested.
 SELECT DISTINCT ticker FROM cache_index ORDER BY ticker
 
 -- name: series
--- What is stored of one ticker, or was asked for ($ticker): one row per source and schema, the finest bars first.
+-- The stored or requested series of one ticker ($ticker), the finest bars first.
 SELECT
     ledger.source,
     ledger.schema,
@@ -29,7 +29,7 @@ GROUP BY ledger.source, ledger.schema
 ORDER BY max(series.step_us) NULLS LAST, ledger.schema, ledger.source
 
 -- name: calendar
--- The calendar of one ticker ($ticker), if the store knows it.
+-- The calendar of one ticker ($ticker).
 SELECT calendar FROM core.ticker_list WHERE ticker = $ticker
 
 -- name: bars
@@ -53,11 +53,11 @@ WHERE ticker = $ticker
 ORDER BY ts_event
 
 -- name: partitions
--- The partitions of the store as the cache sees them: one row each, the one that was used longest ago first.
+-- The partitions of the cache, the least recently used first.
 --
--- $sources: the sources that can be asked again. is_evictable: every answer about the partition came from one of them over
--- the network, and nobody pinned the ticker. Answers that failed brought no bars, and
--- those that were only called stale speak of bars that another one brought.
+-- $sources: the sources that can be fetched again. is_evictable: every answer about the partition was fetched from
+-- one of them, and the ticker is not pinned. Failed answers brought no bars, and invalidated ones refer to bars of
+-- another.
 WITH partitions AS (
     SELECT
         schema,
@@ -122,7 +122,7 @@ LEFT JOIN core.pins AS pins ON pins.ticker = p.ticker
 ORDER BY used_at, p.ticker, p.schema, p.source, p.year
 
 -- name: totals
--- What the cache holds: series, bars, bytes, answered ranges, and how many series have a stale answer.
+-- Totals of the cache: series, bars, bytes, answered ranges, and how many series have a stale answer.
 SELECT
     count(*) AS series,
     coalesce(sum(row_count), 0)::BIGINT AS rows,
@@ -132,8 +132,8 @@ SELECT
 FROM cache_index
 
 -- name: result_inputs
--- What an answer, and what is said of its gaps and outliers, depends on besides the call's own words: one row per series,
--- active range, file, session time line, calendar, split and dividend.
+-- The inputs of a result besides the request: one row per series, active range, file, session time line, calendar,
+-- split and dividend.
 --
 -- $first_us and $last_us bound the files (µs since the epoch, NULL: no bound). Digests are compared, never shown.
 WITH chosen AS (

@@ -1,13 +1,13 @@
 -- Replay log entries and look up files during a commit.
 
 -- name: insert_rows
--- Put the rows of the relation `incoming` into a metadata table; text is cast to the column's type on the way in.
+-- Insert the rows of the relation `incoming` into a metadata table; text is cast to the column's type.
 INSERT INTO core.{{table}} BY NAME
 SELECT *
 FROM incoming
 
 -- name: delete_rows
--- Delete the rows of a metadata table whose key stands in the relation `incoming`, whose values may be text.
+-- Delete the rows of a metadata table with a key in the relation `incoming`, where values may be text.
 CREATE OR REPLACE TEMPORARY TABLE incoming_rows AS
 SELECT *
 FROM core.{{table}}
@@ -21,7 +21,7 @@ DELETE FROM core.{{table}}
 WHERE ({{keys}}) IN (SELECT ({{keys}}) FROM incoming_rows);
 
 -- name: count_files
--- What a commit checks after reopening the file: live files, their rows, views.
+-- What a commit checks after reopening the file: active files, their rows, views.
 SELECT
     count(*) AS files,
     coalesce(sum(row_count), 0)::BIGINT AS rows,
@@ -29,7 +29,7 @@ SELECT
 FROM core.files
 
 -- name: active_files
--- The live data files of some tickers ($tickers; NULL: of all), in time order; instants in µs since the epoch.
+-- The active data files of some tickers ($tickers; NULL: of all), in time order; instants in µs since the epoch.
 SELECT
     file_id,
     path,
@@ -49,7 +49,7 @@ WHERE $tickers IS NULL OR list_contains($tickers, ticker)
 ORDER BY ts_min, file_id
 
 -- name: active_file
--- A data file by its path in the store ($path), if this generation is made of it.
+-- A data file by its path in the store ($path), if it is active.
 SELECT path
 FROM core.files
 WHERE path = $path
@@ -64,7 +64,7 @@ WHERE retired_at < $before
 ORDER BY path
 
 -- name: all_paths
--- Every file that the store knows: live, retired, and those under meta/.
+-- Every recorded file: active, retired, and under meta/.
 SELECT path FROM core.files
 UNION ALL
 SELECT path FROM core.retired_files
@@ -72,11 +72,11 @@ UNION ALL
 SELECT path FROM core.meta_files
 
 -- name: last_used
--- When whose bars were last used, as far as it is folded in.
+-- The last use of each ticker and year, as far as it is recorded.
 SELECT ticker, year, used_at FROM core.uses
 
 -- name: current_commit
--- Which commit the current database shows.
+-- The commit of the current database.
 SELECT
     store_id,
     generation,
@@ -84,7 +84,7 @@ SELECT
 FROM core.store_info
 
 -- name: rows_as_json
--- The rows of a metadata table of the current database as JSON objects, in the order in which they were put.
+-- The rows of a metadata table as JSON objects, in the order in which they were inserted.
 SELECT to_json(stored)
 FROM core.{{table}} AS stored
 ORDER BY rowid
@@ -108,5 +108,5 @@ FROM core.coverage_ledger
 ORDER BY generation, rowid
 
 -- name: clear_coverage_ledger
--- Empty the coverage ledger, to be written anew with ranges cut out.
+-- Empty the coverage ledger before it is rewritten without some ranges.
 DELETE FROM core.coverage_ledger

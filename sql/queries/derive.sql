@@ -79,12 +79,16 @@ LEFT JOIN inferred_calendars AS inferred USING (ticker)
 ORDER BY tickers.ticker;
 
 -- name: tickers_without_calendar
--- Tickers that are stored or described but have no calendar of their own choice: ticker, provider, dataset.
--- The source that decides is the configured one, else the one with the most bars.
+-- Stored or configured tickers without a configured calendar: ticker, provider, dataset. Their source is the configured
+-- one, else the one with the most bars.
 SELECT
     tickers.ticker,
-    arg_max(sources.provider, (coalesce(sources.source = settings.data_source, FALSE), coalesce(series.row_count, 0))) AS provider,
-    arg_max(sources.dataset, (coalesce(sources.source = settings.data_source, FALSE), coalesce(series.row_count, 0))) AS dataset
+    arg_max(
+        sources.provider, (coalesce(sources.source = settings.data_source, FALSE), coalesce(series.row_count, 0))
+    ) AS provider,
+    arg_max(
+        sources.dataset, (coalesce(sources.source = settings.data_source, FALSE), coalesce(series.row_count, 0))
+    ) AS dataset
 FROM (
     SELECT ticker FROM core.series
     UNION
@@ -100,7 +104,7 @@ ORDER BY tickers.ticker
 -- name: insert_dividend_closes
 -- For the dividends of $tickers, the last regular close before each ex-date, raw, in every series.
 --
--- What core.price_factors needs to turn a dividend into a factor, looked up once instead of in every query.
+-- core.price_factors turns dividends into factors with them; they are looked up once instead of in every query.
 -- Grain of the result: one row per ticker, source, schema and ex-date with a close in the ten days before.
 -- Inputs: core.latest_dividends, core.bars, core.series, core.ticker_list, core.session_days.
 -- NULLs: none.
@@ -118,7 +122,10 @@ dated_bars AS (
         b.schema,
         b.ts_event,
         b.close,
-        CASE WHEN s.step_us >= 86400000000 THEN timezone(s.day_tz, b.ts_event)::DATE ELSE d.session_date END AS session_date
+        CASE
+            WHEN s.step_us >= 86400000000 THEN timezone(s.day_tz, b.ts_event)::DATE
+            ELSE d.session_date
+        END AS session_date
     FROM core.bars AS b
     JOIN core.series AS s USING (ticker, source, schema)
     JOIN core.ticker_list AS t USING (ticker)
@@ -142,7 +149,7 @@ JOIN days_before AS d USING (ticker, session_date)
 GROUP BY b.ticker, b.source, b.schema, d.ex_dividend_date;
 
 -- name: stale_dividend_closes
--- Tickers whose dividends or files differ from those that their closes were looked up with.
+-- Tickers with other dividends or files than when their closes were looked up.
 WITH file_digests AS (
     SELECT ticker, md5(string_agg(file_id, ',' ORDER BY file_id)) AS files
     FROM core.files
@@ -160,7 +167,7 @@ WHERE md5(d.dividends || coalesce(f.files, '')) NOT IN (SELECT o.digest FROM cor
 ORDER BY d.ticker;
 
 -- name: delete_dividend_closes
--- Make room for the closes of $tickers.
+-- Delete the closes of $tickers.
 DELETE FROM core.dividend_closes WHERE list_contains($tickers::VARCHAR[], ticker);
 
 -- name: calendars_to_extend

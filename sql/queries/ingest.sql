@@ -1,9 +1,9 @@
 -- Read vendors' files and what earlier runs brought into the store.
 
 -- name: earlier_ingests
--- Of some inputs ($keys) those that went in before: one row each. successors are the keys of newer inputs that brought
--- something for the same tickers and time; is_replaced says whether another answer, of no input, has done so since.
--- The tables of the first stores lack some columns until their next commit: those are NULL then.
+-- The inputs among $keys that were ingested before, one row each. successors: keys of newer inputs with the same
+-- tickers and time. is_replaced: an answer that was fetched since has the same tickers and time. The first stores do
+-- not have some columns until their next commit: those are NULL then.
 WITH later_columns AS (
     SELECT
         NULL::VARCHAR[] AS tickers,
@@ -85,18 +85,18 @@ LEFT JOIN replaced USING (input_key)
 ORDER BY asked.place
 
 -- name: coverage_of_tickers
--- What the coverage ledger says about some tickers ($tickers) of one source and schema, the oldest answer first; instants
--- in µs since the epoch. An answer of a network run (which a killed run leaves without a row of its own) has the digest
--- of its request; that of a file has none.
+-- The coverage ledger of some tickers ($tickers) of one source and schema, the oldest answer first; times in µs since
+-- the epoch. Answers fetched over the network (a killed run has no row in ingest_runs) have the digest of their
+-- request, answers from files have none.
 SELECT
-    spoken.ticker,
-    spoken.starts_us,
-    spoken.ends_us,
-    spoken.result,
-    spoken.reason,
-    CASE WHEN coalesce(runs.kind, 'fetch') = 'fetch' THEN spoken.request_key END AS request_key,
-    spoken.fetched_at_us,
-    spoken.fresh_until_us
+    ledger.ticker,
+    ledger.starts_us,
+    ledger.ends_us,
+    ledger.result,
+    ledger.reason,
+    CASE WHEN coalesce(runs.kind, 'fetch') = 'fetch' THEN ledger.request_key END AS request_key,
+    ledger.fetched_at_us,
+    ledger.fresh_until_us
 FROM (
     SELECT
         unnest(list_intersect(tickers, $tickers)) AS ticker,
@@ -113,12 +113,12 @@ FROM (
     FROM core.coverage_ledger
     WHERE source = $source
       AND schema = $schema
-) AS spoken
+) AS ledger
 LEFT JOIN core.ingest_runs AS runs USING (run_id)
-ORDER BY spoken.generation, spoken.place
+ORDER BY ledger.generation, ledger.place
 
 -- name: stored_sessions
--- The sessions of one calendar ($calendar) that the store knows, in µs since the epoch.
+-- The stored sessions of one calendar ($calendar), in µs since the epoch.
 SELECT
     session_date,
     epoch_us(open_ts) AS open_us,
@@ -138,7 +138,7 @@ ORDER BY source
 
 -- name: read_flat_files
 -- The rows of Polygon flat files ($files), by column name and with the types given ($columns), never sniffed.
--- Lines that are no rows go to DuckDB's reject tables. $tickers NULL: all; a row without a ticker may be anybody's.
+-- Lines that cannot be read go to DuckDB's reject tables. $tickers NULL: all. Rows without a ticker are kept.
 SELECT
     ticker,
     window_start // 1000 AS ts_us,
@@ -164,7 +164,7 @@ FROM read_csv(
 WHERE $tickers IS NULL OR ticker IS NULL OR list_contains($tickers, ticker)
 
 -- name: flat_file_rejects
--- Lines that the last read_csv refused: one row per line, its first error.
+-- Lines that the last read_csv rejected: one row per line, with its first error.
 SELECT
     any_value(scans.file_path) AS path,
     errors.line,

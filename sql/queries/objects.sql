@@ -1,14 +1,14 @@
 -- Create views and macros, and read what they are made from.
 
 -- name: view_inputs
--- What the published views are made from: kind ('data', 'quarantine', 'revisions'), schema, path.
+-- The files that the published views read: kind ('data', 'quarantine', 'revisions'), schema, path.
 SELECT 'data' AS kind, schema, path FROM core.files
 UNION ALL
 SELECT kind, NULL, path FROM core.meta_files
 ORDER BY kind, schema, path;
 
 -- name: object_digests
--- The digests of the texts that the published objects were made from, by object.
+-- The digest of each published object's text.
 SELECT object, digest FROM core.object_digests;
 
 -- name: object_definitions
@@ -39,19 +39,19 @@ WHERE database_name = current_database()
 ORDER BY ALL
 
 -- name: upsert_object_digest
--- Remember the digest ($digest) of the text that the object $name was made from.
+-- Record the digest ($digest) of the text of the object $name.
 INSERT OR REPLACE INTO core.object_digests (object, digest) VALUES ($name, $digest);
 
 -- name: delete_object_digest
--- The object $name is gone.
+-- Delete the digest of the object $name.
 DELETE FROM core.object_digests WHERE object = $name;
 
 -- name: drop_macro
--- An object that is no longer made.
+-- Drop an object that is no longer published.
 DROP MACRO IF EXISTS {{object}};
 
 -- name: comment_on
--- Give a view, table macro, scalar macro or column the text that stands in its file's header.
+-- Comment on a view, table macro, scalar macro or column.
 COMMENT ON {{kind}} {{object}} IS {{text}};
 
 -- name: applied_settings

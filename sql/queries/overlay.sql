@@ -1,13 +1,13 @@
 -- Lay a configuration, or frames in memory, over a snapshot.
 
 -- name: open
--- An empty in-memory database as the current one.
+-- Make an empty in-memory database the current one.
 ATTACH ':memory:' AS {{overlay}};
 
 USE {{overlay}};
 
 -- name: fill
--- A scope's tables: the large ones seen through, the small ones copied, so that a configuration can lay its tickers over.
+-- Fill an overlay: views of the snapshot's large tables, copies of the small ones for a configuration to change.
 DROP TABLE core.files;
 
 CREATE VIEW core.files AS
@@ -41,7 +41,7 @@ SELECT * REPLACE (NULL AS universe_position)
 FROM {{snapshot}}.core.ticker_settings;
 
 -- name: close
--- Let go of a scope.
+-- Detach an overlay.
 USE {{snapshot}};
 
 DETACH {{overlay}};
@@ -65,13 +65,13 @@ SELECT
 FROM {{relation}};
 
 -- name: clear_frames
--- Take the last call's tickers and bars out of a database of frames.
+-- Remove the last request's tickers and bars from a database of frames.
 DELETE FROM core.files;
 
 DELETE FROM core.ticker_settings;
 
 -- name: ticker_facts
--- How the store itself sees some tickers ($tickers): one row per ticker that it knows, with the sources of its bars.
+-- The store's own settings of some tickers ($tickers), with the sources of their bars.
 SELECT
     listed.ticker,
     listed.calendar,
@@ -85,7 +85,9 @@ SELECT
         list(DISTINCT series.source) FILTER (WHERE series.source IS NOT NULL),
         []
     ) || coalesce(
-        list(DISTINCT sources.provider) FILTER (WHERE sources.provider IS NOT NULL AND sources.provider <> series.source),
+        list(DISTINCT sources.provider) FILTER (
+            WHERE sources.provider IS NOT NULL AND sources.provider <> series.source
+        ),
         []
     ) AS source_names,
     count(DISTINCT series.source) AS source_count

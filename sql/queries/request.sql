@@ -106,7 +106,7 @@ FROM gaps(
 )
 
 -- name: outliers
--- Bars whose return stands out: the macro outliers, every argument bound.
+-- Bars with an outlying return: the macro outliers, every argument bound.
 SELECT *
 FROM outliers(
     $tickers,
@@ -123,7 +123,7 @@ FROM outliers(
 )
 
 -- name: quality
--- Each ticker and session, what is there and what is not: the macro quality, every argument bound.
+-- Expected and present bars of each session: the macro quality, every argument bound.
 SELECT *
 FROM quality(
     $tickers,
@@ -138,10 +138,8 @@ FROM quality(
 )
 
 -- name: tickers
--- The tickers of a call, in the order in which a wide table shows them: as asked, else by place in the universe, else by
--- name; whether anything of them is stored, whether the call's calendars differ, and the first and last session that each
--- is shown for, in days since 1970-01-01. What is wrong with the call is an arm of its own: a check in the WHERE is left
--- out where no ticker is known.
+-- A request's tickers in the order of a wide table's columns: as requested, else by universe, else by name. With
+-- whether bars are stored, whether calendars differ, and the first and last session shown, in days since 1970-01-01.
 WITH refusal AS (
     SELECT first(p.problem ORDER BY p.rank, p.problem) AS problem
     FROM core.call_problems(
@@ -199,7 +197,7 @@ ORDER BY
     ticker
 
 -- name: series
--- The stored series that a call reads, one row per ticker; NULL for a ticker of which nothing is stored.
+-- The stored series that a request reads, one row per ticker; NULL for a ticker without stored bars.
 SELECT
     ticker,
     source,
@@ -237,7 +235,7 @@ ORDER BY files.path
 -- name: stored_bars
 -- Stored bars of some tickers ($tickers; NULL: all), as the view bars has them, in order of series and time.
 --
--- $start_ts and $end_ts are instants, half-open, or dates, which take whole sessions, the end date with them; NULL: open.
+-- $start_ts and $end_ts are instants (half-open) or dates (whole sessions, the end date included); NULL: open.
 -- $session 'regular' keeps the bars within the session's regular hours.
 SELECT
     ticker,
@@ -320,7 +318,8 @@ INNER JOIN (
         unnest($names) AS ticker,
         unnest(range(len($names)))::INTEGER AS slot
 ) AS names USING (ticker)
-WHERE $lookback::VARCHAR IS NULL OR core.is_reached(resampled.ts_event, resampled.session_date, $start_ts, $lookback, $tz)
+WHERE $lookback::VARCHAR IS NULL
+    OR core.is_reached(resampled.ts_event, resampled.session_date, $start_ts, $lookback, $tz)
 
 -- name: grid_rows
 -- The calendar's complete grid of a call, in no order: left edge, and what else a wide table reads of a bucket.
@@ -348,9 +347,9 @@ epoch_us(ts_close) AS close_us
 (session_date - DATE '1970-01-01')::BIGINT AS session_day
 
 -- name: in_range_column
--- A column of a wide read: whether the bucket lies in the range, and was not only looked back at.
+-- A column of a wide read: whether the bucket is in the range, not in its lookback.
 core.is_in_range(ts_event, session_date, $start_ts, $tz) AS in_range
 
 -- name: no_column
--- A column of a wide read that wants no values, only which rows there are.
+-- A column for a wide read that needs no values, only rows.
 NULL AS no_field

@@ -6,8 +6,8 @@
 -- Grain of core.session_days: one row per session key, segment and UTC day; the rows of a key cover every instant from
 --   1990 to the end of its calendar's last year exactly once. Grain of core.session_keys: one row per session key.
 -- Inputs: core.calendars, core.sessions, and the windows of core.ticker_list.
--- Segments: 'regular' (between open and close, less the break), 'break', 'pre' and 'post' (the rest of the session's own
---   local date), 'closed' (local dates without a session, which are labelled by themselves).
+-- Segments: 'regular' (between open and close, less the break), 'break', 'pre' and 'post' (the rest of the session's
+--   own local date), 'closed' (local dates without a session, which are labelled by themselves).
 -- NULLs: session_open_us is NULL outside of 'regular' and 'break'.
 CREATE OR REPLACE TABLE core.session_days AS
 WITH keys AS (
@@ -40,8 +40,8 @@ windows AS (
     JOIN core.sessions AS s USING (calendar)
 ),
 hours AS (
-    -- A window that ends at or before it starts began the evening before, or, where the calendar says when it opens, ends
-    -- on the morning after; a half day ends when the first of the two does.
+    -- A window that ends at or before it starts began the evening before, or, where the calendar says when it opens,
+    -- ends on the morning after; a half day ends when the first of the two does.
     SELECT
         session_key,
         timezone,
@@ -62,7 +62,7 @@ hours AS (
                 asked_open_ts >= asked_close_ts
             ) AS is_overnight
         FROM windows
-    ) AS told
+    ) AS overnight
 ),
 disjoint_hours AS (
     -- No instant belongs to two sessions: a window ends at the latest when the next one begins.
@@ -165,7 +165,11 @@ spans AS (
         greatest(gap_start_us, midnight_us),
         least(gap_end_us, next_midnight_us),
         CASE WHEN local_date <= last_date THEN gap_start_us ELSE midnight_us END,
-        CASE WHEN local_date <= last_date THEN last_date WHEN local_date >= next_date THEN next_date ELSE local_date END,
+        CASE
+            WHEN local_date <= last_date THEN last_date
+            WHEN local_date >= next_date THEN next_date
+            ELSE local_date
+        END,
         NULL
     FROM local_gaps
 ),

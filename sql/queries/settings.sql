@@ -1,18 +1,18 @@
 -- Read the settings and metadata of tickers.
 
 -- name: ticker_metadata
--- Every ticker that somebody configured or described, and its metadata as JSON text or NULL.
+-- Every configured or described ticker, and its metadata as JSON text or NULL.
 SELECT ticker, metadata FROM core.ticker_settings ORDER BY ticker;
 
 -- name: ticker_settings
--- What was configured or said of some tickers ($tickers), to be changed and put back.
+-- The settings of some tickers ($tickers), to be changed and upserted.
 SELECT * EXCLUDE (updated_at)
 FROM core.ticker_settings
 WHERE list_contains($tickers, ticker)
 ORDER BY ticker;
 
 -- name: named_tickers
--- Every ticker that the store has heard of: configured, stored, described or asked for.
+-- Every ticker that is configured, stored, described or was requested.
 SELECT ticker
 FROM core.ticker_list
 UNION
@@ -31,7 +31,7 @@ FROM core.series
 ORDER BY ticker
 
 -- name: ticker_info
--- What is known of one ticker ($ticker): one row, and one of NULLs if nothing is.
+-- The facts of one ticker ($ticker): one row, of NULLs if the store has none.
 SELECT
     tickers.ticker,
     tickers.calendar,
@@ -40,5 +40,5 @@ SELECT
     coalesce(tickers.row_count, 0)::BIGINT AS row_count,
     coalesce(tickers.byte_size, 0)::BIGINT AS byte_size,
     tickers.series
-FROM (SELECT $ticker AS ticker) AS asked
+FROM (SELECT $ticker AS ticker) AS requested
 LEFT JOIN tickers USING (ticker)

@@ -1,23 +1,23 @@
 -- Open a snapshot's database; read and write what it says of itself.
 
 -- name: attach_only
--- Attach a generation for reading, under a name of its own.
+-- Attach a snapshot for reading.
 ATTACH {{path}} AS {{alias}} (READ_ONLY)
 
 -- name: attach_read_only
--- Attach a generation for reading and make it the current database: macros and views need USE to resolve.
+-- Attach a snapshot for reading and make it the current database: macros and views need USE to resolve.
 ATTACH {{path}} AS {{alias}} (READ_ONLY);
 
 USE {{alias}};
 
 -- name: attach_read_write
--- Attach a new generation under construction, in the storage version that every client opens.
+-- Attach a new snapshot's database for writing, in the storage version that every client opens.
 ATTACH {{path}} AS {{alias}} (STORAGE_VERSION 'v1.0.0');
 
 USE {{alias}};
 
 -- name: checkpoint_and_detach
--- Everything into the file, then let go of it: DETACH alone may leave changes in the write-ahead log.
+-- Checkpoint and detach: DETACH alone may leave changes in the write-ahead log.
 CHECKPOINT {{alias}};
 
 USE memory;
@@ -25,21 +25,21 @@ USE memory;
 DETACH {{alias}};
 
 -- name: detach
--- Let go of a generation that nobody reads any more.
+-- Detach a snapshot without readers.
 DETACH {{alias}}
 
 -- name: use_database
--- Make a generation the current database: macros and views need USE to resolve.
+-- Make a snapshot the current database: macros and views need USE to resolve.
 USE {{alias}}
 
 -- name: current_database
--- The database that names resolve in.
+-- The current database, in which names resolve.
 SELECT current_database()
 
 -- name: database_identity
--- Which database answers: its name in this process, the store, the generation that it shows, and its folder.
+-- The current database's name in this process, its store, snapshot and folder.
 --
--- The time of the commit tells a generation from one of the same number before the store was put back from a copy.
+-- The time of the commit differs between two snapshots of the same number, before and after a store was restored.
 SELECT
     current_database(),
     store_id,
@@ -49,18 +49,18 @@ SELECT
 FROM core.store_info
 
 -- name: set_root
--- Where the views of a copy with rewritten paths find their files just now, while they are made.
+-- Set the folder in which the views of a copy find their files while they are created.
 SET VARIABLE mtstore_root = {{root}}
 
 -- name: set_store_info
--- The one row that says which store and which commit this is.
+-- Write the one row that names the store and the commit.
 DELETE FROM core.store_info;
 
 INSERT INTO core.store_info
 VALUES ($format_version, $store_id, $root, $generation, $committed_at);
 
 -- name: store_info
--- The one row that says which store and which commit this is.
+-- The one row that names the store and the commit.
 SELECT
     format_version,
     store_id,
@@ -70,7 +70,7 @@ SELECT
 FROM core.store_info
 
 -- name: status
--- What is stored, one row per series.
+-- The stored series, one row each.
 SELECT
     series.ticker,
     series.source,
@@ -86,7 +86,7 @@ LEFT JOIN core.ticker_list AS listed USING (ticker)
 ORDER BY series.ticker, series.source, series.schema
 
 -- name: coverage_summary
--- What the store was told of, one row per series and result: how many ranges, from when to when.
+-- The covered ranges, one row per series and result: their number, first start and last end.
 SELECT
     ticker,
     source,
@@ -100,13 +100,13 @@ GROUP BY ALL
 ORDER BY ALL;
 
 -- name: create_table
--- Keep the rows of a relation as a table of the current database.
+-- Create a table of core from the rows of a relation.
 CREATE TABLE core.{{table}} AS
 SELECT *
 FROM {{source}}
 
 -- name: set_session_options
--- Every instance of ours works in UTC (nothing that is published depends on it) and draws no bars of its own.
+-- Work in UTC, on which no published object depends, and without DuckDB's progress bar.
 SET GLOBAL TimeZone = 'UTC';
 
 SET enable_progress_bar = FALSE;

@@ -1,7 +1,7 @@
 -- Read a snapshot's facts once, for the fast path.
 
 -- name: tickers
--- Every ticker that the current database knows, with the grain of its sessions' opens.
+-- Every ticker, with the grain of its sessions' opens.
 SELECT
     listed.ticker,
     listed.calendar,
@@ -22,7 +22,7 @@ SELECT
 FROM core.series
 
 -- name: files
--- Every live data file, by series in time order; µs bounds, the last one included.
+-- Every active data file, by series in time order; µs bounds, the last one included.
 SELECT
     ticker,
     source,
@@ -45,7 +45,7 @@ WHERE calendar = $calendar
 ORDER BY open_ts
 
 -- name: covered_ranges
--- What was asked for and answered (complete, empty or partial), of every series: µs bounds.
+-- The ranges with an answer (complete, empty or partial) of every series: µs bounds.
 SELECT
     ticker,
     source,
@@ -56,8 +56,8 @@ FROM core.coverage
 WHERE result IN ('complete', 'empty', 'partial')
 
 -- name: session_segments
--- The time line of one session key ($session_key) below a day, buckets counted from the session's open: the pieces of
--- the macro core.bucket_days, joined where a midnight in UTC had cut them.
+-- The time line of one session key ($session_key) below a day, buckets counted from the session's open: the
+-- segments of the macro core.bucket_days, joined at midnights in UTC.
 SELECT
     min(start_us) AS start_us,
     max(end_us) AS end_us,
@@ -73,7 +73,7 @@ GROUP BY
 ORDER BY start_us
 
 -- name: bucket_segments
--- The whole time line of a call's session key, as the macro core.bucket_days cuts it: one row per piece.
+-- The whole time line of a call's session key, as the macro core.bucket_days cuts it: one row per segment.
 SELECT
     start_us,
     end_us,

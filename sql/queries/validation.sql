@@ -1,7 +1,7 @@
 -- Read what the checks of a loaded table need.
 
 -- name: quality_by_ticker
--- The macro quality of a range, one row per ticker of the call; a ticker of which nothing is stored has no bars.
+-- The macro quality of a range, one row per requested ticker; tickers without stored bars have zeros.
 WITH by_ticker AS (
     SELECT
         ticker,
@@ -71,7 +71,7 @@ FROM gaps(
 ORDER BY ticker, first_missing
 
 -- name: outliers
--- Bars of a call whose return lies beyond the lowest threshold of its tickers: the macro outliers, on the call's buckets.
+-- Bars with a return beyond the lowest threshold of the request's tickers: the macro outliers.
 SELECT
     ticker,
     ts_event,
@@ -96,7 +96,7 @@ FROM outliers(
 ORDER BY ticker, ts_event
 
 -- name: splits
--- Every known split.
+-- Every split.
 SELECT
     ticker,
     execution_date,

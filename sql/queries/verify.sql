@@ -1,7 +1,7 @@
 -- Compare the database with the files and with the log.
 
 -- name: files_to_check
--- Every file that the metadata know, and what they call it: data, retired, quarantine or revisions.
+-- Every recorded file and its kind: data, retired, quarantine or revisions.
 SELECT
     path,
     'data' AS kind

@@ -1,5 +1,5 @@
--- input_columns: what the table of inputs says of each, which the first stores did not ask for. There it stays NULL, and
--- such an input counts as one that nothing has replaced.
+-- Columns of the table of inputs that the first stores did not have. They are NULL there, and such an input counts as
+-- not replaced.
 
 ALTER TABLE core.inputs ADD COLUMN IF NOT EXISTS tickers VARCHAR[];
 ALTER TABLE core.inputs ADD COLUMN IF NOT EXISTS start_ts TIMESTAMPTZ;

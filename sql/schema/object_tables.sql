@@ -1,8 +1,8 @@
--- object_tables: what the published views need besides the metadata tables.
+-- object_tables: tables that the published views need besides the metadata tables.
 --
 -- core.no_bars stays empty. Views over no file read it, and not an empty SELECT: DuckDB removes a query over a constant
 -- emptiness together with the check of its arguments. core.dividend_closes is filled by build_dividend_closes.
--- core.object_digests says from which text each object was made, so that a commit makes only those that differ.
+-- core.object_digests holds a digest of each object's text, so that a commit creates only those that differ.
 
 CREATE TABLE IF NOT EXISTS core.object_digests (
     object VARCHAR PRIMARY KEY,

@@ -27,7 +27,7 @@ CREATE TABLE core.files (
     byte_size BIGINT NOT NULL,
     ts_min TIMESTAMPTZ NOT NULL,
     ts_max TIMESTAMPTZ NOT NULL,
-    day_tz VARCHAR NOT NULL,             -- whose days daily bars are
+    day_tz VARCHAR NOT NULL,             -- zone that daily bars are dated in
     content_id VARCHAR NOT NULL,         -- digest of the rows; equal rows, equal id
     written_at TIMESTAMPTZ NOT NULL,
     generation BIGINT NOT NULL           -- the commit that added it
@@ -55,7 +55,7 @@ CREATE TABLE core.series (
     file_count BIGINT NOT NULL
 );
 
--- The ledger of what was asked for: append-only, a newer row wins where ranges overlap.
+-- The ledger of requested ranges: append-only, a newer row wins where ranges overlap.
 CREATE TABLE core.coverage_ledger (
     source VARCHAR NOT NULL,
     schema VARCHAR NOT NULL,
@@ -77,7 +77,7 @@ CREATE TABLE core.sources (
     dataset VARCHAR
 );
 
--- One row per ticker that somebody configured or described.
+-- One row per ticker that was configured or described.
 CREATE TABLE core.ticker_settings (
     ticker VARCHAR NOT NULL,
     universe_position INTEGER,           -- place in the configured universe; NULL: not in it
@@ -172,9 +172,9 @@ CREATE TABLE core.ingest_runs (
     arguments VARCHAR                    -- a JSON object
 );
 
--- One row per input file that went in, so that the same file again is a no-op while what it brought still stands.
+-- One row per ingested file: the same file again is a no-op as long as its bars were not replaced.
 CREATE TABLE core.inputs (
-    input_key VARCHAR NOT NULL,          -- digest of the file's sha256 and what was taken from it
+    input_key VARCHAR NOT NULL,          -- digest of the file's sha256 and of the part ingested
     sha256 VARCHAR NOT NULL,
     name VARCHAR NOT NULL,
     byte_size BIGINT NOT NULL,
@@ -183,7 +183,7 @@ CREATE TABLE core.inputs (
     run_id VARCHAR NOT NULL,
     ingested_at TIMESTAMPTZ NOT NULL,
     tickers VARCHAR[],                   -- of which it brought bars; NULL: of all that there are
-    start_ts TIMESTAMPTZ,                -- hull of its bars and of what it covers; NULL where it has none
+    start_ts TIMESTAMPTZ,                -- range of its bars and of its coverage; NULL if empty
     end_ts TIMESTAMPTZ,
     generation BIGINT                    -- the commit that recorded it
 );

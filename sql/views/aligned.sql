@@ -1,7 +1,7 @@
 -- aligned: the configured universe as one wide table, with the method, interval and session of the configuration.
 --
--- Empty where no universe is configured. Up to 100 tickers; more are for aligned_outer, aligned_inner and aligned_ffill,
--- for wide_close and wide_volume, or for Python.
+-- Empty where no universe is configured. Up to 100 tickers; more are for aligned_outer, aligned_inner and
+-- aligned_ffill, for wide_close and wide_volume, or for Python.
 -- Grain: one row per bucket, ordered by ts_event.
 -- Inputs: {{method}} over the universe.
 -- NULLs: as in {{method}}.

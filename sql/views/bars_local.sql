@@ -33,7 +33,10 @@ SELECT
         END,
         b.ts_event
     )::TIMESTAMP AS ts_local,
-    CASE WHEN s.step_us >= 86400000000 THEN timezone(s.day_tz, b.ts_event)::DATE ELSE d.session_date END::DATE AS session_date,
+    CASE
+        WHEN s.step_us >= 86400000000 THEN timezone(s.day_tz, b.ts_event)::DATE
+        ELSE d.session_date
+    END::DATE AS session_date,
     (s.step_us >= 86400000000 OR coalesce(d.segment = 'regular', false))::BOOLEAN AS in_session,
     CASE WHEN d.segment = 'regular' AND s.step_us < 86400000000
         THEN (epoch_us(b.ts_event) - d.session_open_us) // 60000000 END::INTEGER AS minute_of_session

@@ -1,9 +1,9 @@
--- cache_index: what is stored of each series, how fresh it is and what it weighs.
+-- cache_index: the stored series, their age, freshness and size.
 --
--- Grain: one row per ticker, source and schema that is stored or was asked for.
+-- Grain: one row per ticker, source and schema that is stored or was requested.
 -- Inputs: core.series, core.coverage, core.uses, core.pins.
--- NULLs: used_at where nobody loaded it, age where nothing was asked for; first_ts, last_ts where nothing is stored; fetched_at where nothing was asked for; fresh_until where no answer
---   can go stale.
+-- NULLs: used_at if never loaded; age and fetched_at if never requested; first_ts and last_ts without stored bars;
+--   fresh_until if no answer can become stale.
 -- Columns:
 --   ticker: Ticker
 --   source: Source

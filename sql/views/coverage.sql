@@ -1,6 +1,6 @@
--- coverage: what was asked for, of whom, when and with what result.
+-- coverage: the ranges requested from each source, when and with which result.
 --
--- Grain: one row per answer, ticker and range; where ranges overlap, the row of the newest generation and fetched_at holds.
+-- Grain: one row per answer, ticker and range; where ranges overlap, the newest generation and fetched_at win.
 -- Inputs: core.coverage.
 -- NULLs: reason and run_id where there is none; fresh_until for an answer that never goes stale.
 -- Columns:

@@ -5,15 +5,15 @@
 -- NULLs: finished_at while it runs; error where there was none.
 -- Columns:
 --   run_id: Name of the run
---   kind: What it did: ingest, update, compact, rebuild and so on
+--   kind: Kind of run: ingest, update, compact, rebuild and so on
 --   started_at: When it began
 --   finished_at: When it ended
 --   status: running, complete, incomplete or failed
 --   tickers: Number of tickers that it touched
 --   files: Number of files that it wrote
 --   rows: Number of bars (or splits and dividends) that it took
---   quarantined_rows: Number of rows that it refused
---   error: What went wrong
+--   quarantined_rows: Number of rows that it rejected
+--   error: Error message
 --   arguments: How it was called, a JSON object
 -- Example: FROM ingest_runs ORDER BY started_at DESC LIMIT 10;
 

@@ -1,6 +1,6 @@
--- quarantine: rows that were refused, as they came, with the reason.
+-- quarantine: rejected rows as they came, with the reason.
 --
--- Grain: one row per refused row.
+-- Grain: one row per rejected row.
 -- Inputs: core.quarantine.
 -- NULLs: as the input had them.
 -- Columns:

@@ -1,8 +1,8 @@
--- tickers: every ticker that is configured or stored: its settings, its calendar, and what is stored of it.
+-- tickers: every ticker that is configured or stored: its settings, its calendar and its stored series.
 --
 -- Grain: one row per ticker.
 -- Inputs: core.ticker_list, core.series.
--- NULLs: settings that nobody made; what is stored, for a ticker of which nothing is.
+-- NULLs: settings that are not configured; the stored series of a ticker without bars.
 -- Columns:
 --   ticker: Ticker
 --   in_universe: Whether it belongs to the configured universe

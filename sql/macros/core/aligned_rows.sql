@@ -1,6 +1,6 @@
 -- core.aligned_rows(tickers, bar_interval, …): every ticker of a call on every bucket that any of them has bars in.
 --
--- Grain: one row per ticker and bucket: rectangular. With lookback, buckets before the range come along (in_range false).
+-- Grain: one row per ticker and bucket; with lookback also buckets before the range (in_range false).
 -- Inputs: core.resampled, core.chosen_series, and with is_grid the calendar's complete grid, core.call_grid.
 -- NULLs: prices, volume, vwap and transactions are NULL where the ticker has no bar (is_present false).
 -- Columns:
@@ -18,7 +18,7 @@
 --   transactions: Sum of the bars' trades
 --   bar_count: Number of stored bars in the bucket; 0 where there is none
 --   is_present: Whether the ticker has bars in this bucket
---   in_range: Whether the bucket lies in the range that was asked for, not before it
+--   in_range: Whether the bucket is in the requested range, not before it
 --   source: Source of the ticker's bars
 --   schema: Schema of the ticker's bars
 -- Example: FROM core.aligned_rows(['AAPL', 'MSFT'], INTERVAL 5 MINUTE, is_grid := true);
@@ -44,7 +44,8 @@ WITH call_tickers AS MATERIALIZED (
         c.schema,
         c.is_mixed
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
+        from_schema := from_schema
     ) AS c
 ),
 present AS MATERIALIZED (

@@ -1,19 +1,19 @@
--- core.bucket_days(tickers, bar_interval, …): the time line of a call's sessions, cut so that every piece has one anchor.
+-- core.bucket_days(tickers, bar_interval, …): the time line of a call's sessions, in segments with one anchor.
 --
--- A bar joins its piece by equality on one number, its session key and UTC day, with the piece's bounds as residual; its bucket is then
--- integer arithmetic. Buckets below a day begin every step from anchor_us; wider ones begin at anchor_us.
--- Grain: one row per session key, UTC day and piece; only pieces that the range and the session option ask for.
+-- A bar joins its segment by equality on one number (session key and UTC day) and the segment's bounds. Its bucket is
+-- then integer arithmetic. Buckets below a day begin every step from anchor_us; wider ones begin at anchor_us.
+-- Grain: one row per session key, UTC day and segment within the range and the session option.
 -- Inputs: core.session_days, core.chosen_series.
--- NULLs: limit_us is NULL where nothing cuts a bucket short (anchor 'epoch').
+-- NULLs: limit_us where no bucket is cut short (anchor 'epoch').
 -- Columns:
 --   day_key: Session key and UTC day as one number (core.day_key)
 --   segment: pre, regular, break, post or closed
---   start_us: First microsecond of the piece, since the epoch
+--   start_us: First microsecond of the segment, since the epoch
 --   end_us: First microsecond after it
 --   session_date: Session that it belongs to
---   anchor_us: Where buckets are counted from; the bucket's own label for a day and more
---   limit_us: Where the last bucket ends at the latest; a day's, week's or month's never before its sessions do
--- Example: FROM core.bucket_days(['AAPL'], INTERVAL 1 HOUR, start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
+--   anchor_us: Start of the first bucket; the bucket's own label for a day and more
+--   limit_us: Latest end of the last bucket; for days, weeks and months not before their sessions end
+-- Example: FROM core.bucket_days(['AAPL'], '1h', start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
 
 CREATE OR REPLACE MACRO core.bucket_days(
     tickers,
@@ -29,7 +29,8 @@ CREATE OR REPLACE MACRO core.bucket_days(
 WITH keys AS (
     SELECT DISTINCT c.session_key, c.session_slot, c.anchoring
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
+        from_schema := from_schema
     ) AS c
     WHERE c.session_key IS NOT NULL
 ),

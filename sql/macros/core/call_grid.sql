@@ -10,7 +10,7 @@
 --   ts_event: Left edge of the bucket, UTC
 --   ts_close: Right edge of the bucket, UTC
 --   session_date: Session that the bucket belongs to; the date in tz where calendars differ
--- Example: FROM core.call_grid(['AAPL'], INTERVAL 1 MINUTE, start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
+-- Example: FROM core.call_grid(['AAPL'], '1min', start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
 
 CREATE OR REPLACE MACRO core.call_grid(
     tickers,
@@ -29,7 +29,8 @@ WITH call AS (
         min(epoch_us(c.first_ts)) AS first_us,
         max(epoch_us(c.last_ts)) AS last_us
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
+        from_schema := from_schema
     ) AS c
 ),
 pieces AS (

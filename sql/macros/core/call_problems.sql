@@ -1,12 +1,11 @@
--- core.call_problems(tickers, bar_interval, …): what is wrong with the arguments of a call; no row if nothing is.
+-- core.call_problems(tickers, bar_interval, …): the problems of a call's arguments; no row if all are valid.
 --
--- Every published macro ends with a check of this list, in a form that DuckDB can neither skip nor prune: a wrong word
--- is an error even where no row would match.
--- Grain: one row per problem, the most telling first.
+-- core.check_call raises the first of them.
+-- Grain: one row per problem, the most helpful first.
 -- NULLs: none.
 -- Columns:
---   rank: Place in the order in which problems are told
---   problem: A sentence that names the parameter, its value and what is valid
+--   rank: Place in the order of problems
+--   problem: A sentence that names the parameter, its value and the valid ones
 -- Example: FROM core.call_problems(['AAPL'], INTERVAL 5 MINUTE, session := 'regular');
 
 CREATE OR REPLACE MACRO core.call_problems(
@@ -26,11 +25,13 @@ CREATE OR REPLACE MACRO core.call_problems(
 SELECT CASE WHEN starts_with(problem, 'tz:') THEN 0 ELSE 1 END AS rank, problem::VARCHAR AS problem
 FROM (
     SELECT CASE WHEN NOT core.is_bar_interval(bar_interval) THEN
-        'bar_interval: ' || coalesce('''' || bar_interval::VARCHAR || '''', 'NULL') || ' makes no bars (valid: an INTERVAL or'
-        || ' text like 30s, 1min, 5min, 1h in whole seconds below a day, 1d, 1w, 1mo)' END AS problem
+        'bar_interval: ' || coalesce('''' || bar_interval::VARCHAR || '''', 'NULL')
+        || ' is not an interval of bars (valid: an INTERVAL or text like 30s, 1min, 5min, 1h in'
+        || ' whole seconds below a day, 1d, 1w, 1mo)' END AS problem
     UNION ALL
     SELECT CASE WHEN coalesce(session::VARCHAR, 'NULL') NOT IN ('regular', 'all') THEN
-        'session: ' || coalesce('''' || session::VARCHAR || '''', 'NULL') || ' is not a choice (valid: ''regular'', ''all'')' END
+        'session: ' || coalesce('''' || session::VARCHAR || '''', 'NULL')
+        || ' is not a choice (valid: ''regular'', ''all'')' END
     UNION ALL
     SELECT CASE WHEN coalesce(anchor::VARCHAR, 'NULL') NOT IN ('session', 'midnight', 'epoch') THEN
         'anchor: ' || coalesce('''' || anchor::VARCHAR || '''', 'NULL')
@@ -40,15 +41,20 @@ FROM (
         'adjust: ' || coalesce('''' || adjust::VARCHAR || '''', 'NULL')
         || ' is not a choice (valid: ''none'', ''splits'', ''all'')' END
     UNION ALL
-    SELECT CASE WHEN timezone(tz, TIMESTAMP '2000-01-01') IS NULL THEN 'tz: NULL is no time zone (valid: an IANA name like ''America/New_York'')' END
+    SELECT CASE WHEN timezone(tz, TIMESTAMP '2000-01-01') IS NULL THEN
+        'tz: NULL is not a time zone (valid: an IANA name like ''America/New_York'')' END
     UNION ALL
-    SELECT CASE WHEN start_ts::VARCHAR IS NOT NULL AND (core.instant(start_ts, tz) IS NULL OR NOT core.is_readable(start_ts)) THEN
-        'start_ts: ''' || start_ts::VARCHAR || ''' is no date or time (valid: a DATE, TIMESTAMP or TIMESTAMPTZ, or text like'
-        || ' ''2023-01-31'', ''2023-01-31 09:30'', ''2023-01-31 09:30:00-05:00'')' END
+    SELECT CASE
+        WHEN start_ts::VARCHAR IS NOT NULL AND (core.instant(start_ts, tz) IS NULL OR NOT core.is_readable(start_ts))
+        THEN
+        'start_ts: ''' || start_ts::VARCHAR || ''' is not a date or time (valid: a DATE, TIMESTAMP or TIMESTAMPTZ, or'
+        || ' text like ''2023-01-31'', ''2023-01-31 09:30'', ''2023-01-31 09:30:00-05:00'')' END
     UNION ALL
-    SELECT CASE WHEN end_ts::VARCHAR IS NOT NULL AND (core.instant(end_ts, tz) IS NULL OR NOT core.is_readable(end_ts)) THEN
-        'end_ts: ''' || end_ts::VARCHAR || ''' is no date or time (valid: a DATE, TIMESTAMP or TIMESTAMPTZ, or text like'
-        || ' ''2023-01-31'', ''2023-01-31 09:30'', ''2023-01-31 09:30:00-05:00'')' END
+    SELECT CASE
+        WHEN end_ts::VARCHAR IS NOT NULL AND (core.instant(end_ts, tz) IS NULL OR NOT core.is_readable(end_ts))
+        THEN
+        'end_ts: ''' || end_ts::VARCHAR || ''' is not a date or time (valid: a DATE, TIMESTAMP or TIMESTAMPTZ, or'
+        || ' text like ''2023-01-31'', ''2023-01-31 09:30'', ''2023-01-31 09:30:00-05:00'')' END
     UNION ALL
     SELECT CASE
         WHEN core.is_date(start_ts) AND core.is_date(end_ts) AND core.instant(start_ts, tz) > core.instant(end_ts, tz)

@@ -1,4 +1,4 @@
--- core.choice_problem(parameter, given, choices): what is wrong with an option word, or NULL.
+-- core.choice_problem(parameter, given, choices): the problem of an option that must be one of some words.
 --
 -- NULLs: NULL is never a choice.
 -- Example: SELECT core.choice_problem('method', 'robust', ['standard', 'robust']);

@@ -1,4 +1,4 @@
--- core.chosen_daily_bars(tickers, bar_interval, …): the stored bars of a day that a call reads, from one series per ticker.
+-- core.chosen_daily_bars(tickers, bar_interval, …): the stored daily bars that a call reads.
 --
 -- One arm per stored schema; an arm that no ticker chose ends at once. Tickers, year and ts_event are compared with
 -- constants, directly above the files, so that DuckDB leaves out the files and row groups of other tickers and times.
@@ -9,7 +9,7 @@
 -- Columns:
 --   ticker_slot: Number of the ticker in the call
 --   day_key: Session key of the ticker and UTC day of the bar as one number (core.day_key)
---   day_tz: Time zone whose days daily bars are
+--   day_tz: Time zone that daily bars are dated in
 --   ts_us: Open of the bar in microseconds since the epoch
 --   open: First price
 --   high: Highest price
@@ -18,7 +18,7 @@
 --   volume: Traded volume
 --   vwap: Volume-weighted average price
 --   transactions: Number of trades
--- Example: FROM core.chosen_daily_bars(['AAPL'], INTERVAL 1 DAY, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
+-- Example: FROM core.chosen_daily_bars(['AAPL'], '1d', start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
 
 CREATE OR REPLACE MACRO core.chosen_daily_bars(
     tickers,
@@ -34,7 +34,8 @@ CREATE OR REPLACE MACRO core.chosen_daily_bars(
 WITH chosen AS MATERIALIZED (
     SELECT s.ticker, s.ticker_slot, s.session_slot, s.source, s.schema, s.day_tz
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
+        from_schema := from_schema
     ) AS s
     WHERE s.source IS NOT NULL
 )

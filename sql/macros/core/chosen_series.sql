@@ -4,7 +4,7 @@
 -- (core.series_problems); here the first of them is taken.
 -- Grain: one row per known ticker of the call.
 -- Inputs: core.ticker_list, core.fitting_series.
--- NULLs: source, schema and what follows are NULL for a ticker of which nothing fits, or nothing is stored.
+-- NULLs: source, schema and the columns after them, for a ticker without a series that fits.
 -- Columns:
 --   ticker: Ticker
 --   ticker_slot: Number of the ticker in the call, from 1 in alphabetical order
@@ -14,7 +14,7 @@
 --   source: Source of the chosen series
 --   schema: Schema of the chosen series
 --   step_us: Width of its bars in microseconds
---   day_tz: Time zone whose days its daily bars are
+--   day_tz: Time zone that its daily bars are dated in
 --   first_ts: Open of its first bar
 --   last_ts: Open of its last bar
 --   is_mixed: Whether the tickers of the call have different calendars
@@ -43,7 +43,8 @@ WITH ranked AS (
         row_number() OVER (PARTITION BY t.ticker ORDER BY f.step_us DESC, f.source ASC) AS preference
     FROM core.ticker_list AS t
     LEFT JOIN core.fitting_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
+        from_schema := from_schema
     ) AS f USING (ticker)
     WHERE core.is_wanted(tickers, t.ticker)
 ),

@@ -1,4 +1,4 @@
--- core.day_key(session_slot, utc_day): a session key of a call and a UTC day as one number: what bars and sessions join on.
+-- core.day_key(session_slot, utc_day): a session key and a UTC day as one number, to join bars and sessions on.
 --
 -- One integer is hashed and compared twice as fast as a text and an integer.
 -- NULLs: NULL for NULL.

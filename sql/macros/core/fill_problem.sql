@@ -1,4 +1,4 @@
--- core.fill_problem(fill_volume, fill_prices, max_age, across_sessions, lookback): what is wrong with these options.
+-- core.fill_problem(fill_volume, fill_prices, max_age, across_sessions, lookback): their first problem.
 --
 -- NULLs: NULL if nothing is wrong; max_age and lookback may be NULL, the others may not.
 -- Example: SELECT core.fill_problem('zero', 'own', NULL, true, NULL);

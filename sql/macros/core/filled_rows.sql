@@ -1,10 +1,10 @@
--- core.filled_rows(tickers, bar_interval, …): core.aligned_rows with missing values carried forward; see aligned_ffill.
+-- core.filled_rows(tickers, bar_interval, …): core.aligned_rows, filled forward; see aligned_ffill.
 --
 -- With is_filled false the values stay as they are, beside their age.
 --
 -- Grain: one row per ticker and bucket of the range.
 -- Inputs: core.aligned_rows.
--- NULLs: what no earlier bar of the range (or of lookback) can fill, or only one older than max_age; vwap on filled rows.
+-- NULLs: values without an earlier bar in the range (or lookback) within max_age; vwap on filled rows.
 -- Columns:
 {{aligned_columns}}
 -- Example: FROM core.filled_rows(['AAPL', 'MSFT'], INTERVAL 5 MINUTE, max_age := INTERVAL 1 HOUR);
@@ -40,7 +40,8 @@ WITH carried AS (
         max(CASE WHEN r.is_present THEN epoch_us(r.ts_event) END) OVER past AS last_us
     FROM core.aligned_rows(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema, lookback := lookback, is_grid := is_grid
+        adjust := adjust, from_source := from_source, from_schema := from_schema,
+        lookback := lookback, is_grid := is_grid
     ) AS r
     WINDOW past AS (
         PARTITION BY r.ticker, CASE WHEN across_sessions THEN NULL ELSE r.bucket_date END

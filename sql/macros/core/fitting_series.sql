@@ -11,7 +11,7 @@
 --   source: Source
 --   schema: Schema
 --   step_us: Width of its bars in microseconds
---   day_tz: Time zone whose days its daily bars are
+--   day_tz: Time zone that its daily bars are dated in
 --   first_ts: Open of its first bar
 --   last_ts: Open of its last bar
 -- Example: FROM core.fitting_series(['AAPL'], INTERVAL 5 MINUTE);

@@ -2,7 +2,7 @@
 --
 -- A TIMESTAMPTZ, or text with an offset, is the instant itself; a TIMESTAMP, or text without one, is wall time in tz; a
 -- date is its midnight in tz.
--- NULLs: NULL for NULL, for what cannot be read, and for infinity.
+-- NULLs: NULL for NULL, for values that cannot be read, and for infinity.
 -- Example: SELECT core.instant('2023-01-31 09:30', 'America/New_York'), core.instant('2023-01-31T14:30Z', 'UTC');
 
 CREATE OR REPLACE MACRO core.instant(bound, tz) AS (

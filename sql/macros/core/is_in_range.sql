@@ -1,4 +1,4 @@
--- core.is_in_range(ts_event, session_date, start_ts, tz): whether a bucket lies at or after the start of a range.
+-- core.is_in_range(ts_event, session_date, start_ts, tz): whether a bucket is at or after the start of a range.
 --
 -- A date takes the sessions from it on, whenever they open; an instant takes the buckets labelled from it on.
 -- NULLs: true for an open start.

@@ -1,4 +1,4 @@
--- core.is_reached(ts_event, session_date, start_ts, lookback, tz): whether a bucket lies in a range, or within its lookback.
+-- core.is_reached(ts_event, session_date, start_ts, lookback, tz): whether a range or its lookback has a bucket.
 --
 -- The lookback of a date is counted from its midnight in tz.
 -- NULLs: without a lookback only the range itself counts.

@@ -1,4 +1,4 @@
--- core.is_wanted(tickers, name): whether a call speaks of the ticker `name`.
+-- core.is_wanted(tickers, name): whether the ticker `name` is part of a call.
 --
 -- Nothing but constants beside the column: DuckDB can then leave out, unopened, the files of other tickers.
 -- NULLs: false for a NULL name in a call that names tickers.

@@ -1,6 +1,6 @@
 -- core.look_back(start_ts, lookback, tz): from where bars are read so that earlier ones can be carried into a range.
 --
--- A date's session may begin the evening before, so that it is read from a day earlier; core.is_reached then says which
+-- A date's session may begin the evening before, so it is read from a day earlier; core.is_reached then decides which
 -- bars count.
 -- NULLs: start_ts itself, as text, where lookback is NULL; NULL for an open start.
 -- Example: SELECT core.look_back('2023-01-03 09:30', INTERVAL 1 DAY, 'America/New_York');

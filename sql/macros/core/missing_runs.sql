@@ -1,4 +1,4 @@
--- core.missing_runs(tickers, bar_interval, …): every run of buckets within regular hours in which a ticker has no bar.
+-- core.missing_runs(tickers, bar_interval, …): runs of buckets within regular hours without a ticker's bar.
 --
 -- Grain: one row per ticker and run; a run ends where its session, or its span between breaks, ends.
 -- Inputs: core.session_spans, core.session_bars.
@@ -10,7 +10,7 @@
 --   end_us: First microsecond after the run
 --   missing_bars: Number of missing buckets
 --   position: leading, interior, trailing, or whole where the span has no bar at all
--- Example: FROM core.missing_runs(['AAPL'], INTERVAL 1 MINUTE, start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
+-- Example: FROM core.missing_runs(['AAPL'], '1min', start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
 
 CREATE OR REPLACE MACRO core.missing_runs(
     tickers,

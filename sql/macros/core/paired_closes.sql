@@ -30,8 +30,9 @@ CREATE OR REPLACE MACRO core.paired_closes(
 WITH closes AS MATERIALIZED (
     SELECT r.ticker, r.ts_event, r.ts_close, r.close
     FROM core.resampled(
-        [ticker_a::VARCHAR, ticker_b::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
-        tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+        [ticker_a::VARCHAR, ticker_b::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts,
+        session := session, anchor := anchor, tz := tz, adjust := adjust,
+        from_source := from_source, from_schema := from_schema
     ) AS r
 ),
 common_bars AS (
@@ -58,8 +59,9 @@ FROM (
     FROM common_bars
     UNION ALL BY NAME
     FROM core.check_call(
-        [ticker_a::VARCHAR, ticker_b::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
-        tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema,
+        [ticker_a::VARCHAR, ticker_b::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts,
+        session := session, anchor := anchor, tz := tz, adjust := adjust,
+        from_source := from_source, from_schema := from_schema,
         other_problems := other_problems
     )
 ) AS p;

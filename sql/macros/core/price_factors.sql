@@ -1,7 +1,8 @@
--- core.price_factors(tickers, bar_interval, …): what raw prices and volumes are multiplied by, for each session date.
+-- core.price_factors(tickers, bar_interval, …): the factors of raw prices and volumes on each session date.
 --
 -- A bar is adjusted for every split, and with adjust 'all' every cash dividend, between its date and the session of
--- the last stored bar. A dividend's factor is 1 - cash / the last close before its ex-date; volumes answer to splits alone.
+-- the last stored bar. A dividend's factor is 1 - cash / the last close before its ex-date; volumes follow
+-- splits alone.
 -- Grain: one row per ticker and date on which a factor differs from 1; other dates have no row.
 -- Inputs: core.latest_splits, core.latest_dividends, core.dividend_closes, core.chosen_series, core.session_days.
 -- NULLs: none; a dividend whose previous close is not stored, or is not above it, adjusts nothing.
@@ -34,7 +35,8 @@ WITH chosen AS (
         CASE WHEN s.step_us >= 86400000000 THEN timezone(s.day_tz, s.last_ts)::DATE
             ELSE coalesce(d.session_date, timezone('UTC', s.last_ts)::DATE) END AS last_date
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
+        from_schema := from_schema
     ) AS s
     LEFT JOIN core.session_days AS d
         ON d.session_key = s.session_key

@@ -1,8 +1,8 @@
--- core.quality(tickers, max_gap_minutes, …): for each ticker and session, what is there and what is not; see quality.
+-- core.quality(tickers, max_gap_minutes, …): expected and present bars of each session; see quality.
 --
 -- Grain: one row per ticker and session with regular hours in the range.
 -- Inputs: core.session_spans, core.session_bars, core.missing_runs, core.resampled, core.standing_refusals.
--- NULLs: first_bar and last_bar in a session without bars; source and schema, too, of a ticker of which nothing is stored.
+-- NULLs: first_bar and last_bar in a session without bars; source and schema, too, of a ticker without stored bars.
 -- Columns:
 {{quality_columns}}
 -- Example: FROM core.quality(['AAPL'], 5, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
@@ -26,7 +26,9 @@ WITH chosen AS MATERIALIZED (
         c.schema,
         c.session_key,
         coalesce(TRY_CAST(max_gap_minutes::VARCHAR AS DOUBLE), t.max_gap_minutes, {{max_gap_minutes}}) AS limit_minutes,
-        coalesce(TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}}) AS threshold
+        coalesce(
+            TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}}
+        ) AS threshold
     FROM core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
     JOIN core.ticker_list AS t USING (ticker)
 ),
@@ -78,7 +80,8 @@ closes AS (
         r.close,
         lag(r.close) OVER (PARTITION BY r.ticker, r.session_date ORDER BY r.ts_event ASC) AS previous_close
     FROM core.resampled(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := 'regular', tz := tz, adjust := 'splits',
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := 'regular', tz := tz,
+        adjust := 'splits',
         from_source := from_source, from_schema := from_schema
     ) AS r
 ),

@@ -1,4 +1,4 @@
--- core.resampled(tickers, bar_interval, …): the stored bars of a call in buckets of any width; see the macro resampled.
+-- core.resampled(tickers, bar_interval, …): a call's stored bars in buckets of any width; see resampled.
 --
 -- Grain: one row per ticker and bucket that has at least one bar.
 -- Inputs: core.chosen_intraday_bars, core.chosen_daily_bars, core.bucket_days, core.price_factors.
@@ -6,7 +6,7 @@
 -- NULLs: NULL prices are passed over; vwap is NULL if a bar with volume has none, or if nothing was traded.
 -- Columns:
 {{resampled_columns}}
--- Example: FROM core.resampled(['AAPL'], INTERVAL 5 MINUTE, start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
+-- Example: FROM core.resampled(['AAPL'], '5min', start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
 
 CREATE OR REPLACE MACRO core.resampled(
     tickers,
@@ -23,7 +23,8 @@ CREATE OR REPLACE MACRO core.resampled(
 WITH chosen AS MATERIALIZED (
     SELECT s.ticker, s.ticker_slot, s.source, s.schema
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
+        from_schema := from_schema
     ) AS s
 ),
 idle_spans AS MATERIALIZED (
@@ -102,8 +103,8 @@ dated_bars AS (
         FROM (
             SELECT b.*, timezone(b.day_tz, make_timestamptz(b.ts_us))::DATE AS session_date
             FROM core.chosen_daily_bars(
-                tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-                from_source := from_source, from_schema := from_schema
+                tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session,
+                anchor := anchor, tz := tz, from_source := from_source, from_schema := from_schema
             ) AS b
         ) AS daily_bars
     ) AS labelled_bars

@@ -1,7 +1,7 @@
 -- core.scan_end(start_ts, end_ts, bar_interval, tz): no bar at or after this instant can belong to the range.
 --
 -- A bucket belongs to a range by its label and is computed from all its bars, so the scan goes on for twice a bucket's
--- width (a month is longer than the 30 days it counts as, and a session reaches past its date). It always lies after
+-- width (a month is longer than the 30 days it counts as, and a session reaches past its date). It is always after
 -- core.scan_start: a range that is empty by mistake must reach the check that names the mistake.
 -- NULLs: the year 2200 for an open end.
 -- Example: SELECT core.scan_end(NULL, DATE '2023-01-31', '1d', 'America/New_York');

@@ -1,8 +1,8 @@
 -- core.series_problems(tickers, bar_interval, …): the tickers of a call that cannot be read, and why.
 --
--- may_skip: what looks for faults in everything that is stored passes over tickers of which nothing fits the interval;
--- tickers that a call or the configuration names are never passed over.
--- Grain: one row per ticker that is unknown, that nothing stored can serve, or that several sources could.
+-- may_skip: leave out tickers without a series that fits the interval, where neither the call nor the configuration
+-- names them; for macros that look for faults in the whole store.
+-- Grain: one row per ticker that is unknown, has no series that fits, or has such series from several sources.
 -- Inputs: core.ticker_list, core.series, core.fitting_series.
 -- NULLs: none.
 -- Columns:
@@ -39,9 +39,13 @@ stored AS (
     GROUP BY ticker
 ),
 fitting AS (
-    SELECT f.ticker, count(DISTINCT f.source) AS source_count, string_agg(DISTINCT f.source, ', ' ORDER BY f.source) AS sources
+    SELECT
+        f.ticker,
+        count(DISTINCT f.source) AS source_count,
+        string_agg(DISTINCT f.source, ', ' ORDER BY f.source) AS sources
     FROM core.fitting_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema
+        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
+        from_schema := from_schema
     ) AS f
     GROUP BY f.ticker
 )
@@ -57,8 +61,9 @@ SELECT
         || coalesce(core.read_interval(bar_interval)::VARCHAR, 'that interval')
         || coalesce(' with from_source ''' || from_source::VARCHAR || '''', '')
         || coalesce(' with from_schema ''' || from_schema::VARCHAR || '''', '')
-        || ' (stored: ' || s.all_series || '); the interval must be a multiple of the stored bars, and bars that are wider'
-        || ' than the steps between session opens need session := ''all'' with anchor := ''midnight'' or ''epoch'''
+        || ' (stored: ' || s.all_series || '); the interval must be a multiple of the stored bars, and bars that are'
+        || ' wider than the steps between session opens need session := ''all'' with anchor := ''midnight'' or'
+        || ' ''epoch'''
     ELSE
         'tickers: ''' || s.ticker || ''' is stored from several sources (' || f.sources
         || '); name one with from_source, or configure its data_source'

@@ -1,4 +1,4 @@
--- core.session_bars(tickers, bar_interval, …): for each stored bar of a call, where in the sessions it lies.
+-- core.session_bars(tickers, bar_interval, …): the session of each stored bar of a call.
 --
 -- A bar is in the range if its bucket of bar_interval is, counted from the start of its segment.
 -- Grain: one row per stored bar in the range, those outside of regular hours with the others.
@@ -11,7 +11,7 @@
 --   anchor_us: Start of the segment
 --   ts_us: Open of the bar in microseconds since the epoch
 --   volume: Traded volume
--- Example: FROM core.session_bars(['AAPL'], INTERVAL 1 MINUTE, start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
+-- Example: FROM core.session_bars(['AAPL'], '1min', start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
 
 CREATE OR REPLACE MACRO core.session_bars(
     tickers,

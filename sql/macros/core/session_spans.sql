@@ -1,7 +1,7 @@
 -- core.session_spans(tickers, bar_interval, …): the regular hours of each ticker of a call, one span between breaks.
 --
 -- Spans are cut to the range, to the dates on which the ticker is traded, and, where a bound is open, to the first or
--- last session that has a bar. A ticker of which nothing is stored has spans where neither is open; one of which nothing
+-- last session that has a bar. A ticker without stored bars has spans where neither is open; one of which nothing
 -- fits the interval has none.
 -- Grain: one row per ticker and uninterrupted span of regular hours.
 -- Inputs: core.session_days, core.ticker_list, core.chosen_series.
@@ -14,7 +14,7 @@
 --   anchor_us: Start of the span before it was cut, which names it
 --   start_us: First microsecond of the span, since the epoch
 --   end_us: First microsecond after it
--- Example: FROM core.session_spans(['AAPL'], INTERVAL 1 MINUTE, start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
+-- Example: FROM core.session_spans(['AAPL'], '1min', start_ts := DATE '2023-11-24', end_ts := DATE '2023-11-24');
 
 CREATE OR REPLACE MACRO core.session_spans(
     tickers,
@@ -79,10 +79,16 @@ cut AS (
         SELECT
             *,
             anchor_us + core.step_us(bar_interval)
-                * ((epoch_us(core.instant(start_ts, tz)) - anchor_us + core.step_us(bar_interval) - 1) // core.step_us(bar_interval))
+                * (
+                    (epoch_us(core.instant(start_ts, tz)) - anchor_us + core.step_us(bar_interval) - 1)
+                    // core.step_us(bar_interval)
+                )
                 AS first_label_us,
             anchor_us + core.step_us(bar_interval)
-                * ((epoch_us(core.instant(end_ts, tz)) - anchor_us + core.step_us(bar_interval) - 1) // core.step_us(bar_interval))
+                * (
+                    (epoch_us(core.instant(end_ts, tz)) - anchor_us + core.step_us(bar_interval) - 1)
+                    // core.step_us(bar_interval)
+                )
                 AS next_label_us
         FROM sessions_in_range
     ) AS labelled

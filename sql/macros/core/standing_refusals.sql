@@ -1,14 +1,14 @@
--- core.standing_refusals(tickers, bar_interval, …): refused rows of the series of a call that no later answer has replaced.
+-- core.standing_refusals(tickers, bar_interval, …): rejected rows that no later answer has replaced.
 --
--- A complete answer says all there is about its range: what was refused there before it is history. The same row, refused
--- again each time it is fetched, is one.
+-- A complete answer replaces rows of its range that were rejected before it. A row that is rejected each time it is
+-- fetched counts once.
 -- Grain: one row per ticker and refused row.
 -- Inputs: core.chosen_series, core.quarantine, core.coverage.
--- NULLs: none; rows without a time stand for no bar, and are left out.
+-- NULLs: none; rows without a time are left out.
 -- Columns:
 --   ticker_slot: Number of the ticker in the call
 --   ts_us: Open of the row in microseconds since the epoch
---   reason: Why it was refused
+--   reason: Why it was rejected
 -- Example: FROM core.standing_refusals(['AAPL'], INTERVAL 1 MINUTE);
 
 CREATE OR REPLACE MACRO core.standing_refusals(
@@ -17,7 +17,7 @@ CREATE OR REPLACE MACRO core.standing_refusals(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-WITH refused AS (
+WITH rejected AS (
     SELECT
         c.ticker_slot,
         c.ticker,
@@ -25,7 +25,7 @@ WITH refused AS (
         c.schema,
         q.ts_event,
         q.reason,
-        (q.open, q.high, q.low, q.close, q.volume, q.vwap, q.transactions) AS refused_values,
+        (q.open, q.high, q.low, q.close, q.volume, q.vwap, q.transactions) AS rejected_values,
         max(q.seen_at) AS seen_at
     FROM core.quarantine AS q
     JOIN core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
@@ -44,7 +44,7 @@ SELECT
     r.ticker_slot::INTEGER AS ticker_slot,
     epoch_us(r.ts_event)::BIGINT AS ts_us,
     r.reason::VARCHAR AS reason
-FROM refused AS r
+FROM rejected AS r
 ANTI JOIN whole_answers AS a
     ON a.ticker = r.ticker
     AND a.source = r.source

@@ -69,7 +69,9 @@ full_windows AS (
         benchmark::VARCHAR AS benchmark,
         ts_event,
         ts_close,
-        CASE WHEN sample_size = core.row_count(window_bars) AND isfinite(correlation) THEN correlation END AS correlation,
+        CASE
+            WHEN sample_size = core.row_count(window_bars) AND isfinite(correlation) THEN correlation
+        END AS correlation,
         CASE WHEN sample_size = core.row_count(window_bars) AND isfinite(beta) THEN beta END AS beta,
         sample_size
     FROM samples

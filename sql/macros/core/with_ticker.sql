@@ -1,6 +1,6 @@
 -- core.with_ticker(tickers, ticker): the tickers of a call and one more.
 --
--- NULLs: a call that names no tickers speaks of the universe; where none is configured, all that is stored.
+-- NULLs: a call without tickers takes the universe, or where none is configured, all stored tickers.
 -- Example: SELECT core.with_ticker(['AAPL'], 'SPY');
 
 CREATE OR REPLACE MACRO core.with_ticker(tickers, ticker) AS (

@@ -1,6 +1,6 @@
--- core.coverage: the ledger of what was asked for, with one row per ticker and range.
+-- core.coverage: the coverage ledger with one row per ticker and range.
 --
--- Grain: one row per answer, ticker and range; where ranges overlap, the row of the newest generation and fetched_at holds.
+-- Grain: one row per answer, ticker and range; where ranges overlap, the newest generation and fetched_at win.
 -- Inputs: core.coverage_ledger.
 -- NULLs: reason and run_id where there is none; fresh_until for an answer that never goes stale.
 -- Columns:

@@ -23,4 +23,6 @@ SELECT
     source::VARCHAR AS source,
     seen_at::TIMESTAMPTZ AS seen_at
 FROM core.dividends
-QUALIFY row_number() OVER (PARTITION BY ticker, ex_dividend_date, cash_amount, dividend_type ORDER BY seen_at DESC, source) = 1;
+QUALIFY row_number() OVER (
+    PARTITION BY ticker, ex_dividend_date, cash_amount, dividend_type ORDER BY seen_at DESC, source
+) = 1;

@@ -1,6 +1,6 @@
--- core.quarantine: rows that were refused, as they came, with the reason.
+-- core.quarantine: rejected rows as they came, with the reason.
 --
--- Grain: one row per refused row.
+-- Grain: one row per rejected row.
 -- Inputs: the parquet files of the store's quarantine.
 -- NULLs: as the input had them.
 -- Columns:
