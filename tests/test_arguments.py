@@ -172,7 +172,7 @@ def test_a_text_is_one_ticker(world):
 def test_the_loader_of_one_ticker_loads_without_its_name(world):
     with TickerDataLoader("AAA", world.config) as loader:
         assert len(loader.load(start=DAY, end=DAY)) == len(loader.load("AAA", DAY, DAY)) == 390
-        with pytest.raises(InputError, match="of 'AAA', not of 'BBB'"):
+        with pytest.raises(InputError, match="was 'BBB'; this loader loads 'AAA' only"):
             loader.load("BBB", DAY, DAY)
         with pytest.raises(InputError, match="of 'AAA', not of"):
             loader.load(["AAA"], DAY, DAY)  # type: ignore[arg-type]
