@@ -60,18 +60,7 @@ class CustomInput(StreamedInput):
     ) -> Self:
         """Read a file's column names; see `CustomFile` for errors."""
         mapping = complete_mapping(mapping, schema, str(path))
-        file = CustomFile(path, mapping, file_format)
-        return cls(
-            path=path,
-            sha256=sha256,
-            schema=file.schema,
-            binding=_binding(source),
-            span=covers,
-            day_tz=file.day_tz,
-            allows_rows_outside=True,
-            mapping=mapping,
-            file=file,
-        )
+        return cls._create(path, sha256, mapping, source, covers, file=CustomFile(path, mapping, file_format))
 
     @classmethod
     def of_frame(
@@ -82,15 +71,31 @@ class CustomInput(StreamedInput):
         for batch in table_batches(table, mapping, name=name):
             for column in batch.columns:
                 digest.update(repr(column.to_pylist()).encode())
+        return cls._create(Path(name), digest.hexdigest(), mapping, source, covers, table=table)
+
+    @classmethod
+    def _create(
+        cls,
+        path: Path,
+        sha256: str,
+        mapping: ColumnMapping,
+        source: str | None,
+        covers: TimeRange | None,
+        *,
+        file: CustomFile | None = None,
+        table: Any = None,
+    ) -> Self:
+        name = DEFAULT_SOURCE if source is None else check_source_name(source)
         return cls(
-            path=Path(name),
-            sha256=digest.hexdigest(),
+            path=path,
+            sha256=sha256,
             schema=mapping.schema,
-            binding=_binding(source),
+            binding=SourceBinding(name, _PROVIDER),
             span=covers,
             day_tz=mapping.tz,
             allows_rows_outside=True,
             mapping=mapping,
+            file=file,
             table=table,
         )
 
@@ -164,7 +169,3 @@ def complete_mapping(mapping: ColumnMapping | None, schema: str | None, what: st
     if schema is not None and schema != mapping.schema:
         raise InputError(f"{what}: schema: was {schema!r}, but the mapping has {mapping.schema!r}; give only one")
     return mapping
-
-
-def _binding(source: str | None) -> SourceBinding:
-    return SourceBinding(DEFAULT_SOURCE if source is None else check_source_name(source), _PROVIDER)

@@ -14,13 +14,11 @@ from mtstore.ingest.files.flat_file_input import FlatFileInput
 from mtstore.ingest.files.input_file import Input, sha256_of
 from mtstore.ingest.files.report import FileOutcome, Progress, ProgressCallback
 from mtstore.ranges import TimeRange
-from mtstore.sources.detect_format import detect_format, expand_paths
+from mtstore.sources.detect_format import FILE_FORMATS, detect_format, expand_paths
 from mtstore.storage.layout import check_source_name
 
 if TYPE_CHECKING:
     from mtstore.sources.custom.read_file import ColumnMapping
-
-FORMATS = ("polygon-flatfile", "dbn", "parquet", "csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +32,8 @@ class InputOptions:
     covers: TimeRange | None = None
 
     def __post_init__(self) -> None:
-        if self.format is not None and self.format not in FORMATS:
-            raise InputError(f"format: was {self.format!r}; use one of {', '.join(FORMATS)}")
+        if self.format is not None and self.format not in FILE_FORMATS:
+            raise InputError(f"format: was {self.format!r}; use one of {', '.join(FILE_FORMATS)}")
         if self.source is not None:
             check_source_name(self.source)
 

@@ -49,7 +49,7 @@ def read_batch(
     # Grouping one table, which takes one core, overlaps with reading the next.
     with ThreadPoolExecutor(1, thread_name_prefix="mtstore-group") as pool:
         pending: Future[None] | None = None
-        for table in _combined(_tables(batch, tickers, found, on_files)):
+        for table in _tables(batch, tickers, found, on_files):
             if pending is not None:
                 pending.result()
             pending = pool.submit(grouper.add, table)
@@ -58,33 +58,25 @@ def read_batch(
     return found
 
 
-def _combined(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Combine small tables into tables of about ROWS_PER_TABLE rows."""
+def _tables(
+    batch: Sequence[Input], tickers: Collection[str] | None, found: BatchRows, on_files: Callable[[int, int], None]
+) -> Iterator[pa.Table]:
+    """Read a batch as tables of about ROWS_PER_TABLE rows."""
     import pyarrow as pa
 
     parts: list[pa.Table] = []
-    rows = 0
-    for table in tables:
-        parts.append(table)
-        rows += table.num_rows
-        if rows >= ROWS_PER_TABLE:
-            yield pa.concat_tables(parts)
-            parts, rows = [], 0
+    files = rows = 0
+    for places in type(batch[0]).read_groups(batch):
+        for table in _read(batch, places, tickers, found):
+            parts.append(table)
+            rows += table.num_rows
+            if rows >= ROWS_PER_TABLE:
+                yield pa.concat_tables(parts)
+                parts, rows = [], 0
+        files += len(places)
+        on_files(files, found.rows.total())
     if parts:
         yield pa.concat_tables(parts)
-
-
-def _tables(
-    batch: Sequence[Input],
-    tickers: Collection[str] | None,
-    found: BatchRows,
-    on_files: Callable[[int, int], None],
-) -> Iterator[pa.Table]:
-    done = 0
-    for places in type(batch[0]).read_groups(batch):
-        yield from _read(batch, places, tickers, found)
-        done += len(places)
-        on_files(done, found.rows.total())
 
 
 def _read(

@@ -6,7 +6,7 @@ Every function here is pure. Times are microseconds since the epoch, UTC; ranges
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -204,25 +204,11 @@ def closed_days(sessions: Iterable[tuple[int, int]], *, tz: str, asked: TimeRang
         The range of the calendar itself: days outside of it do not count as closed.
     """
     zone = ZoneInfo(tz)
-    busy = normalise(TimeRange(opens, closes) for opens, closes in sessions)
-    within = intersect((asked,), (known,))
-    days: list[TimeRange] = []
-    for part in within:
-        day = from_us(part.start_us).astimezone(zone).date()
-        while (start := midnight_us(day, zone)) < part.end_us:
-            day += timedelta(days=1)
-            days.append(TimeRange(start, midnight_us(day, zone)))
-    open_days = set(_touched(days, busy))
-    return intersect((day for day in days if day not in open_days), within)
-
-
-def _touched(days: Sequence[TimeRange], busy: Ranges) -> Iterator[TimeRange]:
-    j = 0
-    for day in days:
-        while j < len(busy) and busy[j].end_us <= day.start_us:
-            j += 1
-        if j < len(busy) and busy[j].start_us < day.end_us:
-            yield day
+    open_days = []
+    for opens, closes in sessions:
+        first, last = (from_us(at).astimezone(zone).date() for at in (opens, closes - 1))
+        open_days.append(TimeRange(midnight_us(first, zone), midnight_us(last + timedelta(days=1), zone)))
+    return subtract(intersect((asked,), (known,)), open_days)
 
 
 def group_by_ranges(needs: Mapping[str, Ranges]) -> tuple[tuple[Ranges, tuple[str, ...]], ...]:

@@ -3,64 +3,37 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from mtstore.bars import BarBatch, SourceBinding, arrow_schema
-from mtstore.ingest.network.fetch_plan import FRESH_RESULTS, LedgerRow, latest_segments
-from mtstore.ranges import Ranges, intersect, subtract
+from mtstore.bars import BarBatch, arrow_schema
+from mtstore.ingest.network.fetch_plan import FRESH_RESULTS, latest_segments
+from mtstore.ranges import intersect, subtract
 from mtstore.sources.http.request_stats import RequestStats
-from mtstore.storage.commit import coverage_ledger
-from mtstore.storage.commit.coverage_ledger import Freshness
+from mtstore.storage.commit.coverage_ledger import request_key
 
 if TYPE_CHECKING:
     from mtstore.ingest.network.fetch_targets import FetchTarget
 
 
-@dataclass(frozen=True, slots=True)
-class Revalidation:
-    """Ranges of one ticker whose row of the ledger is as good as new."""
-
-    binding: SourceBinding
-    schema: str
-    ticker: str
-    ranges: Ranges
-    row: LedgerRow
-    request: dict[str, Any]
-
-    def rows(self, run_id: str, at: datetime, freshness: Freshness) -> Iterator[dict[str, Any]]:
-        """Yield the new rows of the ledger."""
-        batch = BarBatch(
-            binding=self.binding,
-            schema=self.schema,
-            ticker=self.ticker,
-            ranges=self.ranges,
-            bars=arrow_schema().empty_table(),
-            result=self.row.result,
-            reason=self.row.reason,
-            request=self.request,
-        )
-        yield from coverage_ledger.rows([batch], run_id, at, freshness)
-
-
-def revalidations_of(target: FetchTarget, *, cancel: threading.Event, stats: RequestStats) -> list[Revalidation]:
-    """Return the stale parts of a target that did not change since they were fetched.
+def revalidations_of(target: FetchTarget, *, cancel: threading.Event, stats: RequestStats) -> list[BarBatch]:
+    """Return the stale parts of a target that did not change since they were fetched, as coverage without bars.
 
     Only bars of today's request parameters qualify, and only vendors that report when their data changed.
     """
-    if not target.plan.stale or not target.source.reports_changes:
+    source = target.source
+    if not target.plan.stale or not source.reports_changes:
         return []
-    request = dict(target.source.request_parameters(target.schema))
+    request = dict(source.request_parameters(target.schema))
+    no_bars = arrow_schema().empty_table()
     found = []
     for segment in latest_segments(target.rows):
         row = segment.row
-        if row.result not in FRESH_RESULTS or row.request_key != coverage_ledger.request_key(request):
+        if row.result not in FRESH_RESULTS or row.request_key != request_key(request):
             continue
         for part in intersect((segment.range,), target.plan.stale):
-            changed = target.source.changed_since(part, row.fetched_at_us, cancel=cancel, stats=stats)
-            same = subtract((part,), changed)
+            same = subtract((part,), source.changed_since(part, row.fetched_at_us, cancel=cancel, stats=stats))
             if same:
-                found.append(Revalidation(target.source.binding, target.schema, target.ticker, same, row, request))
+                batch = BarBatch(source.binding, target.schema, target.ticker, same, no_bars, row.result, row.reason)
+                found.append(replace(batch, request=request))
     return found
