@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from mtstore.errors import UnsupportedSchemaError
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, TimeRange
@@ -28,6 +28,8 @@ _SCHEMA_NAME = re.compile(r"ohlcv-([1-9][0-9]{0,3})([smhd])\Z")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 Result = Literal["complete", "empty", "partial", "failed", "quarantined"]
+FileFormat = Literal["polygon-flatfile", "dbn", "parquet", "csv"]
+FILE_FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 
 
 def step_us(schema: str) -> int:

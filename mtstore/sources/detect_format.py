@@ -7,14 +7,11 @@ import gzip
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 from mtstore.arguments import did_you_mean
+from mtstore.bars import FILE_FORMATS, FileFormat
 from mtstore.errors import BrokenFileError, InputError, UnrecognisedFileError
 from mtstore.sources.databento.dbn_stream import DBN_MAGIC, ZSTD_MAGIC
-
-FileFormat = Literal["polygon-flatfile", "dbn", "parquet", "csv"]
-FILE_FORMATS: tuple[FileFormat, ...] = ("polygon-flatfile", "dbn", "parquet", "csv")
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _PARQUET_MAGIC = b"PAR1"

@@ -480,7 +480,7 @@ def test_a_store_fetches_from_a_configuration_at_once_and_in_the_background(poly
     config = config_for(polygon, ["AAPL"])
     first = store.ingest(config=config, start="2024-03-04", end="2024-03-04", with_references=False)
     assert (first.rows, first.requests) == (3, 1)
-    second = asyncio.run(store.ingest_async(config, "2024-03-04", "2024-03-05", with_references=False))
+    second = asyncio.run(store.fetch_async(config, "2024-03-04", "2024-03-05", with_references=False))
     assert (second.rows, second.requests) == (3, 1)
     assert store.sql("SELECT count(*) FROM bars").fetchall() == [(6,)]
 

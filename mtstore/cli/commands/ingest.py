@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import mtstore
+from mtstore.bars import FILE_FORMATS
 from mtstore.cli.console import count, echo, echo_error
 from mtstore.cli.exit_codes import Exit
 from mtstore.cli.options import Tickers, store_argument
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
     from mtstore.ingest.files.report import IngestResult
     from mtstore.ranges import TimeRange
 
-_FORMATS = ("polygon-flatfile", "dbn", "parquet", "csv")
-
 
 @click.command(short_help="Ingest files, or fetch from vendors.")
 @store_argument
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH…]")
-@click.option("--format", "format_", type=click.Choice(_FORMATS), help="Default: detected from the content.")
+@click.option("--format", "format_", type=click.Choice(FILE_FORMATS), help="Default: detected from the content.")
 @click.option("--source", metavar="NAME", help="Default: polygon, or databento- and the dataset.")
 @click.option("--schema", metavar="SCHEMA", help="ohlcv-1m, ohlcv-1d, …; for formats that do not state it.")
 @click.option("--tickers", type=Tickers(), help="Only these; a flat file then covers its day for all of them.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtstore.bars import FILE_FORMATS
 from mtstore.errors import IngestError, InputError
 from mtstore.ingest.files.custom_input import CustomInput
 from mtstore.ingest.files.dbn_input import DbnInput
@@ -14,7 +15,7 @@ from mtstore.ingest.files.flat_file_input import FlatFileInput
 from mtstore.ingest.files.input_file import Input, sha256_of
 from mtstore.ingest.files.report import FileOutcome, Progress, ProgressCallback
 from mtstore.ranges import TimeRange
-from mtstore.sources.detect_format import FILE_FORMATS, detect_format, expand_paths
+from mtstore.sources.detect_format import detect_format, expand_paths
 from mtstore.storage.layout import check_source_name
 
 if TYPE_CHECKING:

@@ -17,13 +17,14 @@ from mtstore.ingest.network.fetch_plan import settled_until_us
 from mtstore.ingest.network.fetch_references import References, due_references, fetch_references
 from mtstore.ingest.network.fetcher import Chunk, Fetched, Fetcher, chunks_of
 from mtstore.ingest.network.report import FetchCallback, FetchResult, TickerOutcome
-from mtstore.ingest.network.revalidate import Revalidation, revalidations_of
+from mtstore.ingest.network.revalidate import revalidations_of
 from mtstore.ingest.network.split_settled import split_at_settled
 from mtstore.ingest.network.symbology import Symbology
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.progress_bar import FetchProgress
 from mtstore.ranges import US_PER_SECOND, intersect, subtract, union
 from mtstore.sources.http.request_stats import RequestStats
+from mtstore.storage.commit import coverage_ledger
 from mtstore.storage.commit.coverage_ledger import Freshness
 from mtstore.storage.settings.ticker_metadata import merge_mappings, merge_metadata
 
@@ -129,10 +130,10 @@ class FetchRun:
                 self._raise_if_configured(no_key)
         return left
 
-    def _without_unchanged(self, targets: Sequence[FetchTarget]) -> tuple[list[FetchTarget], list[Revalidation]]:
+    def _without_unchanged(self, targets: Sequence[FetchTarget]) -> tuple[list[FetchTarget], list[BarBatch]]:
         """Return the targets without their stale ranges that the vendor, free of charge, reports unchanged."""
         left: list[FetchTarget] = []
-        revalidations: list[Revalidation] = []
+        revalidations: list[BarBatch] = []
         if self._options.refresh_all:
             return list(targets), revalidations
         stats = RequestStats()
@@ -168,16 +169,15 @@ class FetchRun:
         self,
         run: Run,
         writer: Writer,
-        revalidations: Sequence[Revalidation],
+        revalidations: Sequence[BarBatch],
         affordable: Sequence[Chunk],
         cost_check: CostCheck,
         due: Sequence[FetchTarget],
     ) -> None:
         try:
             at = datetime.now(UTC)
-            for revalidation in revalidations:
-                for row in revalidation.rows(writer.run_id, at, self._options.freshness):
-                    writer.record("coverage_ledger", row)
+            for row in coverage_ledger.rows(revalidations, writer.run_id, at, self._options.freshness):
+                writer.record("coverage_ledger", row)
             fetcher = Fetcher(writer.staging, cost_check.budgets, self._cancel)
             for number, fetched in enumerate(fetcher.run(affordable), start=1):
                 self._accept(fetched, writer)
