@@ -279,7 +279,7 @@ def test_a_text_is_one_field_and_none_at_all_are_the_usual_ones(world, read):
     for wrong, said in (
         (5, "fields 5: one of"),
         ("c", "field 'c' is not one of"),
-        (["open"] * 2, "there twice"),
+        (["open"] * 2, "is listed twice"),
     ):
         with pytest.raises(InputError, match=said):
             read(world, wrong)

@@ -1,1 +1,1 @@
-"""Questions to a store: statements, series, aligned tables; their meaning stands in `sql/`."""
+"""Read bars: as SQL results, series, wide tables and tensors."""

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.arguments import check_choice, size_bytes, ticker_names
+from mtstore.arguments import check_choice, ticker_names
 from mtstore.bounds import Bounds, parse_bounds
 from mtstore.config.choices import SESSIONS
 from mtstore.query.align.assemble import assemble
 from mtstore.query.fast.rollups import Rollups
 from mtstore.query.request.request import DEFAULT_TZ, AlignRequest, SeriesRequest
 from mtstore.query.request.result import Result, mapped_errors
-from mtstore.query.table.memory_budget import default_memory_limit
+from mtstore.query.table.memory_budget import result_limit
 from mtstore.query.table.pandas_frames import wide_frame
 from mtstore.query.table.wide_table import AssemblyOptions, WideTable, field_names
 from mtstore.storage.files.active_files import check_stored
@@ -49,8 +49,8 @@ class Series(Result):
         self._tickers: Sequence[str] = parameters["tickers"] or ()
 
     @contextmanager
-    def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with super()._asking() as connection:
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with super()._connection() as connection:
             yield connection
         self._note_use()
 
@@ -124,7 +124,7 @@ class Aligned(Series):
     ) -> WideTable:
         """The arrays that the wide frame is made of; parameters and errors as in `to_pandas`."""
         names = field_names(fields)
-        limit = default_memory_limit() if memory_limit is None else size_bytes(memory_limit)
+        limit = result_limit(memory_limit)
         making = AssemblyOptions(with_close=with_close, dtype=dtype, max_bytes=limit, rollups=Rollups(self._store))
         with self._store.connection() as connection, mapped_errors():
             wide = assemble(connection, self.call, names, making)

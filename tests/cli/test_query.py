@@ -128,7 +128,7 @@ def test_the_statement_may_come_from_stdin(mtstore_cli, market, monkeypatch):
     [
         ("SELEC 1", "syntax error"),
         ("FROM nosuch", "nosuch"),
-        ("", "gives no rows"),
+        ("", "statement is empty"),
         ("CREATE TABLE x (a INT)", "read-only"),
         ("SELECT error('boom') AS x", "boom"),
     ],

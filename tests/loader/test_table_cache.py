@@ -141,7 +141,7 @@ def test_damaged_table_warns_and_is_rebuilt(store, assembled, caplog, name, spoi
     (entry.path / name).unlink()
     (entry.path / name).write_bytes(spoil(content))
     pd.testing.assert_frame_equal(load(store), expected)
-    assert "a derived result is damaged and is made anew" in caplog.text
+    assert "a cached result is damaged and is rebuilt" in caplog.text
     assert len(assembled) == 2
     pd.testing.assert_frame_equal(load(store), expected)
     assert len(assembled) == 2
@@ -270,7 +270,7 @@ def test_a_full_disk_costs_the_copy_and_not_the_load(store, monkeypatch, caplog)
         frame = load(store)
     pd.testing.assert_frame_equal(frame, expected)
     assert result_cache.cached_results(store.repository) == []
-    assert "not kept" in caplog.text
+    assert "not cached" in caplog.text
 
 
 @pytest.mark.parametrize("broken", ["posix_fallocate", "put"])

@@ -30,7 +30,7 @@ from tests.kits.examples import examples
 NEW_YORK = ZoneInfo("America/New_York")
 NAMES = ("AAA", "CUT", "NULLY", "SECONDS", "o'q")
 FIELDS = ("open", "high", "low", "close", "volume", "transactions", "bar_count")
-ROOM = SizeLimit(10**9, None)
+LIMIT = SizeLimit(10**9, None)
 MINUTE = 60_000_000
 
 
@@ -103,8 +103,8 @@ def test_every_answer_is_that_of_the_bars(store, call, is_kept):
     if not is_kept:
         shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)
     expected = table_of(store, call)
-    assert_equal(table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1)), expected)
-    assert_equal(table_of(store, call, rollups=Rollups(store.repository, least_bars=1)), expected)
+    assert_equal(table_of(store, call, rollups=Rollups(store.repository, LIMIT, min_bars=1)), expected)
+    assert_equal(table_of(store, call, rollups=Rollups(store.repository, min_bars=1)), expected)
 
 
 def test_a_rollup_is_pandas_five_minutes(store):
@@ -142,7 +142,7 @@ def test_a_rollup_is_pandas_five_minutes(store):
 def test_which_calls_use_them(store, interval, options, fields, is_served):
     shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)
     call = AlignRequest.parse(["AAA"], interval, None, None, **options)
-    table_of(store, call, fields, Rollups(store.repository, ROOM, least_bars=1))
+    table_of(store, call, fields, Rollups(store.repository, LIMIT, min_bars=1))
     assert len(rolled(store)) == (2 if is_served else 0)
 
 
@@ -158,7 +158,7 @@ def test_a_session_that_opens_between_five_minutes_is_read_from_the_bars(tmp_pat
     with mtstore.MultiTickerDataLoader(config) as loader, mtstore.open(tmp_path / "store") as store:
         apply_config(store.repository, loader.config)
         call = AlignRequest.parse(["AAA"], "5min", None, None)
-        found = table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
+        found = table_of(store, call, rollups=Rollups(store.repository, LIMIT, min_bars=1))
         assert rolled(store) == []
         assert found.ts_us[0] == us("2024-01-02T14:32:00")
 
@@ -166,16 +166,16 @@ def test_a_session_that_opens_between_five_minutes_is_read_from_the_bars(tmp_pat
 def test_rollups_deleted_while_read_change_nothing(store):
     call = AlignRequest.parse(NAMES[:3], "15min", None, None)
     expected = table_of(store, call)
-    table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
+    table_of(store, call, rollups=Rollups(store.repository, LIMIT, min_bars=1))
     with store.repository.connection() as connection:
         chosen = plan_fast_path(read_store_facts(connection), call)
     assert chosen is not None
-    reading = read_parquet.ParquetRead(chosen, FIELDS, Rollups(store.repository, least_bars=1))
+    reading = read_parquet.ParquetRead(chosen, FIELDS, Rollups(store.repository, min_bars=1))
     shutil.rmtree(result_cache.derived_folder(store.repository))
     values = np.empty(expected.values.shape)
     present = np.zeros(expected.present.shape, dtype=bool)
 
-    class Sheet:
+    class Buffer:
         def rows(self, number):
             return values[number * len(FIELDS) : (number + 1) * len(FIELDS)]
 
@@ -185,15 +185,15 @@ def test_rollups_deleted_while_read_change_nothing(store):
     def finish(number, rows):
         rows[FIELDS.index("bar_count"), ~present[number]] = 0
 
-    sheet: Any = Sheet()
-    reading.fill(sheet, present, finish)
+    buffer: Any = Buffer()
+    reading.fill(buffer, present, finish)
     np.testing.assert_array_equal(values, expected.values)
     np.testing.assert_array_equal(present, expected.present)
 
 
 def test_a_small_part_of_a_file_makes_none(store):
     shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)
-    rollups = Rollups(store.repository, ROOM, least_bars=1)
+    rollups = Rollups(store.repository, LIMIT, min_bars=1)
     table_of(store, AlignRequest.parse(["AAA"], "5min", "2023-11-22", "2023-11-22"), rollups=rollups)
     assert rolled(store) == []
 
@@ -202,9 +202,9 @@ def test_new_bars_have_a_rollup_of_their_own(tmp_path):
     times = _times(["2024-01-02"], first="14:30", count=390)
     call = AlignRequest.parse(["AAA"], "5min", None, None)
     with make_store(tmp_path / "store", {"AAA": walk(times)}) as store:
-        table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
+        table_of(store, call, rollups=Rollups(store.repository, LIMIT, min_bars=1))
         add_bars(store, {"AAA": walk(times, base=500.0)})
-        found = table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
+        found = table_of(store, call, rollups=Rollups(store.repository, LIMIT, min_bars=1))
         assert len(rolled(store)) == 2
         assert_equal(found, table_of(store, call))
         assert found.values[0, 0] >= 500
@@ -213,7 +213,7 @@ def test_new_bars_have_a_rollup_of_their_own(tmp_path):
 def test_they_keep_within_their_room(store):
     shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)
     call = AlignRequest.parse(NAMES[:3], "5min", None, None)
-    found = table_of(store, call, rollups=Rollups(store.repository, SizeLimit(1, None), least_bars=1))
+    found = table_of(store, call, rollups=Rollups(store.repository, SizeLimit(1, None), min_bars=1))
     assert rolled(store) == []
     assert_equal(found, table_of(store, call))
 
@@ -224,8 +224,8 @@ def test_a_disk_that_takes_none_is_said_and_changes_nothing(store, monkeypatch, 
     monkeypatch.setattr(result_cache, "_FREE_BYTES", 2**63)
     call = AlignRequest.parse(["AAA"], "5min", None, None)
     with caplog.at_level(logging.WARNING):
-        found = table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
-    assert "five-minute bars are not kept" in caplog.text
+        found = table_of(store, call, rollups=Rollups(store.repository, LIMIT, min_bars=1))
+    assert "five-minute bars are not cached" in caplog.text
     assert_equal(found, table_of(store, call))
 
 
@@ -233,7 +233,7 @@ def test_a_disk_that_takes_none_is_said_and_changes_nothing(store, monkeypatch, 
 def test_damaged_rollup_warns_and_changes_nothing(store, caplog, spoil):
     shutil.rmtree(result_cache.derived_folder(store.repository), ignore_errors=True)
     call = AlignRequest.parse(["AAA"], "5min", None, None)
-    rollups = Rollups(store.repository, ROOM, least_bars=1)
+    rollups = Rollups(store.repository, LIMIT, min_bars=1)
     table_of(store, call, rollups=rollups)
     paths = list(result_cache.derived_folder(store.repository).glob("rollup-*/bars.parquet"))
     assert paths
@@ -242,7 +242,7 @@ def test_damaged_rollup_warns_and_changes_nothing(store, caplog, spoil):
         path.unlink()
         path.write_bytes(spoil(content))
     assert_equal(table_of(store, call, rollups=rollups), table_of(store, call))
-    assert caplog.text.count("a derived result is damaged and is made anew") == len(paths)
+    assert caplog.text.count("a cached result is damaged and is rebuilt") == len(paths)
     assert_equal(table_of(store, call, rollups=rollups), table_of(store, call))
 
 
@@ -250,7 +250,7 @@ def test_verify_finds_a_damaged_one(tmp_path):
     times = _times(["2024-01-02"], first="14:30", count=390)
     with make_store(tmp_path / "store", {"AAA": walk(times)}) as store:
         call = AlignRequest.parse(["AAA"], "5min", None, None)
-        table_of(store, call, rollups=Rollups(store.repository, ROOM, least_bars=1))
+        table_of(store, call, rollups=Rollups(store.repository, LIMIT, min_bars=1))
         assert store.verify().is_sound
         (path,) = result_cache.derived_folder(store.repository).glob("rollup-*/bars.parquet")
         content = bytearray(path.read_bytes())

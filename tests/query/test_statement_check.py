@@ -223,7 +223,7 @@ def test_statement_of_an_analyst_runs(market, place, statement):
 
 
 def test_the_refusal_names_the_kind_and_what_is_allowed(market):
-    with pytest.raises(QueryError, match=r"COPY is not allowed; one statement is, that reads: SELECT, WITH, FROM"):
+    with pytest.raises(QueryError, match=r"COPY is not allowed; use one statement that reads: SELECT, WITH, FROM"):
         market.sql("COPY bars TO 'x.csv'").to_arrow()
     with pytest.raises(QueryError, match=r"COPY is not allowed inside a query"):
         market.sql(NESTED).to_arrow()

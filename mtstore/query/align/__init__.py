@@ -1,0 +1,1 @@
+"""Put tickers on one grid; fill forward; split into chunks."""

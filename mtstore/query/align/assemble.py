@@ -1,7 +1,7 @@
-"""Wide assembly: one array for all tickers and fields, filled while DuckDB streams, handed over without a copy.
+"""Wide assembly: one array for all tickers and fields, allocated once and returned without a copy.
 
-DuckDB computes the buckets; their places on the common grid are integer arithmetic, the array is allocated once, and
-forward fill is a running maximum over each ticker's row. What this gives equals the aligned macros, cell by cell.
+Plain requests are read from the parquet files (`mtstore.query.fast`); for others DuckDB streams the buckets, whose
+places on the common grid are integer arithmetic. Either result equals the aligned macros' cell by cell.
 """
 
 from __future__ import annotations
@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from mtstore.query.align.active import mask_inactive
 from mtstore.query.align.common_grid import make_grid
-from mtstore.query.align.forward_fill import FillLimits, FillState, fill_forward
-from mtstore.query.align.labels import Labels, local_days
+from mtstore.query.align.forward_fill import FillLimits, FillState, fill_forward, mask_inactive
 from mtstore.query.align.sql_rows import (
     CLOSE,
     IN_RANGE,
     SESSION,
-    CallTickers,
-    call_tickers,
+    BucketLabels,
+    RequestTickers,
     grid_batches,
     present_batches,
+    request_tickers,
 )
 from mtstore.query.fast import read_parquet
 from mtstore.query.request.request import GRID, JOINS, AlignRequest
@@ -47,211 +45,224 @@ if TYPE_CHECKING:
 
 def assemble(
     connection: duckdb.DuckDBPyConnection,
-    call: AlignRequest,
+    request: AlignRequest,
     fields: Sequence[str] = DEFAULT_FIELDS,
-    making: AssemblyOptions | None = None,
+    options: AssemblyOptions | None = None,
     *,
     facts: StoreFacts | None = None,
-    carry: FillState | None = None,
+    state: FillState | None = None,
 ) -> WideTable:
-    """Compute an aligned call as one array; see `WideTable`.
+    """Compute an aligned request as one array.
 
-    `carry` is what came before the range (from `fill_state_for`), for a table that is made in pieces.
+    `facts` are those of the connection; None reads them where they help. `state` carries values over from the chunk
+    before (see `fill_state_for`).
 
     Raises
     ------
     InputError
-        A field that bars do not have, a dtype that is no float.
+        A field that bars do not have.
     MemoryLimitError
-        Rows and result would take more than `making.max_bytes`. DuckDB's errors pass through unmapped.
+        Rows and result would take more than `options.max_bytes`. DuckDB's errors pass through unmapped.
     """
     import numpy as np
 
-    making = making or AssemblyOptions()
+    options = options or AssemblyOptions()
     check_fields(fields)
-    if call.method in JOINS:
-        call = replace(call, lookback=None)  # nothing is carried
-    read = fields_to_read(call, fields)
-    if making.observer is not None and "close" not in read:
+    if request.method in JOINS:
+        request = replace(request, lookback=None)  # nothing is carried
+    read = _fields_to_read(request, fields)
+    if options.observer is not None and "close" not in read:
         read = (*read, "close")
-    chosen = None
-    if making.masked is None and _is_plain(call):
+    plan = None
+    if options.masked is None and _is_plain(request):
         facts = facts or find_store_facts(connection)
-        chosen = None if facts is None else plan_fast_path(facts, call)
-    if chosen is not None:
-        wide = _read_parquet(chosen, call, read, making, carry)
-        labels = None
+        plan = None if facts is None else plan_fast_path(facts, request)
+    if plan is not None:
+        wide = _from_files(plan, request, read, options, state)
+        if state is not None:
+            if fills_forward(request):
+                fill_forward(wide.values, wide.present, read, FillLimits.of(request, wide.ts_us), state)
+            put_fill_value(wide.values, options.fill_value)
+        in_range = None
     else:
-        tickers = call_tickers(connection, call)
-        wide, labels = _scatter(connection, call, tickers, read, making)
-    days = None if labels is None else labels.days
-    if fills(call) and (chosen is None or carry is not None):
-        limits = FillLimits(wide.ts_us, _microseconds(call.max_age), None if call.across_sessions else days)
-        fill_forward(
-            wide.values,
-            wide.present,
-            read,
-            fill_volume=call.fill_volume,
-            fill_prices=call.fill_prices,
-            limits=limits,
-            carry=carry,
-        )
-        if chosen is None and days is not None:
-            mask_inactive(wide.values, wide.present, days, tickers.active, read)
-    if labels is not None and labels.in_range is not None:
-        wide = wide.only(labels.in_range)
-    if call.method == "inner_join":
-        stored = wide.present[[number for number, is_stored in enumerate(wide.stored) if is_stored]]
-        wide = wide.only(np.all(stored, axis=0))
-    if chosen is None or carry is not None:
-        put_fill_value(wide.values, making.fill_value)
+        wide, in_range = _from_sql(connection, request, read, options, state)
+    if in_range is not None:
+        wide = wide.only(in_range)
+    if request.method == "inner_join":
+        wide = wide.only(np.all(wide.present[np.flatnonzero(wide.stored)], axis=0))
     return _take_fields(wide, tuple(fields))
 
 
-def plan_fast_path(facts: StoreFacts, call: AlignRequest) -> read_parquet.ReadPlan | None:
-    """How to answer a call from the files themselves, where the rows that are there are all that it needs to know."""
-    return read_parquet.plan_read(facts, call) if _is_plain(call) else None
+def plan_fast_path(facts: StoreFacts, request: AlignRequest) -> read_parquet.ReadPlan | None:
+    """Return how to read a request from the files; None where more than the stored rows has to be known."""
+    return read_parquet.plan_read(facts, request) if _is_plain(request) else None
 
 
-def _is_plain(call: AlignRequest) -> bool:
-    return call.method != GRID and call.lookback is None and not _needs_sessions(call)
+def fills_forward(request: AlignRequest) -> bool:
+    """Tell whether the request carries values forward."""
+    return request.method == "forward_fill" or (request.method == GRID and request.fill == "forward")
 
 
-def _read_parquet(
-    chosen: read_parquet.ReadPlan,
-    call: AlignRequest,
+def fill_state_for(request: AlignRequest, tickers: int, fields: Sequence[str]) -> FillState | None:
+    """Return an empty state for a table that is assembled in chunks; None where nothing is carried between them."""
+    if not fills_forward(request) or not request.across_sessions:
+        return None
+    return FillState.empty(tickers, len(_fields_to_read(request, fields)))
+
+
+def _is_plain(request: AlignRequest) -> bool:
+    return request.method != GRID and request.lookback is None and not _stays_in_session(request)
+
+
+def _stays_in_session(request: AlignRequest) -> bool:
+    return fills_forward(request) and not request.across_sessions
+
+
+def _fields_to_read(request: AlignRequest, fields: Sequence[str]) -> tuple[str, ...]:
+    """Add `close` where flat bars are made of it."""
+    needs_close = fills_forward(request) and request.fill_prices == "close" and "close" not in fields
+    return (*fields, "close") if needs_close else tuple(fields)
+
+
+def _from_files(
+    plan: read_parquet.ReadPlan,
+    request: AlignRequest,
     fields: tuple[str, ...],
-    making: AssemblyOptions,
-    carry: FillState | None,
+    options: AssemblyOptions,
+    state: FillState | None,
 ) -> WideTable:
-    """The table of a plain call from the files themselves, filled forward unless something is carried in."""
+    """Read the table from the files; with a state, filling is left to the caller."""
     import numpy as np
 
-    reading = read_parquet.ParquetRead(chosen, fields, making.rollups)
-    length, tickers = len(reading.ts_us), len(chosen.names)
-    _check_size(call, (length, tickers * len(fields), tickers), 0, making)
-    order: Literal["C", "F"] = "F" if making.by_time else "C"
-    # Values that something is carried into are not finished ticker by ticker.
-    path = making.values_path if carry is None else None
-    sheet = allocate(path, tickers, len(fields), length, making.dtype, by_time=making.by_time)
-    present = np.zeros((tickers, length), dtype=bool, order=order)
-    limits = FillLimits(reading.ts_us, _microseconds(call.max_age))
-    if making.observer is not None:
-        making.observer.begin(reading.ts_us)
+    reading = read_parquet.ParquetRead(plan, fields, options.rollups)
+    length, tickers = len(reading.ts_us), len(plan.names)
+    _check_size(request, (length, tickers * len(fields), tickers), 0, options)
+    # A file is written ticker by ticker; values to be filled from a state are not finished then.
+    path = options.values_path if state is None else None
+    buffer = allocate(path, tickers, len(fields), length, options.dtype, by_time=options.by_time)
+    present = np.zeros((tickers, length), dtype=bool, order="F" if options.by_time else "C")
+    limits = FillLimits.of(request, reading.ts_us)
+    if options.observer is not None:
+        options.observer.begin(reading.ts_us)
 
+    # Runs on the reading thread, while the ticker's rows are in its cache.
     def finish(number: int, rows: np.ndarray) -> None:
         here = present[number : number + 1]
         if "bar_count" in fields:
             rows[fields.index("bar_count"), ~here[0]] = 0
-        if making.observer is not None and reading.stored[number]:
-            making.observer.observe(chosen.names[number], here[0], rows[fields.index("close")])
-        if fills(call) and carry is None:
-            fill_forward(rows, here, fields, fill_volume=call.fill_volume, fill_prices=call.fill_prices, limits=limits)
-        if carry is None:
-            put_fill_value(rows, making.fill_value)
+        if options.observer is not None and reading.stored[number]:
+            options.observer.observe(plan.names[number], here[0], rows[fields.index("close")])
+        if state is None:
+            if fills_forward(request):
+                fill_forward(rows, here, fields, limits)
+            put_fill_value(rows, options.fill_value)
 
-    with closing(sheet):
-        reading.fill(sheet, present, finish)
-        values = sheet.finish()
-    close_us = reading.close_us if making.with_close else None
-    return WideTable(chosen.names, reading.stored, fields, reading.ts_us, close_us, values, present)
-
-
-def is_grid(call: AlignRequest) -> bool:
-    """Whether the call wants every bucket that its calendar has."""
-    return call.method == GRID
+    with closing(buffer):
+        reading.fill(buffer, present, finish)
+        values = buffer.finish()
+    close_us = reading.close_us if options.with_close else None
+    return WideTable(plan.names, reading.stored, fields, reading.ts_us, close_us, values, present)
 
 
-def fills(call: AlignRequest) -> bool:
-    """Whether the call carries values forward."""
-    return call.method == "forward_fill" or (call.method == GRID and call.fill == "forward")
-
-
-def fields_to_read(call: AlignRequest, fields: Sequence[str]) -> tuple[str, ...]:
-    """The fields to read: `close` too, where flat bars are made of it."""
-    needs_close = fills(call) and call.fill_prices == "close" and "close" not in fields
-    return (*fields, "close") if needs_close else tuple(fields)
-
-
-def fill_state_for(call: AlignRequest, tickers: int, fields: Sequence[str]) -> FillState | None:
-    """Room for what one piece of a table leaves to the next; None where nothing is carried."""
-    if not fills(call) or not call.across_sessions:
-        return None
-    return FillState.nothing(tickers, len(fields_to_read(call, fields)))
+def _from_sql(
+    connection: duckdb.DuckDBPyConnection,
+    request: AlignRequest,
+    fields: tuple[str, ...],
+    options: AssemblyOptions,
+    state: FillState | None,
+) -> tuple[WideTable, np.ndarray | None]:
+    """Assemble the table from streamed rows; return with it which buckets are in range, None for all."""
+    tickers = request_tickers(connection, request)
+    fills = fills_forward(request)
+    needs_days = fills and (not request.across_sessions or any(one.is_limited for one in tickers.active))
+    with_days = needs_days and not tickers.is_mixed
+    wide, labels = _scatter(connection, request, tickers, fields, options, with_days=with_days)
+    days = labels.days
+    if needs_days and tickers.is_mixed:
+        days = _local_days(wide.ts_us, request.tz)
+    if fills:
+        fill_forward(wide.values, wide.present, fields, FillLimits.of(request, wide.ts_us, days), state)
+        if days is not None:
+            mask_inactive(wide.values, wide.present, days, tickers.active, fields)
+    put_fill_value(wide.values, options.fill_value)
+    return wide, labels.in_range
 
 
 def _scatter(
     connection: duckdb.DuckDBPyConnection,
-    call: AlignRequest,
-    tickers: CallTickers,
+    request: AlignRequest,
+    tickers: RequestTickers,
     fields: tuple[str, ...],
-    making: AssemblyOptions,
-) -> tuple[WideTable, Labels]:
-    """Put every row into its place; batches are let go of as they are used up."""
+    options: AssemblyOptions,
+    *,
+    with_days: bool,
+) -> tuple[WideTable, BucketLabels]:
+    """Put every row into its place; batches are released as they are used up."""
     import numpy as np
 
-    needs_days = _needs_sessions(call) or (fills(call) and any(one.is_limited for one in tickers.active))
-    with_days = needs_days and not tickers.is_mixed
-    special = (CLOSE,) * making.with_close + (SESSION,) * with_days + (IN_RANGE,) * (call.lookback is not None)
-    waiting = _collect(present_batches(connection, call, tickers.names, (*special, *fields)), call, making)
-    edges = [batch for batch in grid_batches(connection, call, special) if batch.num_rows] if is_grid(call) else []
-    grid = make_grid([batch.column("ts_us").to_numpy() for batch in (*waiting, *edges)], call.interval)
-    length, width = len(grid.ts_us), len(tickers.names) * len(fields)
-    _check_size(call, (length, width, len(tickers.names)), sum(batch.nbytes for batch in waiting), making)
-    shape = (length, width) if making.by_time else (width, length)
-    values = np.full(shape, np.nan, dtype=making.dtype)
-    present = np.zeros((length, len(tickers.names)) if making.by_time else (len(tickers.names), length), dtype=bool)
-    labels = Labels(length, special)
+    special = (CLOSE,) * options.with_close + (SESSION,) * with_days + (IN_RANGE,) * (request.lookback is not None)
+    waiting = _collect(present_batches(connection, request, tickers.names, (*special, *fields)), request, options)
+    edges = []
+    if request.method == GRID:
+        edges = [batch for batch in grid_batches(connection, request, special) if batch.num_rows]
+    grid = make_grid([batch.column("ts_us").to_numpy() for batch in (*waiting, *edges)], request.interval)
+    length, count = len(grid.ts_us), len(tickers.names)
+    width = count * len(fields)
+    _check_size(request, (length, width, count), sum(batch.nbytes for batch in waiting), options)
+    values = np.full((length, width) if options.by_time else (width, length), np.nan, dtype=options.dtype)
+    present = np.zeros((length, count) if options.by_time else (count, length), dtype=bool)
+    labels = BucketLabels(length, special)
     for batch in edges:
-        labels.take(batch, grid.places(batch.column("ts_us").to_numpy()))
+        labels.add(batch, grid.places(batch.column("ts_us").to_numpy()))
+    # A flat index is one multiplication and addition a row, in either memory order.
     flat, flat_present = values.reshape(-1), present.reshape(-1)
-    step, row = (width, 1) if making.by_time else (1, length)
+    step, row = (width, 1) if options.by_time else (1, length)
     waiting.reverse()
     while waiting:
         batch = waiting.pop()
         place = grid.places(batch.column("ts_us").to_numpy())
         slot = batch.column("slot").to_numpy().astype(np.int64)
-        flat_present[slot + place * len(tickers.names) if making.by_time else slot * length + place] = True
-        labels.take(batch, place)
+        flat_present[slot + place * count if options.by_time else slot * length + place] = True
+        labels.add(batch, place)
         base = slot * (len(fields) * row) + place * step
         for number, name in enumerate(fields):
             flat[base + number * row] = _floats(batch.column(name))
-    if making.by_time:
+    if options.by_time:
         values, present = values.T, present.T
     wide = WideTable(tickers.names, tickers.stored, fields, grid.ts_us, labels.close_us, values, present)
-    _blank(wide, making.masked)
+    if options.masked is not None:
+        _mask(wide, options.masked)
     if "bar_count" in fields:
         values[fields.index("bar_count") :: len(fields)][~present] = 0
-    if tickers.is_mixed and needs_days:
-        labels.days = local_days(grid.ts_us, call.tz)
     return wide, labels
 
 
-def _collect(batches: Iterator[pa.RecordBatch], call: AlignRequest, making: AssemblyOptions) -> list[pa.RecordBatch]:
-    """The batches that have rows; refused as soon as they alone take more than the result may."""
+def _collect(
+    batches: Iterator[pa.RecordBatch], request: AlignRequest, options: AssemblyOptions
+) -> list[pa.RecordBatch]:
+    """Collect the batches that have rows; stop as soon as they alone take more than the result may."""
     waiting, size = [], 0
     for batch in batches:
         if batch.num_rows:
             waiting.append(batch)
             size += batch.nbytes
-            check_fits(size, making.max_bytes, f"the rows of {call.bounds}")
+            check_fits(size, options.max_bytes, f"the rows of {request.bounds}")
     return waiting
 
 
-def _check_size(call: AlignRequest, shape: tuple[int, int, int], waiting: int, making: AssemblyOptions) -> None:
-    """Refuse a table of (buckets, columns, tickers), beside rows of `waiting` bytes, that takes too much memory."""
+def _check_size(request: AlignRequest, shape: tuple[int, int, int], waiting: int, options: AssemblyOptions) -> None:
+    """Check a table of (buckets, columns, tickers), beside rows of `waiting` bytes, against the memory limit."""
     length, width, tickers = shape
-    size = length * (width * (8 if making.dtype == "float64" else 4) + tickers)
-    what = f"{length:,} rows × {width:,} columns of {making.dtype} for {call.bounds}"
-    check_fits(size + waiting, making.max_bytes, what)
+    size = length * (width * (8 if options.dtype == "float64" else 4) + tickers)
+    what = f"{length:,} rows × {width:,} columns of {options.dtype} for {request.bounds}"
+    check_fits(size + waiting, options.max_bytes, what)
 
 
-def _blank(wide: WideTable, masked: MaskedBars | None) -> None:
-    """Take bars away from buckets that count as missing; the buckets stay on the grid."""
+def _mask(wide: WideTable, masked: MaskedBars) -> None:
     import numpy as np
 
-    for number, name in enumerate(wide.tickers if masked else ()):
-        labels = masked.ts_us.get(name) if masked else None
+    for number, name in enumerate(wide.tickers):
+        labels = masked.ts_us.get(name)
         if labels is None or not len(wide.ts_us):
             continue
         places = np.minimum(np.searchsorted(wide.ts_us, labels), len(wide.ts_us) - 1)
@@ -267,16 +278,17 @@ def _floats(column: pa.Array) -> np.ndarray:
     return values
 
 
-def _needs_sessions(call: AlignRequest) -> bool:
-    return fills(call) and not call.across_sessions
+def _local_days(ts_us: np.ndarray, tz: str) -> np.ndarray:
+    """Return the dates of instants in a zone, in days since 1970-01-01."""
+    import numpy as np
+    import pandas as pd
 
-
-def _microseconds(span: timedelta | None) -> int | None:
-    return None if span is None else span // timedelta(microseconds=1)
+    local = pd.DatetimeIndex(ts_us.view("datetime64[us]")).tz_localize("UTC").tz_convert(tz).tz_localize(None)
+    return local.to_numpy().astype("datetime64[D]").astype(np.int64)
 
 
 def _take_fields(wide: WideTable, fields: tuple[str, ...]) -> WideTable:
-    """The table without fields that were only read to compute others."""
+    """Drop fields that were only read to compute others."""
     if wide.fields == fields:
         return wide
     keep = [

@@ -1,4 +1,4 @@
-"""The rows that a wide table is made of, as DuckDB streams them: buckets with bars, the grid, the tickers."""
+"""The rows of a wide table as DuckDB streams them: its tickers, buckets with bars, the calendar's grid."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.query.align.active import ActiveRange
+from mtstore.query.align.forward_fill import ActiveRange
 from mtstore.sqlfiles import Sql, identifier, join
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy as np
     import pyarrow as pa
 
     from mtstore.query.request.request import AlignRequest
@@ -20,6 +21,7 @@ CLOSE = "ts_close"
 SESSION = "session_day"
 IN_RANGE = "in_range"
 _BATCH_ROWS = 500_000
+_LATEST_DAY = 1 << 40
 _SPECIAL = {
     CLOSE: "request.close_column",
     SESSION: "request.session_column",
@@ -28,17 +30,15 @@ _SPECIAL = {
 
 
 @dataclass(frozen=True, slots=True)
-class CallTickers:
-    """The tickers of a call in the order of its columns.
+class RequestTickers:
+    """The tickers of a request in the order of its columns.
 
     Attributes
     ----------
     stored
-        Of which anything is stored.
+        Which have stored bars.
     is_mixed
         Whether they follow different calendars.
-    active
-        Between which sessions each is shown.
     """
 
     names: tuple[str, ...]
@@ -47,30 +47,30 @@ class CallTickers:
     active: tuple[ActiveRange, ...]
 
 
-def call_tickers(connection: duckdb.DuckDBPyConnection, call: AlignRequest) -> CallTickers:
-    """Who takes part; the macros' own check of the call runs here, once."""
-    rows = connection.execute(sqlfiles.load("request.tickers"), call.common_parameters()).fetchall()
+def request_tickers(connection: duckdb.DuckDBPyConnection, request: AlignRequest) -> RequestTickers:
+    """Return the tickers that take part; the macros' own check of the request runs here, once."""
+    rows = connection.execute(sqlfiles.load("request.tickers"), request.common_parameters()).fetchall()
     names, stored, mixed, first, last = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     active = tuple(ActiveRange(*days) for days in zip(first, last, strict=True))
-    return CallTickers(tuple(names), tuple(stored), any(mixed), active)
+    return RequestTickers(tuple(names), tuple(stored), any(mixed), active)
 
 
 def present_batches(
-    connection: duckdb.DuckDBPyConnection, call: AlignRequest, names: Sequence[str], columns: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, request: AlignRequest, names: Sequence[str], columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
-    """One row per ticker and bucket with bars: `slot` (place in `names`), `ts_us`, and the columns asked for."""
+    """Yield one row per ticker and bucket with bars: `slot` (place in `names`), `ts_us`, and the columns."""
     statement = sqlfiles.load("request.present_rows", columns=_columns(columns))
-    parameters: dict[str, Any] = call.common_parameters() | {"names": list(names), "lookback": call.lookback}
+    parameters: dict[str, Any] = request.common_parameters() | {"names": list(names), "lookback": request.lookback}
     yield from connection.sql(statement, params=parameters).to_arrow_reader(_BATCH_ROWS)
 
 
 def grid_batches(
-    connection: duckdb.DuckDBPyConnection, call: AlignRequest, columns: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, request: AlignRequest, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
-    """One row per bucket of the calendar's complete grid: `ts_us`, and of the columns those that a bucket has."""
-    wanted = [name for name in columns if name in {CLOSE, SESSION}]
-    statement = sqlfiles.load("request.grid_rows", columns=_columns(wanted))
-    parameters = call.common_parameters()
+    """Yield one row per bucket of the calendar's complete grid: `ts_us`, CLOSE and SESSION where `columns` has them."""
+    of_bucket = [name for name in columns if name in {CLOSE, SESSION}]
+    statement = sqlfiles.load("request.grid_rows", columns=_columns(of_bucket))
+    parameters = request.common_parameters()
     del parameters["adjust"]
     yield from connection.sql(statement, params=parameters).to_arrow_reader(_BATCH_ROWS)
 
@@ -78,3 +78,38 @@ def grid_batches(
 def _columns(names: Sequence[str]) -> Sql:
     columns = [sqlfiles.load(_SPECIAL[name]) if name in _SPECIAL else identifier(name) for name in names]
     return join(columns or [sqlfiles.load("request.no_column")], ", ")
+
+
+class BucketLabels:
+    """Properties of a wide table's buckets, collected from the rows of all tickers.
+
+    Attributes
+    ----------
+    close_us
+        Right edges, µs since the epoch; None unless read.
+    days
+        Sessions, in days since 1970-01-01: the earliest of any ticker; None unless read.
+    in_range
+        Which buckets are in the requested range of any ticker, not only in its lookback; None unless read.
+    """
+
+    def __init__(self, length: int, columns: tuple[str, ...]) -> None:
+        import numpy as np
+
+        self.close_us = np.zeros(length, dtype=np.int64) if CLOSE in columns else None
+        self.days = np.full(length, _LATEST_DAY, dtype=np.int64) if SESSION in columns else None
+        self.in_range = np.zeros(length, dtype=bool) if IN_RANGE in columns else None
+
+    def add(self, batch: pa.RecordBatch, places: np.ndarray) -> None:
+        """Add rows; `places` has the bucket of each."""
+        import numpy as np
+
+        if self.close_us is not None:
+            np.maximum.at(self.close_us, places, batch.column("close_us").to_numpy())
+        if self.days is not None:
+            np.minimum.at(self.days, places, batch.column(SESSION).to_numpy())
+        if self.in_range is not None:
+            if IN_RANGE in batch.schema.names:
+                np.logical_or.at(self.in_range, places, batch.column(IN_RANGE).to_numpy(zero_copy_only=False))
+            else:
+                self.in_range[places] = True  # rows of the calendar's grid

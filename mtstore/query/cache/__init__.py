@@ -1,0 +1,1 @@
+"""Cached results and tables under derived/, and their size limit."""

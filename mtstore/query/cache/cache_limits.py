@@ -1,8 +1,8 @@
-"""Room in the cache: what must go to stay below `cache.max_size_gb`."""
+"""Keep the cache below `cache.max_size_gb`: delete results, then evict fetched bars."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mtstore.query.cache import result_cache
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PruneResult:
-    """What went to make room.
+    """What was deleted to keep the cache within its limit.
 
     Attributes
     ----------
     derived_bytes
-        Bytes of derived results, which are free at once.
+        Bytes of cached results, which are free at once.
     partitions
         Fetched partitions; their files are deleted after the store's grace period.
     bytes
@@ -37,18 +37,19 @@ class PruneResult:
 
 
 def enforce_cache_limits(store: Repository, config: Config, max_bytes: int | None = None) -> PruneResult:
-    """Make room as the configuration's `cache` says: derived results first, then, if they may, fetched bars.
+    """Delete cached results first, then, if `cache.evict` allows it, fetched bars.
 
     `max_bytes` None is `cache.max_size_gb`.
     """
     cache = config.multi_ticker.cache
-    room = SizeLimit.from_config(cache)
-    limit = room.max_bytes if max_bytes is None else max_bytes
+    limit = SizeLimit.from_config(cache)
+    if max_bytes is not None:
+        limit = replace(limit, max_bytes=max_bytes)
     if cache.evict != "refetchable":
-        return PruneResult(result_cache.enforce_limit(store, limit, room.ttl_seconds), ())
+        return PruneResult(result_cache.enforce_limit(store, limit), ())
     with store.connection() as connection:
         entries = evict.partitions(connection, config.sources)
     fetched = sum(entry.byte_size for entry in entries if entry.is_evictable)
-    freed = result_cache.enforce_limit(store, max(limit - fetched, 0), room.ttl_seconds)
-    gone = evict.evict(store, config.sources, limit) if fetched > limit else []
-    return PruneResult(freed, tuple(gone))
+    freed = result_cache.enforce_limit(store, replace(limit, max_bytes=max(limit.max_bytes - fetched, 0)))
+    evicted = evict.evict(store, config.sources, limit.max_bytes) if fetched > limit.max_bytes else []
+    return PruneResult(freed, tuple(evicted))

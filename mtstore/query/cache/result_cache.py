@@ -1,8 +1,8 @@
-"""Derived results: arrays that were computed once and lie in the store's folder `derived/`, for any process to map.
+"""Cached results: computed arrays in the store's folder `derived/`, which any process can memory-map.
 
-An entry's name is a digest of all it was made from, so that it is never wrong and never changed: made under another
-name, renamed, read-only. Anything here may be deleted at any time; who has mapped it keeps it. What is not worth the
-wait is not forced to disk: such an entry counts for as long as the system runs that made it, and is remade afterwards.
+A result's name is a digest of everything it was computed from. A result never changes: it is built elsewhere, renamed
+into place, and read-only. It may be deleted at any time; processes that have mapped it keep it. Results that are cheap
+to rebuild are not forced to disk: they count until the system restarts.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.query.request.request import AlignRequest
+from mtstore.ranges import US_PER_DAY
 from mtstore.storage import checksum
 from mtstore.storage.commit.staging import staging_folder
 from mtstore.storage.durable_io import fsync_file, fsync_folder, make_read_only
@@ -29,28 +30,26 @@ from mtstore.storage.durable_io import fsync_file, fsync_folder, make_read_only
 if TYPE_CHECKING:
     import duckdb
 
+    from mtstore.query.cache.size_limit import SizeLimit
     from mtstore.storage.repository import Repository
 
 FOLDER = "derived"
 _log = logging.getLogger(__name__)
-_FACTS = checksum.MANIFEST
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-# What results must leave free: a share of a small disk, an amount of a large one.
+# Results leave this much free: a share of a small disk, an amount of a large one.
 _FREE_SHARE, _FREE_BYTES = 0.1, 5_000_000_000
-# Sessions of dates, look-backs of a bucket and weeks reach over the bounds of a range.
-_MARGIN_US = 45 * 86_400_000_000
+# Sessions of dates, lookbacks of a bucket and weeks reach over the bounds of a range.
+_MARGIN_US = 45 * US_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
 class CachedResult:
-    """One derived result.
+    """One result under `derived/`.
 
     Attributes
     ----------
-    used_at
-        When it was last used.
     is_good
-        Whether it can be relied on: false once the system that did not force it to disk has been started anew.
+        False once the system has restarted since a result was written that was not forced to disk.
     """
 
     path: Path
@@ -62,63 +61,66 @@ class CachedResult:
 
 
 def derived_folder(store: Repository) -> Path:
-    """Where derived results lie."""
     return store.path / FOLDER
 
 
-def cache_key(connection: duckdb.DuckDBPyConnection, call: AlignRequest, parameters: Mapping[str, Any]) -> str:
-    """The name of a result: a digest of the call, other parameters, the input files' content and the SQL itself."""
-    start_us, end_us = call.bounds.covering_us()
-    asked: dict[str, Any] = call.series_parameters() | {"adjust": call.adjust}
-    looked_back_us = (call.lookback or timedelta(0)) // timedelta(microseconds=1)
-    asked["first_us"] = None if start_us is None else start_us - looked_back_us - _MARGIN_US
-    asked["last_us"] = None if end_us is None else end_us + _MARGIN_US
-    inputs = connection.execute(sqlfiles.load("cache.result_inputs"), asked).fetchall()
-    text = json.dumps([repr(call), dict(parameters), inputs, _sql_digest()], sort_keys=True, default=str)
+def cache_key(connection: duckdb.DuckDBPyConnection, request: AlignRequest, inputs: Mapping[str, Any]) -> str:
+    """Return a result's name: a digest of the request, other inputs, the input files' content and the SQL itself."""
+    start_us, end_us = request.bounds.covering_us()
+    parameters: dict[str, Any] = request.series_parameters() | {"adjust": request.adjust}
+    lookback_us = (request.lookback or timedelta(0)) // timedelta(microseconds=1)
+    parameters["first_us"] = None if start_us is None else start_us - lookback_us - _MARGIN_US
+    parameters["last_us"] = None if end_us is None else end_us + _MARGIN_US
+    files = connection.execute(sqlfiles.load("cache.result_inputs"), parameters).fetchall()
+    text = json.dumps([repr(request), dict(inputs), files, _sql_digest()], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
 def find_result(store: Repository, key: str) -> Path | None:
-    """The folder of a result, noted as used now; None if there is none that can be relied on."""
+    """Return a result's folder and record its use; None if there is none that is good."""
     folder = derived_folder(store) / key
-    facts = _facts(folder)
-    if facts is None or not _is_good(facts):
+    manifest = _read_manifest(folder)
+    if manifest is None or not _is_good(manifest):
         return None
     _record_use(folder)
     return folder
 
 
-def find_or_build(store: Repository, key: str, tickers: Iterable[str], make: Callable[[Path], None]) -> Path:
-    """The folder of a result; `make` fills it if there is none yet. Two who make it at once end up with one."""
+def find_or_build(store: Repository, key: str, tickers: Iterable[str], build: Callable[[Path], None]) -> Path:
+    """Return a result's folder; `build` fills a new one if there is none. Concurrent builders end up with one."""
     found = find_result(store, key)
     if found is None:
         with staging_folder(store.layout) as staging:
-            made = staging / key
-            made.mkdir()
-            make(made)
-            found = store_result(store, made, tickers)
+            folder = staging / key
+            folder.mkdir()
+            build(folder)
+            found = store_result(store, folder, tickers)
     return found
 
 
-def store_result(store: Repository, made: Path, tickers: Iterable[str], *, is_durable: bool = True) -> Path:
-    """Make a filled folder, named by its key, a result for everybody; gives its place.
+def store_result(store: Repository, folder: Path, tickers: Iterable[str], *, is_durable: bool = True) -> Path:
+    """Publish a filled folder, named by its key, as a result and return its place.
 
-    Where `is_durable` is false, nothing waits for the disk, and the result counts until the system is started anew.
+    Unless `is_durable`, nothing waits for the disk, and the result counts until the system restarts.
     """
     boot = None if is_durable else _boot()
-    facts = {"tickers": list(tickers), "made_at": datetime.now(UTC).isoformat(), "boot": boot}
-    checksum.write_manifest(made, facts)
-    for path in made.iterdir():
+    manifest = {"tickers": list(tickers), "made_at": datetime.now(UTC).isoformat(), "boot": boot}
+    checksum.write_manifest(folder, manifest)
+    for path in folder.iterdir():
         if not boot:
             fsync_file(path)
         make_read_only(path)
     if not boot:
-        fsync_folder(made)
-    target = derived_folder(store) / made.name
+        fsync_folder(folder)
+    target = derived_folder(store) / folder.name
     target.parent.mkdir(exist_ok=True)
-    if target.is_dir() and find_result(store, made.name) is None:  # of another run of the system
+    if target.is_dir() and find_result(store, folder.name) is None:  # from before a restart
         shutil.rmtree(target, ignore_errors=True)
-    _rename(made, target)
+    try:
+        folder.rename(target)
+    except OSError:
+        if not target.is_dir():  # else another process was faster
+            raise
     if not boot:
         fsync_folder(target.parent)
     _record_use(target)
@@ -126,91 +128,73 @@ def store_result(store: Repository, made: Path, tickers: Iterable[str], *, is_du
 
 
 def check_free_space(path: Path) -> None:
-    """Refuse to put derived results onto a disk that is nearly full.
-
-    Raises
-    ------
-    OSError
-        Less than a tenth of it and less than 5 GB are free.
-    """
+    """Raise OSError if less than a tenth of the disk and less than 5 GB are free."""
     usage = shutil.disk_usage(path)
     if usage.free < min(usage.total * _FREE_SHARE, _FREE_BYTES):
         raise OSError(f"only {usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB are free")
 
 
 def cached_results(store: Repository) -> list[CachedResult]:
-    """All derived results, the one that was used longest ago first."""
+    """Return all results, the least recently used first."""
     found = []
     for path in derived_folder(store).glob("*"):
-        with suppress(FileNotFoundError):  # somebody deletes it just now
-            facts = _facts(path)
-            if facts is not None:
+        with suppress(FileNotFoundError):  # deleted while it is listed
+            manifest = _read_manifest(path)
+            if manifest is not None:
                 size = sum(part.stat().st_size for part in path.iterdir())
-                used_at = datetime.fromtimestamp((path / _FACTS).stat().st_mtime, UTC)
-                made_at = datetime.fromisoformat(facts["made_at"])
-                found.append(CachedResult(path, tuple(facts["tickers"]), size, made_at, used_at, _is_good(facts)))
-    return sorted(found, key=lambda entry: entry.used_at)
+                used_at = datetime.fromtimestamp((path / checksum.MANIFEST).stat().st_mtime, UTC)
+                made_at = datetime.fromisoformat(manifest["made_at"])
+                found.append(CachedResult(path, tuple(manifest["tickers"]), size, made_at, used_at, _is_good(manifest)))
+    return sorted(found, key=lambda result: result.used_at)
 
 
-def enforce_limit(store: Repository, max_bytes: int, ttl_seconds: float | None) -> int:
-    """Delete what nobody has used for `ttl_seconds`, then what was used longest ago, until all weigh `max_bytes`.
-
-    Gives the bytes that were freed.
-    """
+def enforce_limit(store: Repository, limit: SizeLimit) -> int:
+    """Delete results that nothing has used for too long, then the least recently used; return the freed bytes."""
     found = cached_results(store)
-    left, freed = sum(entry.byte_size for entry in found), 0
+    left, freed = sum(result.byte_size for result in found), 0
     now = datetime.now(UTC)
-    for entry in found:
-        is_old = ttl_seconds is not None and (now - entry.used_at).total_seconds() > ttl_seconds
-        if is_old or not entry.is_good or left > max_bytes:
-            delete_result(entry)
-            left -= entry.byte_size
-            freed += entry.byte_size
+    for result in found:
+        is_old = limit.ttl_seconds is not None and (now - result.used_at).total_seconds() > limit.ttl_seconds
+        if is_old or not result.is_good or left > limit.max_bytes:
+            delete_result(result)
+            left -= result.byte_size
+            freed += result.byte_size
     return freed
 
 
-def delete_result(entry: CachedResult) -> None:
-    """Delete a result; gone at once for those who look, kept by those who have mapped it."""
-    shutil.rmtree(entry.path, ignore_errors=True)
+def delete_result(result: CachedResult) -> None:
+    shutil.rmtree(result.path, ignore_errors=True)
 
 
 def delete_damaged(folder: Path, error: Exception) -> None:
-    """Delete a result that turned out to be damaged; the log says so. Whoever found it makes it anew."""
-    _log.warning("%s: a derived result is damaged and is made anew: %s", folder, error)
+    """Delete a damaged result and log it; the caller rebuilds it."""
+    _log.warning("%s: a cached result is damaged and is rebuilt: %s", folder, error)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _rename(made: Path, target: Path) -> None:
+def _read_manifest(folder: Path) -> dict[str, Any] | None:
     try:
-        made.rename(target)
-    except OSError:
-        if not target.is_dir():  # else somebody else was faster
-            raise
-
-
-def _facts(folder: Path) -> dict[str, Any] | None:
-    try:
-        facts: dict[str, Any] = json.loads((folder / _FACTS).read_text())
+        manifest: dict[str, Any] = json.loads((folder / checksum.MANIFEST).read_text())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         delete_damaged(folder, error)
         return None
-    return facts
+    return manifest
 
 
-def _is_good(facts: Mapping[str, Any]) -> bool:
-    return facts.get("boot") in {None, _boot()}
+def _is_good(manifest: Mapping[str, Any]) -> bool:
+    return manifest.get("boot") in {None, _boot()}
 
 
 def _record_use(folder: Path) -> None:
-    with suppress(PermissionError):  # who may only read leaves no trace of it
-        os.utime(folder / _FACTS)
+    with suppress(PermissionError):  # a process with read access alone leaves no trace
+        os.utime(folder / checksum.MANIFEST)
 
 
 @functools.cache
 def _boot() -> str | None:
-    """What tells one run of the system from the next; None where it does not say."""
+    """Return the id of this run of the system; None where there is none."""
     try:
         return _BOOT.read_text().strip()
     except FileNotFoundError:
@@ -219,7 +203,6 @@ def _boot() -> str | None:
 
 @functools.cache
 def _sql_digest() -> str:
-    """A digest of the SQL that gives results their meaning."""
     digest = hashlib.sha256()
     root = sqlfiles.sql_root()
     for path in sorted(part for folder in ("macros", "parts", "queries") for part in (root / folder).rglob("*.sql")):

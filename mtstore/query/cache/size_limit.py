@@ -13,13 +13,7 @@ _SECONDS_PER_DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class SizeLimit:
-    """How large all cached results may be, and how long an unused one is kept.
-
-    Attributes
-    ----------
-    ttl_seconds
-        None: for ever.
-    """
+    """How large all cached results may be, and how long an unused one stays (None: for ever)."""
 
     max_bytes: int
     ttl_seconds: float | None

@@ -1,6 +1,6 @@
-"""Kept tables: a wide table that was made once lies in `derived/`, and whoever asks for the same again maps it.
+"""Cache wide tables under `derived/`; the same request memory-maps the cached file.
 
-What is mapped is private: writing into it changes nobody else's table, and costs memory only where it is written.
+The mapping is private: writing into it changes no other process's table, and costs memory only where it is written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore.query.cache import result_cache
-from mtstore.query.table.output_buffers import map_private
+from mtstore.query.table.output_buffers import map_file
 from mtstore.query.table.wide_table import WideTable
 from mtstore.ranges import US_PER_DAY
 from mtstore.storage.commit.staging import staging_folder
@@ -26,44 +26,45 @@ if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
 MIN_TABLE_BYTES = 16_000_000
-"""A smaller table is made again as fast as it is found."""
+"""A smaller table is rebuilt as fast as it is found."""
 
-_SECONDS_PER_DAY = 86_400
 _SHAPE, _VALUES, _PRESENT, _TIMES, _CLOSES = "shape.json", "values.bin", "present.bin", "times.bin", "closes.bin"
 _log = logging.getLogger(__name__)
 
 BuiltTable = tuple[WideTable, Mapping[str, Any]]
-"""A table, and what was said when it was made; the latter can be written as JSON."""
+"""A table, and the outcome of its checks as JSON can hold it."""
 
 
-def should_cache(call: AlignRequest, fields: int, item_bytes: int) -> bool:
-    """Whether the table of a call may be large enough to be kept."""
-    start_us, end_us = call.bounds.covering_us()
-    if start_us is None or end_us is None or call.tickers is None:
+def should_cache(request: AlignRequest, fields: int, item_bytes: int) -> bool:
+    """Tell whether the table of a request may be large enough to be cached."""
+    start_us, end_us = request.bounds.covering_us()
+    if start_us is None or end_us is None or request.tickers is None:
         return True
-    step_us = call.interval.microseconds or (call.interval.days or 28 * call.interval.months) * US_PER_DAY
-    return (end_us - start_us) // step_us * len(call.tickers) * fields * item_bytes >= MIN_TABLE_BYTES
+    interval = request.interval
+    step_us = interval.microseconds or (interval.days or 28 * interval.months) * US_PER_DAY
+    return (end_us - start_us) // step_us * len(request.tickers) * fields * item_bytes >= MIN_TABLE_BYTES
 
 
 def find_table(store: Repository, key: str) -> BuiltTable | None:
-    """A kept table; None if there is none."""
     folder = result_cache.find_result(store, key)
     if folder is None:
         return None
     try:
         return _read(folder)
-    except FileNotFoundError:  # deleted since, to make room
+    except FileNotFoundError:  # deleted since
         return None
     except (OSError, ValueError, KeyError) as error:
         result_cache.delete_damaged(folder, error)
         return None
 
 
-def build_table(store: Repository, key: str, room: SizeLimit, work: Callable[[Path | None], BuiltTable]) -> BuiltTable:
-    """The table that `work` makes, kept if it is large enough; where it cannot be kept, the log says why.
+def build_table(
+    store: Repository, key: str, limit: SizeLimit, build: Callable[[Path | None], BuiltTable]
+) -> BuiltTable:
+    """Return the table that `build` returns, cached if it is large enough; a failure to cache it is logged.
 
-    `work` is called once, with a new file that may take the values, or None where nothing can be kept. The table is the
-    caller's own either way.
+    `build` is called once, with a new file that may take the values, or None where nothing can be cached. The caller
+    may write into the table either way.
     """
     with ExitStack() as held:
         folder = None
@@ -72,26 +73,27 @@ def build_table(store: Repository, key: str, room: SizeLimit, work: Callable[[Pa
             folder = held.enter_context(staging_folder(store.layout)) / key
             folder.mkdir()
         except OSError as error:
-            _say_not_kept(store, error)
-        wide, said = work(None if folder is None else folder / _VALUES)
-        if folder is not None and MIN_TABLE_BYTES <= wide.values.nbytes <= room.max_bytes:
+            _log_not_cached(store, error)
+        wide, outcome = build(None if folder is None else folder / _VALUES)
+        if folder is not None and MIN_TABLE_BYTES <= wide.values.nbytes <= limit.max_bytes:
             try:
-                _write(folder, wide, said)
+                _write(folder, wide, outcome)
                 result_cache.store_result(store, folder, wide.tickers, is_durable=False)
-                result_cache.enforce_limit(store, room.max_bytes, room.ttl_seconds)
+                result_cache.enforce_limit(store, limit)
             except OSError as error:
-                _say_not_kept(store, error)
-    return wide, said
+                _log_not_cached(store, error)
+    return wide, outcome
 
 
-def _say_not_kept(store: Repository, error: OSError) -> None:
-    _log.warning("%s: a result is not kept for the next who asks: %s", store.path, error)
+def _log_not_cached(store: Repository, error: OSError) -> None:
+    _log.warning("%s: a result is not cached: %s", store.path, error)
 
 
-def _write(folder: Path, wide: WideTable, said: Mapping[str, Any]) -> None:
-    if not (folder / _VALUES).exists() or not _is_mapped_whole(wide.values, folder / _VALUES):
-        (folder / _VALUES).unlink(missing_ok=True)
-        wide.values.tofile(folder / _VALUES)
+def _write(folder: Path, wide: WideTable, outcome: Mapping[str, Any]) -> None:
+    values = folder / _VALUES
+    if not values.exists() or not _is_mapped_whole(wide.values, values):
+        values.unlink(missing_ok=True)
+        wide.values.tofile(values)
     wide.present.tofile(folder / _PRESENT)
     wide.ts_us.tofile(folder / _TIMES)
     if wide.close_us is not None:
@@ -103,7 +105,7 @@ def _write(folder: Path, wide: WideTable, said: Mapping[str, Any]) -> None:
         "fields": wide.fields,
         "dtype": str(wide.values.dtype),
         "has_closes": wide.close_us is not None,
-        "said": said,
+        "said": outcome,
     }
     (folder / _SHAPE).write_text(json.dumps(shape))
 
@@ -117,13 +119,13 @@ def _read(folder: Path) -> BuiltTable:
     closes = np.fromfile(folder / _CLOSES, dtype=np.int64) if shape["has_closes"] else None
     if len(times) != length:
         raise ValueError(f"{_TIMES} has {len(times):,} times instead of {length:,}")
-    values = map_private(folder / _VALUES, shape["dtype"], (len(tickers) * len(fields), length))
-    present = map_private(folder / _PRESENT, "bool", (len(tickers), length))
+    values = map_file(folder / _VALUES, shape["dtype"], (len(tickers) * len(fields), length), "c").view(np.ndarray)
+    present = map_file(folder / _PRESENT, "bool", (len(tickers), length), "c").view(np.ndarray)
     return WideTable(tickers, tuple(shape["stored"]), fields, times, closes, values, present), shape["said"]
 
 
 def _is_mapped_whole(values: np.ndarray, path: Path) -> bool:
-    """Whether an array is all of the file that was written for it, and not made of it since."""
+    """Tell whether an array is the whole file that was written for it, not computed from it since."""
     import numpy as np
 
     base = values.base

@@ -1,0 +1,1 @@
+"""Read parquet straight into arrays where the result equals the SQL macros'."""

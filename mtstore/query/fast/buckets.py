@@ -1,4 +1,4 @@
-"""Buckets of a time line: their labels in order, and the place of every bar among them, by integer arithmetic."""
+"""The buckets of a time line: their labels, and each bar's place among them by integer arithmetic."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from mtstore.query.snapshot.session_timeline import Timeline, instant_us
+from mtstore.query.snapshot.session_timeline import Timeline
+from mtstore.ranges import to_us
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,11 +25,11 @@ class Buckets:
     labels_us, close_us
         Left and right edge of each bucket, ascending.
     first_us, base
-        Of each piece: its first bucket's label, and that bucket's place.
+        Of each segment: its first bucket's label, and that bucket's place.
     step_us
-        The width of buckets below a day; 0 for a day and more, where a piece lies in one bucket.
+        The width of buckets below a day; 0 for a day and more, where a segment is in one bucket.
     valid
-        The places that the range asks for, `[first, last)`.
+        The places in the requested range, `[first, last)`.
     """
 
     timeline: Timeline
@@ -41,21 +42,21 @@ class Buckets:
 
     @classmethod
     def of(cls, timeline: Timeline, interval: BarInterval, bounds: Bounds) -> Self | None:
-        """The buckets of the pieces that `bounds` select; None where pieces overlap in a way only SQL sorts out."""
+        """Return the buckets of the segments in `bounds`; None where segments overlap in a way that needs SQL."""
         import numpy as np
 
-        pieces = timeline.within(bounds, interval)
+        segments = timeline.within(bounds, interval)
         step = interval.microseconds if interval.is_intraday else 0
         if not step:
-            labels, base = np.unique(pieces.anchor_us, return_inverse=True)
+            labels, base = np.unique(segments.anchor_us, return_inverse=True)
             close = np.zeros(len(labels), dtype=np.int64)
-            np.maximum.at(close, base, pieces.limit_us)
-            return cls(pieces, labels, close, pieces.anchor_us, base, 0, (0, len(labels)))
-        first = pieces.anchor_us + (pieces.start_us - pieces.anchor_us) // step * step
-        counts = (pieces.end_us - 1 - first) // step + 1
+            np.maximum.at(close, base, segments.limit_us)
+            return cls(segments, labels, close, segments.anchor_us, base, 0, (0, len(labels)))
+        first = segments.anchor_us + (segments.start_us - segments.anchor_us) // step * step
+        counts = (segments.end_us - 1 - first) // step + 1
         shared = np.zeros(len(first), dtype=np.int64)
         if len(first) > 1:
-            # Two pieces of one anchor may meet within a bucket, which then is the same for both.
+            # Two segments of one anchor may meet within a bucket, which both then share.
             lead = first[1:] - (first[:-1] + (counts[:-1] - 1) * step)
             if bool(np.any(lead < 0)):
                 return None
@@ -64,17 +65,17 @@ class Buckets:
         numbers = np.arange(int((counts - shared).sum()))
         owner = np.repeat(np.arange(len(first)), counts - shared)
         labels = first[owner] + (numbers - base[owner]) * step
-        close = np.minimum(labels + step, pieces.limit_us[owner])
-        return cls(pieces, labels, close, first, base, step, _valid(labels, bounds))
+        close = np.minimum(labels + step, segments.limit_us[owner])
+        return cls(segments, labels, close, first, base, step, _valid(labels, bounds))
 
     def scan_range(self) -> tuple[int, int]:
-        """Hull of the bars that can fall into a bucket, µs, half-open; (0, 0) if there is no bucket."""
+        """Return the hull of the bars that can fall into a bucket, µs, half-open; (0, 0) without buckets."""
         if not len(self.timeline.start_us):
             return (0, 0)
         return int(self.timeline.start_us[0]), int(self.timeline.end_us.max())
 
     def places(self, ts_us: np.ndarray) -> tuple[slice | np.ndarray, np.ndarray]:
-        """For ascending bar opens: which of them fall into a bucket, and the place of each of those."""
+        """Return which of ascending bar opens fall into a bucket, and the place of each of those."""
         import numpy as np
 
         low = np.searchsorted(ts_us, self.timeline.start_us)
@@ -93,7 +94,7 @@ class Buckets:
             return self._cut(rows, np.repeat(base, counts))
         offset = first % self.step_us
         if bool(np.all(offset == offset[0])):
-            # Nearly always: one number per piece takes a bar's number since the epoch to its place.
+            # Nearly always: one number per segment shifts a bar's number since the epoch to its place.
             places = (ts_us[rows] - offset[0]) // self.step_us
             places -= np.repeat((first - offset[0]) // self.step_us - base, counts)
         else:
@@ -101,7 +102,7 @@ class Buckets:
         return self._cut(rows, places)
 
     def _cut(self, rows: slice | np.ndarray, places: np.ndarray) -> tuple[slice | np.ndarray, np.ndarray]:
-        """Only rows whose bucket the range asks for; places ascend."""
+        """Keep the rows whose bucket is in the range; places ascend."""
         import numpy as np
 
         begin, end = (int(place) for place in np.searchsorted(places, self.valid))
@@ -117,7 +118,7 @@ def _valid(labels: np.ndarray, bounds: Bounds) -> tuple[int, int]:
 
     begin, end = 0, len(labels)
     if isinstance(bounds.start, datetime):
-        begin = int(np.searchsorted(labels, instant_us(bounds.start)))
+        begin = int(np.searchsorted(labels, to_us(bounds.start)))
     if isinstance(bounds.end, datetime):
-        end = int(np.searchsorted(labels, instant_us(bounds.end)))
+        end = int(np.searchsorted(labels, to_us(bounds.end)))
     return begin, end

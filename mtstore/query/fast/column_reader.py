@@ -1,4 +1,4 @@
-"""Columns of data files as arrays, decoded by pyarrow on the calling thread."""
+"""Read columns of data files as arrays, decoded by pyarrow on the calling thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mtstore.query.snapshot.store_facts import StoredFile
 
 Read: TypeAlias = Callable[[tuple[str, ...]], Columns]
-"""Gives the named columns of the same rows, again and again."""
+"""Returns the named columns of the same rows at each call."""
 
 COUNT = "bar_count"
 
@@ -29,7 +29,7 @@ class FileRows:
         self._metadata: pq.FileMetaData | None = None
 
     def read(self, names: tuple[str, ...]) -> Columns:
-        """Columns: time stamps as int64 µs, all else as float64 with NaN; may be asked again.
+        """Return columns: time stamps as int64 µs, all else as float64 with NaN.
 
         Raises
         ------
@@ -45,9 +45,9 @@ class FileRows:
         path = self._file.path
         stored = [name for name in names if name != COUNT]
         try:
-            # A map that is opened here spares pyarrow a look at what kind of file system the path is on.
+            # Opening the map here spares pyarrow a look at what kind of file system the path is on.
             with pa.memory_map(str(path)) as content, pq.ParquetFile(content, metadata=self._metadata) as source:
-                self._metadata = source.metadata
+                self._metadata = source.metadata  # parsed once for several reads
                 groups = _row_groups(source.metadata, self._file, self._scan)
                 table = source.read_row_groups(groups, columns=stored, use_threads=False)
         except pa.ArrowMemoryError:
@@ -61,31 +61,21 @@ class FileRows:
 
 
 def as_arrays(table: pa.Table, names: Sequence[str]) -> Columns:
-    """Columns of a table: time stamps as int64, all else as float64 with NaN."""
     import numpy as np
 
-    arrays = {}
-    for name in names:
-        column = table[name]
-        if name == "ts_event":
-            arrays[name] = column.cast("int64").to_numpy()
-        else:
-            arrays[name] = column.to_numpy().astype(np.float64, copy=False)
+    arrays = {name: table[name].to_numpy().astype(np.float64, copy=False) for name in names if name != "ts_event"}
+    if "ts_event" in names:
+        arrays["ts_event"] = table["ts_event"].cast("int64").to_numpy()
     return arrays
 
 
-def take(columns: Columns, names: tuple[str, ...]) -> Columns:
-    """Some of the columns that were read before."""
-    return {name: columns[name] for name in names}
-
-
 def _row_groups(metadata: pq.FileMetaData, file: StoredFile, scan: tuple[int, int]) -> list[int]:
-    everything = list(range(metadata.num_row_groups))
+    groups = range(metadata.num_row_groups)
     if file.min_us >= scan[0] and file.max_us < scan[1]:
-        return everything
-    kept = []
-    for number in everything:
-        statistics = metadata.row_group(number).column(0).statistics
-        if statistics is None or (statistics.max_raw >= scan[0] and statistics.min_raw < scan[1]):
-            kept.append(number)
-    return kept
+        return list(groups)
+    statistics = [metadata.row_group(number).column(0).statistics for number in groups]
+    return [
+        number
+        for number, one in enumerate(statistics)
+        if one is None or (one.max_raw >= scan[0] and one.min_raw < scan[1])
+    ]

@@ -1,7 +1,7 @@
-"""Gaps and outliers counted while a wide table is made: what the macros gaps and outliers find, without reading twice.
+"""Count gaps and outliers while a wide table is assembled: the macros' counts without a second read.
 
-It serves direct calls over whole sessions whose buckets are counted from the session's open; others ask the macros. A
-test holds the counts against the macros' rows.
+It serves fast-path requests over whole sessions whose buckets are counted from the session's open; others run the
+macros. A test compares the counts with the macros' rows.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _US_PER_MINUTE = 60_000_000
 
 @dataclass(slots=True)
 class InlineChecks:
-    """Counts by ticker, as each ticker's row comes by.
+    """Counts by ticker, taken from each ticker's row before it is filled.
 
     Attributes
     ----------
     buckets
         Those of the read plan.
     gap_minutes
-        By ticker: a run of missing buckets counts if it is longer.
+        By ticker: a longer run of missing buckets is a gap.
     thresholds
-        By ticker: a return counts if it is further from the mean of the ticker's returns, in standard deviations.
+        By ticker: a return further from the mean of the ticker's returns, in standard deviations, is an outlier.
     gap_counts, outlier_counts
-        What was found, of the tickers in `gap_minutes` and `thresholds`.
+        The results, for the tickers in `gap_minutes` and `thresholds`.
     """
 
     buckets: Buckets
@@ -43,20 +43,20 @@ class InlineChecks:
     gap_counts: dict[str, int] = field(default_factory=dict)
     outlier_counts: dict[str, int] = field(default_factory=dict)
     _ts_us: np.ndarray = field(init=False)
-    _piece: np.ndarray = field(init=False)
+    _segment: np.ndarray = field(init=False)
 
     def begin(self, ts_us: np.ndarray) -> None:
-        """Take the buckets that the table has."""
+        """Receive the labels of the table's buckets."""
         import numpy as np
 
         self._ts_us = ts_us
-        self._piece = np.searchsorted(self.buckets.timeline.start_us, ts_us, side="right") - 1
+        self._segment = np.searchsorted(self.buckets.timeline.start_us, ts_us, side="right") - 1
         # Buckets of a day and more have no gaps within a session.
         self.gap_counts.update(dict.fromkeys(self.gap_minutes if self.buckets.step_us else (), 0))
         self.outlier_counts.update(dict.fromkeys(self.thresholds, 0))
 
     def observe(self, ticker: str, present: np.ndarray, closes: np.ndarray) -> None:
-        """One stored ticker's buckets, before anything is filled in."""
+        """Count in a stored ticker's row."""
         import numpy as np
 
         places = np.flatnonzero(present)
@@ -67,30 +67,31 @@ class InlineChecks:
             self.outlier_counts[ticker] = self._outliers(places, closes[places], self.thresholds[ticker])
 
     def _missing_us(self, places: np.ndarray) -> np.ndarray:
-        """The lengths of all runs of missing buckets, and of none that are 0, within the pieces of sessions."""
+        """Return the lengths of all runs of missing buckets within the sessions' segments; some are 0."""
         import numpy as np
 
         start_us, end_us = self.buckets.timeline.start_us, self.buckets.timeline.end_us
-        is_empty = np.ones(len(start_us), dtype=bool)
         if not len(places):
             return np.asarray(end_us - start_us)
-        piece, labels = self._piece[places], self._ts_us[places]
-        is_empty[piece] = False
+        segment, labels = self._segment[places], self._ts_us[places]
+        is_empty = np.ones(len(start_us), dtype=bool)
+        is_empty[segment] = False
         reached = labels + self.buckets.step_us
-        changes = np.flatnonzero(piece[1:] != piece[:-1])
+        changes = np.flatnonzero(segment[1:] != segment[:-1])
         first, last = np.append(0, changes + 1), np.append(changes, len(places) - 1)
+        # Runs before a bucket begin at the bucket before, or at the segment's start; runs after the last, at its end.
         before = np.empty_like(labels)
         before[1:] = reached[:-1]
-        before[first] = start_us[piece[first]]
-        after = end_us[piece[last]] - reached[last]
+        before[first] = start_us[segment[first]]
+        after = end_us[segment[last]] - reached[last]
         return np.concatenate([labels - before, after, (end_us - start_us)[is_empty]])
 
     def _outliers(self, places: np.ndarray, closes: np.ndarray, threshold: float) -> int:
         import numpy as np
 
         is_return = (closes[1:] > 0) & (closes[:-1] > 0)
-        if self.buckets.step_us:
-            session = self.buckets.timeline.session_date[self._piece[places]]
+        if self.buckets.step_us:  # no return from one session to the next
+            session = self.buckets.timeline.session_date[self._segment[places]]
             is_return &= session[1:] == session[:-1]
         returns = np.log(closes[1:][is_return] / closes[:-1][is_return])
         spread = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
@@ -99,9 +100,11 @@ class InlineChecks:
         return int(np.count_nonzero(np.abs(returns - returns.mean()) > threshold * spread))
 
 
-def supports_inline_checks(chosen: ReadPlan, call: AlignRequest) -> bool:
-    """Whether a `InlineChecks` counts what the macros would."""
-    is_whole = not any(bound is None or isinstance(bound, datetime) for bound in (call.bounds.start, call.bounds.end))
-    pieces = chosen.buckets.timeline
-    is_anchored = not chosen.buckets.step_us or bool((pieces.start_us == pieces.anchor_us).all())
-    return is_whole and is_anchored and call.session == "regular" and call.anchor == "session"
+def supports_inline_checks(plan: ReadPlan, request: AlignRequest) -> bool:
+    """Tell whether `InlineChecks` counts what the macros would."""
+    has_dates = all(
+        bound is not None and not isinstance(bound, datetime) for bound in (request.bounds.start, request.bounds.end)
+    )
+    timeline = plan.buckets.timeline
+    is_anchored = not plan.buckets.step_us or bool((timeline.start_us == timeline.anchor_us).all())
+    return has_dates and is_anchored and request.session == "regular" and request.anchor == "session"

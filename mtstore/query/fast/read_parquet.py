@@ -1,9 +1,9 @@
-"""The direct path: common aligned calls straight from the parquet files into the result, without a plan in between.
+"""The fast path: plain requests straight from the parquet files into the result, without SQL.
 
-It serves calls whose tickers share one session key, have one stored series each (below a day), and ask for raw prices:
-the files are picked from what is known of the generation, decoded by pyarrow on a few threads, and each ticker's rows
-are put into their place by one thread, while they are in its cache. Wide buckets are computed from the files' rollups,
-where there are any. Everything else goes through SQL; both give the same cells, and a test holds them together.
+It serves requests for raw prices whose tickers share one session key and have one intraday series each. The files come
+from the snapshot's facts; pyarrow decodes them on a few threads; each ticker's rows are put into place by one thread
+while they are in its cache. Wide buckets are computed from the files' rollups, where there are any. Everything else
+goes through SQL; both return the same cells, which a test compares.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mtstore.query.fast.aggregates import aggregate_field, input_columns
 from mtstore.query.fast.buckets import Buckets
-from mtstore.query.fast.column_reader import FileRows, Read, take
+from mtstore.query.fast.column_reader import FileRows, Read
 from mtstore.query.fast.rollups import serves
 from mtstore.query.request.request import SeriesRequest
 from mtstore.query.snapshot.store_facts import StoredFile, StoreFacts
@@ -34,8 +34,14 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class ReadPlan:
-    """What the direct path reads: a wide table's tickers in order, of each that is stored the files and the width of
-    their bars, and the buckets.
+    """What the fast path reads.
+
+    Attributes
+    ----------
+    names
+        The tickers in the order of the wide table.
+    files, steps_us
+        The files of each stored ticker, and the width of its bars.
     """
 
     names: tuple[str, ...]
@@ -44,21 +50,30 @@ class ReadPlan:
     buckets: Buckets
 
 
-def plan_read(facts: StoreFacts, call: SeriesRequest) -> ReadPlan | None:
-    """How to answer `call` directly; None if only SQL can."""
-    if call.adjust != "none" or call.from_source is not None or call.from_schema is not None:
+def plan_read(facts: StoreFacts, request: SeriesRequest) -> ReadPlan | None:
+    """Return how to read a request from files; None if only SQL can serve it."""
+    if request.adjust != "none" or request.from_source is not None or request.from_schema is not None:
         return None
-    names = _names(facts, call)
-    files = _files(facts, call, names)
+    names = _names(facts, request)
+    files = _files(facts, request, names)
     if files is None:
         return None
-    buckets = Buckets.of(facts.timeline(call, names[0]), call.interval, call.bounds)
+    buckets = Buckets.of(facts.timeline(request, names[0]), request.interval, request.bounds)
     steps_us = {name: facts.series[name][0][2] for name in files}
     return None if buckets is None else ReadPlan(names, files, steps_us, buckets)
 
 
-def _files(facts: StoreFacts, call: SeriesRequest, names: tuple[str, ...]) -> dict[str, list[StoredFile]] | None:
-    """The files of each stored ticker; None where the choice of a series is not plain."""
+def _names(facts: StoreFacts, request: SeriesRequest) -> tuple[str, ...]:
+    """Return the request's tickers in the order of a wide table: as requested, the universe's, or by name."""
+    if request.tickers is not None:
+        return request.tickers
+    positions = {name: entry.universe_position for name, entry in facts.tickers.items()}
+    universe = [name for name, position in positions.items() if position is not None]
+    return tuple(sorted(universe, key=lambda name: positions[name] or 0)) or tuple(sorted(facts.series))
+
+
+def _files(facts: StoreFacts, request: SeriesRequest, names: tuple[str, ...]) -> dict[str, list[StoredFile]] | None:
+    """Return the files of each stored ticker; None where the macros have to choose a series."""
     if not names or any(name not in facts.tickers or facts.tickers[name].has_active_range for name in names):
         return None
     if len({facts.tickers[name].session_key for name in names}) > 1:
@@ -66,7 +81,7 @@ def _files(facts: StoreFacts, call: SeriesRequest, names: tuple[str, ...]) -> di
     files = {}
     for name in names:
         if name in facts.series:
-            series = facts.plain_series(call, name)
+            series = facts.plain_series(request, name)
             stored = None if series is None else facts.files.get((name, *series))
             if stored is None:
                 return None
@@ -75,46 +90,45 @@ def _files(facts: StoreFacts, call: SeriesRequest, names: tuple[str, ...]) -> di
 
 
 class ParquetRead:
-    """An answer in the making: the places of all bars are known, and with them the grid; values are read by `fill`.
+    """One read: the constructor finds the places of all bars, and with them the grid; `fill` reads the values.
 
     Parameters
     ----------
-    fields
-        What will be read.
     rollups
-        Where rollups are; None: bars are read.
+        Where to look for rollups; None reads bars.
     """
 
-    def __init__(self, chosen: ReadPlan, fields: tuple[str, ...], rollups: RollupSource | None = None) -> None:
+    def __init__(self, plan: ReadPlan, fields: tuple[str, ...], rollups: RollupSource | None = None) -> None:
         import numpy as np
 
         self._fields = fields
         self._rollups = rollups
-        scan = chosen.buckets.scan_range()
-        self._work = []
-        for name in chosen.names:
-            is_served = rollups is not None and serves(chosen.buckets, chosen.steps_us.get(name, 1), fields)
-            self._work.append(_Ticker(chosen, name, scan, rollups if is_served else None))
-        at_once: tuple[str, ...] = ()
-        if sum(len(ticker.files) for ticker in self._work) <= _FEW_FILES:
-            at_once = input_columns(fields)
-        used = np.zeros(len(chosen.buckets.labels_us), dtype=bool)
+        scan = plan.buckets.scan_range()
+        self._tickers = []
+        for name in plan.names:
+            is_served = rollups is not None and serves(plan.buckets, plan.steps_us.get(name, 1), fields)
+            self._tickers.append(_TickerRead(plan, name, scan, rollups if is_served else None))
+        # Opening a file takes longer than reading a little of it: few files are read whole at once, and kept.
+        few = sum(len(ticker.files) for ticker in self._tickers) <= _FEW_FILES
+        preloaded = input_columns(fields) if few else ()
+        used = np.zeros(len(plan.buckets.labels_us), dtype=bool)
 
-        def locate(ticker: _Ticker) -> None:
-            ticker.locate(at_once)
-            used[ticker.places] = True
+        def locate(ticker: _TickerRead) -> None:
+            ticker.locate(preloaded)
+            used[ticker.places] = True  # threads only ever set bits, so they need no lock
 
-        _for_each(locate, self._work)
+        _for_each(locate, self._tickers)
+        # From a bucket of the time line to its place among the buckets that any ticker has.
         self._final = np.cumsum(used) - 1
-        self.ts_us: np.ndarray = chosen.buckets.labels_us[used]
-        self.close_us: np.ndarray = chosen.buckets.close_us[used]
-        self.stored = tuple(name in chosen.files for name in chosen.names)
+        self.ts_us: np.ndarray = plan.buckets.labels_us[used]
+        self.close_us: np.ndarray = plan.buckets.close_us[used]
+        self.stored = tuple(name in plan.files for name in plan.names)
 
-    def fill(self, sheet: OutputBuffer, present: np.ndarray, finish: Callable[[int, np.ndarray], None]) -> None:
-        """Lay every ticker's fields down in `sheet`.
+    def fill(self, buffer: OutputBuffer, present: np.ndarray, finish: Callable[[int, np.ndarray], None]) -> None:
+        """Fill every ticker's rows in `buffer`.
 
-        `finish` is called with a ticker's number and its rows once they are there, before the sheet takes them, on the
-        thread that has them in its cache.
+        `finish` is called with a ticker's number and its filled rows, before the buffer takes them, on the thread that
+        has them in its cache.
 
         Raises
         ------
@@ -124,35 +138,32 @@ class ParquetRead:
             A data file was lost or damaged.
         """
 
-        def place(number: int) -> None:
-            rows = sheet.rows(number)
-            self._work[number].place(rows, present[number], self._final, self._fields)
+        def fill_ticker(number: int) -> None:
+            rows = buffer.rows(number)
+            self._tickers[number].fill(rows, present[number], self._final, self._fields)
             finish(number, rows)
-            sheet.done(number, rows)
+            buffer.done(number, rows)
 
-        _for_each(place, range(len(self._work)))
+        _for_each(fill_ticker, range(len(self._tickers)))
         if self._rollups is not None:
             self._rollups.enforce_limit()
 
 
 def _for_each(work: Callable[[_Item], None], items: Sequence[_Item]) -> None:
-    """Do the work on a few threads; starting them costs more than what a single item takes."""
-    if len(items) == 1:
+    if len(items) == 1:  # starting threads costs more than one item takes
         work(items[0])
         return
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="mtstore-read") as pool:
         list(pool.map(work, items))
 
 
-class _Ticker:
-    """One ticker's share of the work."""
-
-    def __init__(self, chosen: ReadPlan, name: str, scan: tuple[int, int], rollups: RollupSource | None) -> None:
+class _TickerRead:
+    def __init__(self, plan: ReadPlan, name: str, scan: tuple[int, int], rollups: RollupSource | None) -> None:
         import numpy as np
 
-        self._buckets = chosen.buckets
+        self._buckets = plan.buckets
         start, end = scan
-        self.files = [file for file in chosen.files.get(name, []) if file.max_us >= start and file.min_us < end]
+        self.files = [file for file in plan.files.get(name, []) if file.max_us >= start and file.min_us < end]
         self._scan = scan
         self._rollups = rollups
         self._reads: list[Read] = []
@@ -160,16 +171,13 @@ class _Ticker:
         self._rows: slice | np.ndarray = slice(0, 0)
         self.places = np.zeros(0, dtype=np.int64)
 
-    def locate(self, at_once: tuple[str, ...]) -> None:
-        """Find the place of every row, from the time stamps alone.
-
-        Columns `at_once` are read with them, and held: opening a file takes longer than reading a little of it.
-        """
+    def locate(self, preloaded: tuple[str, ...]) -> None:
+        """Find the place of every row from the time stamps alone; columns `preloaded` are read with them, and kept."""
         import numpy as np
 
         self._reads = [self._read_of(file) for file in self.files]
-        if at_once:
-            self._reads = [partial(take, read(("ts_event", *at_once))) for read in self._reads]
+        if preloaded:
+            self._reads = [partial(_take, read(("ts_event", *preloaded))) for read in self._reads]
         parts = [read(("ts_event",))["ts_event"] for read in self._reads]
         self._lengths = [len(part) for part in parts]
         if parts:
@@ -180,7 +188,7 @@ class _Ticker:
         found = None if self._rollups is None else self._rollups.read_of(file, self._scan)
         return found or FileRows(file, self._scan).read
 
-    def place(self, rows: np.ndarray, present: np.ndarray, final: np.ndarray, fields: tuple[str, ...]) -> None:
+    def fill(self, rows: np.ndarray, present: np.ndarray, final: np.ndarray, fields: tuple[str, ...]) -> None:
         """Write the ticker's fields into its rows of the result."""
         import numpy as np
 
@@ -196,20 +204,19 @@ class _Ticker:
             for row in rows:
                 row[missing] = np.nan
         if starts is not None:
-            self._reduce(rows, target, starts, fields)
+            self._aggregate(rows, target, starts, fields)
         else:
             self._copy(rows, target, fields)
-        self.places = self.places[:0]
+        self.places = self.places[:0]  # release the memory; other tickers are still to be filled
 
     def _copy(self, rows: np.ndarray, target: np.ndarray, fields: tuple[str, ...]) -> None:
         """Every row is a bucket of its own: file by file into the result, without a copy in between."""
-        for part in self._parts():
-            places = _as_slice(target[part.first : part.last])
-            for name, column in part.columns(fields).items():
+        for segment in self._segments():
+            places = _as_slice(target[segment.first : segment.last])
+            for name, column in segment.columns(fields).items():
                 rows[fields.index(name), places] = column
 
-    def _reduce(self, rows: np.ndarray, target: np.ndarray, starts: np.ndarray, fields: tuple[str, ...]) -> None:
-        """Buckets of several rows."""
+    def _aggregate(self, rows: np.ndarray, target: np.ndarray, starts: np.ndarray, fields: tuple[str, ...]) -> None:
         import numpy as np
 
         for columns, first, last in self._whole_buckets(starts, input_columns(fields)):
@@ -219,62 +226,55 @@ class _Ticker:
                 rows[number, places] = aggregate_field(name, columns, starts[begin:end] - first)
 
     def _whole_buckets(self, starts: np.ndarray, names: tuple[str, ...]) -> Iterator[tuple[Columns, int, int]]:
-        """Columns, and which of the rows they are: file by file, unless one bucket's rows lie in two files."""
+        """Yield columns and which of the rows they are: file by file, unless a bucket's rows are in two files."""
         import numpy as np
 
-        parts = self._parts()
-        if np.isin([part.first for part in parts], starts).all():
-            for part in parts:
-                yield part.columns(names), part.first, part.last
+        segments = self._segments()
+        if np.isin([segment.first for segment in segments], starts).all():
+            for segment in segments:
+                yield segment.columns(names), segment.first, segment.last
             return
-        pieces = [part.columns(names) for part in parts]
-        yield {name: np.concatenate([piece[name] for piece in pieces]) for name in names}, 0, len(self.places)
+        parts = [segment.columns(names) for segment in segments]
+        yield {name: np.concatenate([part[name] for part in parts]) for name in names}, 0, len(self.places)
 
-    def _parts(self) -> list[_Segment]:
-        """The files with rows that are used."""
+    def _segments(self) -> list[_Segment]:
+        """Return the used rows of each file that has any."""
         import numpy as np
 
-        parts, begin = [], 0
+        segments, begin = [], 0
         for read, length in zip(self._reads, self._lengths, strict=True):
-            kept: slice | np.ndarray
+            used: slice | np.ndarray
             if isinstance(self._rows, slice):
                 low, high = (min(max(edge, begin), begin + length) for edge in (self._rows.start, self._rows.stop))
-                kept, first, last = slice(low - begin, high - begin), low - self._rows.start, high - self._rows.start
+                used, first, last = slice(low - begin, high - begin), low - self._rows.start, high - self._rows.start
             else:
                 first, last = (int(edge) for edge in np.searchsorted(self._rows, (begin, begin + length)))
-                kept = self._rows[first:last] - begin
+                used = self._rows[first:last] - begin
             begin += length
             if first < last:
-                parts.append(_Segment(read, kept, first, last))
-        return parts
+                segments.append(_Segment(read, used, first, last))
+        return segments
 
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """A file's rows that are used, and where they stand among all rows of the ticker that are."""
+    """A file's used rows, and their range among all used rows of the ticker."""
 
     read: Read
-    kept: slice | np.ndarray
+    used: slice | np.ndarray
     first: int
     last: int
 
     def columns(self, names: tuple[str, ...]) -> Columns:
-        """Those rows' columns."""
-        return {name: column[self.kept] for name, column in self.read(names).items()}
+        return {name: column[self.used] for name, column in self.read(names).items()}
+
+
+def _take(columns: Columns, names: tuple[str, ...]) -> Columns:
+    return {name: columns[name] for name in names}
 
 
 def _as_slice(places: np.ndarray) -> slice | np.ndarray:
-    """Ascending places that follow on one another as a slice, which numpy copies to at once."""
+    """Turn ascending places without a hole into a slice, to which numpy copies much faster."""
     if len(places) and int(places[-1]) - int(places[0]) == len(places) - 1:
         return slice(int(places[0]), int(places[-1]) + 1)
     return places
-
-
-def _names(facts: StoreFacts, call: SeriesRequest) -> tuple[str, ...]:
-    """The call's tickers in the order in which a wide table shows them."""
-    if call.tickers is not None:
-        return call.tickers
-    universe = [name for name, entry in facts.tickers.items() if entry.universe_position is not None]
-    if universe:
-        return tuple(sorted(universe, key=lambda name: facts.tickers[name].universe_position or 0))
-    return tuple(sorted(facts.series))

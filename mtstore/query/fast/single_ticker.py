@@ -1,4 +1,4 @@
-"""One ticker's bars in its own buckets, aligned with nobody: what the macro `resampled` gives, as a frame."""
+"""One ticker's bars in its own buckets, without alignment: the result of the macro `resampled`, as a frame."""
 
 from __future__ import annotations
 
@@ -17,28 +17,27 @@ if TYPE_CHECKING:
     from mtstore.query.snapshot.store_facts import StoreFacts
 
 
-def ticker_frame(facts: StoreFacts, call: SeriesRequest) -> pd.DataFrame:
-    """The bars of a call for one ticker: index `timestamp` in the call's zone, one column per value.
+def ticker_frame(facts: StoreFacts, request: SeriesRequest) -> pd.DataFrame:
+    """Return a ticker's bars: index `timestamp` in the request's zone, one column per value.
 
-    Straight from the files where that is possible; both ways give the same frame, and a test holds them against each
-    other.
+    They come straight from the files where that is possible, with the same frame as a result.
     """
-    chosen = read_parquet.plan_read(facts, call)
-    if chosen is not None and chosen.files:
-        return _read_parquet(chosen, call.tz)
-    rows = facts.connection.sql(sqlfiles.load("request.ticker_rows"), params=call.parameters()).to_arrow_table()
-    return long_frame(rows, call.tz)
+    plan = read_parquet.plan_read(facts, request)
+    if plan is not None and plan.files:
+        return _frame_from_files(plan, request.tz)
+    rows = facts.connection.sql(sqlfiles.load("request.ticker_rows"), params=request.parameters()).to_arrow_table()
+    return long_frame(rows, request.tz)
 
 
-def _read_parquet(chosen: read_parquet.ReadPlan, tz: str) -> pd.DataFrame:
+def _frame_from_files(plan: read_parquet.ReadPlan, tz: str) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    reading = read_parquet.ParquetRead(chosen, VALUE_COLUMNS)
+    reading = read_parquet.ParquetRead(plan, VALUE_COLUMNS)
     length = len(reading.ts_us)
-    sheet = MemoryBuffer(1, len(VALUE_COLUMNS), length, "float64")
-    reading.fill(sheet, np.zeros((1, length), dtype=bool), lambda _number, _rows: None)
-    columns = dict(zip(VALUE_COLUMNS, sheet.finish(), strict=True))
+    buffer = MemoryBuffer(1, len(VALUE_COLUMNS), length, "float64")
+    reading.fill(buffer, np.zeros((1, length), dtype=bool), lambda _number, _rows: None)
+    columns = dict(zip(VALUE_COLUMNS, buffer.finish(), strict=True))
     counts = columns["transactions"]
     if not np.isnan(counts).any():
         columns["transactions"] = counts.astype(np.int64)

@@ -1,8 +1,8 @@
-"""Scopes: the macros of `sql/` over a store as one configuration sees it, without touching the store.
+"""The macros of `sql/` over a store as one configuration sees it, without a change to the store.
 
-A configuration may give tickers other calendars, session windows and sources than those that were applied to the store.
-A scope is an in-memory database with the store's own tables, the configuration's tickers, and the same macros on top;
-what it answers is what the published file would answer after `mtstore config apply`.
+A configuration may give tickers other calendars, session windows and sources than those applied to the store. The
+overlay is an in-memory database with the store's tables, the configuration's tickers, and the same macros on top; its
+results are those that the published file would have after `mtstore config apply`.
 """
 
 from __future__ import annotations
@@ -31,16 +31,14 @@ _NUMBERS = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class ConfigOverlay:
-    """How a configuration sees a store.
+    """What a configuration changes in the view of a store.
 
     Attributes
     ----------
     tickers
-        Rows of `core.ticker_settings`, one per ticker that the configuration speaks of.
+        Rows of `core.ticker_settings`, one per configured ticker.
     settings
         Defaults of macros by dotted key, as `mtstore.storage.views.view_texts.DEFAULTS` has them.
-    custom_calendars
-        Calendars of one's own, by name.
     """
 
     tickers: Sequence[Mapping[str, Any]] = ()
@@ -49,42 +47,42 @@ class ConfigOverlay:
 
 
 @contextmanager
-def overlay_config(store: Repository, view: ConfigOverlay) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection whose current database answers as the configuration sees the store."""
+def overlay_config(store: Repository, overlay: ConfigOverlay) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a connection whose current database is the overlay over the store's snapshot."""
     with store.connection() as connection:
-        name = identifier(f"scope_{next(_NUMBERS)}")
+        name = identifier(f"overlay_{next(_NUMBERS)}")
         row = connection.execute(sqlfiles.load("snapshot.current_database")).fetchone()
-        generation = identifier(row[0] if row else "")
+        snapshot = identifier(row[0] if row else "")
         connection.execute(sqlfiles.load("overlay.open", overlay=name))
         try:
-            _lay_out(connection, generation, store, view)
+            _fill(connection, snapshot, store, overlay)
             yield connection
         finally:
-            connection.execute(sqlfiles.load("overlay.close", overlay=name, snapshot=generation))
+            connection.execute(sqlfiles.load("overlay.close", overlay=name, snapshot=snapshot))
 
 
-def _lay_out(connection: duckdb.DuckDBPyConnection, generation: Sql, store: Repository, view: ConfigOverlay) -> None:
+def _fill(connection: duckdb.DuckDBPyConnection, snapshot: Sql, store: Repository, overlay: ConfigOverlay) -> None:
     replay.create_tables(connection)
-    connection.execute(sqlfiles.load("overlay.fill", snapshot=generation))
+    connection.execute(sqlfiles.load("overlay.fill", snapshot=snapshot))
     now = datetime.now(UTC)
-    rows = [{**row, "updated_at": now} for row in view.tickers]
+    rows = [{**row, "updated_at": now} for row in overlay.tickers]
     if rows:
         replay.upsert_rows(connection, "ticker_settings", rows)
     replay.refresh_derived_tables(connection, infer_calendar)
-    _add_calendars(connection, view.custom_calendars)
+    _add_calendars(connection, overlay.custom_calendars)
     universe = sorted(
-        (row for row in view.tickers if row.get("universe_position") is not None),
+        (row for row in overlay.tickers if row.get("universe_position") is not None),
         key=lambda row: row["universe_position"],
     )
-    create_views(connection, store.path, settings=view.settings, universe=[row["ticker"] for row in universe])
+    create_views(connection, store.path, settings=overlay.settings, universe=[row["ticker"] for row in universe])
 
 
-def _add_calendars(connection: duckdb.DuckDBPyConnection, own: Mapping[str, CustomCalendar]) -> None:
-    """Sessions of calendars that the store has not met yet, of tickers without any bar, too."""
+def _add_calendars(connection: duckdb.DuckDBPyConnection, custom: Mapping[str, CustomCalendar]) -> None:
+    """Add the sessions of calendars that the store does not have, also for tickers without bars."""
     rows = connection.execute(sqlfiles.load("derive.calendars_to_extend"), {"horizon": date.min}).fetchall()
-    missing = sorted({canonical_name(name, own) for name, _ in rows})
+    missing = sorted({canonical_name(name, custom) for name, _ in rows})
     if missing:
-        zones, sessions = calendar_tables(missing, own=own)
+        zones, sessions = calendar_tables(missing, own=custom)
         replay.upsert_rows(connection, "calendars", zones.to_pylist())
         replay.upsert_rows(connection, "sessions", sessions.to_pylist())
         connection.execute(sqlfiles.load("session_days.build"))

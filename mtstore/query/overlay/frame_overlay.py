@@ -1,7 +1,7 @@
-"""Scopes over frames: the macros of `sql/` over bars that never were in a store.
+"""The macros of `sql/` over bars in memory, without a store.
 
 An in-memory database has the same tables, views and macros as a published one; only the views of bars read Arrow tables
-where a store's read files. AssemblyOptions one takes most of a second, so those that are free are kept and used again.
+where a store's read files. Creating one takes most of a second, so idle ones are pooled.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class FrameBars:
     Attributes
     ----------
     schema
-        `ohlcv-1m` …: how wide they are.
+        `ohlcv-1m` …: the width of the bars.
     day_tz
-        The zone whose days daily bars are.
+        The zone of daily bars' days.
     bars
         The columns of `mtstore.bars.arrow_schema`, sorted by `ts_event` and unique on it.
     """
@@ -57,37 +57,37 @@ class FrameBars:
 def overlay_frames(
     frames: Sequence[FrameBars], *, tickers: Sequence[str], calendars: Mapping[str, str] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection whose current database answers as a store would that holds these bars.
+    """Open a connection whose current database gives the results of a store with these bars.
 
     Parameters
     ----------
     frames
-        The bars; a ticker may be missing, and then nothing of it is stored.
+        The bars; a ticker without bars may be missing.
     tickers
-        All tickers that a call may name, in the order of the universe.
+        All tickers that a request may name, in the order of the universe.
     calendars
-        The calendars of tickers; those that are not named are inferred, as in a store.
+        The calendars of tickers; others are inferred, as in a store.
 
     Raises
     ------
     InputError
-        No calendar has such a name.
+        A calendar's name is unknown.
     """
     given = {ticker: canonical_name(name) for ticker, name in (calendars or {}).items()}
-    wanted = {given.get(ticker) or infer_calendar(ticker, SOURCE) for ticker in tickers}
+    needed = {given.get(ticker) or infer_calendar(ticker, SOURCE) for ticker in tickers}
     database = _take_idle() or FrameOverlay()
     try:
-        database.fill([frame for frame in frames if frame.bars.num_rows], tickers, given, wanted)
+        database.fill([frame for frame in frames if frame.bars.num_rows], tickers, given, needed)
         yield database.connection
-        database.let_go()
+        database.release_bars()
     except BaseException:
         database.connection.close()
         raise
-    _put_idle(database)
+    _return_idle(database)
 
 
 class FrameOverlay:
-    """An in-memory database with all objects; what one call puts into it goes with the next."""
+    """An in-memory database with all objects; each use replaces the bars and tickers of the one before."""
 
     def __init__(self) -> None:
         self.connection = new_instance()
@@ -97,28 +97,27 @@ class FrameOverlay:
         replay.create_tables(self.connection)
 
     def fill(
-        self, frames: Sequence[FrameBars], tickers: Sequence[str], calendars: Mapping[str, str], wanted: set[str]
+        self, frames: Sequence[FrameBars], tickers: Sequence[str], calendars: Mapping[str, str], needed: set[str]
     ) -> None:
         self.connection.execute(sqlfiles.load("overlay.clear_frames"))
-        self._put_tickers(tickers, calendars)
+        self._set_tickers(tickers, calendars)
         if frames:
             replay.upsert_rows(self.connection, "files", [_file_row(frame) for frame in frames])
-        is_new = not self._calendars or not wanted <= self._calendars
-        self._put_sessions(wanted)
+        is_new = not self._calendars or not needed <= self._calendars
+        self._add_sessions(needed)
         replay.refresh_derived_tables(self.connection, infer_calendar, None if is_new else {"files"})
         by_schema: dict[str, list[FrameBars]] = {}
         for frame in frames:
             by_schema.setdefault(frame.schema, []).append(frame)
-        self._make_objects(set(by_schema))
+        self._create_views(set(by_schema))
         for schema, alike in by_schema.items():
-            self._show(schema, _labelled(alike))
+            self._set_bars(schema, _labelled(alike))
 
-    def let_go(self) -> None:
-        """Let go of the bars."""
+    def release_bars(self) -> None:
         for schema in self._schemas:
-            self._show(schema, _labelled([]))
+            self._set_bars(schema, _labelled([]))
 
-    def _put_tickers(self, tickers: Sequence[str], calendars: Mapping[str, str]) -> None:
+    def _set_tickers(self, tickers: Sequence[str], calendars: Mapping[str, str]) -> None:
         now = datetime.now(UTC)
         rows: list[dict[str, Any]] = [
             {"ticker": ticker, "universe_position": place, "calendar": calendars.get(ticker), "updated_at": now}
@@ -127,36 +126,29 @@ class FrameOverlay:
         if rows:
             replay.upsert_rows(self.connection, "ticker_settings", rows)
 
-    def _put_sessions(self, wanted: set[str]) -> None:
-        for table, rows in zip(("calendars", "sessions"), calendar_tables(wanted - self._calendars), strict=True):
+    def _add_sessions(self, needed: set[str]) -> None:
+        for table, rows in zip(("calendars", "sessions"), calendar_tables(needed - self._calendars), strict=True):
             self.connection.register("incoming", rows)
             self.connection.execute(sqlfiles.load("commit.insert_rows", table=identifier(table)))
             self.connection.unregister("incoming")
-        self._calendars |= wanted
+        self._calendars |= needed
 
-    def _make_objects(self, schemas: set[str]) -> None:
-        new = schemas - self._schemas
-        if self._schemas and not new:
+    def _create_views(self, schemas: set[str]) -> None:
+        if self._schemas and schemas <= self._schemas:
             return
         self._schemas |= schemas or {"ohlcv-1m"}
         files: dict[str, Sequence[str]] = dict.fromkeys(sorted(self._schemas), ())
         create_views(
-            self.connection,
-            Path(),
-            data_files=files,
-            quarantine_files=(),
-            revision_files=(),
-            settings={},
-            universe=(),
+            self.connection, Path(), data_files=files, quarantine_files=(), revision_files=(), settings={}, universe=()
         )
         for schema in sorted(self._schemas):
-            self._show(schema, _labelled([]))
+            self._set_bars(schema, _labelled([]))
             view = identifier(view_name(schema))
             relation = identifier(f"frames_{view_name(schema)}")
             values = {"view": view, "schema": literal(schema), "relation": relation}
             self.connection.execute(sqlfiles.load("overlay.frame_view", **values))
 
-    def _show(self, schema: str, bars: pa.Table) -> None:
+    def _set_bars(self, schema: str, bars: pa.Table) -> None:
         self.connection.register(f"frames_{view_name(schema)}", bars)
 
 
@@ -166,11 +158,11 @@ _guard = threading.Lock()
 
 def _take_idle() -> FrameOverlay | None:
     with _guard:
-        # A connection does not survive a fork: the child's are its own.
+        # A connection does not survive a fork, so a child process does not use its parent's.
         return next((_idle.pop(place) for place, one in enumerate(_idle) if one.process == os.getpid()), None)
 
 
-def _put_idle(database: FrameOverlay) -> None:
+def _return_idle(database: FrameOverlay) -> None:
     with _guard:
         if len(_idle) < _MOST_IDLE:
             _idle.append(database)
@@ -198,7 +190,7 @@ def _file_row(frame: FrameBars) -> dict[str, Any]:
 
 
 def _labelled(frames: Sequence[FrameBars]) -> pa.Table:
-    """The bars of several tickers as one table, without a copy of their values."""
+    """Return the bars of several tickers as one table, without a copy of their values."""
     import numpy as np
     import pyarrow as pa
 

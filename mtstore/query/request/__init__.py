@@ -1,0 +1,1 @@
+"""A checked request and the result it returns."""

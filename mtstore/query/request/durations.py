@@ -1,20 +1,22 @@
-"""Spans of time: DuckDB's INTERVAL as a length that Arrow's readers, pandas and polars can compute with."""
+"""Convert DuckDB's INTERVAL to durations, which Arrow's readers, pandas and polars can compute with.
+
+Arrow's type for intervals can neither be written to parquet nor read by polars, and pandas makes objects of it.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mtstore.ranges import US_PER_DAY
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_US_PER_DAY = 86_400_000_000
-
 
 def with_durations(table: pa.Table) -> pa.Table:
-    """The table with its interval columns as durations in µs, a day as 24 hours.
+    """Return the table with its interval columns as durations in µs, a day as 24 hours.
 
-    Arrow's type for intervals can neither be written to parquet nor read by polars, and pandas makes objects of it. A
-    column that counts months, which have no fixed length, stays as it is.
+    A column that counts months, which have no fixed length, stays unchanged.
     """
     import pyarrow as pa
 
@@ -27,7 +29,7 @@ def with_durations(table: pa.Table) -> pa.Table:
 
 
 def durations_schema(schema: pa.Schema) -> pa.Schema:
-    """The schema of `with_durations` of a table that counts no months."""
+    """Return the schema of `with_durations` for a table that counts no months."""
     import pyarrow as pa
 
     for number, field in enumerate(schema):
@@ -37,7 +39,7 @@ def durations_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def month_columns(table: pa.Table) -> list[str]:
-    """The columns that count months."""
+    """Return the names of the columns that count months, after `with_durations`."""
     import pyarrow as pa
 
     return [field.name for field in table.schema if pa.types.is_interval(field.type)]
@@ -48,11 +50,12 @@ def _duration(column: pa.ChunkedArray) -> pa.Array | None:
     import pyarrow as pa
 
     array = column.combine_chunks()
+    # The layout of Arrow's month_day_nano_interval.
     parts = np.dtype([("months", np.int32), ("days", np.int32), ("nanoseconds", np.int64)])
     count = len(array)
     stored = np.frombuffer(array.buffers()[1] or b"", dtype=parts, count=count, offset=array.offset * parts.itemsize)
     is_missing = array.is_null().to_numpy(zero_copy_only=False)
     if np.any(stored["months"][~is_missing]):
         return None
-    us = stored["days"].astype(np.int64) * _US_PER_DAY + stored["nanoseconds"] // 1_000
+    us = stored["days"].astype(np.int64) * US_PER_DAY + stored["nanoseconds"] // 1_000
     return pa.array(us.view("timedelta64[us]"), pa.duration("us"), mask=is_missing)

@@ -1,4 +1,4 @@
-"""Calls: what a series or an alignment is asked for, checked once, in the words of the SQL macros that answer it."""
+"""A checked request for series or for aligned tickers, in the words of the SQL macros that serve it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _STATEMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class SeriesRequest:
-    """Bars of some tickers in buckets of one width; `parse` reads what people write.
+    """Bars of some tickers in buckets of one width; `parse` checks what a caller gave.
 
     Attributes
     ----------
     tickers
-        None: the configured universe, else all that are stored.
+        None: the configured universe, else all stored tickers.
     bounds
-        Half-open between instants; dates take whole sessions, the end date with them.
+        Half-open between instants; dates take whole sessions, the end date included.
     session
         `regular` or `all`.
     anchor
@@ -44,7 +44,7 @@ class SeriesRequest:
     adjust
         `none`, `splits` or `all`.
     from_source, from_schema
-        Which stored series to read, where the configuration does not decide.
+        The stored series to read, where the configuration does not decide.
     """
 
     tickers: tuple[str, ...] | None
@@ -68,20 +68,20 @@ class SeriesRequest:
         tz: str = DEFAULT_TZ,
         **options: Any,
     ) -> Self:
-        """Read a call as people write it.
+        """Check a request's arguments; naive bounds are wall time in `tz`.
 
         Raises
         ------
         InputError
-            An option that there is not, a word that is not valid (the message lists those that are), an interval,
-            bounds or a time zone that cannot be read, a ticker twice. TickerError: what is no ticker.
+            An option or its value is not valid (the message lists the valid ones); an interval, bounds or a time zone
+            that cannot be read; a ticker that is listed twice. TickerError: a name that no ticker can have.
         """
         check_options(options, (one.name for one in fields(cls) if one.name not in _POSITIONAL))
         parse_zone(tz)
         names = ticker_names(tickers)
         if names is not None and len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
-            raise InputError(f"tickers: {', '.join(twice)} stand there twice")
+            raise InputError(f"tickers: {', '.join(twice)} listed twice")
         return cls(names or None, parse_interval(interval), parse_bounds(start, end, tz=tz), tz=tz, **options)
 
     def __post_init__(self) -> None:
@@ -90,7 +90,7 @@ class SeriesRequest:
         check_choice("adjust", self.adjust, ADJUSTMENTS)
 
     def series_parameters(self) -> dict[str, Any]:
-        """The arguments that decide which stored series are read, to be bound by name."""
+        """Return the arguments that decide which stored series are read, to be bound by name."""
         return {
             "tickers": None if self.tickers is None else list(self.tickers),
             "bar_interval": self.interval.to_sql_text(),
@@ -101,7 +101,7 @@ class SeriesRequest:
         }
 
     def parameters(self) -> dict[str, Any]:
-        """The arguments of the macro `resampled`, to be bound by name."""
+        """Return the arguments of the macro `resampled`, to be bound by name."""
         return self.series_parameters() | {
             "start_ts": self.bounds.start,
             "end_ts": self.bounds.end,
@@ -124,11 +124,11 @@ class AlignRequest(SeriesRequest):
     fill_prices
         `own`: each price column carries its own last value; `close`: flat bars at the last close.
     max_age
-        A value older than this is not carried.
+        Older values are not carried; None: no limit.
     across_sessions
         Whether values are carried from one session into the next.
     lookback
-        How far before the start a first value may lie.
+        How far before the start the first carried value is searched.
     fill
         Whether the method `grid` fills: `none` or `forward`.
     """
@@ -154,16 +154,16 @@ class AlignRequest(SeriesRequest):
         check_choice("fill", self.fill, FILLS)
 
     def common_parameters(self) -> dict[str, Any]:
-        """The arguments that all macros over series take, to be bound by name."""
+        """Return the arguments that all macros over series take, to be bound by name."""
         return SeriesRequest.parameters(self)
 
     @property
     def statement(self) -> str:
-        """The name of the statement that asks the macro of this method."""
+        """The name of the statement that runs this method's macro."""
         return _STATEMENTS[self.method]
 
     def parameters(self) -> dict[str, Any]:
-        """The arguments of this method's macro, to be bound by name."""
+        """Return the arguments of this method's macro, to be bound by name."""
         common = self.common_parameters()
         if self.method in JOINS:
             return common

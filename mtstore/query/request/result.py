@@ -1,4 +1,4 @@
-"""An answer that is computed when it is asked for, in the shape that is asked for."""
+"""The result of a statement, computed when it is read, in the shape that is read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Parameters = Sequence[Any] | Mapping[str, Any] | None
 
 
 class Result:
-    """A statement over the store's newest generation; nothing runs before one of the `to_…` methods is called.
+    """A statement over the store's newest snapshot; it runs when one of the `to_…` methods is called.
 
     Instants are TIMESTAMPTZ in UTC, spans of time (INTERVAL) are durations; prices are in quote currency.
     """
@@ -35,29 +35,29 @@ class Result:
         self._parameters = parameters
 
     def to_arrow(self) -> pa.Table:
-        """As an Arrow table.
+        """Return the result as an Arrow table.
 
         Raises
         ------
         QueryError
-            DuckDB refused the statement; its text is the message.
+            DuckDB rejected the statement; its text is the message.
         SnapshotExpiredError
-            A data file of the generation is gone: the reader outlived the grace period.
+            A data file of the snapshot is gone: the reader outlived the grace period.
         StoreError
             A data file was lost or damaged.
         """
-        with self._asking() as connection:
+        with self._connection() as connection:
             return with_durations(self._relation(connection).to_arrow_table())
 
     def to_pandas(self) -> pd.DataFrame:
-        """As a pandas DataFrame; errors as in `to_arrow`."""
+        """Return the result as a pandas DataFrame; errors as in `to_arrow`."""
         frame: pd.DataFrame = self.to_arrow().to_pandas()
         return frame
 
     def to_polars(self) -> pl.DataFrame:
-        """As a polars DataFrame; errors as in `to_arrow`.
+        """Return the result as a polars DataFrame; errors as in `to_arrow`.
 
-        polars is no dependency of mtstore. It has no intervals of months: a column of them is a QueryError.
+        mtstore does not install polars. A column that counts months is a QueryError: polars has no type for it.
         """
         import polars as pl
 
@@ -70,33 +70,32 @@ class Result:
         return frame
 
     def to_numpy(self) -> dict[str, np.ndarray]:
-        """As one array per column, NULL as NaN; errors as in `to_arrow`."""
+        """Return one array per column, NULL as NaN; errors as in `to_arrow`."""
         table = self.to_arrow()
         return {name: table[name].to_numpy() for name in table.column_names}
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """As rows of DuckDB's Python values: instants in UTC, spans as timedelta (a month as 30 days).
+        """Return rows of DuckDB's Python values: instants in UTC, spans as timedelta (a month as 30 days).
 
         Errors as in `to_arrow`.
         """
-        # A relation is planned when it is made and again when it runs, which counts where views list many files.
-        with self._asking() as connection:
-            answer = connection.execute(self._statement, self._parameters)
-            if answer.description is None:
+        # Not a relation: that is planned when it is made and again when it runs, which counts for views of many files.
+        with self._connection() as connection:
+            cursor = connection.execute(self._statement, self._parameters)
+            if cursor.description is None:
                 raise self._no_rows()
-            return self._rows(answer)
+            return self._rows(cursor)
 
     def __repr__(self) -> str:
-        told = " ".join(line for line in self._statement.split("\n") if not line.startswith("--"))
-        return f"Result({shorten(told, 100, placeholder=' …')!r})"
+        text = " ".join(line for line in self._statement.split("\n") if not line.startswith("--"))
+        return f"Result({shorten(text, 100, placeholder=' …')!r})"
 
-    def _rows(self, answer: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = answer.fetchall()
+    def _rows(self, cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
     @contextmanager
-    def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection on which the statement may run."""
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._store.connection() as connection, mapped_errors():
             yield connection
 
@@ -107,12 +106,12 @@ class Result:
         return relation
 
     def _no_rows(self) -> QueryError:
-        return QueryError(f"the statement gives no rows: {self._statement.strip()[:200]}")
+        return QueryError(f"the statement returns no rows: {self._statement.strip()[:200]}")
 
 
 @contextmanager
 def mapped_errors() -> Iterator[None]:
-    """DuckDB's errors as ours: the one place where they are told apart."""
+    """Raise DuckDB's errors as mtstore's; the only place where their classes are mapped."""
     import duckdb
 
     try:
@@ -126,16 +125,16 @@ def mapped_errors() -> Iterator[None]:
 
 
 def reading_error(error: Exception) -> MtstoreError:
-    """What was met while rows were read: a data file that cannot be, or what DuckDB says of the statement."""
+    """Return the error for what failed while rows were read: a data file, or the statement."""
     import duckdb
 
     path = data_file_named_in(str(error))
     if path is not None:
         return why_unreadable(path, error)
-    if type(error) is duckdb.Error:  # what DuckDB cannot decode is of no class of its own, and names no file
+    if type(error) is duckdb.Error:  # decoding errors have no class of their own, and name no file
         return StoreError(
             "a data file seems to be damaged; `mtstore verify` says which, "
             f"and `mtstore repair` sets it aside, so that its range can be ingested again: {error}"
         )
-    # Our macros refuse what they are asked in whole sentences.
+    # The macros' own checks raise whole sentences.
     return QueryError(str(error).removeprefix("Invalid Input Error: "))

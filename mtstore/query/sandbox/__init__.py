@@ -1,0 +1,1 @@
+"""Check and run a statement that a user wrote."""

@@ -1,7 +1,7 @@
-"""The gate: which statements of anybody may run, decided on DuckDB's own parse of them, before they do.
+"""Check a user's statement on DuckDB's own parse of it, before it runs.
 
-Settings alone let too much through: a confined instance still writes into the folders that it may read (`COPY … TO`,
-alone, under EXPLAIN ANALYZE, or as the body of a CTE), and a few functions run SQL that they are given as text.
+Settings alone allow too much: a sandboxed instance still writes into the folders that it may read (`COPY … TO`, alone,
+under EXPLAIN ANALYZE, or as the body of a CTE), and a few functions run SQL text.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 ALLOWED = "SELECT, WITH, FROM, VALUES, TABLE, PIVOT, UNPIVOT, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN of one of these"
 
 _MOST_CHARACTERS = 1_000_000
-# When the innermost part cannot be read, DuckDB's parser takes five times longer for each CTE within a CTE, and a time
-# that grows with the square of the number of open brackets; nothing interrupts it.
+# On a syntax error in the innermost part, DuckDB's parser takes five times longer for each CTE within a CTE, and a time
+# that grows with the square of the number of open brackets; it cannot be interrupted.
 _DEEPEST_CTE = 6
 _DEEPEST_BRACKET = 300
 _QUERY_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
@@ -54,13 +54,13 @@ _OTHERWISE = "the store is read-only here (--unsafe, or `unsafe=True` in Python,
 
 
 def check_statement(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
-    """Let pass one statement that only reads; `connection` parses it and runs nothing of it.
+    """Accept one statement that only reads; `connection` parses it and runs nothing of it.
 
     Raises
     ------
     QueryError
-        It is no single statement of the kinds ALLOWED, has a part that writes, calls one of DuckDB's table functions
-        that do more than read, or cannot be parsed.
+        The text is not a single statement of the kinds ALLOWED, has a part that writes, calls one of DuckDB's table
+        functions that do more than read, or cannot be parsed.
     """
     _check_text(statement)
     tree = _parse(connection, statement)
@@ -69,7 +69,7 @@ def check_statement(connection: duckdb.DuckDBPyConnection, statement: str) -> No
         return
     statements = tree["statements"]
     if not statements:
-        raise QueryError("the statement is empty, and gives no rows")
+        raise QueryError("the statement is empty")
     if len(statements) > 1:
         raise QueryError(f"{len(statements)} statements were given; one is allowed: {ALLOWED}")
     _check_tree(tree)
@@ -107,8 +107,8 @@ def _words(statement: str) -> Iterator[str]:
 
 
 def _parse(connection: duckdb.DuckDBPyConnection, statement: str) -> dict[str, Any] | None:
-    """DuckDB's parse of a statement; None if it can be read, but is no SELECT."""
-    # Not `extract_statements`, which keeps every other thread waiting for as long as it parses.
+    """Return DuckDB's parse of a statement; None if the statement is valid, but not a SELECT."""
+    # Not `extract_statements`, which blocks all other threads while it parses.
     ((text,),) = connection.execute(sqlfiles.load("sandbox.parse_tree"), {"statement": statement}).fetchall()
     try:
         tree: dict[str, Any] = json.loads(text)
@@ -130,12 +130,12 @@ def _place(statement: str, position: str | None) -> str:
 
 
 def _check_other(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
-    """EXPLAIN of what may run, and PIVOT whose columns come from the data; DuckDB gives no parse of either."""
+    """Check EXPLAIN, and PIVOT whose columns come from the data, for which DuckDB returns no parse."""
     try:
         found = connection.extract_statements(statement)
         kind = found[0].type.name
     except ValueError:  # a kind that DuckDB's Python does not know
-        _refuse(statement)
+        _reject(statement)
     if len(found) > 1:
         raise QueryError(f"{len(found)} statements were given; one is allowed: {ALLOWED}")
     explain = _EXPLAIN.match(statement)
@@ -144,15 +144,15 @@ def _check_other(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
     elif kind == "MULTI" and _PIVOTING.match(statement):
         _check_pivot(statement)
     else:
-        _refuse(statement)
+        _reject(statement)
 
 
 def _check_pivot(statement: str) -> None:
     words = {word.lower() for word in re.findall(r"\w+", statement)}
     writing = _WRITING_WORD.search(statement)
-    refused = sorted(words & _refused_functions())
-    if writing or refused:
-        word = writing[0] if writing else refused[0]
+    unsafe = sorted(words & _unsafe_functions())
+    if writing or unsafe:
+        word = writing[0] if writing else unsafe[0]
         raise QueryError(
             f"a PIVOT that takes its columns from the data may not contain the word {word!r}; "
             "write its columns out: PIVOT … ON column IN (…)"
@@ -163,10 +163,10 @@ def _check_tree(tree: dict[str, Any]) -> None:
     for node in _nodes(tree):
         kind = str(node.get("type", ""))
         if ("cte_map" in node or kind.endswith("_NODE")) and kind not in _QUERY_NODES:
-            _refuse(kind.partition("_")[0], where=" inside a query")
+            _reject(kind.partition("_")[0], where=" inside a query")
         if kind == "TABLE_FUNCTION":
             name = str(node["function"].get("function_name", "")).lower()
-            if _is_refused(name):
+            if _is_unsafe(name):
                 raise QueryError(f"the table function {name}() is not allowed: it does more than read; {_OTHERWISE}")
 
 
@@ -181,13 +181,13 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             waiting.extend(item)
 
 
-def _refuse(statement: str, where: str = "") -> NoReturn:
+def _reject(statement: str, where: str = "") -> NoReturn:
     kind = next(_words(statement), "this").upper()
-    raise QueryError(f"{kind} is not allowed{where}; one statement is, that reads: {ALLOWED}; {_OTHERWISE}")
+    raise QueryError(f"{kind} is not allowed{where}; use one statement that reads: {ALLOWED}; {_OTHERWISE}")
 
 
-def _is_refused(name: str) -> bool:
-    return name not in _published_macros() and name in _refused_functions()
+def _is_unsafe(name: str) -> bool:
+    return name not in _published_macros() and name in _unsafe_functions()
 
 
 @functools.cache
@@ -196,7 +196,7 @@ def _published_macros() -> frozenset[str]:
 
 
 @functools.cache
-def _refused_functions() -> frozenset[str]:
+def _unsafe_functions() -> frozenset[str]:
     with closing(new_instance()) as connection:
         rows = connection.execute(sqlfiles.load("sandbox.system_table_functions")).fetchall()
     return frozenset(name for (name,) in rows if not _READING_FUNCTION.fullmatch(name))

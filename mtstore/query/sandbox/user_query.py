@@ -1,4 +1,4 @@
-"""Statements of anybody over a store: through the gate, in a confined instance, within bounds of time and memory."""
+"""Run a user's statement on a store: checked, in a sandboxed instance, within limits of time and memory."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
 _INTERRUPT_EVERY_SECONDS = 0.05
-_ROWS_OF_A_BATCH = 100_000
+_BATCH_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """What a statement may do and take.
+    """What a statement may use.
 
     Attributes
     ----------
     timeout_seconds
-        It is interrupted after that; None: never. DuckDB heeds it between its blocks of rows, not within one value.
+        The statement is interrupted after that; None: never. DuckDB checks between its blocks of rows, not within one
+        value.
     memory_limit
-        DuckDB's, such as `2GB`, for what it sorts, joins and aggregates (more spills into the store's `tmp/`), and the
-        most bytes that an answer read as one table may have; None: the store's own.
+        DuckDB's, such as `2GB`, for sorting, joining and aggregating (more spills into the store's `tmp/`), and the
+        most bytes of a result that is read as one table; None: the store's own.
     is_unsafe
-        No gate and no confinement: it may read and write whatever the process may.
+        Neither checked nor sandboxed: the statement may read and write whatever the process may.
     """
 
     timeout_seconds: float | None = None
@@ -54,63 +55,62 @@ class QueryLimits:
 
 
 class UserQuery(Result):
-    """A statement of anybody; it is checked, and runs, when one of the `to_…` methods is called."""
+    """A user's statement; one of the `to_…` methods checks and runs it."""
 
-    def __init__(self, store: Repository, statement: str, parameters: Parameters, bounds: QueryLimits) -> None:
+    def __init__(self, store: Repository, statement: str, parameters: Parameters, limits: QueryLimits) -> None:
         if not isinstance(statement, str):
             raise InputError(f"a query is SQL text, got {statement!r}")
         is_values = isinstance(parameters, Mapping | Sequence) and not isinstance(parameters, str | bytes)
         if parameters is not None and not is_values:
             raise InputError(f"params {parameters!r}: a list for ? and $1, or a mapping for $name")
         super().__init__(store, statement, parameters)
-        self._bounds = bounds
+        self._limits = limits
 
     def to_arrow(self) -> pa.Table:
-        """As an Arrow table.
+        """Return the result as an Arrow table.
 
         Raises
         ------
         QueryError
-            The statement may not run here, DuckDB refused it (its text is the message), or it took too long.
+            The statement is not allowed, DuckDB rejected it (its text is the message), or it took too long.
         MemoryLimitError
-            It, or its answer, would take more memory than allowed.
+            The statement or its result would take more memory than allowed.
         SnapshotExpiredError
-            A data file of the generation is gone: the reader outlived the grace period.
+            A data file of the snapshot is gone: the reader outlived the grace period.
         """
-        if self._bounds.memory_limit is None:
+        if self._limits.memory_limit is None:
             return super().to_arrow()
-        with self._asking() as connection:
-            table = _bounded_table(self._relation(connection), size_bytes(self._bounds.memory_limit))
-            return with_durations(table)
+        with self._connection() as connection:
+            return with_durations(_limited_table(self._relation(connection), size_bytes(self._limits.memory_limit)))
 
-    def _rows(self, answer: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
-        if self._bounds.memory_limit is None:
-            return super()._rows(answer)
+    def _rows(self, cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+        if self._limits.memory_limit is None:
+            return super()._rows(cursor)
         rows: list[tuple[Any, ...]] = []
-        size, limit = 0, size_bytes(self._bounds.memory_limit)
-        while some := answer.fetchmany(_ROWS_OF_A_BATCH):
-            size += sum(sys.getsizeof(row) + sum(map(sys.getsizeof, row)) for row in some)
+        size, limit = 0, size_bytes(self._limits.memory_limit)
+        while batch := cursor.fetchmany(_BATCH_ROWS):
+            size += sum(sys.getsizeof(row) + sum(map(sys.getsizeof, row)) for row in batch)
             _check_size(size, limit)
-            rows += some
+            rows += batch
         return rows
 
     @contextmanager
-    def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with run_limited(self._store, self._bounds) as (connection, check), mapped_errors():
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with run_limited(self._store, self._limits) as (connection, check), mapped_errors():
             check(self._statement)
             yield connection
 
 
 @contextmanager
 def run_limited(
-    store: Repository, bounds: QueryLimits
+    store: Repository, limits: QueryLimits
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Callable[[str], None]]]:
-    """A connection for one statement, and the check that it must pass first; the time runs for the whole block."""
-    opened = store.connection() if bounds.is_unsafe else store.sandboxed_connection(bounds.memory_limit)
-    with opened as connection, time_limit(connection, bounds.timeout_seconds):
+    """Open a connection for one statement, with the check that it must pass first; the time limit covers the block."""
+    opened = store.connection() if limits.is_unsafe else store.sandboxed_connection(limits.memory_limit)
+    with opened as connection, time_limit(connection, limits.timeout_seconds):
 
         def check(statement: str) -> None:
-            if not bounds.is_unsafe:
+            if not limits.is_unsafe:
                 check_statement(connection, statement)
 
         yield connection, check
@@ -128,7 +128,7 @@ def time_limit(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> 
         if is_done.wait(seconds):
             return
         is_over.set()
-        # Again and again: an interrupt that comes between two statements is forgotten.
+        # Repeated, because an interrupt between two statements is lost.
         while not is_done.wait(_INTERRUPT_EVERY_SECONDS):
             connection.interrupt()
 
@@ -145,12 +145,12 @@ def time_limit(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> 
         watcher.join()
 
 
-def _bounded_table(relation: duckdb.DuckDBPyRelation, limit: int) -> pa.Table:
+def _limited_table(relation: duckdb.DuckDBPyRelation, limit: int) -> pa.Table:
     import pyarrow as pa
 
     batches: list[pa.RecordBatch] = []
     size = 0
-    with arrow_errors(), closing(relation.to_arrow_reader(_ROWS_OF_A_BATCH)) as reader:
+    with arrow_errors(), closing(relation.to_arrow_reader(_BATCH_ROWS)) as reader:
         for batch in reader:
             size += batch.nbytes
             _check_size(size, limit)
@@ -160,12 +160,12 @@ def _bounded_table(relation: duckdb.DuckDBPyRelation, limit: int) -> pa.Table:
 
 def _check_size(size: int, limit: int) -> None:
     if size > limit:
-        raise MemoryLimitError(f"the answer has more than the {limit:,} bytes allowed; read it in parts")
+        raise MemoryLimitError(f"the result has more than the {limit:,} bytes allowed; read it in parts")
 
 
 @contextmanager
 def arrow_errors() -> Iterator[None]:
-    """What DuckDB meets while its batches are read comes through Arrow, as Arrow's error."""
+    """Map the Arrow errors as which DuckDB's errors arrive while its batches are read."""
     import pyarrow as pa
 
     try:

@@ -1,0 +1,1 @@
+"""What a snapshot's metadata answers without reading a bar."""

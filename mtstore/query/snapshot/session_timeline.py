@@ -1,15 +1,17 @@
-"""A session key's time line as arrays: pieces with one anchor each, in which a bar's bucket is integer arithmetic.
+"""A session key's time line as arrays: segments with one anchor each, in which a bar's bucket is integer arithmetic.
 
-The pieces are those of the macro `core.bucket_days`; the arithmetic is that of `core.resampled`.
+The segments are those of the macro `core.bucket_days`; the arithmetic is that of `core.resampled`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
+
+from mtstore.ranges import EPOCH, midnight_us, to_us
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,18 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Pieces in time order, disjoint; all columns int64 (dates as days since 1970-01-01).
+    """Segments in time order, disjoint; all columns int64 (dates as days since 1970-01-01).
 
     Attributes
     ----------
     start_us, end_us
         Half-open bounds.
     session_date
-        The session that a piece belongs to.
+        The session that a segment belongs to.
     anchor_us
         Where buckets below a day are counted from; the bucket's own label for a day and more.
     limit_us
-        Where the piece's last bucket ends at the latest.
+        Where the segment's last bucket ends at the latest.
     """
 
     start_us: np.ndarray
@@ -42,13 +44,12 @@ class Timeline:
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> Self:
-        """From the answer of `store_facts.session_segments` or `store_facts.bucket_segments`."""
+        """Convert the result of `store_facts.session_segments` or `store_facts.bucket_segments`."""
         import numpy as np
 
-        largest = np.iinfo(np.int64).max
         limits = columns["limit_us"]
         if isinstance(limits, np.ma.MaskedArray):
-            limits = limits.filled(largest)
+            limits = limits.filled(np.iinfo(np.int64).max)
         return cls(
             columns["start_us"].astype(np.int64),
             columns["end_us"].astype(np.int64),
@@ -58,7 +59,7 @@ class Timeline:
         )
 
     def within(self, bounds: Bounds, interval: BarInterval) -> Timeline:
-        """The pieces that a range asks for; below a day an instant may cut a piece, whose buckets are cut later."""
+        """Return the segments of a range; below a day an instant may cut a segment, whose buckets are cut later."""
         import numpy as np
 
         keep = np.ones(len(self.start_us), dtype=bool)
@@ -70,19 +71,13 @@ class Timeline:
 
     def _reaches(self, bound: date | datetime, tz: str, interval: BarInterval, *, is_start: bool) -> np.ndarray:
         if isinstance(bound, datetime):
-            limit = instant_us(bound)
+            limit = to_us(bound)
             if interval.is_intraday:
                 # A bucket is labelled before the bars that fill it, by less than its width.
                 return self.end_us > limit if is_start else self.start_us - interval.microseconds < limit
             return self.anchor_us >= limit if is_start else self.anchor_us < limit
         if interval.is_intraday:
-            day = (bound - date(1970, 1, 1)).days
+            day = (bound - EPOCH.date()).days
             return self.session_date >= day if is_start else self.session_date <= day
-        midnight = instant_us(datetime.combine(bound, time(), ZoneInfo(tz)))
+        midnight = midnight_us(bound, ZoneInfo(tz))
         return self.anchor_us >= midnight if is_start else self.anchor_us <= midnight
-
-
-def instant_us(moment: datetime) -> int:
-    """An aware datetime in µs since the epoch."""
-    delta = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

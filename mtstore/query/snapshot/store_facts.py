@@ -111,7 +111,7 @@ class StoreFacts:
         return found[0][:2]
 
     def timeline(self, request: SeriesRequest, ticker: str) -> Timeline:
-        """Return the pieces in which tickers of this ticker's session key have buckets."""
+        """Return the segments in which tickers of this ticker's session key have buckets."""
         session_key = self.tickers[ticker].session_key
         is_plain = request.interval.is_intraday and request.anchor == "session"
         unit = "" if request.interval.is_intraday else request.interval.text

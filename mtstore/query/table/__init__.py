@@ -1,0 +1,1 @@
+"""The wide table: columns, buffers, memory budget, pandas frames."""

@@ -1,4 +1,4 @@
-"""Memory: how much there is, how much an answer may take, and the error that says what to do instead."""
+"""How much memory is free, how much a result may take, and the error that names smaller alternatives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtstore.arguments import describe_bytes
+from mtstore.arguments import describe_bytes, size_bytes
 from mtstore.config.fields import memory_bytes
 from mtstore.errors import MemoryLimitError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mtstore.config import Config
 
 DEFAULT_SHARE = 0.8
-"""Of the free memory, what one answer may take where no limit is configured."""
+"""The share of free memory that one result may take where no limit is configured."""
 
 _DUCKDB_SHARE = 0.5
 _MIN_DUCKDB_BYTES = 128_000_000
@@ -23,17 +23,19 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def free_bytes() -> int:
-    """Memory that this process could take now: what the system has available, within its container's limit."""
+    """Return the memory that is available to this process now, within its container's limit."""
     found = [_available_bytes()]
     limit, used = (_number(_CGROUP / name) for name in ("memory.max", "memory.current"))
     if limit is not None and used is not None:
-        found.append(max(limit - used + (_cached_bytes() or 0), 0))
+        # Inactive page cache counts as used in a container, and is given up when memory runs short.
+        cached = _numbers_by_name(_CGROUP / "memory.stat").get("inactive_file", 0)
+        found.append(max(limit - used + cached, 0))
     return min(found)
 
 
-def default_memory_limit() -> int:
-    """What one answer may take where no limit is configured."""
-    return int(free_bytes() * DEFAULT_SHARE)
+def result_limit(memory_limit: str | int | None) -> int:
+    """Return the most bytes that one result may take; None stands for the default share of free memory."""
+    return int(free_bytes() * DEFAULT_SHARE) if memory_limit is None else size_bytes(memory_limit)
 
 
 def load_limit(config: Config) -> int:
@@ -48,13 +50,7 @@ def duckdb_limit(config: Config) -> str:
 
 
 def check_fits(size: int, limit: int | None, what: str) -> None:
-    """Refuse an answer that takes more than `limit` bytes.
-
-    Raises
-    ------
-    MemoryLimitError
-        Says what it is, its size and what takes less.
-    """
+    """Raise MemoryLimitError for a result of more than `limit` bytes; the message says what takes less."""
     if limit is None or size <= limit:
         return
     raise MemoryLimitError(
@@ -64,7 +60,7 @@ def check_fits(size: int, limit: int | None, what: str) -> None:
 
 
 def peak_bytes() -> int:
-    """The most memory this process has held at any time."""
+    """Return the most memory that this process has held at any time."""
     import resource
     import sys
 
@@ -73,28 +69,17 @@ def peak_bytes() -> int:
 
 
 def _available_bytes() -> int:
-    if _MEMINFO.exists():
-        for line in _MEMINFO.read_text().splitlines():
-            name, _, rest = line.partition(":")
-            if name == "MemAvailable":
-                return int(rest.split()[0]) * 1_024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    available = _numbers_by_name(_MEMINFO).get("MemAvailable")
+    return available * 1_024 if available is not None else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _cached_bytes() -> int | None:
-    """Page cache that counts as used in a container, and is given up when memory runs short."""
-    path = _CGROUP / "memory.stat"
+def _numbers_by_name(path: Path) -> dict[str, int]:
     if not path.exists():
-        return None
-    for line in path.read_text().splitlines():
-        name, _, rest = line.partition(" ")
-        if name == "inactive_file":
-            return int(rest)
-    return None
+        return {}
+    lines = (line.split() for line in path.read_text().splitlines())
+    return {words[0].removesuffix(":"): int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
 
 
 def _number(path: Path) -> int | None:
-    if not path.exists():
-        return None
-    text = path.read_text().strip()
+    text = path.read_text().strip() if path.exists() else ""
     return int(text) if text.isdigit() else None

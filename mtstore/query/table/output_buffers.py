@@ -1,7 +1,7 @@
-"""Where the values of a wide table are laid down: in memory, or ticker by ticker in a file that is mapped afterwards.
+"""Buffers for the values of a wide table: in memory, or a file that is written ticker by ticker and then mapped.
 
-Fresh memory costs a page fault for every few thousand bytes; a file that is written from one small buffer does not, so
-that a table on disk is made faster than one in memory, and is there for the next who asks.
+Fresh memory costs a page fault every few thousand bytes. A file written from one small buffer does not, so a table on
+disk is built faster than one in memory, and can be cached without another write.
 """
 
 from __future__ import annotations
@@ -21,64 +21,59 @@ _log = logging.getLogger(__name__)
 
 
 class OutputBuffer(Protocol):
-    """Room for values of shape (tickers × fields, buckets), filled by ticker, on any thread."""
+    """A buffer for values of shape (tickers × fields, buckets), filled by ticker, on any thread."""
 
     def rows(self, number: int) -> np.ndarray:
-        """The rows to fill of a ticker; they may hold anything."""
+        """Return a ticker's rows to fill; they may hold anything."""
 
     def done(self, number: int, rows: np.ndarray) -> None:
-        """Take a ticker's rows, once they are filled."""
+        """Store a ticker's rows, once they are filled."""
 
     def finish(self) -> np.ndarray:
-        """All values, once every ticker is done; private, and may be written."""
+        """Return all values, once every ticker is done; private, and writable."""
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Release what is open."""
 
 
 class MemoryBuffer:
-    """Values in one array; with `by_time` a bucket's values lie next to each other, not a column's."""
+    """Values in one array; with `by_time` a bucket's values are contiguous, else a column's."""
 
     def __init__(self, tickers: int, fields: int, length: int, dtype: str, *, by_time: bool = False) -> None:
         self._fields = fields
-        self._values = _fresh((tickers * fields, length), dtype, order="F" if by_time else "C")
+        self._values = _empty_array((tickers * fields, length), dtype, order="F" if by_time else "C")
 
     def rows(self, number: int) -> np.ndarray:
-        """A view of the array."""
         return self._values[number * self._fields : (number + 1) * self._fields]
 
     def done(self, number: int, rows: np.ndarray) -> None:
-        """They are there already."""
+        pass  # `rows` is a view of the array
 
     def finish(self) -> np.ndarray:
-        """The array."""
         return self._values
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        pass
 
 
-def _fresh(shape: tuple[int, int], dtype: str, order: Literal["C", "F"]) -> np.ndarray:
-    """An array that may hold anything.
-
-    numpy asks the system for huge pages. Few of them lie ready: of what is larger, each has to be put together first,
-    which in a virtual machine took two to three times as long as ordinary pages.
-    """
+def _empty_array(shape: tuple[int, int], dtype: str, order: Literal["C", "F"]) -> np.ndarray:
     import numpy as np
 
     size = shape[0] * shape[1] * np.dtype(dtype).itemsize
     if size <= _LARGE_BYTES:
         return np.empty(shape, dtype=dtype, order=order)
+    # numpy asks for huge pages. Beyond the few that are ready, the system has to assemble each one first, which in a
+    # virtual machine took two to three times as long as ordinary pages.
     return np.frombuffer(mmap.mmap(-1, size), dtype=dtype).reshape(shape, order=order)
 
 
 class MappedFile:
-    """Values in a new file; each thread fills a buffer of its own, and writes it where it belongs.
+    """Values in a new file; each thread fills a buffer of its own and writes it to its place.
 
     Raises
     ------
     OSError
-        The disk has no room for it; no file is left.
+        The disk is too full; no file is left.
     """
 
     def __init__(self, path: Path, tickers: int, fields: int, length: int, dtype: str) -> None:
@@ -99,7 +94,6 @@ class MappedFile:
             raise
 
     def rows(self, number: int) -> np.ndarray:
-        """The thread's buffer."""
         import numpy as np
 
         del number
@@ -109,48 +103,36 @@ class MappedFile:
         return found
 
     def done(self, number: int, rows: np.ndarray) -> None:
-        """Write them.
-
-        Raises
-        ------
-        OSError
-            The disk is full, or fails.
-        """
         place = number * rows.nbytes
         left = rows.reshape(-1).view("u1").data
-        while left:
+        while left:  # a write may be partial
             written = os.pwrite(self._file.fileno(), left, place)
             place, left = place + written, left[written:]
 
     def finish(self) -> np.ndarray:
-        """The file, mapped copy-on-write."""
+        import numpy as np
+
         self.close()
-        return map_private(self._path, self._dtype, self._shape)
+        return map_file(self._path, self._dtype, self._shape, "c").view(np.ndarray)
 
     def close(self) -> None:
-        """Close the file."""
         self._file.close()
 
 
-def map_private(path: Path, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A file as an array that is the caller's own: what is written into it stays in this process.
-
-    An empty file cannot be mapped; it is an empty array.
-    """
+def map_file(path: Path, dtype: str, shape: tuple[int, ...], mode: Literal["r", "c"]) -> np.ndarray:
+    """Map a file as an array, read-only ("r") or copy-on-write ("c"): writes then stay in this process."""
     import numpy as np
 
-    if 0 in shape:
+    if 0 in shape:  # an empty file cannot be mapped
         return np.empty(shape, dtype=dtype)
-    return np.memmap(path, dtype=dtype, mode="c", shape=shape).view(np.ndarray)
+    return np.memmap(path, dtype=dtype, mode=mode, shape=shape)
 
 
-def allocate(
-    path: Path | None, tickers: int, fields: int, length: int, dtype: str, *, by_time: bool = False
-) -> OutputBuffer:
-    """Room for a table: in the new file at `path` if the disk has room for it, else in memory."""
+def allocate(path: Path | None, tickers: int, fields: int, length: int, dtype: str, *, by_time: bool) -> OutputBuffer:
+    """Return a buffer in the new file at `path` if the disk has space for it, else in memory."""
     if path is not None and not by_time:
         try:
             return MappedFile(path, tickers, fields, length, dtype)
         except OSError as error:
-            _log.warning("%s: no room for a result: %s", path, error)
+            _log.warning("%s: no space for a result: %s", path, error)
     return MemoryBuffer(tickers, fields, length, dtype, by_time=by_time)

@@ -1,4 +1,4 @@
-"""pandas frames over what was computed: the array is used as it is, the index carries the zone."""
+"""pandas frames of computed arrays: the array is used without a copy, the index carries the zone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INDEX_NAME = "timestamp"
 
 
 def wide_frame(wide: WideTable, tz: str, *, label: str = "left", columns: str = "flat") -> pd.DataFrame:
-    """A wide table as a DataFrame, without a copy.
+    """Return a wide table as a DataFrame, without a copy.
 
     Parameters
     ----------
@@ -43,19 +43,18 @@ def wide_frame(wide: WideTable, tz: str, *, label: str = "left", columns: str = 
 
 
 def check_columns(columns: str) -> None:
-    """Refuse a kind of column names that there is not."""
     check_choice("columns", columns, COLUMNS)
 
 
 def time_index(ts_us: np.ndarray, tz: str) -> pd.DatetimeIndex:
-    """Instants in µs since the epoch as an index in a zone."""
+    """Return instants in µs since the epoch as an index in a zone."""
     import pandas as pd
 
     return pd.DatetimeIndex(ts_us.view("datetime64[us]"), name=INDEX_NAME).tz_localize("UTC").tz_convert(tz)
 
 
 def long_frame(table: pa.Table, tz: str) -> pd.DataFrame:
-    """Rows of one ticker as a DataFrame: index `timestamp` in the zone, the other columns as they are."""
+    """Return one ticker's rows as a DataFrame: index `timestamp` in the zone, the other columns unchanged."""
     stamps = table["ts_event"].combine_chunks().cast("int64").to_numpy()
     frame: pd.DataFrame = table.drop_columns(["ts_event"]).to_pandas()
     frame.index = time_index(stamps, tz)

@@ -1,4 +1,4 @@
-"""Wide tables: the arrays of all tickers and fields on one grid, and how they are to be made."""
+"""The wide table: arrays of all tickers and fields on one grid, and the options of its assembly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from mtstore.arguments import did_you_mean
+from mtstore.arguments import check_choice
 from mtstore.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class WideTable:
     ts_us
         Left edges of the buckets, µs since the epoch, UTC; ascending.
     close_us
-        Right edges; None unless asked for.
+        Right edges; None unless requested.
     values
         Shape (tickers × fields, buckets): row `i * len(fields) + j` is field j of ticker i; missing is NaN.
     present
@@ -47,11 +47,11 @@ class WideTable:
     present: np.ndarray
 
     def only(self, keep: np.ndarray) -> WideTable:
-        """The buckets where `keep` is true."""
+        """Return the buckets where `keep` is true."""
         if bool(keep.all()):
             return self
         close_us = None if self.close_us is None else self.close_us[keep]
-        # Buckets may lie next to each other in memory, or a bucket's values may: either order is kept.
+        # Either memory order is preserved: buckets contiguous, or a bucket's values.
         values = self.values[:, keep] if self.values.flags.c_contiguous else self.values.T[keep].T
         present = self.present[:, keep] if self.present.flags.c_contiguous else self.present.T[keep].T
         return replace(self, ts_us=self.ts_us[keep], close_us=close_us, values=values, present=present)
@@ -59,32 +59,32 @@ class WideTable:
 
 @dataclass(frozen=True, slots=True)
 class MaskedBars:
-    """Buckets of tickers that count as if they had no bars: outliers that are dropped before aligning.
+    """Buckets that count as missing, such as outliers that are dropped before aligning.
 
     Attributes
     ----------
     ts_us
-        By ticker, the labels of its blanked buckets.
+        Their labels, by ticker.
     """
 
     ts_us: dict[str, np.ndarray]
 
 
 class TickerObserver(Protocol):
-    """Sees each ticker's row while a table is assembled, such as `InlineChecks`."""
+    """Sees each ticker's row while a table is assembled; `InlineChecks` is one."""
 
     gap_counts: dict[str, int]
     outlier_counts: dict[str, int]
 
     def begin(self, ts_us: np.ndarray) -> None:
-        """Take the labels of the table's buckets."""
+        """Receive the labels of the table's buckets."""
 
     def observe(self, ticker: str, present: np.ndarray, closes: np.ndarray) -> None:
-        """Take a stored ticker's row, before anything is filled."""
+        """Receive a stored ticker's row, before it is filled."""
 
 
 class RollupSource(Protocol):
-    """Precomputed bars of data files, such as `Rollups`."""
+    """Precomputed bars of data files; `Rollups` is one."""
 
     def read_of(self, file: StoredFile, scan: tuple[int, int]) -> Callable[[tuple[str, ...]], Columns] | None:
         """Return a function that reads named columns of a file's rollup; None if there is none."""
@@ -95,7 +95,7 @@ class RollupSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AssemblyOptions:
-    """How a wide table is made.
+    """How a wide table is assembled.
 
     Attributes
     ----------
@@ -104,20 +104,17 @@ class AssemblyOptions:
     dtype
         `float64` or `float32`.
     by_time
-        Whether a bucket's values lie next to each other in memory, not a column's.
+        Whether a bucket's values are contiguous in memory, not a column's.
     max_bytes
-        Most memory that rows and result may take; None: as much as there is.
-    masked
-        Buckets that count as missing.
+        The most memory for rows and result; None: no limit.
     observer
-        Sees each ticker's row as it is made; only for a request that `plan_fast_path` has a plan for.
+        For a request that `plan_fast_path` has a plan for.
     fill_value
-        What stands where a value is missing; None: NaN.
+        Replaces missing values; None: NaN.
     values_path
-        A new file that may take the values, where they can be laid down one ticker after the other. The table then has
-        them from there, as an array of its own that may be written.
+        A new file that may take the values, which are then mapped from it, private and writable.
     rollups
-        The store's, for buckets that can be made of them; None reads bars.
+        The store's, from which wide buckets are computed; None reads bars.
     """
 
     with_close: bool = False
@@ -131,12 +128,11 @@ class AssemblyOptions:
     rollups: RollupSource | None = None
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise InputError(f"dtype {self.dtype!r} is not one of {', '.join(DTYPES)}")
+        check_choice("dtype", self.dtype, DTYPES)
 
 
 def put_fill_value(values: np.ndarray, fill_value: float | None) -> None:
-    """Put `fill_value` where a value is missing; None leaves NaN."""
+    """Replace missing values in place; None leaves NaN."""
     import numpy as np
 
     if fill_value is not None:
@@ -144,12 +140,12 @@ def put_fill_value(values: np.ndarray, fill_value: float | None) -> None:
 
 
 def field_names(fields: str | Iterable[str] | None, default: Iterable[str] | None = None) -> tuple[str, ...]:
-    """The fields that are asked for: one may be given as its name alone, and none at all means `default`.
+    """Return the requested fields as a tuple: one may be a plain name, and none means `default`.
 
     Raises
     ------
     InputError
-        A field that bars do not have, or one that stands there twice.
+        A field that bars do not have, or one that is listed twice.
     """
     if fields is not None and not isinstance(fields, str | Iterable):
         raise InputError(f"fields {fields!r}: one of {', '.join(FIELDS)}, or a list of them")
@@ -160,9 +156,7 @@ def field_names(fields: str | Iterable[str] | None, default: Iterable[str] | Non
 
 
 def check_fields(fields: Sequence[str]) -> None:
-    """Refuse a field that bars do not have, and one that stands there twice."""
     for name in fields:
-        if name not in FIELDS:
-            raise InputError(f"field {name!r} is not one of {', '.join(FIELDS)}{did_you_mean(name, FIELDS)}")
+        check_choice("field", name, FIELDS)
         if list(fields).count(name) > 1:
-            raise InputError(f"fields: {name} stands there twice")
+            raise InputError(f"fields: {name} is listed twice")
