@@ -11,8 +11,10 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mtstore.query.align.common_grid import make_grid
-from mtstore.query.align.forward_fill import FillLimits, FillState, fill_forward, mask_inactive
+from mtstore.query.align.forward_fill import ActiveRange, FillLimits, FillState, fill_forward, mask_inactive
 from mtstore.query.align.sql_rows import (
     CLOSE,
     IN_RANGE,
@@ -39,7 +41,6 @@ from mtstore.query.table.wide_table import (
 
 if TYPE_CHECKING:
     import duckdb
-    import numpy as np
     import pyarrow as pa
 
 
@@ -64,8 +65,6 @@ def assemble(
     MemoryLimitError
         Rows and result would take more than `options.max_bytes`. DuckDB's errors pass through unmapped.
     """
-    import numpy as np
-
     options = options or AssemblyOptions()
     check_fields(fields)
     if request.method in JOINS:
@@ -132,8 +131,6 @@ def _from_files(
     state: FillState | None,
 ) -> WideTable:
     """Read the table from the files; with a state, filling is left to the caller."""
-    import numpy as np
-
     reading = read_parquet.ParquetRead(plan, fields, options.rollups)
     length, tickers = len(reading.ts_us), len(plan.names)
     _check_size(request, (length, tickers * len(fields), tickers), 0, options)
@@ -174,7 +171,7 @@ def _from_sql(
     """Assemble the table from streamed rows; return with it which buckets are in range, None for all."""
     tickers = request_tickers(connection, request)
     fills = fills_forward(request)
-    needs_days = fills and (not request.across_sessions or any(one.is_limited for one in tickers.active))
+    needs_days = fills and (not request.across_sessions or any(one != ActiveRange() for one in tickers.active))
     with_days = needs_days and not tickers.is_mixed
     wide, labels = _scatter(connection, request, tickers, fields, options, with_days=with_days)
     days = labels.days
@@ -198,8 +195,6 @@ def _scatter(
     with_days: bool,
 ) -> tuple[WideTable, BucketLabels]:
     """Put every row into its place; batches are released as they are used up."""
-    import numpy as np
-
     special = (CLOSE,) * options.with_close + (SESSION,) * with_days + (IN_RANGE,) * (request.lookback is not None)
     waiting = _collect(present_batches(connection, request, tickers.names, (*special, *fields)), request, options)
     edges = []
@@ -259,8 +254,6 @@ def _check_size(request: AlignRequest, shape: tuple[int, int, int], waiting: int
 
 
 def _mask(wide: WideTable, masked: MaskedBars) -> None:
-    import numpy as np
-
     for number, name in enumerate(wide.tickers):
         labels = masked.ts_us.get(name)
         if labels is None or not len(wide.ts_us):
@@ -280,7 +273,6 @@ def _floats(column: pa.Array) -> np.ndarray:
 
 def _local_days(ts_us: np.ndarray, tz: str) -> np.ndarray:
     """Return the dates of instants in a zone, in days since 1970-01-01."""
-    import numpy as np
     import pandas as pd
 
     local = pd.DatetimeIndex(ts_us.view("datetime64[us]")).tz_localize("UTC").tz_convert(tz).tz_localize(None)

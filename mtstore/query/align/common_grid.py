@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mtstore.ranges import US_PER_SECOND
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mtstore.intervals import BarInterval
 
 _MOST_SLOTS = 50_000_000
@@ -30,8 +30,6 @@ class Grid:
 
     def places(self, ts_us: np.ndarray) -> np.ndarray:
         """The places of labels, all of which are on the grid."""
-        import numpy as np
-
         if self.table is None:
             return np.searchsorted(self.ts_us, ts_us)
         found: np.ndarray = self.table[(ts_us - self.origin_us) // self.unit_us]
@@ -40,8 +38,6 @@ class Grid:
 
 def make_grid(labels: Sequence[np.ndarray], interval: BarInterval) -> Grid:
     """The grid of all labels, µs since the epoch, which may come in any order and several times."""
-    import numpy as np
-
     if not labels:
         return Grid(np.zeros(0, dtype=np.int64), 0, 1, None)
     first = min(int(part.min()) for part in labels)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+
 from mtstore.bars import PRICE_COLUMNS
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mtstore.query.request.request import AlignRequest
 
 _COUNTS = ("volume", "transactions")
@@ -35,8 +35,6 @@ class FillState:
 
     @classmethod
     def empty(cls, tickers: int, fields: int) -> Self:
-        import numpy as np
-
         return cls(np.full(tickers * fields, np.nan), np.full(tickers, _NEVER, dtype=np.int64))
 
 
@@ -70,8 +68,6 @@ class FillLimits:
 
     def session_starts(self) -> np.ndarray | None:
         """Return for each bucket the place of its session's first bucket."""
-        import numpy as np
-
         if self.session_days is None:
             return None
         begins = np.concatenate([[True], self.session_days[1:] != self.session_days[:-1]])
@@ -84,10 +80,6 @@ class ActiveRange:
 
     first_day: int | None = None
     last_day: int | None = None
-
-    @property
-    def is_limited(self) -> bool:
-        return self.first_day is not None or self.last_day is not None
 
 
 def fill_forward(
@@ -103,8 +95,6 @@ def fill_forward(
     vwap stays missing, bar_count is 0. Nothing is filled before a ticker's first bar, unless `state` has values from
     before the range. `values` is float, shape (tickers × fields, buckets); `present` bool, shape (tickers, buckets).
     """
-    import numpy as np
-
     if not present.shape[1]:
         return
     if limits.session_days is not None:
@@ -135,14 +125,15 @@ def mask_inactive(
     The macro `core.resampled` leaves out bars there. `values` and `present` as in `fill_forward`; `days` has one number
     per bucket.
     """
-    import numpy as np
-
     for ticker, one in enumerate(active):
-        if not one.is_limited:
+        if one == ActiveRange():
             continue
-        first = one.first_day if one.first_day is not None else np.iinfo(np.int64).min
-        last = one.last_day if one.last_day is not None else np.iinfo(np.int64).max
-        inactive = ~present[ticker] & ((days < first) | (days > last))
+        outside = np.zeros(len(days), dtype=bool)
+        if one.first_day is not None:
+            outside |= days < one.first_day
+        if one.last_day is not None:
+            outside |= days > one.last_day
+        inactive = outside & ~present[ticker]
         for number, name in enumerate(fields):
             if name != "bar_count":
                 values[ticker * len(fields) + number, inactive] = np.nan
@@ -170,8 +161,6 @@ class _FillRange:
 
     @classmethod
     def of(cls, here: np.ndarray, limits: FillLimits, session_starts: np.ndarray | None, last_us: int) -> Self:
-        import numpy as np
-
         absent = np.flatnonzero(~here)
         last = _before(absent, session_starts)
         is_fresh = (last >= 0) | (last_us > _NEVER)
@@ -183,8 +172,6 @@ class _FillRange:
 
 def _before(holes: np.ndarray, session_starts: np.ndarray | None) -> np.ndarray:
     """Return for each hole, ascending, the newest place before it in its session that is not a hole; -1 for none."""
-    import numpy as np
-
     if not len(holes):
         return holes
     # The place before the first hole of a run counts for the whole run, as a running maximum.
@@ -226,8 +213,6 @@ def _carry(
     row: np.ndarray, filled: _FillRange, carried: np.ndarray | None, number: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the places without a value, the newest value before each (else the carried one), and the newest of all."""
-    import numpy as np
-
     is_hole = np.isnan(row)
     # Most rows miss values only where the ticker has no bars; those places were computed once for all rows.
     if np.count_nonzero(is_hole) == len(filled.absent):

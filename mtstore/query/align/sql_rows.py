@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mtstore import sqlfiles
 from mtstore.query.align.forward_fill import ActiveRange
 from mtstore.sqlfiles import Sql, identifier, join
 
 if TYPE_CHECKING:
     import duckdb
-    import numpy as np
     import pyarrow as pa
 
     from mtstore.query.request.request import AlignRequest
@@ -94,16 +95,12 @@ class BucketLabels:
     """
 
     def __init__(self, length: int, columns: tuple[str, ...]) -> None:
-        import numpy as np
-
         self.close_us = np.zeros(length, dtype=np.int64) if CLOSE in columns else None
         self.days = np.full(length, _LATEST_DAY, dtype=np.int64) if SESSION in columns else None
         self.in_range = np.zeros(length, dtype=bool) if IN_RANGE in columns else None
 
     def add(self, batch: pa.RecordBatch, places: np.ndarray) -> None:
         """Add rows; `places` has the bucket of each."""
-        import numpy as np
-
         if self.close_us is not None:
             np.maximum.at(self.close_us, places, batch.column("close_us").to_numpy())
         if self.days is not None:

@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mtstore.arguments import check_count
 from mtstore.query.align.assemble import assemble
 from mtstore.query.align.chunks import iter_tables
@@ -22,7 +24,6 @@ from mtstore.query.table.pandas_frames import time_index
 from mtstore.query.table.wide_table import AssemblyOptions, WideTable, field_names
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from mtstore.storage.repository import Repository
@@ -90,8 +91,6 @@ def build_tensor(
     memory_limit: str | int | None = None,
 ) -> Tensor:
     """Return the tensor of an aligned request; see `mtstore.Store.tensor`."""
-    import numpy as np
-
     names = field_names(fields)
     options = AssemblyOptions(
         dtype=dtype if isinstance(dtype, str) else str(np.dtype(dtype)),
@@ -109,8 +108,6 @@ def build_tensor(
 
 def _by_time(wide: WideTable) -> tuple[np.ndarray, np.ndarray]:
     """Return values as [T, N, F] and presence as [T, N]; without a copy, since the table was assembled by time."""
-    import numpy as np
-
     shape = (len(wide.ts_us), len(wide.tickers), len(wide.fields))
     return np.ascontiguousarray(wide.values.T).reshape(shape), np.ascontiguousarray(wide.present.T)
 
@@ -147,8 +144,6 @@ def _write(folder: Path, tables: Iterator[WideTable]) -> None:
 
 
 def _open(folder: Path, tz: str) -> Tensor:
-    import numpy as np
-
     shape = json.loads((folder / "shape.json").read_text())
     tickers, fields = tuple(shape["tickers"]), tuple(shape["fields"])
     size = (shape["length"], len(tickers), len(fields))

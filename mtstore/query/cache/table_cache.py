@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mtstore.query.cache import result_cache
 from mtstore.query.table.output_buffers import map_file
 from mtstore.query.table.wide_table import WideTable
@@ -19,8 +21,6 @@ from mtstore.ranges import US_PER_DAY
 from mtstore.storage.commit.staging import staging_folder
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mtstore.query.cache.size_limit import SizeLimit
     from mtstore.query.request.request import AlignRequest
     from mtstore.storage.repository import Repository
@@ -111,8 +111,6 @@ def _write(folder: Path, wide: WideTable, outcome: Mapping[str, Any]) -> None:
 
 
 def _read(folder: Path) -> BuiltTable:
-    import numpy as np
-
     shape = json.loads((folder / _SHAPE).read_text())
     length, fields, tickers = shape["length"], tuple(shape["fields"]), tuple(shape["tickers"])
     times = np.fromfile(folder / _TIMES, dtype=np.int64)
@@ -126,7 +124,5 @@ def _read(folder: Path) -> BuiltTable:
 
 def _is_mapped_whole(values: np.ndarray, path: Path) -> bool:
     """Tell whether an array is the whole file that was written for it, not computed from it since."""
-    import numpy as np
-
     base = values.base
     return isinstance(base, np.memmap) and base.filename == str(path) and path.stat().st_size == values.nbytes

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
 _INPUTS: Mapping[str, tuple[str, ...]] = {"vwap": ("vwap", "volume")}
 
@@ -22,8 +20,6 @@ def aggregate_field(name: str, columns: Mapping[str, np.ndarray], starts: np.nda
     open is the first known value, close the last; high and low the extremes; volume, transactions and bar_count sums;
     vwap is weighted by volume, and missing if a bar with volume has none.
     """
-    import numpy as np
-
     values = columns[name]
     if name == "vwap":
         return _vwap(values, columns["volume"], starts)
@@ -37,8 +33,6 @@ def aggregate_field(name: str, columns: Mapping[str, np.ndarray], starts: np.nda
 
 
 def _edge(values: np.ndarray, starts: np.ndarray, *, is_first: bool) -> np.ndarray:
-    import numpy as np
-
     ends = np.append(starts[1:], len(values)) - 1
     edges: np.ndarray = values[starts if is_first else ends]
     # Few buckets have no value at their edge; those are searched one by one.
@@ -50,8 +44,6 @@ def _edge(values: np.ndarray, starts: np.ndarray, *, is_first: bool) -> np.ndarr
 
 
 def _sum(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    import numpy as np
-
     sums = np.add.reduceat(values, starts)
     if not np.isnan(sums).any():
         return sums
@@ -61,8 +53,6 @@ def _sum(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 
 def _vwap(vwap: np.ndarray, volume: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    import numpy as np
-
     counts = np.diff(np.append(starts, len(vwap)))
     has_vwap = ~np.isnan(vwap)
     traded = np.where(np.isnan(volume), 0.0, volume)

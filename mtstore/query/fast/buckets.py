@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+
 from mtstore.query.snapshot.session_timeline import Timeline
 from mtstore.ranges import to_us
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mtstore.bounds import Bounds
     from mtstore.intervals import BarInterval
 
@@ -43,8 +43,6 @@ class Buckets:
     @classmethod
     def of(cls, timeline: Timeline, interval: BarInterval, bounds: Bounds) -> Self | None:
         """Return the buckets of the segments in `bounds`; None where segments overlap in a way that needs SQL."""
-        import numpy as np
-
         segments = timeline.within(bounds, interval)
         step = interval.microseconds if interval.is_intraday else 0
         if not step:
@@ -76,8 +74,6 @@ class Buckets:
 
     def places(self, ts_us: np.ndarray) -> tuple[slice | np.ndarray, np.ndarray]:
         """Return which of ascending bar opens fall into a bucket, and the place of each of those."""
-        import numpy as np
-
         low = np.searchsorted(ts_us, self.timeline.start_us)
         high = np.searchsorted(ts_us, self.timeline.end_us)
         counts = high - low
@@ -103,8 +99,6 @@ class Buckets:
 
     def _cut(self, rows: slice | np.ndarray, places: np.ndarray) -> tuple[slice | np.ndarray, np.ndarray]:
         """Keep the rows whose bucket is in the range; places ascend."""
-        import numpy as np
-
         begin, end = (int(place) for place in np.searchsorted(places, self.valid))
         if (begin, end) == (0, len(places)):
             return rows, places
@@ -114,8 +108,6 @@ class Buckets:
 
 
 def _valid(labels: np.ndarray, bounds: Bounds) -> tuple[int, int]:
-    import numpy as np
-
     begin, end = 0, len(labels)
     if isinstance(bounds.start, datetime):
         begin = int(np.searchsorted(labels, to_us(bounds.start)))

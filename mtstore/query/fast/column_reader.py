@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from mtstore.query.table.wide_table import Columns
 from mtstore.storage.reading.read_errors import why_unreadable
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     from mtstore.query.snapshot.store_facts import StoredFile
 
 Read: TypeAlias = Callable[[tuple[str, ...]], Columns]
@@ -38,10 +39,6 @@ class FileRows:
         StoreError
             The file was lost or damaged.
         """
-        import numpy as np
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         path = self._file.path
         stored = [name for name in names if name != COUNT]
         try:
@@ -61,8 +58,6 @@ class FileRows:
 
 
 def as_arrays(table: pa.Table, names: Sequence[str]) -> Columns:
-    import numpy as np
-
     arrays = {name: table[name].to_numpy().astype(np.float64, copy=False) for name in names if name != "ts_event"}
     if "ts_event" in names:
         arrays["ts_event"] = table["ts_event"].cast("int64").to_numpy()

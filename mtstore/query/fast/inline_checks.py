@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
+if TYPE_CHECKING:
     from mtstore.query.fast.buckets import Buckets
     from mtstore.query.fast.read_parquet import ReadPlan
     from mtstore.query.request.request import AlignRequest
@@ -47,8 +47,6 @@ class InlineChecks:
 
     def begin(self, ts_us: np.ndarray) -> None:
         """Receive the labels of the table's buckets."""
-        import numpy as np
-
         self._ts_us = ts_us
         self._segment = np.searchsorted(self.buckets.timeline.start_us, ts_us, side="right") - 1
         # Buckets of a day and more have no gaps within a session.
@@ -57,8 +55,6 @@ class InlineChecks:
 
     def observe(self, ticker: str, present: np.ndarray, closes: np.ndarray) -> None:
         """Count in a stored ticker's row."""
-        import numpy as np
-
         places = np.flatnonzero(present)
         if ticker in self.gap_minutes and self.buckets.step_us:
             runs_us = self._missing_us(places)
@@ -68,8 +64,6 @@ class InlineChecks:
 
     def _missing_us(self, places: np.ndarray) -> np.ndarray:
         """Return the lengths of all runs of missing buckets within the sessions' segments; some are 0."""
-        import numpy as np
-
         start_us, end_us = self.buckets.timeline.start_us, self.buckets.timeline.end_us
         if not len(places):
             return np.asarray(end_us - start_us)
@@ -87,8 +81,6 @@ class InlineChecks:
         return np.concatenate([labels - before, after, (end_us - start_us)[is_empty]])
 
     def _outliers(self, places: np.ndarray, closes: np.ndarray, threshold: float) -> int:
-        import numpy as np
-
         is_return = (closes[1:] > 0) & (closes[:-1] > 0)
         if self.buckets.step_us:  # no return from one session to the next
             session = self.buckets.timeline.session_date[self._segment[places]]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
 from mtstore.query.fast.aggregates import aggregate_field, input_columns
 from mtstore.query.fast.buckets import Buckets
 from mtstore.query.fast.column_reader import FileRows, Read
@@ -23,8 +25,6 @@ from mtstore.query.snapshot.store_facts import StoredFile, StoreFacts
 from mtstore.query.table.wide_table import Columns, RollupSource
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mtstore.query.table.output_buffers import OutputBuffer
 
 _WORKERS = 2
@@ -99,8 +99,6 @@ class ParquetRead:
     """
 
     def __init__(self, plan: ReadPlan, fields: tuple[str, ...], rollups: RollupSource | None = None) -> None:
-        import numpy as np
-
         self._fields = fields
         self._rollups = rollups
         scan = plan.buckets.scan_range()
@@ -159,8 +157,6 @@ def _for_each(work: Callable[[_Item], None], items: Sequence[_Item]) -> None:
 
 class _TickerRead:
     def __init__(self, plan: ReadPlan, name: str, scan: tuple[int, int], rollups: RollupSource | None) -> None:
-        import numpy as np
-
         self._buckets = plan.buckets
         start, end = scan
         self.files = [file for file in plan.files.get(name, []) if file.max_us >= start and file.min_us < end]
@@ -173,8 +169,6 @@ class _TickerRead:
 
     def locate(self, preloaded: tuple[str, ...]) -> None:
         """Find the place of every row from the time stamps alone; columns `preloaded` are read with them, and kept."""
-        import numpy as np
-
         self._reads = [self._read_of(file) for file in self.files]
         if preloaded:
             self._reads = [partial(_take, read(("ts_event", *preloaded))) for read in self._reads]
@@ -190,8 +184,6 @@ class _TickerRead:
 
     def fill(self, rows: np.ndarray, present: np.ndarray, final: np.ndarray, fields: tuple[str, ...]) -> None:
         """Write the ticker's fields into its rows of the result."""
-        import numpy as np
-
         if not len(self.places):
             rows.fill(np.nan)
             return
@@ -217,8 +209,6 @@ class _TickerRead:
                 rows[fields.index(name), places] = column
 
     def _aggregate(self, rows: np.ndarray, target: np.ndarray, starts: np.ndarray, fields: tuple[str, ...]) -> None:
-        import numpy as np
-
         for columns, first, last in self._whole_buckets(starts, input_columns(fields)):
             begin, end = (int(edge) for edge in np.searchsorted(starts, (first, last)))
             places = _as_slice(target[begin:end])
@@ -227,8 +217,6 @@ class _TickerRead:
 
     def _whole_buckets(self, starts: np.ndarray, names: tuple[str, ...]) -> Iterator[tuple[Columns, int, int]]:
         """Yield columns and which of the rows they are: file by file, unless a bucket's rows are in two files."""
-        import numpy as np
-
         segments = self._segments()
         if np.isin([segment.first for segment in segments], starts).all():
             for segment in segments:
@@ -239,8 +227,6 @@ class _TickerRead:
 
     def _segments(self) -> list[_Segment]:
         """Return the used rows of each file that has any."""
-        import numpy as np
-
         segments, begin = [], 0
         for read, length in zip(self._reads, self._lengths, strict=True):
             used: slice | np.ndarray

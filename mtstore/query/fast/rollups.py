@@ -12,6 +12,10 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from mtstore.query.cache import result_cache
 from mtstore.query.fast.aggregates import aggregate_field
 from mtstore.query.fast.column_reader import COUNT, FileRows, Read, as_arrays
@@ -70,9 +74,6 @@ class Rollups:
             result_cache.enforce_limit(self._store, self._limit)
 
     def _build(self, name: str, file: StoredFile) -> Path | None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         table = pa.table(roll_up(file))
         try:
             result_cache.check_free_space(self._store.path)
@@ -105,8 +106,6 @@ def serves(buckets: Buckets, step_us: int, fields: tuple[str, ...]) -> bool:
 
 def roll_up(file: StoredFile) -> Columns:
     """Compute a file's rollup; its columns are `ts_event` (µs) and those that can be aggregated again."""
-    import numpy as np
-
     bars = FileRows(file, (file.min_us, file.max_us + 1)).read(("ts_event", *_FIELDS))
     stamps = bars["ts_event"]
     numbers = stamps // STEP_US
@@ -115,8 +114,6 @@ def roll_up(file: StoredFile) -> Columns:
 
 
 def _read(path: Path, file: StoredFile, names: tuple[str, ...]) -> Columns:
-    import pyarrow.parquet as pq
-
     try:
         with pq.ParquetFile(path, memory_map=True) as source:
             return as_arrays(source.read(columns=list(names), use_threads=False), names)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mtstore import sqlfiles
 from mtstore.bars import VALUE_COLUMNS
 from mtstore.query.fast import read_parquet
@@ -30,7 +32,6 @@ def ticker_frame(facts: StoreFacts, request: SeriesRequest) -> pd.DataFrame:
 
 
 def _frame_from_files(plan: read_parquet.ReadPlan, tz: str) -> pd.DataFrame:
-    import numpy as np
     import pandas as pd
 
     reading = read_parquet.ParquetRead(plan, VALUE_COLUMNS)

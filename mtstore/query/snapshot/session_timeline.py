@@ -11,11 +11,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from mtstore.ranges import EPOCH, midnight_us, to_us
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mtstore.bounds import Bounds
     from mtstore.intervals import BarInterval
 
@@ -45,8 +45,6 @@ class Timeline:
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> Self:
         """Convert the result of `store_facts.session_segments` or `store_facts.bucket_segments`."""
-        import numpy as np
-
         limits = columns["limit_us"]
         if isinstance(limits, np.ma.MaskedArray):
             limits = limits.filled(np.iinfo(np.int64).max)
@@ -60,8 +58,6 @@ class Timeline:
 
     def within(self, bounds: Bounds, interval: BarInterval) -> Timeline:
         """Return the segments of a range; below a day an instant may cut a segment, whose buckets are cut later."""
-        import numpy as np
-
         keep = np.ones(len(self.start_us), dtype=bool)
         if bounds.start is not None:
             keep &= self._reaches(bounds.start, bounds.tz, interval, is_start=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mtstore.query.request.request import SeriesRequest
 
 _MOST_CACHED = 8
-_COVERAGE = ("store_facts.covered_ranges", "")
 
 Row: TypeAlias = dict[str, Any]
 SeriesKey: TypeAlias = tuple[str, str | None, str | None]
@@ -70,34 +69,33 @@ class StoreFacts:
     tickers: dict[str, TickerFacts]
     series: dict[str, list[tuple[str, str, int]]]
     files: dict[tuple[str, str, str], list[StoredFile]]
-    _timelines: dict[tuple[Any, ...], Timeline]
-    _answers: dict[tuple[str, str], Any]
+    _results: dict[tuple[Any, ...], Any]
 
     def rows(self, statement: str, parameters: Any = None) -> list[Row]:
         """Return the rows of a named statement that each load runs with few different parameters; cached."""
-        key = (statement, repr(parameters))
-        found: list[Row] | None = self._answers.get(key)
-        if found is None:
-            found = self._answers[key] = fetch_rows(self.connection, sqlfiles.load(statement), parameters)
+        found: list[Row] = self._cached(
+            (statement, repr(parameters)), lambda: fetch_rows(self.connection, sqlfiles.load(statement), parameters)
+        )
         return found
 
     def coverage(self) -> dict[SeriesKey, list[TimeRange]]:
         """Return the ranges that the ledger covers, with bars or without, by series."""
-        found: dict[SeriesKey, list[TimeRange]] | None = self._answers.get(_COVERAGE)
-        if found is None:
-            found = defaultdict(list)
-            rows = self.connection.execute(sqlfiles.load(_COVERAGE[0])).fetchall()
+
+        def read() -> dict[SeriesKey, list[TimeRange]]:
+            ranges = defaultdict(list)
+            rows = self.connection.execute(sqlfiles.load("store_facts.covered_ranges")).fetchall()
             for ticker, source, schema, start_us, end_us in rows:
-                found[ticker, source, schema].append(TimeRange(start_us, end_us))
-            self._answers[_COVERAGE] = found
+                ranges[ticker, source, schema].append(TimeRange(start_us, end_us))
+            return ranges
+
+        found: dict[SeriesKey, list[TimeRange]] = self._cached(("coverage",), read)
         return found
 
     def sessions(self, calendar: str) -> Mapping[str, np.ndarray]:
         """Return a calendar's sessions in order: `day` (since 1970-01-01), `open_us`, `close_us`."""
-        key = ("store_facts.sessions", calendar)
-        if key not in self._answers:
-            self._answers[key] = self.connection.execute(sqlfiles.load(key[0]), {"calendar": calendar}).fetchnumpy()
-        found: Mapping[str, np.ndarray] = self._answers[key]
+        found: Mapping[str, np.ndarray] = self._cached(
+            ("sessions", calendar), lambda: self._columns("store_facts.sessions", {"calendar": calendar})
+        )
         return found
 
     def plain_series(self, request: SeriesRequest, ticker: str) -> tuple[str, str] | None:
@@ -113,23 +111,31 @@ class StoreFacts:
     def timeline(self, request: SeriesRequest, ticker: str) -> Timeline:
         """Return the segments in which tickers of this ticker's session key have buckets."""
         session_key = self.tickers[ticker].session_key
-        is_plain = request.interval.is_intraday and request.anchor == "session"
-        unit = "" if request.interval.is_intraday else request.interval.text
-        # Intraday buckets counted from the open are the same in every zone, and for every width.
-        key = (session_key, request.session, request.anchor, "" if is_plain else request.tz, unit)
-        found = self._timelines.get(key)
-        if found is None:
-            if is_plain:
-                statement = "store_facts.session_segments"
-                parameters: dict[str, Any] = {"session_key": session_key, "session": request.session}
-            else:
-                statement = "store_facts.bucket_segments"
-                given = request.series_parameters()
-                parameters = {name: given[name] for name in ("bar_interval", "session", "anchor")}
-                parameters |= {"tickers": [ticker], "tz": request.tz}
-            columns = self.connection.execute(sqlfiles.load(statement), parameters).fetchnumpy()
-            found = self._timelines[key] = Timeline.from_columns(columns)
+        if request.interval.is_intraday and request.anchor == "session":
+            # Buckets counted from the open are the same in every zone, and the segments for every width.
+            key: tuple[Any, ...] = (session_key, request.session)
+            statement = "store_facts.session_segments"
+            parameters: dict[str, Any] = {"session_key": session_key, "session": request.session}
+        else:
+            unit = "" if request.interval.is_intraday else request.interval.text
+            key = (session_key, request.session, request.anchor, request.tz, unit)
+            statement = "store_facts.bucket_segments"
+            given = request.series_parameters()
+            parameters = {name: given[name] for name in ("bar_interval", "session", "anchor")}
+            parameters |= {"tickers": [ticker], "tz": request.tz}
+        found: Timeline = self._cached(
+            (statement, *key), lambda: Timeline.from_columns(self._columns(statement, parameters))
+        )
         return found
+
+    def _columns(self, statement: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        columns: Mapping[str, Any] = self.connection.execute(sqlfiles.load(statement), parameters).fetchnumpy()
+        return columns
+
+    def _cached(self, key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
+        if key not in self._results:
+            self._results[key] = read()
+        return self._results[key]
 
 
 _cache: OrderedDict[tuple[Any, ...], tuple[Any, ...]] = OrderedDict()
@@ -159,12 +165,12 @@ def find_store_facts(connection: duckdb.DuckDBPyConnection) -> StoreFacts | None
         if found is not None:
             _cache.move_to_end(key)
     if found is None:
-        found = (*_read(connection, Path(key[-1])), {}, {})
+        found = (*_read(connection, Path(key[-1])), {})
         with _guard:
             _cache[key] = found
             while len(_cache) > _MOST_CACHED:
                 _cache.popitem(last=False)
-    # The dictionaries are shared between connections, also what is added to them later.
+    # The connections share the dictionaries, and what is added to them later.
     return StoreFacts(connection, *found)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
+
+import numpy as np
 
 from mtstore import sqlfiles
 from mtstore.bars import is_daily, step_us
@@ -14,9 +15,6 @@ from mtstore.duckdb_instance import fetch_rows
 from mtstore.query.request.request import SeriesRequest
 from mtstore.query.snapshot.store_facts import SeriesKey, StoreFacts
 from mtstore.ranges import EPOCH, Ranges, TimeRange, from_us, normalise, subtract, to_us
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def uncovered_ranges(
@@ -117,8 +115,6 @@ def describe_ranges(missing: Mapping[str, tuple[TimeRange, ...]], tz: str, most:
 
 def _sessions(calendar: Mapping[str, np.ndarray], bounds: Bounds, now: datetime) -> Ranges:
     """Return a calendar's sessions within the bounds, up to `now`."""
-    import numpy as np
-
     start, end = bounds.covering_us()
     until = min(end or 0, to_us(now))
     if start is None or start >= until:

@@ -11,10 +11,9 @@ import mmap
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
 _LARGE_BYTES = 1 << 29
 _log = logging.getLogger(__name__)
@@ -57,8 +56,6 @@ class MemoryBuffer:
 
 
 def _empty_array(shape: tuple[int, int], dtype: str, order: Literal["C", "F"]) -> np.ndarray:
-    import numpy as np
-
     size = shape[0] * shape[1] * np.dtype(dtype).itemsize
     if size <= _LARGE_BYTES:
         return np.empty(shape, dtype=dtype, order=order)
@@ -77,8 +74,6 @@ class MappedFile:
     """
 
     def __init__(self, path: Path, tickers: int, fields: int, length: int, dtype: str) -> None:
-        import numpy as np
-
         self._path = path
         self._shape = (tickers * fields, length)
         self._fields, self._dtype = fields, dtype
@@ -94,8 +89,6 @@ class MappedFile:
             raise
 
     def rows(self, number: int) -> np.ndarray:
-        import numpy as np
-
         del number
         found: np.ndarray | None = getattr(self._buffers, "rows", None)
         if found is None:
@@ -110,8 +103,6 @@ class MappedFile:
             place, left = place + written, left[written:]
 
     def finish(self) -> np.ndarray:
-        import numpy as np
-
         self.close()
         return map_file(self._path, self._dtype, self._shape, "c").view(np.ndarray)
 
@@ -121,8 +112,6 @@ class MappedFile:
 
 def map_file(path: Path, dtype: str, shape: tuple[int, ...], mode: Literal["r", "c"]) -> np.ndarray:
     """Map a file as an array, read-only ("r") or copy-on-write ("c"): writes then stay in this process."""
-    import numpy as np
-
     if 0 in shape:  # an empty file cannot be mapped
         return np.empty(shape, dtype=dtype)
     return np.memmap(path, dtype=dtype, mode=mode, shape=shape)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+import numpy as np
+
 from mtstore.arguments import check_choice
 from mtstore.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mtstore.query.snapshot.store_facts import StoredFile
 
 FIELDS = ("open", "high", "low", "close", "volume", "vwap", "transactions", "bar_count")
@@ -133,8 +133,6 @@ class AssemblyOptions:
 
 def put_fill_value(values: np.ndarray, fill_value: float | None) -> None:
     """Replace missing values in place; None leaves NaN."""
-    import numpy as np
-
     if fill_value is not None:
         values[np.isnan(values)] = fill_value
 
