@@ -10,7 +10,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MOST_CACHED = 8
 
+_Value = TypeVar("_Value")
 Row: TypeAlias = dict[str, Any]
 SeriesKey: TypeAlias = tuple[str, str | None, str | None]
 """Ticker, source, schema."""
@@ -73,10 +74,9 @@ class StoreFacts:
 
     def rows(self, statement: str, parameters: Any = None) -> list[Row]:
         """Return the rows of a named statement that each load runs with few different parameters; cached."""
-        found: list[Row] = self._cached(
+        return self._cached(
             (statement, repr(parameters)), lambda: fetch_rows(self.connection, sqlfiles.load(statement), parameters)
         )
-        return found
 
     def coverage(self) -> dict[SeriesKey, list[TimeRange]]:
         """Return the ranges that the ledger covers, with bars or without, by series."""
@@ -88,15 +88,13 @@ class StoreFacts:
                 ranges[ticker, source, schema].append(TimeRange(start_us, end_us))
             return ranges
 
-        found: dict[SeriesKey, list[TimeRange]] = self._cached(("coverage",), read)
-        return found
+        return self._cached(("coverage",), read)
 
     def sessions(self, calendar: str) -> Mapping[str, np.ndarray]:
         """Return a calendar's sessions in order: `day` (since 1970-01-01), `open_us`, `close_us`."""
-        found: Mapping[str, np.ndarray] = self._cached(
+        return self._cached(
             ("sessions", calendar), lambda: self._columns("store_facts.sessions", {"calendar": calendar})
         )
-        return found
 
     def plain_series(self, request: SeriesRequest, ticker: str) -> tuple[str, str] | None:
         """Return source and schema of a ticker's only series, if its bars fit the request's buckets.
@@ -123,19 +121,17 @@ class StoreFacts:
             given = request.series_parameters()
             parameters = {name: given[name] for name in ("bar_interval", "session", "anchor")}
             parameters |= {"tickers": [ticker], "tz": request.tz}
-        found: Timeline = self._cached(
-            (statement, *key), lambda: Timeline.from_columns(self._columns(statement, parameters))
-        )
-        return found
+        return self._cached((statement, *key), lambda: Timeline.from_columns(self._columns(statement, parameters)))
 
     def _columns(self, statement: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         columns: Mapping[str, Any] = self.connection.execute(sqlfiles.load(statement), parameters).fetchnumpy()
         return columns
 
-    def _cached(self, key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
+    def _cached(self, key: tuple[Any, ...], read: Callable[[], _Value]) -> _Value:
         if key not in self._results:
             self._results[key] = read()
-        return self._results[key]
+        value: _Value = self._results[key]
+        return value
 
 
 _cache: OrderedDict[tuple[Any, ...], tuple[Any, ...]] = OrderedDict()
