@@ -109,7 +109,8 @@ def test_every_answer_is_that_of_the_bars(store, call, is_kept):
 
 def test_a_rollup_is_pandas_five_minutes(store):
     with store.repository.connection() as connection:
-        chosen = plan_fast_path(connection, AlignRequest.parse(["AAA"], "5min", None, None, session="all"))
+        call = AlignRequest.parse(["AAA"], "5min", None, None, session="all")
+        chosen = plan_fast_path(read_store_facts(connection), call)
     assert chosen is not None
     for file in chosen.files["AAA"]:
         found = pd.DataFrame(roll_up(file))
