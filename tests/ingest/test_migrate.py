@@ -211,10 +211,10 @@ def test_dry_run_of_migrate_reports_and_changes_nothing(tmp_path, old, capsys):
     path = tmp_path / "new"
     assert run(["migrate", str(path), str(old), "--dry-run"]) == 0
     assert not path.exists()
-    assert "dry run: 1 file would go in" in capsys.readouterr().err
+    assert "dry run: 1 file would be ingested" in capsys.readouterr().err
     assert run(["migrate", str(path), str(old), "--create", "--quiet", "--format", "csv"]) == 0
     told = capsys.readouterr()
     assert "AAPL,ohlcv-1m,ranges,1,390,390,390,0,true" in told.out.replace('"', "")
-    assert "1 file migrated, 0 known already" in told.err
+    assert "1 file migrated, 0 unchanged" in told.err
     assert run(["migrate", str(path), str(old), "--quiet"]) == 0
-    assert "0 files migrated, 1 known already" in capsys.readouterr().err
+    assert "0 files migrated, 1 unchanged" in capsys.readouterr().err
