@@ -174,7 +174,7 @@ def test_the_loader_of_one_ticker_loads_without_its_name(world):
         assert len(loader.load(start=DAY, end=DAY)) == len(loader.load("AAA", DAY, DAY)) == 390
         with pytest.raises(InputError, match="was 'BBB'; this loader loads 'AAA' only"):
             loader.load("BBB", DAY, DAY)
-        with pytest.raises(InputError, match="of 'AAA', not of"):
+        with pytest.raises(InputError, match="this loader loads 'AAA' only"):
             loader.load(["AAA"], DAY, DAY)  # type: ignore[arg-type]
 
 
