@@ -196,7 +196,7 @@ def test_the_loader_of_one_ticker_loads_without_its_name(world):
         (lambda world: world.store.ingest(5), "takes paths of files.*: 5"),
         (lambda world: world.store.ingest([None]), "takes paths of files.*: None"),
         (lambda world: world.store.ingest(config=world.config), "needs start: where the bars should begin"),
-        (lambda world: world.metadata.update_ticker_metadata("AAA", [1]), r"mapping with text keys, got \[1\]"),
+        (lambda world: world.metadata.update_ticker_metadata("AAA", [1]), r"was \[1\]; use a mapping with text keys"),
         (lambda world: world.metadata.update_many([1]), "mapping by ticker"),
     ],
 )
@@ -210,9 +210,9 @@ def test_a_wrong_argument_is_named(world, ask, said):
     [
         ({"source": 5}, "source: was 5; use lower-case"),
         ({"source": "pol/ygon"}, "source: was 'pol/ygon'; use lower-case"),
-        ({"covers": "2023"}, "covers '2023': two dates"),
-        ({"covers": ("2023-01-01",)}, "covers .*: two dates"),
-        ({"covers": 5}, "covers 5: two dates"),
+        ({"covers": "2023"}, "covers: was '2023'; use two dates"),
+        ({"covers": ("2023-01-01",)}, "covers: was .*; use two dates"),
+        ({"covers": 5}, "covers: was 5; use two dates"),
     ],
 )
 def test_options_of_a_frame_are_checked(world, options, said):
@@ -254,7 +254,7 @@ def test_metadata_as_of_a_day_or_a_text(tmp_path):
         assert 5 not in manager  # type: ignore[comparison-overlap]
         with pytest.raises(RangeError, match="as_of 'x' cannot be read"):
             manager.get_ticker_metadata("AAA", as_of="x")
-        with pytest.raises(RangeError, match="active_from is a date like '2023-01-31', got 'x'"):
+        with pytest.raises(RangeError, match="active_from: was 'x'; use a date like '2023-01-31'"):
             manager.set_active_range("AAA", "x")
         with pytest.raises(InputError, match="must be JSON values"):
             manager.update_ticker_metadata("AAA", wrong=np.float32("nan"))
