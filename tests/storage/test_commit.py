@@ -24,6 +24,8 @@ from mtstore.storage.commit import failpoints
 from mtstore.storage.repository import Repository
 from tests.kits.stores import answer, bars_of, closes_of, core_tables, end, lines_of, minutes, process, tell, write
 
+pytestmark = pytest.mark.creates
+
 INGEST = """
 import mtstore
 from tests.kits.stores import answer, minutes, write
@@ -40,7 +42,6 @@ import time
 from pathlib import Path
 from mtstore.storage.write_lock import write_lock
 
-pytestmark = pytest.mark.creates
 with write_lock(Path(args[0]) / "write.lock", "hold still"):
     print("held", flush=True)
     sys.stdin.readline()

@@ -200,7 +200,7 @@ def test_mistakes_are_refused() -> None:
     market = SyntheticMarket(2)
     with pytest.raises(TickerError, match="'ZZZ'"):
         market.bars("ZZZ", "2024-01-01", "2024-01-02")
-    with pytest.raises(RangeError, match="both start and end"):
+    with pytest.raises(RangeError, match="give start and end"):
         market.bars("AAA", None, "2024-01-02")
     with pytest.raises(InputError, match="NOPE"):
         SyntheticMarket(2, calendar="NOPE")

@@ -105,11 +105,12 @@ class UnifiedDataLoader:
         data_type
             Only `ohlcv`.
         symbol, start, end
-            As in `load_ohlcv`, and so are result and errors.
+            As in `load_ohlcv`, and so are result and errors. Without a symbol: the first of the configured universe.
         """
         if data_type != "ohlcv":
             raise InputError(f"data_type {data_type!r} is not ohlcv; trades and quotes are not stored")
-        return self.load_ohlcv(**range_arguments(arguments, symbol, start, end))
+        given = range_arguments(arguments, symbol, start, end)
+        return self.load_ohlcv(**given | {"symbol": given["symbol"] or self._default_symbol()})
 
     def load_ohlcv(
         self,
@@ -125,7 +126,7 @@ class UnifiedDataLoader:
         Parameters
         ----------
         symbol
-            The ticker; None: the first of the configured universe.
+            The ticker; only a `TickerDataLoader` knows it without.
         start, end
             Dates take whole sessions, the end date included; instants are half-open; naive times are in New York. None:
             as far as bars are stored.
@@ -190,7 +191,7 @@ class UnifiedDataLoader:
         """
         import pandas as pd
 
-        symbol = ticker_name(self._check_symbol(None) if symbol is None else symbol, "symbol")
+        symbol = self._check_symbol(None) if symbol is None else ticker_name(symbol, "symbol")
         with self._store.repository.connection() as connection, mapped_errors():
             series = known_series(connection, symbol)
             statement = sqlfiles.load("settings.ticker_info")
@@ -225,8 +226,9 @@ class UnifiedDataLoader:
         return f"{type(self).__name__}(store {str(self._store.path)!r})"
 
     def _check_symbol(self, symbol: str | None) -> str:
-        if symbol is not None:
-            return ticker_name(symbol, "symbol")
+        return ticker_name(symbol, "symbol")
+
+    def _default_symbol(self) -> str:
         if not self.config.universe:
             raise InputError("symbol: was None, and the configuration has no tickers; name a symbol")
         return self.config.universe[0]
@@ -284,6 +286,9 @@ class TickerDataLoader(UnifiedDataLoader):
     def _check_symbol(self, symbol: str | None) -> str:
         if symbol is not None and symbol != self.ticker:
             raise InputError(f"symbol: was {symbol!r}; this loader loads {self.ticker!r} only")
+        return self.ticker
+
+    def _default_symbol(self) -> str:
         return self.ticker
 
 
