@@ -17,7 +17,7 @@ _MOST_BYTES: Final = 1 << 60  # DuckDB counts no further
 
 
 def nearest_word(word: object, valid: Iterable[object]) -> str | None:
-    """The word of `valid` nearest to `word`, or None if none is near; upper and lower case are the same.
+    """Return the nearest word of `valid`, or None if none is near; case does not matter.
 
     The last part of a path-like word counts too: `new_york` is near `America/New_York`.
     """
@@ -29,19 +29,19 @@ def nearest_word(word: object, valid: Iterable[object]) -> str | None:
         found = difflib.get_close_matches(asked, spellings, n=1, cutoff=cutoff)
         if found:
             return spellings[found[0]]
-    # An abbreviation such as "inner" shares too few letters for a ratio, yet says which word it cuts.
+    # An abbreviation such as "inner" shares too few letters for the ratio, but is a unique prefix.
     starts = [name for name in names if asked and name.casefold().startswith(asked)]
     return starts[0] if len(starts) == 1 else None
 
 
 def did_you_mean(word: object, valid: Iterable[object]) -> str:
-    """`; did you mean 'forward_fill'?`, or an empty text if nothing is near."""
+    """Return `; did you mean 'forward_fill'?`, or an empty text if nothing is near."""
     nearest = nearest_word(word, valid)
     return f"; did you mean {nearest!r}?" if nearest else ""
 
 
 def check_options(options: Iterable[str], valid: Iterable[str]) -> None:
-    """Refuse an option that is not valid; InputError names it, and those that are."""
+    """Raise InputError for an option that is not valid; the message lists the valid ones."""
     names = tuple(valid)
     for name in options:
         if name not in names:
@@ -55,7 +55,7 @@ def check_choice(name: str, value: object, valid: Sequence[object]) -> None:
 
 
 def check_number(name: str, value: Any, *, least: float | None = 0) -> None:
-    """Refuse what is no finite number, or lies below `least`; numpy's numbers are numbers, booleans are not."""
+    """Raise InputError unless the value is a finite number of at least `least`; booleans are not numbers."""
     is_number = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
     if not is_number or (least is not None and float(value) < least):
         limit = "" if least is None else f" from {least:g}"
@@ -63,18 +63,18 @@ def check_number(name: str, value: Any, *, least: float | None = 0) -> None:
 
 
 def check_count(name: str, value: Any, *, least: int = 1) -> None:
-    """Refuse what is no whole number, or lies below `least`."""
+    """Raise InputError unless the value is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise InputError(f"{name} {value!r}: a whole number of at least {least}, got {type(value).__name__}")
 
 
 def size_bytes(size: str | int) -> int:
-    """`500MB` (powers of ten), `2GiB` (of two), or a whole number of bytes, as that number.
+    """Return a size in bytes: `500MB` (powers of ten), `2GiB` (of two), or a whole number.
 
     Raises
     ------
     InputError
-        It is no size above 0.
+        It is not a size above 0.
     """
     found = 0
     if isinstance(size, str):
@@ -90,7 +90,7 @@ def size_bytes(size: str | int) -> int:
 
 
 def describe_bytes(size: float) -> str:
-    """Return a size for people to read, like `811 MB`."""
+    """Return a size as text: `811 MB`."""
     for unit in ("B", "KB", "MB", "GB"):
         if size < 1_000:
             return f"{size:.3g} {unit}"
@@ -99,12 +99,12 @@ def describe_bytes(size: float) -> str:
 
 
 def ticker_name(ticker: Any, what: str = "ticker") -> str:
-    """One ticker's name, as it is; `what` is the parameter that an error names.
+    """Return a ticker's name unchanged; `what` is the parameter in an error.
 
     Raises
     ------
     TickerError
-        No text, empty, with control characters or surrounding blanks.
+        Not text, empty, with control characters or surrounding blanks.
     """
     if not isinstance(ticker, str):
         hint = "; give one by one" if isinstance(ticker, list | tuple | set) else ""
@@ -115,7 +115,7 @@ def ticker_name(ticker: Any, what: str = "ticker") -> str:
 
 
 def ticker_names(tickers: Any, what: str = "tickers") -> tuple[str, ...] | None:
-    """Several tickers' names in their order, of one text a single one; None, which means all, stays None.
+    """Return tickers' names in their order; one text is a single ticker, None (all) stays None.
 
     Raises
     ------

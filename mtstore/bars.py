@@ -1,6 +1,6 @@
-"""What a bar is: the columns every parquet file holds, the names of the schemas, and an answer about a range.
+"""Bar schemas, their columns and types, and a batch of bars with the ranges that it covers.
 
-Everything that brings bars (`sources`) speaks in `BarBatch`es; everything that stores them (`store`) takes them.
+`sources` produce `BarBatch`es, `storage` stores them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FILE_FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 
 
 def step_us(schema: str) -> int:
-    """The width of a schema's bars in microseconds: `ohlcv-1m` gives 60_000_000."""
+    """Return the width of a schema's bars in microseconds: 60_000_000 for `ohlcv-1m`."""
     match = _SCHEMA_NAME.match(schema) if isinstance(schema, str) else None
     if match is None:
         raise UnsupportedSchemaError(
@@ -43,12 +43,12 @@ def step_us(schema: str) -> int:
 
 
 def is_daily(schema: str) -> bool:
-    """Whether the schema's bars are a day wide or wider; such bars lie in one folder, without a year."""
+    """Return whether bars are a day wide or wider; their folders have no year."""
     return step_us(schema) >= US_PER_DAY
 
 
 def arrow_schema() -> pa.Schema:
-    """The columns of every data file: `ts_event` is the bar's open, UTC, in microseconds; prices in quote currency."""
+    """Return the columns of data files: `ts_event` is the bar's open, UTC, µs; prices are in quote currency."""
     import pyarrow as pa
 
     return pa.schema(
@@ -67,7 +67,7 @@ def arrow_schema() -> pa.Schema:
 
 @dataclass(frozen=True, slots=True)
 class SourceBinding:
-    """What a source's name stands for: one vendor and, for Databento, one dataset."""
+    """The vendor of a source and, for Databento, its dataset."""
 
     source: str
     provider: str
@@ -75,7 +75,7 @@ class SourceBinding:
 
 
 class SymbolSpan(NamedTuple):
-    """On the days from `start` up to, not including, `end` (UTC), the vendor's instrument of that number is meant."""
+    """The vendor's instrument id of a symbol on the UTC days `[start, end)`."""
 
     start: date
     end: date
@@ -84,15 +84,15 @@ class SymbolSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BarBatch:
-    """What a vendor or a file says about one ticker of one schema.
+    """The bars of one ticker and schema from a vendor or a file, and the ranges that they cover.
 
-    `bars` has the columns of `arrow_schema()`, sorted by `ts_event` and unique on it. `ranges` are what the answer
-    speaks for: with `result` 'complete' or 'empty' it replaces everything stored there; with 'partial' it adds and
-    overwrites; 'failed' and 'quarantined' only leave their mark in the coverage ledger. `partial_ranges` are parts of
-    an otherwise complete answer that it does not speak for, because rows there were quarantined; the ledger calls them
-    partial. `day_tz` is the zone whose days daily bars are, `final` that the answer never goes stale (files).
-    `quarantined` has `arrow_schema()`'s columns plus `reason`, and `origin` (a file and line, or a request).
-    `symbology` says which instruments the ticker stood for, if the vendor does.
+    `bars` has the columns of `arrow_schema()`, sorted by `ts_event` and unique on it. `ranges` are covered: with
+    `result` 'complete' or 'empty' the batch replaces everything stored there; with 'partial' it adds and overwrites;
+    'failed' and 'quarantined' are only recorded in the coverage ledger. `partial_ranges` are parts of an otherwise
+    complete batch that it does not cover, because rows there were quarantined; the ledger has them as partial. `day_tz`
+    is the zone of the days of daily bars. `final` batches never expire (files). `quarantined` has the columns of
+    `arrow_schema()` and `reason` and `origin` (a file and line, or a request). `symbology` has the instruments that the
+    ticker meant, if the vendor reports them.
     """
 
     binding: SourceBinding

@@ -1,4 +1,4 @@
-"""Bounds of a range as people give them: dates select whole sessions, everything else becomes an instant."""
+"""Parse the start and end that a caller gave: dates select whole sessions, other values are instants."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # A session may open the evening before its date, and its zone may lie half a day from UTC on either side.
 _SESSION_MARGIN = timedelta(days=2)
-# Zones, whole days and sessions around a bound must still be dates; no bar lies out there.
+# Zones, whole days and sessions around a bound must be dates, too; no bar is that far out.
 _FIRST_DAY, _LAST_DAY = date.min + timedelta(days=2), date.max - timedelta(days=2)
 _FIRST_INSTANT, _LAST_INSTANT = (
     datetime.min.replace(tzinfo=UTC) + timedelta(days=1),
@@ -42,7 +42,7 @@ _FIRST_INSTANT, _LAST_INSTANT = (
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A range as it was asked for: `[start, end)` between instants, both ends included between dates.
+    """A requested range: `[start, end)` between instants, both ends included between dates.
 
     `start` and `end` can be bound as they are to the macros' `start_ts` and `end_ts`: DuckDB reads a
     `date` as DATE and an aware `datetime` as TIMESTAMPTZ, and the macros keep the difference.
@@ -61,7 +61,7 @@ class Bounds:
     tz: str
 
     def covering_us(self) -> tuple[int | None, int | None]:
-        """Instants `[start_us, end_us)`, µs since the epoch, that hold all that the bounds can select.
+        """Return instants `[start_us, end_us)`, µs since the epoch, that contain all that the bounds can select.
 
         Exact for instants; for dates, wide enough for the sessions of any calendar. It chooses files,
         not rows.
@@ -73,9 +73,9 @@ class Bounds:
         )
 
     def as_utc_days_us(self) -> tuple[int, int]:
-        """Instants `[start_us, end_us)`, µs since the epoch, where dates mean UTC days, the end date included.
+        """Return instants `[start_us, end_us)`, µs since the epoch; dates are UTC days, the end date included.
 
-        For ranges that are no question to sessions, such as what a file speaks for. An open end is a RangeError.
+        For ranges that do not select sessions, such as those that a file covers. An open end is a RangeError.
         """
         if self.start is None or self.end is None:
             raise RangeError(f"the range {self} must have both ends")
@@ -85,14 +85,14 @@ class Bounds:
         )
 
     def __str__(self) -> str:
-        start, end = (None if bound is None else _spell(bound) for bound in (self.start, self.end))
+        start, end = (None if bound is None else _to_text(bound) for bound in (self.start, self.end))
         if isinstance(self.end, date) and not isinstance(self.end, datetime):
             return f"{start or 'the beginning'} up to and including {end}"
         return f"{start or 'the beginning'} up to {end or 'now'}"
 
 
 def parse_bounds(start: BoundLike = None, end: BoundLike = None, *, tz: str = "UTC") -> Bounds:
-    """Read the two ends of a range.
+    """Parse the two ends of a range.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def parse_bounds(start: BoundLike = None, end: BoundLike = None, *, tz: str = "U
         A bound cannot be read, names a wall time that `tz` does not have or has twice, or start is not
         before end.
     InputError
-        `tz` is no known zone.
+        `tz` is not a known zone.
     """
     zone = parse_zone(tz)
     bounds = Bounds(_parse_bound("start", start, zone), _parse_bound("end", end, zone), tz)
@@ -120,7 +120,7 @@ def parse_bounds(start: BoundLike = None, end: BoundLike = None, *, tz: str = "U
 
 
 def parse_zone(name: str) -> ZoneInfo:
-    """The zone of an IANA name (`America/New_York`, `US/Eastern`); InputError with the nearest otherwise."""
+    """Return the zone of an IANA name (`America/New_York`, `US/Eastern`); InputError names the nearest."""
     names = zone_names()
     if isinstance(name, str) and name in names:
         return ZoneInfo(name)
@@ -130,7 +130,7 @@ def parse_zone(name: str) -> ZoneInfo:
 
 @functools.cache
 def zone_names() -> frozenset[str]:
-    """The IANA names of the installed `tzdata`."""
+    """Return the IANA names of the installed `tzdata`."""
     text = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8")
     return frozenset(text.split())
 
@@ -160,7 +160,7 @@ def _parse_text(which: str, text: str, zone: ZoneInfo) -> Bound:
         offset = (matched["offset"] or "").upper()
         moment = datetime.fromisoformat(f"{matched['date']}T{matched['clock']}{offset}")
     except ValueError as error:
-        raise RangeError(f"{which} {text!r} is no date or time: {error}") from error
+        raise RangeError(f"{which} {text!r} is not a date or time: {error}") from error
     nanoseconds = int((matched["fraction"] or "0").ljust(9, "0"))
     return _to_instant(which, moment, nanoseconds, zone)
 
@@ -178,7 +178,7 @@ def _parse_datetime64(which: str, value: np.datetime64, zone: ZoneInfo) -> Bound
 
     if np.isnat(value):
         raise RangeError(f"{which} is NaT; valid: {_VALID_BOUNDS}")
-    # numpy writes as many digits as the value's unit has, so that days read as dates and months are refused.
+    # numpy writes as many digits as the value's unit has, so that days are dates and months are rejected.
     text = str(value)
     if re.search(r"T[0-9]{2}\Z", text):
         text += ":00"
@@ -194,11 +194,11 @@ def _to_instant(which: str, moment: datetime, nanoseconds: int, zone: ZoneInfo) 
         aware = moment if moment.utcoffset() is not None else _localize(which, moment.replace(tzinfo=None), zone)
         return aware.astimezone(UTC) + timedelta(microseconds=-(-nanoseconds // 1_000))
     except OverflowError as error:
-        raise RangeError(f"{which} {moment.isoformat()} lies outside of the years 1 to 9999") from error
+        raise RangeError(f"{which} {moment.isoformat()} is outside of the years 1 to 9999") from error
 
 
 def _localize(which: str, wall: datetime, zone: tzinfo) -> datetime:
-    """The instant at which clocks in `zone` show `wall`; refused unless there is exactly one."""
+    """Return the instant at which clocks in `zone` show `wall`; it must exist exactly once."""
     first, second = (wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.utcoffset() == second.utcoffset():
         return first
@@ -219,10 +219,10 @@ def _check_order(bounds: Bounds) -> None:
     elif kinds == {False}:
         is_empty = start > end
     else:
-        # A session and the day it is named after lie up to a day apart.
+        # A session and the day of its label are up to a day apart.
         is_empty = _local_date(start, bounds.tz) - _local_date(end, bounds.tz) > timedelta(days=1)
     if is_empty:
-        raise RangeError(f"start {_spell(start)} is not before end {_spell(end)}")
+        raise RangeError(f"start {_to_text(start)} is not before end {_to_text(end)}")
 
 
 def _clamped(bound: Bound) -> Bound:
@@ -252,5 +252,5 @@ def _microseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
-def _spell(bound: date | datetime) -> str:
+def _to_text(bound: date | datetime) -> str:
     return bound.isoformat()

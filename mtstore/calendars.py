@@ -1,7 +1,7 @@
-"""Trading calendars: when sessions open and close, and which calendar a ticker most likely follows.
+"""Trading calendars: opens and closes of sessions, and the inferred calendar of a ticker.
 
 A session is labelled by its date; its bounds are instants, half-open `[open_ts, close_ts)`, less a break.
-Sessions come from the library exchange_calendars, or from calendars of one's own (`CustomCalendar`).
+Sessions come from the library exchange_calendars, or from custom calendars (`CustomCalendar`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _CRYPTO_PAIR: Final = re.compile(r"[A-Z0-9]{2,10}[/-](USD|USDT|USDC|EUR|GBP|BTC|
 
 
 def session_schema() -> pa.Schema:
-    """The columns of `core.sessions`; timestamps are UTC, in microseconds."""
+    """Return the columns of `core.sessions`; timestamps are UTC, in microseconds."""
     import pyarrow as pa
 
     instant = pa.timestamp("us", tz="UTC")
@@ -62,14 +62,14 @@ def session_schema() -> pa.Schema:
 
 
 def calendar_names() -> list[str]:
-    """Every name exchange_calendars knows, aliases included."""
+    """Return the names in exchange_calendars, aliases included."""
     import exchange_calendars as xc
 
     return sorted(xc.get_calendar_names(include_aliases=True))
 
 
 def canonical_name(calendar: str, own: Iterable[str] = ()) -> str:
-    """The one name of a calendar that has several: `NYSE` is `XNYS`; names of one's own stay as they are.
+    """Return the canonical name of a calendar: `NYSE` is `XNYS`; names of custom calendars are kept.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def canonical_name(calendar: str, own: Iterable[str] = ()) -> str:
 
 
 def calendar_timezone(calendar: str, own: Mapping[str, CustomCalendar] | None = None) -> str:
-    """The IANA zone in which the calendar's dates are meant."""
+    """Return the IANA zone of a calendar's dates."""
     own = own or {}
     name = canonical_name(calendar, own)
     return own[name].timezone if name in own else str(_library_calendar(name, _default_last()).tz)
@@ -101,14 +101,14 @@ def calendar_timezone(calendar: str, own: Mapping[str, CustomCalendar] | None = 
 def session_table(
     calendar: str, *, own: Mapping[str, CustomCalendar] | None = None, last: date | None = None
 ) -> pa.Table:
-    """The sessions of one calendar, oldest first.
+    """Return the sessions of a calendar, oldest first.
 
     Parameters
     ----------
     calendar
         A name of exchange_calendars (`XNYS`, `CMES`, `24/7`, aliases too), or of `own`.
     own
-        Calendars of one's own, by name.
+        Custom calendars, by name.
     last
         The last session date, included; by default the end of next year, or the library's bound if earlier.
 
@@ -136,7 +136,7 @@ def session_table(
 def calendar_tables(
     calendars: Iterable[str], *, own: Mapping[str, CustomCalendar] | None = None, last: date | None = None
 ) -> tuple[pa.Table, pa.Table]:
-    """The rows of `core.calendars` and of `core.sessions` for several calendars, each once."""
+    """Return the rows of `core.calendars` and `core.sessions` for several calendars, each once."""
     import pyarrow as pa
 
     names = sorted({canonical_name(calendar, own or {}) for calendar in calendars})
@@ -149,7 +149,7 @@ def calendar_tables(
 
 
 def infer_calendar(ticker: str, provider: str, dataset: str | None = None) -> str:
-    """The calendar that a ticker without a configured one most likely follows.
+    """Return the inferred calendar of a ticker without a configured one.
 
     Polygon's prefixes decide first (`X:` crypto 24/7, `C:` currencies 24/5), then Databento's dataset
     (`GLBX.MDP3` is CMES), then the shape of the name (`BTC/USD` is 24/7); everything else is taken for a US
@@ -165,7 +165,7 @@ def infer_calendar(ticker: str, provider: str, dataset: str | None = None) -> st
 
 
 def listed_years() -> tuple[date, date]:
-    """The first and the last date between which calendars list sessions; some of the library begin later."""
+    """Return the first and last date for which calendars list sessions; some of the library begin later."""
     return FIRST_SESSION, _default_last()
 
 
@@ -175,18 +175,18 @@ def _default_last() -> date:
 
 @functools.lru_cache(maxsize=64)
 def _library_calendar(name: str, last: date) -> xc.ExchangeCalendar:
-    """The library's calendar from 1990, or its own first date, to `last`, or its own last date."""
+    """Return the library's calendar from 1990 or its first date to `last` or its last date."""
     import exchange_calendars as xc
     import pandas as pd
 
     start, end = pd.Timestamp(FIRST_SESSION), pd.Timestamp(last)
     with warnings.catch_warnings():
-        # What the library does that pandas deprecates is nothing to whoever asks for a calendar.
+        # Deprecation warnings of the library's own code do not concern the caller.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             return xc.get_calendar(name, start=start, end=end)
         except ValueError:
-            # Only a constructed calendar tells its bounds; the ones that have bounds are few.
+            # Only a constructed calendar has its bounds; few calendars are bounded.
             bounds = xc.get_calendar(name)
             first, final = bounds.bound_min(), bounds.bound_max()
             return xc.get_calendar(name, start=max(first or start, start), end=min(final or end, end))
@@ -226,6 +226,6 @@ def _library_sessions(name: str, last: date) -> pa.Table:
 def _break_before_close(
     day: date, pause: tuple[time, time], zone: ZoneInfo, close: datetime
 ) -> tuple[datetime | None, datetime | None]:
-    """The break of one session, or none on a session that has closed by then."""
+    """Return the break of a session; none if the session closes before it."""
     start, end = (datetime.combine(day, clock, zone).astimezone(UTC) for clock in pause)
     return (start, min(end, close)) if start < close else (None, None)

@@ -1,4 +1,4 @@
-"""Bar intervals: the one reader of `30s 1min 5min 1h 1d 1w 1mo`, and what DuckDB wants to know of them."""
+"""Parse bar intervals such as `30s 1min 5min 1h 1d 1w 1mo`, and durations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mtstore.ranges import US_PER_DAY, US_PER_SECOND
 VALID_INTERVALS: Final = (
     "30s, 1min (= 1m), 5min, 1h and other whole seconds, minutes and hours below a day, 1d, 1w, 1mo"
 )
-"""What error sentences and help texts say is valid."""
+"""The valid intervals, for error messages and help texts."""
 
 VALID_DURATIONS: Final = "a whole number of s, min (= m), h, d or w, like 30min or 2d"
 
@@ -61,7 +61,7 @@ class BarInterval:
         return self.microseconds > 0
 
     def is_multiple_of(self, step_us: int) -> bool:
-        """Whether bars of `step_us` microseconds fit into this interval without a rest.
+        """Return whether the interval is a multiple of `step_us` microseconds.
 
         A day, a week and a month are made of whole days, so every step that divides a day fits into them.
         """
@@ -70,13 +70,13 @@ class BarInterval:
         return (self.microseconds or US_PER_DAY) % step_us == 0
 
     def to_sql_text(self) -> str:
-        """As DuckDB reads it in a cast to INTERVAL: `5 minutes`, `1 day`, `1 month`."""
+        """The text that DuckDB casts to INTERVAL: `5 minutes`, `1 day`, `1 month`."""
         number, unit = re.match(r"(\d+)(\w+)", self.text).groups()  # type: ignore[union-attr]
         names = {short: name for short, _, name in _SQL_UNITS} | _CALENDAR_NAMES
         return f"{number} {names[unit]}{'' if number == '1' else 's'}"
 
     def to_timedelta(self) -> timedelta:
-        """As a timedelta, which DuckDB binds as an INTERVAL; a month has none (IntervalError)."""
+        """Return a timedelta, which DuckDB binds as INTERVAL; IntervalError for months."""
         if self.months:
             raise IntervalError(f"{self.text} has no fixed length")
         return timedelta(days=self.days, microseconds=self.microseconds)
@@ -86,7 +86,7 @@ class BarInterval:
 
 
 def parse_interval(value: str | timedelta | BarInterval) -> BarInterval:
-    """Read a bar interval.
+    """Parse a bar interval.
 
     Parameters
     ----------
@@ -109,15 +109,15 @@ def parse_interval(value: str | timedelta | BarInterval) -> BarInterval:
         raise IntervalError(f"a bar interval is text like '5min', got {value!r}; valid: {VALID_INTERVALS}")
     match = _TEXT.match(value)
     if match is None:
-        raise _refusal(value, _hint_for_text(value))
+        raise _invalid(value, _hint_for_text(value))
     number, unit = match.groups()
     if unit in _INTRADAY_SECONDS or unit in _CALENDAR_UNITS:
         return _from_parts(value, number, unit)
-    raise _refusal(value, _hint_for_unit(number or "1", unit))
+    raise _invalid(value, _hint_for_unit(number or "1", unit))
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a length of time such as an age or a lookback: `30s 5min 36h 2d 1w`; a day is 24 hours.
+    """Parse a duration such as an age or a lookback: `30s 5min 36h 2d 1w`; a day is 24 hours.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def parse_duration(text: str) -> timedelta:
     match = re.match(r"([0-9]{1,9})(s|min|m|h|d|w)\Z", text)
     seconds = int(match[1]) * (_INTRADAY_SECONDS | {"d": 86_400, "w": 7 * 86_400})[match[2]] if match else 0
     if not 0 < seconds <= timedelta.max // timedelta(seconds=1):
-        raise IntervalError(f"{text!r} is not a length of time; valid: {VALID_DURATIONS}")
+        raise IntervalError(f"{text!r} is not a duration; valid: {VALID_DURATIONS}")
     return timedelta(seconds=seconds)
 
 
@@ -138,34 +138,34 @@ def _from_timedelta(value: timedelta) -> BarInterval:
     if microseconds == 7 * US_PER_DAY:
         return _calendar_interval("w")
     if microseconds <= 0:
-        raise _refusal(str(value), "a bar must last longer than nothing")
+        raise _invalid(str(value), "a bar must be longer than zero")
     if microseconds > US_PER_DAY:
-        raise _refusal(str(value), "above a day there are only 1d, 1w and 1mo")
+        raise _invalid(str(value), "above a day there are only 1d, 1w and 1mo")
     if microseconds % US_PER_SECOND:
-        raise _refusal(str(value), "bars last whole seconds")
+        raise _invalid(str(value), "bars last whole seconds")
     return _intraday_interval(microseconds // US_PER_SECOND)
 
 
 def _from_parts(text: str, number: str | None, unit: str) -> BarInterval:
     if number is None:
-        raise _refusal(text, f"write 1{unit}")
+        raise _invalid(text, f"write 1{unit}")
     amount = Fraction(number)
     if amount == 0:
-        raise _refusal(text, "a bar must last longer than nothing")
+        raise _invalid(text, "a bar must be longer than zero")
     if unit in _CALENDAR_UNITS:
         if amount != 1:
-            raise _refusal(text, f"above a day there are only 1d, 1w and 1mo; write 1{unit}")
+            raise _invalid(text, f"above a day there are only 1d, 1w and 1mo; write 1{unit}")
         hint, interval = f"1{unit}", _calendar_interval(unit)
     else:
         seconds = amount * _INTRADAY_SECONDS[unit]
         if seconds >= 86_400:
-            raise _refusal(text, "a day and more are calendar units: write 1d, 1w or 1mo")
+            raise _invalid(text, "a day and more are calendar units: write 1d, 1w or 1mo")
         if seconds.denominator != 1:
-            raise _refusal(text, "bars last whole seconds")
+            raise _invalid(text, "bars last whole seconds")
         interval = _intraday_interval(int(seconds))
         hint = interval.text if amount.denominator != 1 else f"{int(amount)}{unit}"
     if text != f"{number}{unit}" or number != hint.removesuffix(unit):
-        raise _refusal(text, f"write {hint}")
+        raise _invalid(text, f"write {hint}")
     return interval
 
 
@@ -193,12 +193,12 @@ def _hint_for_unit(number: str, unit: str) -> str | None:
 
 def _hint_for_text(text: str) -> str | None:
     if re.match(r"\s*-", text):
-        return "a bar must last longer than nothing"
+        return "a bar must be longer than zero"
     if number := _NUMBER.match(text):
         return f"it has no unit; write {int(number[1]) or 5}min for minutes"
     return None
 
 
-def _refusal(text: str, hint: str | None) -> IntervalError:
+def _invalid(text: str, hint: str | None) -> IntervalError:
     reason = f": {hint}" if hint else ""
     return IntervalError(f"{text!r} is not a bar interval{reason} (valid: {VALID_INTERVALS})")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FetchProgress:
-    """How far a run is: chunks done of all, rows and requests so far, and the tickers of the chunk just done."""
+    """Chunks done and in all, rows and requests so far, and the tickers of the last chunk."""
 
     done: int
     total: int
@@ -28,7 +28,7 @@ def no_progress(progress: FetchProgress) -> None:
 
 @contextmanager
 def fetch_bar() -> Iterator[Callable[[FetchProgress], None]]:
-    """A callback that shows what it is told, for as long as the block lasts; nothing is shown where nothing is told."""
+    """Yield a callback that shows progress; the bar appears with its first call."""
     with ExitStack() as shown:
         bars: list[Progress] = []
 

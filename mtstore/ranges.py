@@ -1,4 +1,4 @@
-"""Arithmetic on sets of instants: union, difference, gaps, and cutting into pieces.
+"""Half-open time ranges, set arithmetic on them, units of time.
 
 A set is a tuple of half-open `TimeRange`s, sorted, disjoint and not touching (`Ranges`); times are microseconds since
 the epoch, UTC.
@@ -40,7 +40,7 @@ _SHORT_US = 7 * US_PER_DAY
 
 
 def normalise(ranges: Iterable[TimeRange]) -> Ranges:
-    """The same instants as sorted, disjoint ranges; ranges that touch become one."""
+    """Return the same instants as sorted, disjoint ranges; ranges that touch become one."""
     merged: list[TimeRange] = []
     for item in sorted(ranges):
         if merged and item.start_us <= merged[-1].end_us:
@@ -52,12 +52,12 @@ def normalise(ranges: Iterable[TimeRange]) -> Ranges:
 
 
 def union(first: Iterable[TimeRange], *others: Iterable[TimeRange]) -> Ranges:
-    """The instants that lie in any of the sets."""
+    """Return the instants in any of the sets."""
     return normalise(item for ranges in (first, *others) for item in ranges)
 
 
 def intersect(first: Iterable[TimeRange], second: Iterable[TimeRange]) -> Ranges:
-    """The instants that lie in both sets."""
+    """Return the instants in both sets."""
     left, right = normalise(first), normalise(second)
     found: list[TimeRange] = []
     i = j = 0
@@ -74,7 +74,7 @@ def intersect(first: Iterable[TimeRange], second: Iterable[TimeRange]) -> Ranges
 
 
 def subtract(first: Iterable[TimeRange], second: Iterable[TimeRange]) -> Ranges:
-    """The instants of the first set that do not lie in the second."""
+    """Return the instants of the first set that are not in the second."""
     holes = normalise(second)
     left: list[TimeRange] = []
     j = 0
@@ -94,7 +94,7 @@ def subtract(first: Iterable[TimeRange], second: Iterable[TimeRange]) -> Ranges:
 
 
 def clamp(ranges: Iterable[TimeRange], *, start_us: int | None = None, end_us: int | None = None) -> Ranges:
-    """The part of the set that lies in `[start_us, end_us)`; None leaves that side open."""
+    """Return the part of the set within `[start_us, end_us)`; None leaves that side open."""
     kept: list[TimeRange] = []
     for item in normalise(ranges):
         start = item.start_us if start_us is None else max(item.start_us, start_us)
@@ -105,12 +105,12 @@ def clamp(ranges: Iterable[TimeRange], *, start_us: int | None = None, end_us: i
 
 
 def total_us(ranges: Iterable[TimeRange]) -> int:
-    """How long all the ranges of the set are together."""
+    """Return the total length of the ranges in microseconds."""
     return sum(item.end_us - item.start_us for item in normalise(ranges))
 
 
 def bridge(ranges: Iterable[TimeRange], passable: Iterable[TimeRange]) -> Ranges:
-    """The set with those gaps between its ranges filled that lie wholly in `passable`."""
+    """Return the set without those gaps that are wholly within `passable`."""
     parts = normalise(ranges)
     gaps = [TimeRange(a.end_us, b.start_us) for a, b in pairwise(parts)]
     impassable = subtract(gaps, passable)
@@ -118,7 +118,7 @@ def bridge(ranges: Iterable[TimeRange], passable: Iterable[TimeRange]) -> Ranges
 
 
 def chunks(ranges: Iterable[TimeRange], *, span_us: int, unit_us: int = US_PER_DAY, by_year: bool = True) -> Ranges:
-    """The ranges cut into pieces that are fetched and committed one by one, the earliest first.
+    """Cut the ranges into chunks that are fetched and committed one by one, the earliest first.
 
     No piece is longer than `span_us` (a unit where that is less), and with `by_year` none crosses a UTC year, because a
     data file does not; but a part of less than a week is not cut off, since the last evening of a year would cost a

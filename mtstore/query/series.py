@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
 APPLIED = "applied"
-"""The `max_age` that the applied configuration has; None means that there is no limit."""
+"""The `max_age` of the applied configuration; None means no limit."""
 
 _SERIES_SETTINGS = {"timezone": "tz", "session": "session", "adjust": "adjust"}
 _FILL_SETTINGS = {name: name for name in ("fill_volume", "fill_prices", "max_age", "across_sessions")}

@@ -1,4 +1,4 @@
-"""What an input file is, told by its content; and which files a folder or a glob means."""
+"""Detect the format of a file by its content; expand folders and globs to files."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _PARQUET_MAGIC = b"PAR1"
 _POLYGON_COLUMNS = frozenset(("ticker", "volume", "open", "close", "high", "low", "window_start", "transactions"))
 _PEEK_BYTES = 65_536
 _DELIMITERS = ",;\t|"
-# What lies beside data in a vendor's download, and is none.
+# Files beside the data in a vendor's download.
 _SIDE_SUFFIXES = frozenset(
     (".json", ".part", ".tmp", ".txt", ".md", ".log", ".html", ".md5", ".sha256", ".yaml", ".yml")
 )
 
 
 def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
-    """The files that `paths` mean, each once, in the order of `paths`.
+    """Return the files of `paths`, each once, in the order of `paths`.
 
     Parameters
     ----------
     paths
-        Files, folders (searched through; hidden files and side files such as `.json` and `.part` are left out) and
+        Files, folders (searched recursively, without hidden files and side files such as `.json` and `.part`) and
         globs (`**` too). Within a folder or a glob files are ordered by path.
 
     Raises
     ------
     InputError
-        There is no such file, or a folder or glob holds none.
+        A path does not exist, or a folder or glob contains no file.
     """
     found: dict[Path, Path] = {}
     for path in paths:
@@ -46,22 +46,22 @@ def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def detect_format(path: Path | str) -> FileFormat:
-    """The format of a file: `polygon-flatfile`, `dbn`, `parquet` or `csv`.
+    """Return the format of a file: `polygon-flatfile`, `dbn`, `parquet` or `csv`.
 
-    Told by the content alone; but a name that promises something else is an error, since one of the two is wrong.
+    The content decides. A name with another format's suffix is an error, because one of the two is wrong.
 
     Raises
     ------
     InputError
-        There is no such file.
+        The file does not exist.
     UnrecognisedFileError
-        The file is empty, of no known format, or not what its name says.
+        The file is empty, its format is unknown, or its name has another format's suffix.
     BrokenFileError
-        It ends before its format can be told, or lacks its end.
+        It ends before its format can be detected, or its end is missing.
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: {'is no file' if path.exists() else 'there is no such file'}")
+        raise InputError(f"{path}: {'is not a file' if path.exists() else 'does not exist'}")
     with path.open("rb") as stream:
         head = stream.read(_PEEK_BYTES)
     if not head:
@@ -72,7 +72,7 @@ def detect_format(path: Path | str) -> FileFormat:
 
 
 def _of_content(path: Path, head: bytes) -> tuple[FileFormat, bool]:
-    """The format, and whether the content is gzipped."""
+    """Return the format, and whether the content is gzipped."""
     if head.startswith(_PARQUET_MAGIC):
         _check_parquet_end(path)
         return "parquet", False
@@ -82,7 +82,7 @@ def _of_content(path: Path, head: bytes) -> tuple[FileFormat, bool]:
         inner = _unzstd(path)
         if not inner.startswith(DBN_MAGIC):
             raise UnrecognisedFileError(
-                f"{path}: zstd data that begins with {_show(inner)}; only DBN is read from zstd"
+                f"{path}: zstd data that begins with {_show(inner)}; zstd is supported for DBN only"
             )
         return "dbn", False
     if head.startswith(_GZIP_MAGIC):
@@ -93,7 +93,7 @@ def _of_content(path: Path, head: bytes) -> tuple[FileFormat, bool]:
 def _of_text(path: Path, head: bytes, *, packed: str) -> FileFormat:
     line, newline, _ = head.partition(b"\n")
     unknown = UnrecognisedFileError(
-        f"{path}: no known format: {packed} with {_show(head)}; known are {', '.join(FILE_FORMATS)}"
+        f"{path}: unknown format: {packed} with {_show(head)}; use one of {', '.join(FILE_FORMATS)}"
     )
     try:
         header = line.decode("utf-8-sig").strip()
@@ -119,7 +119,9 @@ def _check_name(path: Path, found: FileFormat, *, is_gzip: bool, is_zstd: bool) 
     is_wrong = (bool(promised) and promised[-1] != content) or (last == ".gz" and not is_gzip)
     is_wrong |= (last == ".zst" and not is_zstd) or (last == ".csv" and is_gzip)
     if is_wrong:
-        raise UnrecognisedFileError(f"{path}: not what its name says: it holds {packing or 'uncompressed '}{content}")
+        raise UnrecognisedFileError(
+            f"{path}: the suffix does not fit: the file contains {packing or 'uncompressed '}{content}"
+        )
 
 
 def _check_parquet_end(path: Path) -> None:
@@ -127,7 +129,7 @@ def _check_parquet_end(path: Path) -> None:
         size = stream.seek(0, 2)
         stream.seek(max(size - 4, 0))
         if size < 12 or stream.read(4) != _PARQUET_MAGIC:
-            raise BrokenFileError(f"{path}: parquet without its end: cut off at byte {size:,}")
+            raise BrokenFileError(f"{path}: truncated parquet: it ends at byte {size:,}")
 
 
 def _gunzip(path: Path) -> bytes:
@@ -138,11 +140,11 @@ def _gunzip(path: Path) -> bytes:
         first = _first_gunzipped(path)
         if b"\n" in first:
             return first
-        raise BrokenFileError(f"{path}: gzip data that is cut off or damaged: {error}") from error
+        raise BrokenFileError(f"{path}: truncated or damaged gzip data: {error}") from error
 
 
 def _first_gunzipped(path: Path) -> bytes:
-    """What can be decompressed of a damaged file's beginning: its reader is to say where it breaks off."""
+    """Return what can be decompressed of a damaged file's beginning; its reader reports where it breaks off."""
     try:
         with path.open("rb") as stream:
             return zlib.decompressobj(wbits=31).decompress(stream.read(_PEEK_BYTES))
@@ -157,9 +159,9 @@ def _unzstd(path: Path) -> bytes:
         with path.open("rb") as stream, zstandard.ZstdDecompressor().stream_reader(stream) as reader:
             inner = reader.read(_PEEK_BYTES)
     except zstandard.ZstdError as error:
-        raise BrokenFileError(f"{path}: zstd data that cannot be decompressed: {error}") from error
+        raise BrokenFileError(f"{path}: damaged zstd data: {error}") from error
     if len(inner) < len(DBN_MAGIC):
-        raise BrokenFileError(f"{path}: zstd data that is cut off after {path.stat().st_size:,} bytes")
+        raise BrokenFileError(f"{path}: truncated zstd data: it ends after {path.stat().st_size:,} bytes")
     return inner
 
 
@@ -167,20 +169,20 @@ def _expand(path: Path) -> list[Path]:
     if path.is_dir():
         files = _files_below(path)
         if not files:
-            raise InputError(f"{path}: there is no data file in this folder")
+            raise InputError(f"{path}: the folder contains no data file")
         return files
     if path.exists():
         return [path]
     if glob.has_magic(str(path)):
         matches = [Path(name) for name in glob.glob(str(path), recursive=True)]
-        # A folder matched beside its own files (`**`) would bring files that the pattern leaves out.
+        # A folder matched beside its own files (`**`) would add files that the pattern excludes.
         files = [match for match in matches if match.is_file()]
         files = files or [file for match in matches for file in _files_below(match)]
         if not files:
             raise InputError(f"{path}: no file matches")
         return sorted(files, key=lambda file: file.parts)
     siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    raise InputError(f"{path}: there is no such file or folder{did_you_mean(path.name, siblings)}")
+    raise InputError(f"{path}: does not exist{did_you_mean(path.name, siblings)}")
 
 
 def _files_below(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""How wide bars are that come without saying so: as somebody says, or as the times of the rows tell."""
+"""Infer the width of bars from their times, or check the width that a caller gave."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _WIDTHS: Final = tuple(seconds * US_PER_SECOND for seconds in (3_600, 1_800, 900
 
 @dataclass(frozen=True, slots=True)
 class InferredWidth:
-    """How wide a frame's bars are.
+    """The width of a frame's bars.
 
     Attributes
     ----------
     schema
-        What they are stored as: the widest bars whose raster holds every time.
+        The schema to store: the widest bars whose grid contains every time.
     interval
-        The smallest step from one row to the next; None where too few or too irregular rows tell nothing.
+        The smallest step between rows; None if the rows are too few or too irregular.
     day_tz
         The zone whose days daily bars are.
     """
@@ -37,7 +37,7 @@ class InferredWidth:
 
 
 def schema_of(interval: BarInterval) -> str:
-    """The schema of bars of an interval: `5min` is `ohlcv-5m`."""
+    """Return the schema of bars of an interval: `5min` is `ohlcv-5m`."""
     if interval.months or interval.days > 1:
         raise IntervalError(f"bars of {interval} are not stored; the widest are 1d")
     if interval.days:
@@ -46,12 +46,12 @@ def schema_of(interval: BarInterval) -> str:
 
 
 def check_width(us: np.ndarray, interval: BarInterval, where: str, tz: str) -> InferredWidth:
-    """The width that somebody gave; single rows may be off its bars, and are none.
+    """Return the given width; single rows off its grid are not bars.
 
     Raises
     ------
     InputError
-        Half of the rows are not on a whole bar: the width must be wrong. The first of them is named by its time.
+        Half of the rows are off the grid, so the width must be wrong; the first of them is named by its time.
     """
     import numpy as np
 
@@ -59,18 +59,18 @@ def check_width(us: np.ndarray, interval: BarInterval, where: str, tz: str) -> I
     if interval.is_intraday:
         off = np.flatnonzero(us % interval.microseconds)
         if len(off) and 2 * len(off) >= len(us):
-            raise InputError(f"{where}: {_spell(us[off[0]])} is not on a whole bar of {interval}")
+            raise InputError(f"{where}: {_to_text(us[off[0]])} is not on a whole bar of {interval}")
     return InferredWidth(schema, interval, tz)
 
 
 def infer_width(
     us: np.ndarray, zones: tuple[str, ...], resampling: BarInterval | None, where: str
 ) -> InferredWidth | None:
-    """The width of bars that open at `us` (sorted, unique); None where a single row could be anything.
+    """Infer the width of bars that open at `us` (sorted, unique); None if a single row could have any width.
 
-    Rows at midnight (of one of `zones`) are days. Else the raster that holds the times tells, as far as `resampling`
-    wants it that wide; and where most steps are equal, that step is their interval. Single rows beside a raster that
-    such steps and nine tenths of the rows keep to are none of its bars, and do not make it finer.
+    Rows at midnight (of one of `zones`) are days. Otherwise the grid that contains the times decides, at most as wide
+    as `resampling`; if most steps are equal, that step is the interval. Single rows off a grid that most steps and nine
+    tenths of the rows keep are not bars, and do not make it finer.
 
     Raises
     ------
@@ -86,35 +86,35 @@ def infer_width(
     if not len(us) or (len(us) == 1 and resampling is None):
         return None
     us = _without_strays(us)
-    raster = int(np.gcd.reduce(us))
-    if raster % US_PER_SECOND:
+    grid = int(np.gcd.reduce(us))
+    if grid % US_PER_SECOND:
         off = us[np.flatnonzero(us % US_PER_SECOND)[0]]
-        raise IntervalError(f"{where}: {_spell(off)} is no whole second; bars open on whole seconds")
+        raise IntervalError(f"{where}: {_to_text(off)} is not a whole second; bars open on whole seconds")
     steps = np.diff(us)
     step = int(steps.min()) if len(steps) else 0
-    # A single step is better than nothing, but no evidence against what somebody asked for.
+    # A single step may decide, but is not evidence against a requested interval.
     is_regular = len(steps) > int(resampling is not None) and 2 * np.count_nonzero(steps == step) >= len(steps)
     interval = _as_interval(step) if is_regular else None
     if resampling is not None and resampling.is_intraday:
-        raster = int(np.gcd(raster, resampling.microseconds))
-    width = next(width for width in _WIDTHS if raster % width == 0)
+        grid = int(np.gcd(grid, resampling.microseconds))
+    width = next(width for width in _WIDTHS if grid % width == 0)
     return InferredWidth(schema_of(_as_interval(width) or parse_interval("1s")), interval, zones[0])
 
 
 def _without_strays(us: np.ndarray) -> np.ndarray:
-    """The times that lie on the widest raster that their usual step and nine tenths of them keep to."""
+    """Return the times on the widest grid that the usual step and nine tenths of the times keep."""
     import numpy as np
 
     steps, counts = np.unique(np.diff(us), return_counts=True)
-    # Steps of more than the widest bar are breaks in trading, and tell nothing of the bars.
+    # Longer steps than the widest bar are breaks in trading, not evidence.
     if not len(steps) or 2 * counts.max() < counts.sum() or steps[counts.argmax()] > _WIDTHS[0]:
         return us
     usual = int(steps[counts.argmax()])
     for width in _WIDTHS:
-        on_raster = us % width == 0
-        if usual % width == 0 and 10 * np.count_nonzero(on_raster) >= 9 * len(us):
-            kept: np.ndarray = us[on_raster]
-            return kept
+        on_grid = us % width == 0
+        if usual % width == 0 and 10 * np.count_nonzero(on_grid) >= 9 * len(us):
+            regular: np.ndarray = us[on_grid]
+            return regular
     return us
 
 
@@ -127,13 +127,13 @@ def _are_midnights(us: np.ndarray, zone: str) -> bool:
 
 
 def _as_interval(step_us: int) -> BarInterval | None:
-    """A step as an interval; None for one that no interval has, such as 25 hours."""
+    """Return a step as an interval; None if no interval has it, such as 25 hours."""
     if step_us > US_PER_DAY or step_us % US_PER_SECOND:
         return None
     return parse_interval(timedelta(microseconds=step_us))
 
 
-def _spell(us: int) -> str:
+def _to_text(us: int) -> str:
     import numpy as np
 
     return f"{np.datetime64(int(us), 'us')} UTC"

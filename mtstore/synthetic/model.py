@@ -1,7 +1,7 @@
 """One ticker's made-up life: what it is like, its closing price on every session, its bars of any month.
 
 A month is drawn from (seed, ticker, step, year, month) alone, around a path of closes drawn from (seed, ticker, year):
-a bar does not depend on which other tickers are made, nor on the range that is asked for.
+a bar depends neither on the other tickers nor on the requested range.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class TickerModel:
         self._faults = faults
         self._given_splits = splits
         self._fractional_volume = fractional_volume
-        # What a year is made of is asked for once a month; the caches live as long as the model.
+        # Each month needs its year's draws; the caches live as long as the model.
         self.plan = functools.cache(self._make_plan)
         self.splits_before = functools.cache(self._make_splits_before)
         self._level = functools.cache(self._make_level)

@@ -37,7 +37,7 @@ def widen(bars: MonthBars, width_seconds: int, day_tz: str) -> MonthBars:
 def reach(span: TimeRange, width_seconds: int, day_tz: str) -> TimeRange:
     """Return the range of the narrow bars for the wide bars labelled within `span`."""
     if width_seconds > _DAY_SECONDS:
-        raise UnsupportedSchemaError(f"synthetic bars are at most a day wide, asked for {width_seconds} s")
+        raise UnsupportedSchemaError(f"synthetic bars are at most a day wide; requested were {width_seconds} s")
     first, last = span.start_us // US_PER_SECOND, -(-span.end_us // US_PER_SECOND)
     # A wide bar may begin before the range (its label is then left out) and its last one end a day and an hour after.
     margin = width_seconds + 3_600

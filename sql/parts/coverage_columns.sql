@@ -1,6 +1,6 @@
 --   ticker: Ticker
 --   source: Source that was asked
---   schema: Schema that was asked for
+--   schema: Requested schema
 --   start_ts: Start of the range, UTC, included
 --   end_ts: End of the range, UTC, excluded
 --   result: complete, empty, partial, failed or quarantined

@@ -18,7 +18,7 @@
 --   bar_interval: Its own bar interval
 --   active_from: First date on which it is traded
 --   active_to: Last date on which it is traded
---   max_gap_minutes: Longest gap that is no finding
+--   max_gap_minutes: Longest gap that is accepted
 --   outlier_std_threshold: Standard deviations from which a return is an outlier
 --   metadata: Anything else known of it, a JSON object
 --   series: Stored series as source/schema

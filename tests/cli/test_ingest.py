@@ -128,8 +128,8 @@ def test_a_schema_may_stand_beside_a_mapping(mtstore_cli, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--schema", "ohlcv-1d"), "its bars are ohlcv-1m, not ohlcv-1d as is asked for"),
-        (("--schema", "ohlcv-1h"), "its bars are ohlcv-1m, not ohlcv-1h as is asked for"),
+        (("--schema", "ohlcv-1d"), "its bars are ohlcv-1m, but ohlcv-1d was requested"),
+        (("--schema", "ohlcv-1h"), "its bars are ohlcv-1m, but ohlcv-1h was requested"),
         (("--covers", "2023-01-03/2023-01-03"), "covers: applies to custom parquet and CSV files only"),
     ],
 )

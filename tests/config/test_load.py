@@ -159,7 +159,7 @@ sources.polygon (line 16): the key is repeated, on lines 16 and 17""".splitlines
         ({"tickers": {"A": {"calendar": "XNYZ"}}}, "tickers.A.calendar: unknown calendar 'XNYZ'; did you mean 'XNYS'?"),
         ({"tickers": {"A": {"data_source": "No/Such"}}}, "a source's name is lower-case letters"),
         ({"tickers": {"A": {"outlier_std_threshold": 0}}}, "0: must be above 0"),
-        ({"alignment": {"max_age": "1mo"}}, "'1mo' is not a length of time"),
+        ({"alignment": {"max_age": "1mo"}}, "'1mo' is not a duration"),
         ({"alignment": {"fill_volume": "zeros"}}, "did you mean 'zero'? (valid: zero, ffill, null)"),
         ({"alignment": {"resampling": "1M"}}, "write 1min or 1mo"),
         ({"alignment": ["outer_join"]}, "alignment: a list: must be a mapping"),

@@ -149,7 +149,7 @@ def test_times_in_the_index_are_the_bars_times_whatever_they_are_called(store: S
 
 def test_the_number_of_a_row_is_no_time(store: Store) -> None:
     frame = minute_bars({0: 1.0, 1: 2.0}).to_pandas().rename(columns={"ts_event": "timestamp"})
-    with pytest.raises(BrokenFileError, match=r"no column 'ts_event'; its columns are 'timestamp'.*a mapping says"):
+    with pytest.raises(BrokenFileError, match=r"no column 'ts_event'; its columns are 'timestamp'.*a mapping names it"):
         store.ingest(frame, ticker="A", schema="ohlcv-1m")
     columns = {"ts_event": "timestamp"}
     store.ingest(frame, schema="ohlcv-1m", mapping={"ticker": "A", "columns": columns})

@@ -216,7 +216,7 @@ def test_a_file_that_may_not_be_read_is_refused(store: Store, tmp_path: Path, mo
 
 
 def test_no_file_at_all_is_an_error(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="does not exist"):
         store.ingest(tmp_path / "nothing.csv.gz")
 
 

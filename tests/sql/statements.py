@@ -77,7 +77,7 @@ BAD_ARGUMENTS = [
     ("FROM aligned_ffill(['AAA'], '5min', fill_prices := NULL)", "fill_prices: NULL is not a choice"),
     ("FROM aligned_ffill(['AAA'], '5min', max_age := INTERVAL 0 DAY)", "max_age: '00:00:00' is not a positive length"),
     ("FROM aligned_ffill(['AAA'], '5min', max_age := INTERVAL 1 MONTH)", "max_age: '1 month' is not a positive length"),
-    ("FROM aligned_ffill(['AAA'], '5min', lookback := INTERVAL (-1) DAY)", "is not a positive length of time"),
+    ("FROM aligned_ffill(['AAA'], '5min', lookback := INTERVAL (-1) DAY)", "is not a positive duration"),
     ("FROM aligned_ffill(['AAA'], '5min', across_sessions := NULL)", "across_sessions: NULL is not a choice"),
     ("FROM aligned_grid(['AAA'], '5min', fill := 'back')", "fill: 'back' is not a choice (valid: 'none', 'forward')"),
     ("FROM gaps(['AAA'], 0)", "max_gap_minutes: 0 is not a number above 0"),

@@ -38,7 +38,7 @@ _HORIZON = timedelta(days=3 * 366)
 
 def parse_chunk(chunk: str | timedelta) -> timedelta:
     """Parse the length of a chunk: `30D`, `12h`, or a timedelta above 0; else InputError."""
-    invalid = f"chunk {chunk!r} is not a length of time, like '30D' or '12h'"
+    invalid = f"chunk {chunk!r} is not a duration, like '30D' or '12h'"
     if isinstance(chunk, str) and chunk.strip().endswith("M"):  # minutes to us, months to pandas
         raise InputError(f"{invalid}; minutes are '1min', and a month has no fixed length")
     try:

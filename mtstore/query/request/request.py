@@ -182,5 +182,5 @@ def _duration(name: str, value: Any) -> timedelta | None:
     if isinstance(value, str):
         return parse_duration(value)
     if value is not None and (not isinstance(value, timedelta) or not value >= timedelta(0)):
-        raise IntervalError(f"{name} {value!r} is not a length of time; valid: {VALID_DURATIONS}, or a timedelta")
+        raise IntervalError(f"{name} {value!r} is not a duration; valid: {VALID_DURATIONS}, or a timedelta")
     return value

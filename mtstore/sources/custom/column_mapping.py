@@ -1,19 +1,19 @@
-"""How the columns of somebody's own parquet or CSV files are to be read: the mapping that `--map FILE` names.
+"""The mapping of custom parquet and CSV files, as in the file of `--map`.
 
-    schema: ohlcv-1m            # what the bars are: ohlcv-<n><s|m|h|d>
-    ticker: AAPL                # all rows are of this ticker; else a column says (columns.ticker)
-    tz: America/New_York        # zone of times without one, and of daily bars' days; UTC by default
-    stamp: open                 # whether a time is its bar's open (default) or close
+    schema: ohlcv-1m            # width of the bars: ohlcv-<n><s|m|h|d>
+    ticker: AAPL                # the ticker of all rows; else columns.ticker names a column
+    tz: America/New_York        # zone of times without an offset, and of daily bars' days; default UTC
+    stamp: open                 # whether a time is the bar's open (default) or close
     time_unit: ms               # for times that are numbers: ns, us, ms or s since 1970, UTC
     time_format: "%d.%m.%Y %H:%M"   # for text that is not ISO 8601
     delimiter: ";"              # CSV; a comma by default
-    null_values: ["", "NA"]     # CSV; what means "no value" among numbers; only nothing by default
-    columns:                    # ours: theirs; a column that is not named here is called as ours is
+    null_values: ["", "NA"]     # CSV; texts that mean "no value" among numbers; default: empty text
+    columns:                    # our name: their name; default: the same name
       ts_event: time
       open: first
       volume: shares
 
-ts_event, open, high, low, close and volume must be there; vwap and transactions may be.
+ts_event, open, high, low, close and volume are required; vwap and transactions are optional.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COLUMNS = ("ticker", "ts_event", *VALUE_COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """How files of one's own are read; see the module's example for the meaning of each key.
+    """The mapping of custom files; the module's example explains each key.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Columns of somebody's own files as instants and numbers; what cannot be read is named by its row."""
+"""Parse columns of custom files as instants and numbers; errors name the row."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ _OFFSET = r"\d[T ]\d{2}:?\d{2}.*(?:Z|z|[+-]\d{2}(?::?\d{2})?)$"
 _EARLIEST_US, _LATEST_US = -70 * 366 * US_PER_DAY, 131 * 365 * US_PER_DAY
 
 Place = Callable[[int], str]
-"""Says where a row of the chunk stands: `own.csv, row 17`."""
+"""Return the place of a row of the chunk: `mine.csv, row 17`."""
 
 
 def to_instants(column: pa.Array, mapping: ColumnMapping, place: Place) -> np.ndarray:
-    """The bars' opens in microseconds since the epoch, UTC.
+    """Return the bars' opens in microseconds since the epoch, UTC.
 
-    `column` holds timestamps, dates, numbers (`mapping.time_unit`) or text. Daily bars come out at the midnight of
-    their day in `mapping.tz`.
+    `column` has timestamps, dates, numbers (`mapping.time_unit`) or text. Daily bars open at the midnight of their day
+    in `mapping.tz`.
 
     Raises
     ------
     BrokenFileError
-        A row without a time, or with one that cannot be read, that its zone does not have or has twice, or that lies
-        before 1900 or after 2100.
+        A row has no time, or one that cannot be read, that its zone does not have or has twice, or that is before 1900
+        or after 2100.
     """
     import pyarrow as pa
 
     name = mapping.theirs("ts_event")
-    _refuse_null(column, name, place)
+    _check_no_null(column, name, place)
     kind = column.type
     if pa.types.is_timestamp(kind):
         stamps = _from_timestamps(column, mapping, place)
@@ -52,18 +52,18 @@ def to_instants(column: pa.Array, mapping: ColumnMapping, place: Place) -> np.nd
     elif mapping.time_unit is not None:
         stamps = _from_numbers(column, mapping, place)
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        raise BrokenFileError(f"{place(0)}: {name!r} holds numbers: say what they count (time_unit: ns, us, ms or s)")
+        raise BrokenFileError(f"{place(0)}: {name!r} holds numbers; set time_unit to ns, us, ms or s")
     else:
         stamps = _from_text(to_text(column, name, place), mapping, place)
     is_wild = (stamps < _EARLIEST_US) | (stamps > _LATEST_US)
     if is_wild.any():
         at = int(np.flatnonzero(is_wild)[0])
-        raise BrokenFileError(f"{place(at)}: {name!r} is {column[at]}, which is no time of a bar: is time_unit right?")
+        raise BrokenFileError(f"{place(at)}: {name!r} is {column[at]}, not the time of a bar; check time_unit")
     return _to_opens(stamps, mapping)
 
 
 def to_numbers(column: pa.Array, name: str, kind: pa.DataType, mapping: ColumnMapping, place: Place) -> pa.Array:
-    """A column as float64 or int64; text is read as decimal numbers, `mapping.null_values` are NULL."""
+    """Return a column as float64 or int64; text is parsed as decimal numbers, `mapping.null_values` are NULL."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -81,11 +81,11 @@ def to_numbers(column: pa.Array, name: str, kind: pa.DataType, mapping: ColumnMa
         return column.cast(kind, safe=not pa.types.is_integer(column.type) or not pa.types.is_floating(kind))
     except pa.ArrowInvalid as error:
         at = _first_that_fails(column, kind)
-        raise BrokenFileError(f"{place(at)}: {name!r} is {column[at]}, which is no {_WORDS[str(kind)]}") from error
+        raise BrokenFileError(f"{place(at)}: {name!r} is {column[at]}, not a {_WORDS[str(kind)]}") from error
 
 
 def to_text(column: pa.Array, name: str, place: Place) -> pa.Array:
-    """A column of text of any kind as plain strings."""
+    """Return a text column of any type as plain strings."""
     import pyarrow as pa
 
     if not _is_text(column.type):
@@ -104,7 +104,7 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _refuse_null(column: pa.Array, name: str, place: Place) -> None:
+def _check_no_null(column: pa.Array, name: str, place: Place) -> None:
     if column.null_count:
         at = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
         raise BrokenFileError(f"{place(at)}: {name!r} has no value")
@@ -114,7 +114,7 @@ def _from_timestamps(column: pa.Array, mapping: ColumnMapping, place: Place) -> 
     import pyarrow as pa
 
     zone = column.type.tz
-    # Whole microseconds: no bar opens between two of them.
+    # Bars open on whole microseconds.
     moments = column.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64()).to_numpy(zero_copy_only=False)
     return moments if zone is not None else _localize(moments.view("datetime64[us]"), mapping, place)
 
@@ -123,20 +123,20 @@ def _from_numbers(column: pa.Array, mapping: ColumnMapping, place: Place) -> np.
     name, scale = mapping.theirs("ts_event"), _US_PER_UNIT[mapping.time_unit or "us"]
     values = _plain_numbers(column, name, mapping, place)
     if values.dtype.kind == "i":
-        # Whole numbers stay whole (nanoseconds do not fit into a double); what overflows is no time anyway.
+        # Integers stay integers, because nanoseconds do not fit into a double. Values that overflow are not times.
         edge = int(2**62 / max(scale, 1.0))
         whole: np.ndarray = values // 1_000 if scale < 1 else np.clip(values, -edge, edge) * int(scale)
         return whole
     is_wild = ~np.isfinite(values)
     if is_wild.any():
         at = int(np.flatnonzero(is_wild)[0])
-        raise BrokenFileError(f"{place(at)}: {name!r} is {column[at]}, which is no time")
+        raise BrokenFileError(f"{place(at)}: {name!r} is {column[at]}, not a time")
     scaled: np.ndarray = np.rint(np.clip(values * scale, -(2.0**62), 2.0**62)).astype(np.int64)
     return scaled
 
 
 def _plain_numbers(column: pa.Array, name: str, mapping: ColumnMapping, place: Place) -> np.ndarray:
-    """Numbers as int64 where all are whole, else as float64."""
+    """Return numbers as int64 if all are whole, else as float64."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -145,7 +145,7 @@ def _plain_numbers(column: pa.Array, name: str, mapping: ColumnMapping, place: P
         texts = to_text(column, name, place)
         is_whole = bool(pc.all(pc.match_substring_regex(texts, r"^\s*-?\d{1,19}\s*$")).as_py())
     numbers = to_numbers(column, name, pa.int64() if is_whole else pa.float64(), mapping, place)
-    _refuse_null(numbers, name, place)
+    _check_no_null(numbers, name, place)
     values: np.ndarray = numbers.to_numpy(zero_copy_only=False)
     return values
 
@@ -166,11 +166,9 @@ def _from_text(column: pa.Array, mapping: ColumnMapping, place: Place) -> np.nda
     parsed = pd.to_datetime(pd.Series(texts.to_pandas(), dtype=object), format=style, utc=is_zoned, errors="coerce")
     if parsed.isna().any():
         at = int(np.flatnonzero(parsed.isna())[0])
-        expected = (
-            mapping.time_format or "ISO 8601, like 2024-01-31 09:30; say time_format or time_unit if it is another"
-        )
+        expected = mapping.time_format or "ISO 8601, like 2024-01-31 09:30; else set time_format or time_unit"
         raise BrokenFileError(
-            f"{place(at)}: {mapping.theirs('ts_event')!r} is {str(texts[at])!r}, which is no time ({expected})"
+            f"{place(at)}: {mapping.theirs('ts_event')!r} is {str(texts[at])!r}, not a time ({expected})"
         )
     moments = pd.DatetimeIndex(parsed).as_unit("us")
     if is_zoned:
@@ -179,7 +177,7 @@ def _from_text(column: pa.Array, mapping: ColumnMapping, place: Place) -> np.nda
 
 
 def _localize(wall: np.ndarray, mapping: ColumnMapping, place: Place) -> np.ndarray:
-    """Wall times of the mapping's zone as instants; refused unless there is exactly one."""
+    """Return wall times of the mapping's zone as instants; each must exist exactly once."""
     import pandas as pd
 
     zone = parse_zone(mapping.tz)
@@ -207,7 +205,7 @@ def _to_opens(stamps: np.ndarray, mapping: ColumnMapping) -> np.ndarray:
 
 
 def _first_that_fails(column: pa.Array, kind: pa.DataType) -> int:
-    """The first element that cannot be cast, by halving: the cast of everything before it succeeds."""
+    """Return the position of the first element that cannot be cast, by bisection."""
     import pyarrow as pa
 
     low, high = 0, len(column)

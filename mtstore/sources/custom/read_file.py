@@ -1,4 +1,4 @@
-"""Parquet and CSV files of one's own, and frames in memory, streamed as the same batches that vendors' files give."""
+"""Stream custom parquet and CSV files, and frames in memory, as the same batches as vendors' files."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 class CustomFile:
-    """One parquet or CSV file (gzipped or not) and the mapping that says how to read it.
+    """One parquet or CSV file (gzipped or not) and its mapping.
 
     Parameters
     ----------
     path
         The file.
     mapping
-        How its columns are to be read.
+        The meaning of its columns.
     file_format
         `parquet` or `csv`.
 
     Raises
     ------
     BrokenFileError
-        The file is not of that format, is cut, or lacks a column that is mapped.
+        The file has another format or is truncated, or a mapped column is missing.
     """
 
     def __init__(self, path: Path | str, mapping: ColumnMapping, file_format: CustomFormat) -> None:
         if file_format not in ("parquet", "csv"):
-            raise InputError(f"files of one's own are parquet or csv, got {file_format!r}")
+            raise InputError(f"file_format: was {file_format!r}; use parquet or csv")
         self.path = Path(path)
         self.mapping = mapping
         self.format = file_format
@@ -66,16 +66,16 @@ class CustomFile:
         Raises
         ------
         BrokenFileError
-            The file is cut, or a value cannot be read: the error names the row, counted from 1 without the header.
-            Batches before it have been yielded by then.
+            The file is truncated, or a value cannot be read; the error names the row, counted from 1 without the
+            header. Earlier batches have been yielded by then.
         """
         for batch, _ in self._numbered(tickers, chunk_rows):
             yield batch
 
     def locate(self, rows: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """The numbers of some rows (ticker, ts_event in microseconds), counted from 1 without the header.
+        """Return the numbers of rows (ticker, ts_event in microseconds), counted from 1 without the header.
 
-        Of several rows with one key the first; reads the file once more.
+        The first of several rows with one key counts. Reads the file once more.
         """
         wanted = set(rows)
         stamps = np.array(sorted({ts_us for _, ts_us in wanted}), dtype=np.int64)
@@ -117,14 +117,14 @@ class CustomFile:
         from pyarrow import csv as pa_csv
 
         theirs = list(self._columns.values())
-        # Everything is read as text: no ticker becomes a number, no number is guessed.
+        # All columns are read as text, so that no ticker becomes a number and no type is guessed.
         convert = pa_csv.ConvertOptions(
             column_types=dict.fromkeys(theirs, pa.string()),
             include_columns=theirs,
             strings_can_be_null=False,
         )
         parse = pa_csv.ParseOptions(delimiter=self.mapping.delimiter)
-        # One line of bars is about 64 bytes; a longer one than a block is an error of Arrow's.
+        # A line of bars has about 64 bytes; Arrow rejects lines longer than a block.
         read = pa_csv.ReadOptions(block_size=max(64 * chunk_rows, 4_096), use_threads=False)
         with (
             _named_errors(self.path),
@@ -151,10 +151,10 @@ class CustomFile:
 def table_batches(
     table: Any, mapping: ColumnMapping, *, name: str = "the table", tickers: Collection[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of `batch_schema()` from a pyarrow Table or a pandas DataFrame in memory.
+    """Yield batches of `batch_schema()` from a pyarrow Table or a pandas DataFrame.
 
-    The times that a DataFrame has as its index stand for `ts_event`, unless a column does; any other index counts as a
-    column if it has a name.
+    A DataFrame's index of times is `ts_event`, unless a column has that name. Another index is a column if it has a
+    name.
     """
     import pyarrow as pa
 
@@ -171,7 +171,7 @@ def _frame_to_table(frame: Any, mapping: ColumnMapping) -> pa.Table:
     import pyarrow as pa
 
     if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"bars come as a pyarrow Table or a pandas DataFrame, got {type(frame).__name__}")
+        raise InputError(f"frame: was a {type(frame).__name__}; use a pyarrow Table or a pandas DataFrame")
     time = mapping.theirs("ts_event")
     if time not in frame.columns and _is_time(frame.index, mapping):
         frame = frame.rename_axis(index=time)
@@ -180,7 +180,7 @@ def _frame_to_table(frame: Any, mapping: ColumnMapping) -> pa.Table:
 
 
 def _is_time(index: Any, mapping: ColumnMapping) -> bool:
-    """Whether an index is the bars' time: instants, dates, text, and numbers if the mapping says of what."""
+    """Return whether an index has the bars' times: instants, dates, text, or numbers with a time_unit."""
     import pandas as pd
 
     if isinstance(index, pd.DatetimeIndex):
@@ -190,10 +190,10 @@ def _is_time(index: Any, mapping: ColumnMapping) -> bool:
 
 
 def _present_columns(names: Sequence[str], mapping: ColumnMapping, origin: str) -> dict[str, str]:
-    """Our columns that are there, with their names; those that must be there are, or it is an error."""
+    """Return our names of the present columns and theirs; a missing required column is an error."""
     twice = sorted({name for name in names if names.count(name) > 1 and name in map(mapping.theirs, COLUMNS)})
     if twice:
-        raise BrokenFileError(f"{origin}: column {twice[0]!r} is there {names.count(twice[0])} times")
+        raise BrokenFileError(f"{origin}: column {twice[0]!r} occurs {names.count(twice[0])} times")
     present = {}
     for ours in COLUMNS:
         if ours == "ticker" and mapping.ticker is not None:
@@ -205,8 +205,8 @@ def _present_columns(names: Sequence[str], mapping: ColumnMapping, origin: str) 
             role = f" for {ours}" if theirs != ours else ""
             hint = did_you_mean(theirs, names)
             raise BrokenFileError(
-                f"{origin}: there is no column {theirs!r}{role}{hint}; its columns are {', '.join(map(repr, names))}"
-                f" (a mapping says which is which: columns: {{{ours}: …}})"
+                f"{origin}: no column {theirs!r}{role}{hint}; its columns are {', '.join(map(repr, names))}"
+                f" (a mapping names it: columns: {{{ours}: …}})"
             )
     return present
 
@@ -218,7 +218,7 @@ def _converted(
     origin: str,
     tickers: Collection[str] | None,
 ) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
-    """The rows as batches, each with its rows' numbers, which count from 1."""
+    """Yield the rows as batches with their numbers, which count from 1."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -279,7 +279,7 @@ def _tickers(chunk: pa.RecordBatch, columns: dict[str, str], mapping: ColumnMapp
 
 @contextlib.contextmanager
 def _named_errors(path: Path) -> Iterator[None]:
-    """Turns what Arrow and gzip say about a file that cannot be read into a BrokenFileError."""
+    """Map errors of Arrow and gzip about an unreadable file to BrokenFileError."""
     import pyarrow as pa
 
     try:

@@ -1,7 +1,7 @@
-"""Polygon/Massive flat files: one CSV.gz per exchange day with the bars of all tickers, many read together by DuckDB.
+"""Read Polygon/Massive flat files: one CSV.gz per exchange day with the bars of all tickers, many at once.
 
 Header `ticker,volume,open,close,high,low,window_start,transactions` in any order; `window_start` is the bar's open in
-nanoseconds since the epoch, UTC. Nothing is sniffed: tickers such as NA, NAN, TRUE and 001 stay text. Prices are raw.
+nanoseconds since the epoch, UTC. No type is guessed: tickers such as NA, NAN, TRUE and 001 stay text. Prices are raw.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class FlatFile:
     schema
         `ohlcv-1m` or `ohlcv-1d`.
     day
-        The exchange day, in `day_tz`; the file speaks for all of it.
+        The exchange day, in `day_tz`; the file covers all of it.
     """
 
     path: Path
@@ -74,12 +74,13 @@ class FlatFile:
 
 
 def open_flat_file(path: Path, schema: str | None = None) -> FlatFile:
-    """Look at a flat file's header, first rows and name.
+    """Read a flat file's header, first rows and name.
 
     Raises
     ------
     BrokenFileError
-        It cannot be decompressed, lacks a column, has no rows and no date in its name, or spans several days.
+        It cannot be decompressed, a column is missing, it has neither rows nor a date in its name, or it spans several
+        days.
     InputError
         Its bars are not those of `schema`.
     """
@@ -106,7 +107,7 @@ def _peek(path: Path) -> tuple[tuple[str, ...], list[list[str]]]:
 
 
 def _open_text(path: Path) -> TextIO:
-    """A file's text, gzipped or not; what is no UTF-8 stays as it is."""
+    """Open a file as text, gzipped or not; bytes that are not UTF-8 are kept."""
     with path.open("rb") as raw:
         is_gzip = raw.read(2) == b"\x1f\x8b"
     if is_gzip:
@@ -120,11 +121,11 @@ def _stamps(path: Path, header: Sequence[str], rows: list[list[str]]) -> list[da
     try:
         return [datetime.fromtimestamp(int(stamp) / 1e9, ZoneInfo("UTC")) for stamp in stamps]
     except (OverflowError, ValueError) as error:
-        raise BrokenFileError(f"{path}: window_start holds no nanoseconds since the epoch: {error}") from error
+        raise BrokenFileError(f"{path}: window_start is not in nanoseconds since the epoch: {error}") from error
 
 
-def _schema_of(path: Path, stamps: list[datetime], day_tz: str, asked: str | None) -> str:
-    """What the file's bars are: by its folder, else by its first rows; rows at midnight alone may be minutes, too."""
+def _schema_of(path: Path, stamps: list[datetime], day_tz: str, requested: str | None) -> str:
+    """Return the schema: by the folder, else by the first rows; midnights alone may also be minutes."""
     local = [stamp.astimezone(ZoneInfo(day_tz)) for stamp in stamps]
     named = [schema for part in path.parts for name, schema in _FOLDERS.items() if part.startswith(name)]
     if named:
@@ -133,9 +134,9 @@ def _schema_of(path: Path, stamps: list[datetime], day_tz: str, asked: str | Non
         possible = ["ohlcv-1m"]
     else:
         possible = ["ohlcv-1d", "ohlcv-1m"] if local else ["ohlcv-1m", "ohlcv-1d"]
-    if asked is not None and asked not in possible:
-        raise InputError(f"{path}: its bars are {' or '.join(possible)}, not {asked} as is asked for")
-    return asked or possible[0]
+    if requested is not None and requested not in possible:
+        raise InputError(f"{path}: its bars are {' or '.join(possible)}, but {requested} was requested")
+    return requested or possible[0]
 
 
 def _day_of(path: Path, stamps: list[datetime], day_tz: str) -> date:
@@ -145,13 +146,13 @@ def _day_of(path: Path, stamps: list[datetime], day_tz: str) -> date:
         try:
             day = date.fromisoformat(named[1])
         except ValueError as error:
-            raise BrokenFileError(f"{path}: {named[1]} in its name is no date") from error
+            raise BrokenFileError(f"{path}: {named[1]} in its name is not a date") from error
         if days and day not in days:
-            raise BrokenFileError(f"{path}: not what its name says: its first rows are of {min(days)}")
+            raise BrokenFileError(f"{path}: the name does not fit: its first rows are of {min(days)}")
         return day
     if len(days) != 1:
         raise BrokenFileError(
-            f"{path}: cannot tell its exchange day: the name has no YYYY-MM-DD, and its first rows are of "
+            f"{path}: unknown exchange day: the name has no YYYY-MM-DD, and its first rows are of "
             f"{', '.join(map(str, sorted(days))) or 'no day'}"
         )
     return days.pop()
@@ -159,7 +160,7 @@ def _day_of(path: Path, stamps: list[datetime], day_tz: str) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A line that is no row: where it stands, what is wrong with it, and the line itself."""
+    """A line that is not a row: its place, the error, and its text."""
 
     path: str
     line: int
@@ -168,7 +169,7 @@ class Reject:
 
 
 def read_flat_files(files: Sequence[FlatFile], tickers: Collection[str] | None) -> tuple[pa.Table, list[Reject]]:
-    """The rows of several files with the same header, in the order of the files, and the lines that are no rows.
+    """Return the rows of several files with the same header, in the order of the files, and the rejected lines.
 
     Columns: ticker, ts_us (µs; window_start's remainder below a microsecond stays in `ts_remainder`), open, high, low,
     close, volume, transactions, file_index.
@@ -176,7 +177,7 @@ def read_flat_files(files: Sequence[FlatFile], tickers: Collection[str] | None) 
     Raises
     ------
     BrokenFileError
-        DuckDB cannot read one of them (a truncated gzip, bytes that are no text).
+        DuckDB cannot read one of them (a truncated gzip, bytes that are not text).
     """
     import duckdb
     import numpy as np
@@ -202,7 +203,7 @@ def read_flat_files(files: Sequence[FlatFile], tickers: Collection[str] | None) 
 
 
 def locate_lines(path: Path, rows: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
-    """The line numbers of some rows, each given by ticker and window_start in µs; a slow read of one file."""
+    """Return the line numbers of rows given by ticker and window_start in µs; reads the file slowly, once."""
     wanted = set(rows)
     found: dict[tuple[str, int], int] = {}
     for number, fields in _lines(path):
@@ -213,7 +214,7 @@ def locate_lines(path: Path, rows: Collection[tuple[str, int]]) -> dict[tuple[st
 
 
 def _incomplete_lines(path: Path, tickers: Collection[str] | None) -> Iterator[Reject]:
-    """The lines without a ticker or a time, of some tickers."""
+    """Yield the lines without a ticker or a time."""
     for number, fields in _lines(path):
         ticker = fields["ticker"]
         if (ticker and fields["window_start"]) or (ticker and tickers is not None and ticker not in tickers):
@@ -223,7 +224,7 @@ def _incomplete_lines(path: Path, tickers: Collection[str] | None) -> Iterator[R
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The lines of a file that have as many fields as its header, with their numbers."""
+    """Yield number and fields of the lines with as many fields as the header."""
     with _open_text(path) as stream:
         header = stream.readline().strip().split(",")
         for number, line in enumerate(stream, start=2):
@@ -233,16 +234,16 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def batches(files: Sequence[FlatFile], rows_per_batch: int) -> Iterator[list[FlatFile]]:
-    """Files in lots that share a header and hold about `rows_per_batch` rows, guessed from their sizes."""
-    lot: list[FlatFile] = []
-    guessed = 0
+    """Yield groups of files with the same header and about `rows_per_batch` rows, estimated from their sizes."""
+    group: list[FlatFile] = []
+    estimate = 0
     for file in files:
         size = file.path.stat().st_size
         rows = size // (16 if file.path.suffix == ".gz" else 60)
-        if lot and (lot[0].header != file.header or guessed + rows > rows_per_batch):
-            yield lot
-            lot, guessed = [], 0
-        lot.append(file)
-        guessed += rows
-    if lot:
-        yield lot
+        if group and (group[0].header != file.header or estimate + rows > rows_per_batch):
+            yield group
+            group, estimate = [], 0
+        group.append(file)
+        estimate += rows
+    if group:
+        yield group

@@ -45,7 +45,7 @@ def _locked_name(layout: Layout) -> tuple[Path, int]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return folder, descriptor
-        os.close(descriptor)  # a sweep deleted the file before it was locked: nobody else would see this lock
+        os.close(descriptor)  # a sweep deleted the file before it was locked: other processes would not see this lock
 
 
 def _lock_of(folder: Path) -> Path:

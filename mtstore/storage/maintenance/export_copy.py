@@ -78,7 +78,7 @@ def _check(store: Repository, target: Path, *, materialize: bool, path_prefix: s
         )
     if target.resolve().is_relative_to(store.layout.root):
         raise InputError(
-            f"{target}: lies inside the store; a copy belongs elsewhere ({store.layout.public_link} is there)"
+            f"to: {target} is inside the store; choose a path outside of it, beside {store.layout.public_link}"
         )
     if target.is_dir() or not target.parent.is_dir():
         raise InputError(f"{target}: a file in a folder that exists is needed")

@@ -1,4 +1,4 @@
--- core.read_interval(bar_interval): a length of time given as INTERVAL or as text, as an INTERVAL.
+-- core.read_interval(bar_interval): a duration given as INTERVAL or as text, as an INTERVAL.
 --
 -- Text is `30s 1min (= 1m) 5min 1h 1d 1w 1mo`, or whatever DuckDB reads and prints as an INTERVAL. Capitals are not
 -- read: `1M` is a minute to some and a month to others.
