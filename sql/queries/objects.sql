@@ -38,13 +38,13 @@ WHERE database_name = current_database()
     AND NOT internal
 ORDER BY ALL
 
--- name: upsert_object_digest
--- Record the digest ($digest) of the text of the object $name.
-INSERT OR REPLACE INTO core.object_digests (object, digest) VALUES ($name, $digest);
+-- name: upsert_object_digests
+-- Record the digests ($digests) of the texts of the objects $names.
+INSERT OR REPLACE INTO core.object_digests (object, digest) SELECT unnest($names), unnest($digests);
 
--- name: delete_object_digest
--- Delete the digest of the object $name.
-DELETE FROM core.object_digests WHERE object = $name;
+-- name: delete_object_digests
+-- Delete the digests of the objects $names.
+DELETE FROM core.object_digests WHERE list_contains($names, object);
 
 -- name: drop_macro
 -- Drop an object that is no longer published.

@@ -64,16 +64,24 @@ def create_views(
 def make_texts(connection: duckdb.DuckDBPyConnection, texts: Iterable[Sql]) -> None:
     """Execute the statements whose text changed, and drop the macros that none of them creates."""
     made = dict(connection.execute(sqlfiles.load("objects.object_digests")).fetchall())
+    changed = {}
     for text in texts:
         digest = hashlib.sha256(text.encode()).hexdigest()
         name = _created(text)[0]
         if made.pop(name, None) != digest:
             connection.execute(join([text, *comment_statements(text)], "\n"))
-            connection.execute(sqlfiles.load("objects.upsert_object_digest"), {"name": name, "digest": digest})
-    for name in made:
-        if name.startswith(_CREATE_MACRO):
-            connection.execute(sqlfiles.load("objects.drop_macro", object=Sql(name.removeprefix(_CREATE_MACRO))))
-            connection.execute(sqlfiles.load("objects.delete_object_digest"), {"name": name})
+            changed[name] = digest
+    dropped = [name for name in made if name.startswith(_CREATE_MACRO)]
+    for name in dropped:
+        connection.execute(sqlfiles.load("objects.drop_macro", object=Sql(name.removeprefix(_CREATE_MACRO))))
+    connection.execute(sqlfiles.load("objects.delete_object_digests"), {"names": dropped})
+    _record_digests(connection, changed)
+
+
+def _record_digests(connection: duckdb.DuckDBPyConnection, digests: Mapping[str, str]) -> None:
+    if digests:  # one statement for all: each costs some milliseconds
+        values = {"names": list(digests), "digests": list(digests.values())}
+        connection.execute(sqlfiles.load("objects.upsert_object_digests"), values)
 
 
 def _refresh_dividend_closes(connection: duckdb.DuckDBPyConnection) -> None:
@@ -84,9 +92,7 @@ def _refresh_dividend_closes(connection: duckdb.DuckDBPyConnection) -> None:
     tickers = {"tickers": [ticker for ticker, _ in stale]}
     connection.execute(sqlfiles.load("derive.delete_dividend_closes"), tickers)
     connection.execute(sqlfiles.load("derive.insert_dividend_closes"), tickers)
-    for ticker, digest in stale:
-        values = {"name": f"dividends of {ticker}", "digest": digest}
-        connection.execute(sqlfiles.load("objects.upsert_object_digest"), values)
+    _record_digests(connection, {f"dividends of {ticker}": digest for ticker, digest in stale})
 
 
 def read_inputs(connection: duckdb.DuckDBPyConnection, root: Path) -> ViewInputs:
