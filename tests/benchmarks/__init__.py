@@ -1,1 +1,1 @@
-"""Benchmarks: mtstore beside what people would use instead. `python tests/benchmarks/run.py --help` tells how."""
+"""Benchmarks: mtstore beside other engines; see README.md here."""

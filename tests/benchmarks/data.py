@@ -25,7 +25,7 @@ _US_PER_DAY = 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Where the data of one scale lies."""
+    """The folder of the data of one scale."""
 
     root: Path
     scale: Scale

@@ -1,4 +1,4 @@
-"""Stores made of handfuls of bars, for tests of what is read from them."""
+"""Small stores made of a few bars, for tests of reading."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def us(text: str) -> int:
-    """An instant, text without an offset in UTC, in µs since the epoch."""
+    """Convert text to µs since the epoch; text without an offset is UTC."""
     moment = datetime.fromisoformat(text)
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
 
 
 def bars(rows: Iterable[Sequence[Any]]) -> pa.Table:
-    """Rows of (instant as text or µs, open … transactions) as bars, sorted; short rows end in NULL."""
+    """Convert rows of (instant as text or µs, open … transactions) to sorted bars; short rows end in NULL."""
     ordered = sorted((us(row[0]) if isinstance(row[0], str) else row[0], *row[1:]) for row in rows)
     padded = [(*row, *(None,) * (8 - len(row))) for row in ordered]
     columns = [list(column) for column in zip(*padded, strict=True)] or [[] for _ in range(8)]
@@ -32,7 +32,7 @@ def bars(rows: Iterable[Sequence[Any]]) -> pa.Table:
 
 
 def walk(times_us: Iterable[int], *, base: float = 100.0, seed: int = 0) -> pa.Table:
-    """Bars at some times, with prices that tell the times apart."""
+    """Return bars at some times, with a different price at each."""
     rows = []
     for number, at in enumerate(sorted(times_us)):
         price = base + ((number * 37 + seed * 11) % 101) / 8
@@ -43,7 +43,7 @@ def walk(times_us: Iterable[int], *, base: float = 100.0, seed: int = 0) -> pa.T
 
 
 def minutes(day: str, first: str = "14:30", count: int = 390, step: int = 1) -> list[int]:
-    """Starts of minutes of a day, UTC (a winter session of New York by default), in µs since the epoch."""
+    """Return minutes of a day, UTC (a winter session of New York by default), in µs since the epoch."""
     begin = us(f"{day}T{first}:00")
     return [begin + number * step * 60_000_000 for number in range(count)]
 
@@ -56,7 +56,7 @@ def add_bars(
     covers: tuple[str, str] | None = None,
     binding: SourceBinding = POLYGON,
 ) -> None:
-    """Store bars by ticker; `covers` is what is known, [start, end) in UTC, else the hull of the bars."""
+    """Store bars by ticker; `covers` is the covered range, [start, end) in UTC, else the hull of the bars."""
     with store.repository.writer("test") as writer:
         for ticker, table in tables.items():
             if covers is not None:
@@ -71,7 +71,7 @@ def add_bars(
 
 
 def make_store(path: Path, tables: Mapping[str, pa.Table] | None = None, **options: Any) -> mtstore.Store:
-    """A store of some bars; see `add_bars`."""
+    """Create a store of some bars; see `add_bars`."""
     store = mtstore.open(path, create=True)
     if tables:
         add_bars(store, tables, **options)

@@ -1,4 +1,4 @@
-"""What tests of damage share: a small store that holds every kind of file, and flipped bits."""
+"""A small store with every kind of file, and ways to damage it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS = (DATA, RETIRED, QUARANTINE, REVISIONS, LOG, PRIVATE, PUBLIC, DERIVED)
 
 
 def fill(store: Store) -> None:
-    """Data of several partitions, retired files, quarantined rows, revisions, coverage of every word."""
+    """Write several partitions, retired files, quarantined rows, revisions, and coverage of every result."""
     with store.repository.writer("calendar") as writer:  # a calendar of one's own, as small as they come
         writer.record("calendars", {"calendar": "MINI", "timezone": "America/New_York"})
         for day in (2, 3):
@@ -49,7 +49,7 @@ def fill(store: Store) -> None:
 
 
 def add_derived(store: Store) -> None:
-    """A derived result, as tensors make them."""
+    """Write a cached result, as a tensor does."""
     folder = store.path / "derived" / "0123456789abcdef"
     folder.mkdir(parents=True)
     np.save(folder / "values.npy", np.arange(64.0))
@@ -57,7 +57,7 @@ def add_derived(store: Store) -> None:
 
 
 def make(path: Path) -> Path:
-    """A store that holds every kind of file."""
+    """Create a store with every kind of file."""
     with mtstore.open(path, create=True) as store:
         fill(store)
         add_derived(store)
@@ -65,7 +65,7 @@ def make(path: Path) -> Path:
 
 
 def files(root: Path) -> dict[str, list[Path]]:
-    """The store's files by kind."""
+    """Return the store's files by kind."""
     with mtstore.open(root) as store:
         retired = {path for (path,) in store.sql("SELECT path FROM core.retired_files").fetchall()}
     data = sorted((root / "data").rglob("*.parquet"))
@@ -82,7 +82,7 @@ def files(root: Path) -> dict[str, list[Path]]:
 
 
 def flip(path: Path, chance: random.Random) -> tuple[int, int]:
-    """Flip one bit of a file, in place; gives byte and bit."""
+    """Flip one bit of a file in place; return its byte and bit."""
     mode = stat.S_IMODE(path.stat().st_mode)
     path.chmod(0o644)
     at, bit = chance.randrange(path.stat().st_size), chance.randrange(8)
@@ -96,7 +96,7 @@ def flip(path: Path, chance: random.Random) -> tuple[int, int]:
 
 
 def overwrite(path: Path, content: bytes) -> None:
-    """Put other bytes into a file, in place."""
+    """Overwrite a file's content in place."""
     mode = stat.S_IMODE(path.stat().st_mode)
     path.chmod(0o644)
     path.write_bytes(content)
@@ -104,7 +104,7 @@ def overwrite(path: Path, content: bytes) -> None:
 
 
 def everything(root: Path) -> dict[str, bytes]:
-    """All bytes below a folder, by path; the lock's file, which says who held it last, aside."""
+    """Return all bytes below a folder by path, without the lock file, which names its last holder."""
     return {
         str(path.relative_to(root)): os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
         for path in root.rglob("*")

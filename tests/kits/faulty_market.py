@@ -24,7 +24,7 @@ VALUES = ["open", "high", "low", "close", "volume", "vwap", "transactions", "bar
 
 @dataclass(frozen=True)
 class World:
-    """The bars as pandas has them, the rows that were refused, the sessions; the same in a published database."""
+    """The bars, rejected rows and sessions as pandas frames, and the same in a published database."""
 
     bars: pd.DataFrame
     refused: pd.DataFrame
@@ -36,7 +36,7 @@ class World:
 
 
 def worlds(market: Any) -> Iterator[World]:
-    """The world, stored in a market."""
+    """Store the world in a market."""
     sessions = session_table("XNYS").to_pandas()
     dates = pd.to_datetime(sessions["session_date"])
     sessions = sessions[(dates >= FIRST) & (dates <= LAST)].reset_index(drop=True)
@@ -53,7 +53,7 @@ def worlds(market: Any) -> Iterator[World]:
 
 
 def _quarantine(refused: pd.DataFrame) -> pa.Table:
-    """Rows as the view `quarantine` has them."""
+    """Return rows as the view `quarantine` shows them."""
     table = pa.Table.from_pandas(refused, schema=arrow_schema(), preserve_index=False)
     said = {
         "source": "polygon",

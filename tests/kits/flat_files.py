@@ -1,4 +1,4 @@
-"""Flat files made by hand."""
+"""Flat files of a few rows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Row = tuple[object, ...]
 
 
 def nanoseconds(clock: str, day: date = DAY) -> int:
-    """A wall time in New York as the vendor writes it."""
+    """Return a wall time of New York as the vendor writes it."""
     moment = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=ZoneInfo("America/New_York"))
     return int(moment.timestamp()) * 1_000_000_000
 
 
 def row(ticker: object, clock: str, price: float = 10.0, *, day: date = DAY, **values: object) -> Row:
-    """A good row, but for `values`."""
+    """Return a valid row, except for `values`."""
     plain: dict[str, object] = {
         "ticker": ticker,
         "volume": 100,
@@ -44,7 +44,7 @@ def write_flat(
     header: Sequence[str] = HEADER,
     kind: str = "minute_aggs_v1",
 ) -> Path:
-    """A flat file in the vendor's folders; the rows are in the order of `header`."""
+    """Write a flat file into the vendor's folders; the rows are in the order of `header`."""
     text = "\n".join(",".join(map(str, line)) for line in (header, *rows)) + "\n"
     path = folder / kind / (name or f"{day}.csv.gz")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
-"""Processes that are killed at a named step or a random moment, and what a fresh process then finds.
+"""Processes killed at a named step or a random moment, and what a fresh process then finds.
 
-The processes are forked from a server that has imported everything and done nothing: real processes, without the
-seconds that imports take.
+They are forked from a server that has imported everything and done nothing: real processes without the time of imports.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ _CONTEXT.set_forkserver_preload(["tests.kits.kill_while_prefetching"])
 
 @functools.cache
 def faulty_calls() -> Path | None:
-    """The library that makes calls of the file system fail, compiled; None where there is no C compiler."""
+    """Compile the library that makes file system calls fail; None without a C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or not sys.platform.startswith("linux"):
         return None
@@ -57,7 +56,7 @@ def faulty_calls() -> Path | None:
 
 
 def process(target: Callable[..., None], *arguments: Any) -> BaseProcess:
-    """A process, started; the server it is forked from finds the package `tests`, and has `faults.c` loaded."""
+    """Start a process, forked from a server that has `tests` on its path and `faults.c` loaded."""
     library = faulty_calls()
     wanted = {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
@@ -80,7 +79,7 @@ State = dict[str, list[Any]]
 
 
 def fetch(store: Store, *answers: BarBatch) -> None:
-    """Answers into a store as if they came from a vendor, who can be asked again."""
+    """Write batches into a store as fetched from a vendor, so that they can be fetched again."""
     counts = dict.fromkeys(("tickers", "files", "rows", "quarantined_rows"), 0)
     with store.repository.writer("fetch") as writer:
         run = {"run_id": writer.run_id, "kind": "fetch", "status": "complete", "started_at": datetime.now(UTC)}
@@ -90,7 +89,7 @@ def fetch(store: Store, *answers: BarBatch) -> None:
 
 
 def make_base(root: Path) -> Path:
-    """A store with two tickers in several files, a quarantined row, revisions, and retired files that may go."""
+    """Create a store with two tickers in several files, a quarantined row, revisions and expired files."""
     with mtstore.open(root, create=True) as store:
         bad = minute_bars({3: 1.0}).append_column("reason", [["bad"]]).append_column("origin", [["f:7"]])
         fetch(store, answer("A", dict.fromkeys(range(50), 1.0), minutes(0, 100)))
@@ -100,13 +99,13 @@ def make_base(root: Path) -> Path:
 
 
 def replace(root: Path) -> None:
-    """Replace, withdraw, add, and delete what was retired before."""
+    """Replace, withdraw and add bars, and delete retired files."""
     with mtstore.open(root, grace=timedelta(0)) as store:
         write(store, answer("A", {5: 3.0, 6: 3.0}, minutes(0, 100)), answer("C", {1: 1.0}, minutes(0, 10)))
 
 
 def append(root: Path) -> None:
-    """Add bars behind all that there are; a commit of its own for each of three tickers."""
+    """Add bars after the last ones, in one commit for each of three tickers."""
     with mtstore.open(root) as store, store.repository.writer("append") as writer:
         for ticker in ("A", "B", "C"):
             writer.add(answer(ticker, {1_000: 1.0, 1_001: 2.0}, minutes(1_000, 1_100)))
@@ -120,12 +119,12 @@ def compact(root: Path) -> None:
 
 
 def rebuild(root: Path) -> None:
-    """Make the database anew."""
+    """Rebuild the database."""
     Repository.rebuild_at(root)
 
 
 def ingest(root: Path) -> None:
-    """Ingest the flat files that lie beside the store, one commit a ticker."""
+    """Ingest the flat files beside the store, one commit a ticker."""
     writer.COMMIT_EVERY_PARTITIONS = 1
     with mtstore.open(root) as store:
         store.ingest(root.parent / "flat")
@@ -144,7 +143,7 @@ def evict(root: Path) -> None:
 
 
 def init(root: Path) -> None:
-    """Make a store."""
+    """Create a store."""
     mtstore.open(root, create=True).close()
 
 
@@ -168,7 +167,7 @@ def _victim(operation: str, root: str, step: str | None) -> None:
 
 
 def run_killed_at(operation: str, root: Path, step: str) -> bool:
-    """Run an operation that is killed when it reaches a step; whether it did."""
+    """Run an operation that is killed at a step; return whether it reached the step."""
     child = process(_victim, operation, str(root), step)
     child.join(120)
     assert child.exitcode in {0, -signal.SIGKILL}, child.exitcode
@@ -176,7 +175,7 @@ def run_killed_at(operation: str, root: Path, step: str) -> bool:
 
 
 def run_killed_after(operation: str, root: Path, seconds: float) -> bool:
-    """Run an operation that is killed after some time; whether it was still running."""
+    """Run an operation and kill it after some time; return whether it was still running."""
     child = process(_victim, operation, str(root), None)
     child.join(seconds)
     if child.exitcode is None:
@@ -187,7 +186,7 @@ def run_killed_after(operation: str, root: Path, seconds: float) -> bool:
 
 
 def run_through(operation: str, root: Path) -> float:
-    """Run an operation to its end; gives the seconds it took."""
+    """Run an operation to its end; return the seconds it took."""
     began = time.monotonic()
     child = process(_victim, operation, str(root), None)
     child.join(120)
@@ -220,7 +219,7 @@ def _sufferer(operation: str, root: str, fault: str, number: int, pipe: Connecti
 
 
 def run_with_fault(operation: str, root: Path, fault: str, number: int) -> tuple[int, str | None]:
-    """Run an operation whose call with that number fails; how often calls failed, and what was said to the user."""
+    """Run an operation whose call of that number fails; return how many calls failed, and the error message."""
     ours, theirs = _CONTEXT.Pipe(duplex=False)
     child = process(_sufferer, operation, str(root), fault, number, theirs)
     theirs.close()
@@ -247,7 +246,7 @@ def _look(root: str, rebuilds: bool, pipe: Connection) -> None:
 
 
 def look(root: Path, *, rebuilds: bool = False) -> State:
-    """What a fresh process finds, after it has checked that everything is in order."""
+    """Return the state that a fresh process finds, after checking it."""
     ours, theirs = _CONTEXT.Pipe(duplex=False)
     child = process(_look, str(root), rebuilds, theirs)
     theirs.close()
@@ -264,7 +263,7 @@ def look(root: Path, *, rebuilds: bool = False) -> State:
 
 
 def state(store: Store) -> State:
-    """What has been committed, less the times and names that every run makes anew."""
+    """Return the committed state without times and names that differ in every run."""
     columns = {
         "bars": f"ticker, (epoch_us(ts_event) - {START}) // {MINUTE}, close, source, schema, volume, vwap",
         "core.revisions": "ticker, ts_event, kind, old_close, new_close",
@@ -281,7 +280,7 @@ def state(store: Store) -> State:
 
 
 def check_store(store: Store) -> None:
-    """Nothing is left over, nothing is missing, and the public name shows the newest generation."""
+    """Check that no file is left over or missing, and that the public name shows the newest snapshot."""
     layout: Layout = store.repository.layout
     newest = store.repository.layout.newest_snapshot()
     assert layout.snapshots(layout.log)[-1] == newest
@@ -300,6 +299,6 @@ def check_store(store: Store) -> None:
 
 
 def random_moments(count: int, longest: float, seed: int) -> list[float]:
-    """Moments up to `longest` seconds, the same for the same seed."""
+    """Return moments up to `longest` seconds, the same for the same seed."""
     generator = random.Random(seed)
     return [generator.uniform(0.0, longest) for _ in range(count)]

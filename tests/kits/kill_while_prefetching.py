@@ -1,4 +1,4 @@
-"""What the server of forked processes has imported and worked out before it forks; it has opened no database."""
+"""Modules and results that the fork server loads before it forks. It opens no database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DuckDB clients of other versions, each installed into a folder of its own, and processes that use them."""
+"""DuckDB clients of other versions, each installed into its own folder, and processes that use them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OURS = "ours"
 
 
 def install(version: str, folder: Path) -> Path:
-    """Install a version of DuckDB below `folder` with pip; gives the folder to put on `sys.path`.
+    """Install a version of DuckDB below `folder` with pip; return the folder to put on `sys.path`.
 
     Older versions need pytz to give instants as Python objects, and do not say so in their packages.
     """
@@ -25,7 +25,7 @@ def install(version: str, folder: Path) -> Path:
 
 
 def client(code: str, version: str, folder: Path, *arguments: object) -> subprocess.Popen[str]:
-    """A process of Python's that runs `code` with DuckDB of a version (`ours`: the installed one)."""
+    """Start a Python process that runs `code` with a version of DuckDB (`ours`: the installed one)."""
     if version == OURS:
         return process("import duckdb\n" + code, *arguments)
     check = f"import duckdb\nassert duckdb.__version__ == {version!r}, duckdb.__version__\n"

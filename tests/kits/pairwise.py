@@ -1,4 +1,4 @@
-"""All pairs: few combinations of options in which every two choices meet at least once."""
+"""Few combinations of options in which every pair of choices occurs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def all_pairs(options: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """Combinations, one choice per option, that cover every pair of choices of two options. The same ones each time."""
+    """Return combinations, one choice per option, that cover every pair of choices; the same ones each time."""
     names = sorted(options, key=lambda name: -len(options[name]))
     left = {
         frozenset([(one, first), (other, second)])
@@ -33,5 +33,5 @@ def _met(row: Mapping[str, int], name: str, choice: int) -> set[frozenset[tuple[
 
 
 def spelled(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """The combinations as names of tests."""
+    """Return the combinations as names of tests."""
     return ("-".join(str(value) for value in row.values()) for row in rows)

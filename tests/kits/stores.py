@@ -1,4 +1,4 @@
-"""What tests of stores share: bars made by hand, answers, the content of a store, and processes of their own."""
+"""Bars and batches made by hand, the content of a store, and child processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DERIVED = ("store_info", "object_digests")
 
 
 def minute_bars(closes: Mapping[int, float | None], *, start_us: int = START, step_us: int = MINUTE) -> pa.Table:
-    """Bars by their number from `start_us`, all prices alike; None is a bar whose vwap and transactions are NULL."""
+    """Return bars by minute from `start_us`, all prices equal; None is a bar without vwap and transactions."""
     numbers = sorted(closes)
     price = [closes[number] if closes[number] is not None else 1.0 for number in numbers]
     optional = [closes[number] for number in numbers]
@@ -42,14 +42,14 @@ def minute_bars(closes: Mapping[int, float | None], *, start_us: int = START, st
 
 
 def minutes(first: int, end: int, *, start_us: int = START) -> TimeRange:
-    """The range of some minutes, half-open."""
+    """Return the half-open range of some minutes."""
     return TimeRange(start_us + first * MINUTE, start_us + end * MINUTE)
 
 
 def answer(
     ticker: str, closes: Mapping[int, float | None], *ranges: TimeRange, start_us: int = START, **options: Any
 ) -> BarBatch:
-    """An answer of minute bars; complete if it has ranges, else partial."""
+    """Return a batch of minute bars; complete if it has ranges, else partial."""
     bars = minute_bars(closes, start_us=start_us)
     result = options.pop("result", ("complete" if bars.num_rows else "empty") if ranges else "partial")
     binding = options.pop("binding", POLYGON)
@@ -57,26 +57,26 @@ def answer(
 
 
 def write(store: Store, *answers: BarBatch) -> None:
-    """Answers into a store, in one writer."""
+    """Write batches into a store with one writer."""
     with store.repository.writer("test") as writer:
         for one in answers:
             writer.add(one)
 
 
 def bars_of(store: Store) -> list[tuple[Any, ...]]:
-    """Every stored bar, in a fixed order."""
+    """Return every stored bar, in a fixed order."""
     columns = ", ".join(VALUE_COLUMNS)
     return store.sql(f"SELECT ticker, source, schema, epoch_us(ts_event), {columns} FROM bars ORDER BY ALL").fetchall()
 
 
 def closes_of(store: Store, ticker: str) -> dict[int, float]:
-    """A ticker's closes by minute from START."""
+    """Return a ticker's closes by minute from START."""
     rows = store.sql("SELECT epoch_us(ts_event), close FROM bars WHERE ticker = ?", [ticker]).fetchall()
     return {(ts_us - START) // MINUTE: close for ts_us, close in rows}
 
 
 def core_tables(store: Store) -> dict[str, list[str]]:
-    """Every table of `core`, and the views of parquet, row by row, but for what says which generation this is.
+    """Return the rows of every table of `core` and of the views of parquet, without the snapshot's number.
 
     Long ones, such as sessions, are a digest of all their rows.
     """
@@ -96,7 +96,7 @@ def core_tables(store: Store) -> dict[str, list[str]]:
 
 
 def data_files(root: Path) -> set[str]:
-    """The files under `data/` and `meta/` less the log, relative to the store."""
+    """Return the files under `data/` and `meta/` without the log, relative to the store."""
     return {
         str(path.relative_to(root))
         for folder in ("data", "meta")
@@ -106,7 +106,7 @@ def data_files(root: Path) -> set[str]:
 
 
 def known_files(store: Store) -> set[str]:
-    """The files that the store's tables know."""
+    """Return the files that the store's tables list."""
     tables = ("core.files", "core.retired_files", "core.meta_files")
     return {path for table in tables for (path,) in store.sql(f"SELECT path FROM {table}").fetchall()}
 
@@ -114,7 +114,7 @@ def known_files(store: Store) -> set[str]:
 def process(
     code: str, *arguments: object, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
 ) -> subprocess.Popen[str]:
-    """A process of Python's that runs `code` with `arguments` (as JSON in `args`); stdin and stdout are pipes.
+    """Start a Python process that runs `code` with `arguments` (JSON in `args`); stdin and stdout are pipes.
 
     `prefix` is a command that runs another one.
     """
@@ -133,7 +133,7 @@ def process(
 
 
 def run(code: str, *arguments: object, env: Mapping[str, str] | None = None) -> str:
-    """The output of a process that must succeed."""
+    """Run a process that must succeed; return its output."""
     child = process(code, *arguments, env=env)
     out, err = child.communicate(timeout=300)
     assert child.returncode == 0, err
@@ -141,20 +141,20 @@ def run(code: str, *arguments: object, env: Mapping[str, str] | None = None) -> 
 
 
 def lines_of(child: subprocess.Popen[str]) -> Iterable[str]:
-    """What a child prints, line by line."""
+    """Yield the lines that a child prints."""
     assert child.stdout is not None
     return (line.rstrip("\n") for line in child.stdout)
 
 
 def tell(child: subprocess.Popen[str], text: str) -> None:
-    """A line to a child's stdin."""
+    """Write a line to a child's stdin."""
     assert child.stdin is not None
     child.stdin.write(f"{text}\n")
     child.stdin.flush()
 
 
 def end(*children: subprocess.Popen[str]) -> Sequence[str]:
-    """Wait for children that must succeed; gives what they still print."""
+    """Wait for children that must succeed; return the rest of their output."""
     outputs = []
     for child in children:
         out, err = child.communicate(timeout=300)

@@ -1,4 +1,4 @@
-"""A store that tests only read, beside a file that nobody may read through it."""
+"""A store that tests only read, beside a file that no statement may read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def market(place: Path) -> Iterator[mtstore.Store]:
 
 @pytest.fixture
 def tree(place: Path) -> Callable[[], dict[str, str]]:
-    """What lies in the store and beside it, with a digest of each file; spill folders are DuckDB's own affair."""
+    """The files in the store and beside it, with a digest of each; DuckDB's spill folders are left out."""
 
     def look() -> dict[str, str]:
         return {

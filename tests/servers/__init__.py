@@ -1,1 +1,1 @@
-"""Vendors on this machine: servers that speak their protocols to their own, unmodified clients, and fail on demand."""
+"""Local servers that answer the vendors' own clients as the vendors do, and fail on demand."""

@@ -1,4 +1,4 @@
-"""A local HTTP server that records every request and can spoil any answer.
+"""A local HTTP server that records every request and can spoil any response.
 
 A vendor's server is a function from `Request` to `Reply`; `faults` change replies on their way out.
 """
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What will be sent.
+    """The response to send.
 
     `declared_length` overrides Content-Length, so that a cut body can be told from a short one; None sends no length
     and closes the connection. `delay` comes before the first byte; `drip` is the pause between hundredths of the body.
@@ -89,7 +89,7 @@ class VendorServer:
         return reply
 
     def plan(self, fault: Fault, *, times: int = 1, when: Callable[[Request], bool] = lambda _: True) -> None:
-        """Spoil the next `times` answers to requests that `when` picks."""
+        """Spoil the next `times` responses to requests that `when` picks."""
         self._planned.append(_Planned(fault, when, times))
 
     @property
@@ -166,7 +166,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request, client_address) -> None:
-        """Clients that hang up are part of the tests."""
+        """Ignore clients that hang up."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve("POST")
 
     def log_message(self, *_: object) -> None:
-        """Quiet: requests are in `requests`."""
+        """Print nothing; requests are in `requests`."""
 
     def _serve(self, method: str) -> None:
         parts = urlsplit(self.path)

@@ -48,7 +48,7 @@ class Instrument:
     renumbered: dict[date, int] = field(default_factory=dict)
 
     def number_on(self, day: date) -> int:
-        """The instrument id of a day."""
+        """Return the instrument id of a day."""
         known = {date.min: self.number, **self.renumbered}
         return known[max(since for since in known if since <= day)]
 
@@ -85,7 +85,7 @@ class DatabentoServer(VendorServer):
         return context
 
     def list_symbol(self, symbol: str, **known) -> Instrument:
-        """Put a symbol into the dataset."""
+        """List a symbol in the dataset."""
         return self.instruments.setdefault(symbol, Instrument(1_000 + len(self.instruments), **known))
 
     def answer(self, request: Request) -> Reply:
@@ -147,7 +147,7 @@ class DatabentoServer(VendorServer):
         return reply.header("X-Warning", json.dumps(warnings)) if warnings else reply
 
     def dbn(self, given) -> bytes:
-        """The answer as plain DBN."""
+        """Return the response as plain DBN."""
         import databento_dbn
 
         first, last = _day(int(given["start"])), _day(int(given["end"]) - 1) + timedelta(days=1)
@@ -228,7 +228,7 @@ def error_reply(code: int, case: str, message: str, payload=None) -> Reply:
 def bars(
     start: str, count: int, *, step: int = 60, first_price: float = 100.0, publisher: int = 2
 ) -> list[tuple[Any, ...]]:
-    """`count` bars from an instant of UTC on."""
+    """Return `count` bars from an instant of UTC on."""
     at = int(datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp())
     return [(at + step * i, first_price + i % 50, 10 + i % 7, publisher) for i in range(count)]
 

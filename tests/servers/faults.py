@@ -1,4 +1,4 @@
-"""Ways in which an answer goes wrong. Those `on_content` change what the vendor says, the others the bytes it sends."""
+"""Faults of responses. Those `on_content` change the content, the others the bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _on_content(fault: Fault) -> Fault:
 
 
 def status(code: int, *, body: bytes = b"", retry_after: str | None = None, **headers: str) -> Fault:
-    """Another status with another body."""
+    """Send another status and body."""
 
     def apply(_: Request, __: Reply) -> Reply:
         reply = Reply(code, body, headers)
@@ -26,7 +26,7 @@ def status(code: int, *, body: bytes = b"", retry_after: str | None = None, **he
 
 
 def polygon_error(code: int, message: str, *, retry_after: str | None = None) -> Fault:
-    """An error as Polygon words it."""
+    """Send an error in Polygon's format."""
 
     def apply(_: Request, __: Reply) -> Reply:
         reply = json_reply({"status": "ERROR", "request_id": "req-error", "error": message}, code)
@@ -36,7 +36,7 @@ def polygon_error(code: int, message: str, *, retry_after: str | None = None) ->
 
 
 def databento_error(code: int, case: str, message: str, payload=None, *, retry_after: str | None = None) -> Fault:
-    """An error as Databento words it."""
+    """Send an error in Databento's format."""
     detail = {"case": case, "message": message, "status_code": code, "docs": None, "payload": payload or {}}
 
     def apply(_: Request, __: Reply) -> Reply:
@@ -47,27 +47,27 @@ def databento_error(code: int, case: str, message: str, payload=None, *, retry_a
 
 
 def html(_: Request, reply: Reply) -> Reply:
-    """A proxy's page, with status 200."""
+    """Send a proxy's page with status 200."""
     return Reply(200, b"<html><body>maintenance</body></html>", {"Content-Type": "text/html"})
 
 
 def cut_body(_: Request, reply: Reply) -> Reply:
-    """The connection ends in the middle of the announced length."""
+    """End the connection before the announced length."""
     return replace(reply, body=reply.body[: len(reply.body) // 2], declared_length=len(reply.body))
 
 
 def cut_stream(_: Request, reply: Reply) -> Reply:
-    """The message ends properly, its contents (gzip, zstd, JSON) do not."""
+    """End the message properly, but not its content (gzip, zstd, JSON)."""
     return replace(reply, body=reply.body[: len(reply.body) // 2])
 
 
 def cut_stream_without_length(_: Request, reply: Reply) -> Reply:
-    """As `cut_stream`, but the end of the connection is the end of the message."""
+    """Cut the content, where the end of the connection is the end of the message."""
     return replace(reply, body=reply.body[: len(reply.body) // 2], declared_length=None)
 
 
 def cut_gzip_trailer(_: Request, reply: Reply) -> Reply:
-    """Only the checksum of the gzip stream is missing: every byte of the JSON is there."""
+    """Cut the checksum of the gzip stream; every byte of the JSON is there."""
     return replace(reply, body=reply.body[:-8])
 
 
@@ -76,14 +76,14 @@ def wrong_gzip_checksum(_: Request, reply: Reply) -> Reply:
 
 
 def two_gzip_members(_: Request, reply: Reply) -> Reply:
-    """Unusual and legal."""
+    """Send two gzip members, which is unusual and legal."""
     plain = gzip.decompress(reply.body)
     middle = len(plain) // 2
     return replace(reply, body=gzip.compress(plain[:middle]) + gzip.compress(plain[middle:]))
 
 
 def deflated(_: Request, reply: Reply) -> Reply:
-    """An encoding nobody asked for."""
+    """Send an encoding that the client did not request."""
     return replace(reply, body=zlib.compress(gzip.decompress(reply.body))).header("Content-Encoding", "deflate")
 
 
@@ -93,12 +93,12 @@ def malformed_json(_: Request, reply: Reply) -> Reply:
 
 
 def hang(seconds: float = 60.0) -> Fault:
-    """Nothing comes."""
+    """Send nothing."""
     return lambda _, reply: replace(reply, delay=seconds)
 
 
 def slow(seconds_a_hundredth: float) -> Fault:
-    """Everything comes, bit by bit."""
+    """Send everything in small pieces."""
     return lambda _, reply: replace(reply, drip=seconds_a_hundredth)
 
 
@@ -118,7 +118,7 @@ def without(key: str) -> Fault:
 
 
 def edit_rows(change) -> Fault:
-    """Change the rows of a page, and count them again."""
+    """Change the rows of a page and their count."""
 
     def apply(body):
         rows = change(list(body.get("results", [])))

@@ -1,7 +1,8 @@
-"""Looking for a vendor's key in everything that a load leaves: tables, files and what is in them, logs, output."""
+"""Search for a vendor's key in everything that a load leaves: tables, files and their content, logs, output."""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from tests.kits.stores import core_tables
 
 
 def assert_in_no_table_or_file(key, store):
-    """Not in the tables, not in a file's bytes, not in what parquet files hold compressed."""
+    """Check that the key is not in tables, in a file's bytes, or in compressed parquet pages."""
     assert key not in repr(core_tables(store))
     files = [path for path in store.path.rglob("*") if path.is_file()]
     assert len(files) > 5
@@ -25,7 +26,7 @@ def assert_in_no_table_or_file(key, store):
 
 
 def _with_parts(path):
-    """A path and, of a folder, what lies in it, as far as that can be told before it is gone."""
+    """Return a path and a folder's content, as far as they exist while being read."""
     parts = [path]
     with suppress(OSError):
         parts.extend(path.rglob("*"))
@@ -34,15 +35,15 @@ def _with_parts(path):
 
 @contextmanager
 def watched(key, store):
-    """Look again and again into the files that come and go while the block runs; none may hold the key."""
-    places = [store.path / "tmp", Path(tempfile.gettempdir())]
-    earlier = set(places[1].iterdir())
+    """Read the files that come and go while the block runs, repeatedly; none may contain the key."""
+    private = Path(tempfile.mkdtemp())
+    places = [store.path / "tmp", private]
     leaks, seen = [], set()
     is_over = threading.Event()
 
     def look():
         while not is_over.wait(0.001):
-            found = [path for place in places for path in place.iterdir() if path not in earlier]
+            found = [path for place in places for path in place.iterdir()]
             for path in [part for one in found for part in _with_parts(one)]:
                 with suppress(OSError):  # gone since, or a folder
                     content = path.read_bytes()
@@ -51,10 +52,13 @@ def watched(key, store):
 
     watcher = threading.Thread(target=look)
     watcher.start()
+    before, tempfile.tempdir = tempfile.tempdir, str(private)  # other processes write to the common one
     try:
         yield
     finally:
+        tempfile.tempdir = before
         is_over.set()
         watcher.join()
+        shutil.rmtree(private)
     assert leaks == []
     assert seen, "there was nothing to look into"

@@ -28,7 +28,7 @@ _AGGREGATES = re.compile(r"/v2/aggs/ticker/([^/]+(?:/[^/]+)?)/range/(\d+)/(\w+)/
 
 @dataclass
 class Company:
-    """One ticker: its bars by base span, and what else the vendor knows."""
+    """One ticker: its bars by base span, and its reference data."""
 
     seconds: list[dict[str, Any]] = field(default_factory=list)
     minutes: list[dict[str, Any]] = field(default_factory=list)
@@ -171,7 +171,7 @@ def _error(code: int, status: str, text: str, field_name: str = "error") -> Repl
 
 
 def snap_down(bound: str, span: str) -> int:
-    """The start of the span in which a bound lies, ms."""
+    """Return the start of the span that contains a bound, ms."""
     if "-" in bound:
         return day_ms(bound)
     at = int(bound)
@@ -179,7 +179,7 @@ def snap_down(bound: str, span: str) -> int:
 
 
 def snap_up(bound: str, span: str) -> int:
-    """The last millisecond of the span in which a bound lies."""
+    """Return the last millisecond of the span that contains a bound."""
     if "-" in bound:
         return day_ms(date.fromisoformat(bound) + timedelta(days=1)) - 1
     if span == "day":
@@ -188,7 +188,7 @@ def snap_up(bound: str, span: str) -> int:
 
 
 def day_ms(day: str | date) -> int:
-    """Midnight in New York, ms."""
+    """Return midnight in New York, ms."""
     day = date.fromisoformat(day) if isinstance(day, str) else day
     return int(datetime.combine(day, clock(), NEW_YORK).timestamp() * 1_000)
 
@@ -198,7 +198,7 @@ def _day_of(at_ms: int) -> date:
 
 
 def gather(rows: list[dict[str, Any]], width_ms: int) -> list[dict[str, Any]]:
-    """Bars of a greater width from smaller ones."""
+    """Merge bars into wider ones."""
     found: dict[int, dict[str, Any]] = {}
     for row in rows:
         at = row["t"] // width_ms * width_ms
@@ -213,7 +213,7 @@ def gather(rows: list[dict[str, Any]], width_ms: int) -> list[dict[str, Any]]:
 
 
 def bar(at_ms: int, price: float = 100.0, volume: float = 10.0) -> dict[str, Any]:
-    """One bar whose values are told by its price."""
+    """Return one bar whose values follow from its price."""
     return {
         "v": volume,
         "vw": price,
@@ -227,7 +227,7 @@ def bar(at_ms: int, price: float = 100.0, volume: float = 10.0) -> dict[str, Any
 
 
 def minutes(day: str, count: int, *, start: str = "09:30", first_price: float = 100.0) -> list[dict[str, Any]]:
-    """`count` minute bars from a wall time in New York on."""
+    """Return `count` minute bars from a wall time in New York on."""
     opened = datetime.combine(date.fromisoformat(day), clock.fromisoformat(start), NEW_YORK)
     at = int(opened.timestamp() * 1_000)
     return [bar(at + 60_000 * i, first_price + i % 50) for i in range(count)]

@@ -1,4 +1,4 @@
-"""A certificate authority that lives as long as the tests, made with the openssl command."""
+"""A certificate authority for the tests, created with the openssl command."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def has_openssl() -> bool:
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """An authority and a certificate for 127.0.0.1."""
+    """Create an authority and a certificate for 127.0.0.1."""
     for name in ("authority", "server"):
         (folder / f"{name}.cnf").write_text(_CONFIG.format(name=f"mtstore test {name}"))
         _openssl(folder, "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")

@@ -1,4 +1,4 @@
-"""Small words for tests about ranges and answers."""
+"""Ranges and times of batches, for tests of sources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mtstore.ranges import TimeRange
 
 
 def us(text: str) -> int:
-    """An instant of ISO text, UTC unless it says otherwise, in microseconds."""
+    """Convert ISO text to microseconds since the epoch; text without an offset is UTC."""
     moment = datetime.fromisoformat(text)
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
@@ -19,6 +19,6 @@ def span(start: str, end: str) -> TimeRange:
 
 
 def times(answer: BarBatch) -> list[int]:
-    """The opens of an answer's bars, µs."""
+    """Return the opens of a batch's bars, µs."""
     found: list[int] = answer.bars["ts_event"].cast("int64").to_pylist()
     return found

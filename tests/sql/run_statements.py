@@ -1,6 +1,6 @@
-"""Run statements in a DuckDB client and print what they give as JSON; started as a program, for clients of any version.
+"""Run statements in a DuckDB client of any version and print their rows as JSON; started as a program.
 
-Arguments: the folder the client lies in (or `-`), the database file, the session's time zone, the number of threads.
+Arguments: the client's folder (or `-`), the database file, the session's time zone, the number of threads.
 Statements come as a JSON list on standard input.
 """
 

@@ -1,4 +1,4 @@
-"""What a call costs follows from its range and tickers: other files stay closed, whichever tickers are asked for."""
+"""The cost of a call follows from its range and tickers: no other file is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools of others over the published file, each installed into a folder of its own, while somebody else commits."""
+"""Other tools reading the published file, each installed into its own folder, while a writer commits."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_every_tool_sees_new_bars_while_ingest_commits_each_second(tmp_path: Pat
             if worker.poll() is None:
                 tell(worker, "stop")
         done = int(end(ingest)[0])
-        assert done >= SECONDS / 3, "nobody holds the commits up"
+        assert done >= SECONDS / 3, "no commit is held up"
         for name, worker in tools.items():
             # On a busy machine a tool may show its progress first.
             seen = [int(count) for count in json.loads(end(worker)[0].splitlines()[-1])]

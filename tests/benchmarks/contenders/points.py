@@ -37,7 +37,7 @@ def get_ticker_data(parameters: dict[str, Any]) -> Job:
 
 
 def pandas_read(parameters: dict[str, Any]) -> Job:
-    """pandas, told the very file."""
+    """pandas, with the path of the file."""
     import pandas as pd
 
     folder = (
