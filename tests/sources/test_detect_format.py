@@ -73,10 +73,10 @@ def test_parquet_is_detected_by_both_ends(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("x.csv.gz", POLYGON, "the suffix does not fit: the file contains uncompressed CSV"),
-        ("x.csv", gzip.compress(POLYGON, mtime=0), "it holds gzipped CSV"),
-        ("x.dbn", POLYGON, "it holds uncompressed CSV"),
-        ("x.dbn.zst", gzip.compress(POLYGON, mtime=0), "it holds gzipped CSV"),
-        ("x.parquet", OWN, "it holds uncompressed CSV"),
+        ("x.csv", gzip.compress(POLYGON, mtime=0), "the file contains gzipped CSV"),
+        ("x.dbn", POLYGON, "the file contains uncompressed CSV"),
+        ("x.dbn.zst", gzip.compress(POLYGON, mtime=0), "the file contains gzipped CSV"),
+        ("x.parquet", OWN, "the file contains uncompressed CSV"),
         ("x.csv.gz", b"<?xml version='1.0'?><Error/>", "unknown format.*<\\?xml"),
         ("x.csv", b'{"status": "ERROR"}\n', "unknown format"),
         ("x.csv", b"\x00\x01\x02\x03", "unknown format"),
@@ -95,7 +95,7 @@ def test_what_was_found_is_said(tmp_path: Path, name: str, content: bytes, messa
 
 def test_dbn_under_another_name_is_refused(tmp_path: Path, dbn: bytes) -> None:
     (tmp_path / "x.csv").write_bytes(dbn)
-    with pytest.raises(UnrecognisedFileError, match="it holds uncompressed DBN"):
+    with pytest.raises(UnrecognisedFileError, match="the file contains uncompressed DBN"):
         detect_format(tmp_path / "x.csv")
 
 

@@ -75,8 +75,14 @@ BAD_ARGUMENTS = [
         "fill_volume: 'one' is not a choice (valid: 'zero', ",
     ),
     ("FROM aligned_ffill(['AAA'], '5min', fill_prices := NULL)", "fill_prices: NULL is not a choice"),
-    ("FROM aligned_ffill(['AAA'], '5min', max_age := INTERVAL 0 DAY)", "max_age: '00:00:00' is not a positive length"),
-    ("FROM aligned_ffill(['AAA'], '5min', max_age := INTERVAL 1 MONTH)", "max_age: '1 month' is not a positive length"),
+    (
+        "FROM aligned_ffill(['AAA'], '5min', max_age := INTERVAL 0 DAY)",
+        "max_age: '00:00:00' is not a positive duration",
+    ),
+    (
+        "FROM aligned_ffill(['AAA'], '5min', max_age := INTERVAL 1 MONTH)",
+        "max_age: '1 month' is not a positive duration",
+    ),
     ("FROM aligned_ffill(['AAA'], '5min', lookback := INTERVAL (-1) DAY)", "is not a positive duration"),
     ("FROM aligned_ffill(['AAA'], '5min', across_sessions := NULL)", "across_sessions: NULL is not a choice"),
     ("FROM aligned_grid(['AAA'], '5min', fill := 'back')", "fill: 'back' is not a choice (valid: 'none', 'forward')"),
