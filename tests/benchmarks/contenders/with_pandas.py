@@ -26,6 +26,7 @@ def wide_ffill(parameters: dict[str, Any]) -> Job:
 
 def five_minutes(parameters: dict[str, Any]) -> Job:
     """Five-minute bars by ticker; XNYS opens on a multiple of five minutes."""
+    import pandas as pd
 
     def resampled(ask: Ask) -> dict[str, pd.DataFrame]:
         return {
@@ -38,6 +39,7 @@ def five_minutes(parameters: dict[str, Any]) -> Job:
 
 def daily(parameters: dict[str, Any]) -> Job:
     """One bar per local day, aligned."""
+    import pandas as pd
 
     def resampled(ask: Ask) -> pd.DataFrame:
         return _side_by_side(
