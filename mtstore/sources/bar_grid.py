@@ -55,9 +55,9 @@ def ceil_us(instant_us: int, schema: str, day_tz: str) -> int:
     return floor + step_us(schema)
 
 
-def align(asked: TimeRange, schema: str, day_tz: str) -> TimeRange | None:
+def align(requested: TimeRange, schema: str, day_tz: str) -> TimeRange | None:
     """Return a range in whole bars, from the first open in it to the first open past it; None without any."""
-    start, end = ceil_us(asked.start_us, schema, day_tz), ceil_us(asked.end_us, schema, day_tz)
+    start, end = ceil_us(requested.start_us, schema, day_tz), ceil_us(requested.end_us, schema, day_tz)
     return TimeRange(start, end) if start < end else None
 
 
@@ -70,13 +70,3 @@ def days_in(aligned: TimeRange, day_tz: str) -> list[date]:
             found.append(day)
         day += timedelta(days=1)
     return found
-
-
-def day_opens_us(aligned: TimeRange, day_tz: str) -> list[int]:
-    """Return the opens of the daily bars of a range, µs."""
-    return [midnight_us(day, day_tz) for day in days_in(aligned, day_tz)]
-
-
-def last_closed_us(now_us: int, schema: str, day_tz: str, *, lag_us: int = 0) -> int:
-    """Return the close of the last bar that closed at least `lag_us` ago; no response covers later bars."""
-    return floor_us(now_us - lag_us, schema, day_tz)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mtstore.bars import BarBatch, Result, SourceBinding, SymbolSpan
 from mtstore.errors import CostLimitError
-from mtstore.ranges import Ranges, TimeRange, intersect, subtract
+from mtstore.ranges import US_PER_SECOND, Ranges, TimeRange, intersect, subtract
+from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import CheckedBars
-from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.request import RequestContext
 from mtstore.sources.http.settings import NetworkSettings
 
 
@@ -91,72 +94,81 @@ class Estimate:
     cost_usd: float | None = None
 
 
-class VendorSource(Protocol):
-    """A vendor over the network."""
+class VendorSource(ABC):
+    """One named source of a vendor over the network.
+
+    Parameters
+    ----------
+    settings
+        Address, key, speed, and what may be spent.
+    clock
+        Seconds since the epoch; tests set the time.
+    """
+
+    binding: SourceBinding
+    max_tickers_per_request: int
+    reports_changes = False
+    """Whether the vendor reports, free of charge, when its data last changed."""
+
+    def __init__(self, settings: NetworkSettings, *, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self._clock = clock
 
     @property
-    def binding(self) -> SourceBinding: ...
-    @property
-    def schemas(self) -> tuple[str, ...]: ...
-    @property
-    def settings(self) -> NetworkSettings: ...
-    @property
-    def max_tickers_per_request(self) -> int: ...
-
-    @property
-    def reports_changes(self) -> bool:
-        """Whether the vendor reports, free of charge, when its data last changed."""
-        ...
-
-    def changed_since(
-        self,
-        asked: TimeRange,
-        since_us: int,
-        *,
-        cancel: threading.Event | None = None,
-        stats: RequestStats | None = None,
-    ) -> Ranges:
-        """Return the parts of a range whose data may have changed since an instant; all of it if that is unknown."""
-        ...
-
-    def request_parameters(self, schema: str) -> Mapping[str, Any]:
-        """Return the parameters that change the data, whose digest is the cache's key."""
-        ...
-
-    def day_tz(self, ticker: str) -> str:
-        """Return the zone whose days the ticker's daily bars are."""
-        ...
-
-    def chunk_span_us(self, schema: str, tickers: Sequence[str]) -> int:
-        """Return the best length of a range that is fetched and committed at once."""
-        ...
+    def _now_us(self) -> int:
+        return int(self._clock() * US_PER_SECOND)
 
     def last_closed_us(self, schema: str, ticker: str) -> int:
         """Return the close of the last bar that is certainly published, by the clock alone, without a request."""
-        ...
+        lag_us = round(self.settings.publishing_lag_seconds * US_PER_SECOND)
+        return bar_grid.floor_us(self._now_us - lag_us, schema, self.day_tz(ticker))
 
-    def estimate(
-        self,
-        tickers: Sequence[str],
-        schema: str,
-        asked: TimeRange,
-        *,
-        cancel: threading.Event | None = None,
-        stats: RequestStats | None = None,
-    ) -> Estimate:
-        """Return what `fetch` with the same arguments would need."""
-        ...
+    def changed_since(self, request: RequestContext, since_us: int) -> Ranges:
+        """Return the parts of a range whose data may have changed since an instant; all of it if that is unknown."""
+        del since_us
+        return (request.bounds,)
 
+    @abstractmethod
+    def request_parameters(self, schema: str) -> Mapping[str, Any]:
+        """Return the parameters that change the data, whose digest is the cache's key."""
+
+    @abstractmethod
+    def day_tz(self, ticker: str) -> str:
+        """Return the zone whose days the ticker's daily bars are."""
+
+    @abstractmethod
+    def chunk_span_us(self, schema: str, tickers: Sequence[str]) -> int:
+        """Return the best length of a range that is fetched and committed at once."""
+
+    @abstractmethod
+    def estimate(self, request: RequestContext) -> Estimate:
+        """Return what `fetch` with the same request would need."""
+
+    @abstractmethod
     def fetch(
-        self,
-        tickers: Sequence[str],
-        schema: str,
-        asked: TimeRange,
-        *,
-        folder: Path | None = None,
-        budget: CostBudget | None = None,
-        cancel: threading.Event | None = None,
-        stats: RequestStats | None = None,
+        self, request: RequestContext, *, folder: Path | None = None, budget: CostBudget | None = None
     ) -> Iterator[BarBatch]:
-        """Fetch one chunk: complete batches, or an error, never a shorter batch."""
-        ...
+        """Yield the bars that open in the request's range, as far as they are closed and published.
+
+        Parameters
+        ----------
+        folder
+            Folder for downloads, which are deleted after they are read.
+        budget
+            The money for it; by default the settings' `max_cost_usd` for this fetch alone.
+
+        Yields
+        ------
+        BarBatch
+            Complete batches, never a shorter one. Rows that break the rules for bars are in `quarantined`; their bars
+            are in `partial_ranges`, or the batch is 'partial' if it is in doubt as a whole.
+
+        Raises
+        ------
+        CostLimitError
+            The budget does not cover the cost; no data was requested.
+        SourceError
+            A request failed; no batch of its tickers is yielded.
+        concurrent.futures.CancelledError
+            The request's `cancel` was set, less than a second ago.
+        """

@@ -20,6 +20,7 @@ from mtstore.bars import PRICE_COLUMNS, VALUE_COLUMNS
 from mtstore.ranges import TimeRange
 from mtstore.sources.bar_rules import CheckedBars, check_bars
 from mtstore.sources.custom.column_mapping import ColumnMapping
+from mtstore.sources.http.request import RequestContext
 from tests.kits.flat_files import row as flat_row
 from tests.kits.flat_files import write_flat
 from tests.servers.words import span, us
@@ -158,7 +159,7 @@ def test_polygon_response_keeps_the_same_rules(polygon, polygon_source) -> None:
         {"t": us(OPEN) // 1_000 + 60_000 * number, **{WORDS[name]: value for name, value in row.items()}}
         for number, row in enumerate(rows)
     ]
-    [batch] = polygon_source().fetch(["A"], "ohlcv-1m", span("2024-03-04T05:00", "2024-03-05T05:00"))
+    [batch] = polygon_source().fetch(RequestContext(["A"], "ohlcv-1m", span("2024-03-04T05:00", "2024-03-05T05:00")))
     assert batch.quarantined["reason"].to_pylist() == [reason for _, reason in FAULTS]
     assert batch.bars.select(VALUE_COLUMNS).to_pylist() == [
         as_stored(row) for row in (GOOD, *[GOOD | values for values in HARMLESS])

@@ -178,7 +178,7 @@ def test_closed_days_are_local_days_without_any_session():
         (day("2024-03-11T09:30", tz), day("2024-03-11T16:00", tz)),
     ]
     asked = TimeRange(day("2024-03-08", tz), day("2024-03-12", tz))
-    closed = fetch_plan.closed_days(sessions, tz=tz, asked=asked, known=TimeRange(0, day("2030-01-01")))
+    closed = fetch_plan.closed_days(sessions, tz=tz, requested=asked, listed=TimeRange(0, day("2030-01-01")))
     assert closed == (TimeRange(day("2024-03-09", tz), day("2024-03-11", tz)),)
 
 
@@ -186,14 +186,14 @@ def test_sunday_evening_session_keeps_sunday_open():
     tz = "America/Chicago"
     sessions = [(day("2024-03-03T17:00", tz), day("2024-03-04T16:00", tz))]
     asked = TimeRange(day("2024-03-02", tz), day("2024-03-05", tz))
-    closed = fetch_plan.closed_days(sessions, tz=tz, asked=asked, known=asked)
+    closed = fetch_plan.closed_days(sessions, tz=tz, requested=asked, listed=asked)
     assert closed == (TimeRange(day("2024-03-02", tz), day("2024-03-03", tz)),)
 
 
 def test_nothing_is_known_to_be_closed_where_the_calendar_does_not_reach():
     asked = TimeRange(0, 10 * US_PER_DAY)
     known = TimeRange(0, 3 * US_PER_DAY)
-    assert fetch_plan.closed_days([], tz="UTC", asked=asked, known=known) == (known,)
+    assert fetch_plan.closed_days([], tz="UTC", requested=asked, listed=known) == (known,)
 
 
 def test_tickers_that_need_the_same_ranges_share_requests():

@@ -20,9 +20,9 @@ from mtstore.ranges import US_PER_DAY, TimeRange
 from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import check_bars
 from mtstore.sources.databento.metadata import DayCondition, changed_since, read_instant_us
-from mtstore.sources.databento.session import classify
+from mtstore.sources.databento.session import DatabentoSession
+from mtstore.sources.http.failures import Failure, kind_of_status, parse_retry_after
 from mtstore.sources.http.rate_limit import Limiter, StopSignal
-from mtstore.sources.http.retry import Failure, kind_of_status, parse_retry_after
 from mtstore.sources.http.settings import NetworkSettings, Secret
 from mtstore.sources.vendor import CostBudget
 from tests.servers.words import span, us
@@ -84,8 +84,13 @@ def test_databento_exceptions_are_classified():
     import requests
     from databento.common.error import BentoClientError, BentoError, BentoServerError
 
+    classify = DatabentoSession.classify
+
     assert classify(BentoServerError(503, headers={"Retry-After": "7"})).retry_after_seconds == 7
-    assert classify(BentoClientError(422, json_body={"detail": {"case": "x", "message": "y"}})).code == "x"
+    assert (
+        DatabentoSession.classify(BentoClientError(422, json_body={"detail": {"case": "x", "message": "y"}})).code
+        == "x"
+    )
     assert classify(BentoClientError(401, json_body={"detail": "bad key"})).kind == "auth"
     assert classify(BentoError("Error streaming response: cut")).kind == "unavailable"
     assert classify(BentoError("Could not determine compression format")).kind == "answer"
@@ -197,21 +202,21 @@ def test_budget_is_shared_and_never_overdrawn():
     st.sampled_from(["UTC", NEW_YORK, "Asia/Kolkata"]),
 )
 def test_aligned_range_holds_exactly_the_opens_of_the_range(start, length, schema, tz):
-    asked = TimeRange(start + length % 7_777_777, start + length % 7_777_777 + length)
-    aligned = bar_grid.align(asked, schema, tz)
+    requested = TimeRange(start + length % 7_777_777, start + length % 7_777_777 + length)
+    aligned = bar_grid.align(requested, schema, tz)
     if aligned is None:
-        assert bar_grid.ceil_us(asked.start_us, schema, tz) >= asked.end_us
+        assert bar_grid.ceil_us(requested.start_us, schema, tz) >= requested.end_us
         return
     for at in (aligned.start_us, aligned.end_us):
         assert bar_grid.floor_us(at, schema, tz) == at == bar_grid.ceil_us(at, schema, tz)
-    assert asked.start_us <= aligned.start_us < asked.end_us <= aligned.end_us
-    assert bar_grid.floor_us(aligned.end_us - 1, schema, tz) < asked.end_us
+    assert requested.start_us <= aligned.start_us < requested.end_us <= aligned.end_us
+    assert bar_grid.floor_us(aligned.end_us - 1, schema, tz) < requested.end_us
 
 
 def test_days_of_new_york_follow_the_clocks():
-    asked = span("2024-03-09T05:00", "2024-03-12T04:00")
-    assert bar_grid.days_in(asked, NEW_YORK) == [date(2024, 3, 9), date(2024, 3, 10), date(2024, 3, 11)]
-    assert bar_grid.day_opens_us(asked, NEW_YORK) == [
+    requested = span("2024-03-09T05:00", "2024-03-12T04:00")
+    assert bar_grid.days_in(requested, NEW_YORK) == [date(2024, 3, 9), date(2024, 3, 10), date(2024, 3, 11)]
+    assert [bar_grid.midnight_us(day, NEW_YORK) for day in bar_grid.days_in(requested, NEW_YORK)] == [
         us("2024-03-09T05:00"),
         us("2024-03-10T05:00"),
         us("2024-03-11T04:00"),
@@ -222,11 +227,11 @@ def test_days_of_new_york_follow_the_clocks():
 def test_no_row_is_lost_and_only_good_rows_are_stored(rows):
     """Every row is stored, quarantined with a reason, or the repetition of one that is stored."""
     minute = 60_000_000
-    asked = TimeRange(0, 10 * minute)
+    requested = TimeRange(0, 10 * minute)
     columns: dict[str, Any] = {"ts_us": np.array([place * minute for place, _ in rows], dtype=np.int64)}
     columns |= {name: np.array([price for _, price in rows]) for name in ("open", "high", "low", "close")}
     columns |= {name: np.ones(len(rows)) for name in ("volume", "vwap", "transactions")}
-    checked = check_bars(columns, schema="ohlcv-1m", day_tz="UTC", ranges=(asked,))
+    checked = check_bars(columns, schema="ohlcv-1m", day_tz="UTC", ranges=(requested,))
     assert checked.bars.num_rows + checked.rejected.num_rows + checked.repeated == len(rows)
     good = {}
     for place, price in rows:
@@ -241,9 +246,9 @@ def test_no_row_is_lost_and_only_good_rows_are_stored(rows):
 
 def test_days_that_the_vendor_does_not_list_may_have_changed():
     listed = [DayCondition(date(2024, 3, 4), "available", date(2024, 3, 5))]
-    asked = span("2024-03-04T12:00", "2024-03-05T12:00")
-    assert changed_since(listed, asked, us("2024-03-06")) == (span("2024-03-05", "2024-03-05T12:00"),)
-    assert changed_since(listed, asked, us("2024-03-05T23:00")) == (asked,)
+    requested = span("2024-03-04T12:00", "2024-03-05T12:00")
+    assert changed_since(listed, requested, us("2024-03-06")) == (span("2024-03-05", "2024-03-05T12:00"),)
+    assert changed_since(listed, requested, us("2024-03-05T23:00")) == (requested,)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from mtstore.bounds import parse_bounds
 from mtstore.config import load_config
 from mtstore.errors import MtstoreError, TickerError
 from mtstore.intervals import parse_interval
-from mtstore.sources.http.retry import AttemptError
+from mtstore.sources.http.failures import AttemptError
 from mtstore.sources.polygon.client import WholeResponse
 from mtstore.sources.polygon.responses import read_aggregates, read_details, read_references
 from mtstore.synthetic import Faults, SyntheticMarket, write_dbn, write_flat_files

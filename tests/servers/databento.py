@@ -103,7 +103,6 @@ class DatabentoServer(VendorServer):
             "metadata.get_billable_size": lambda given: self._counted(given, lambda count: count * 56),
             "metadata.get_dataset_range": self._dataset_range,
             "metadata.get_dataset_condition": self._condition,
-            "symbology.resolve": self._resolve,
         }
         if method not in handlers:
             return error_reply(404, "not_found", f"no method {method}")
@@ -206,18 +205,6 @@ class DatabentoServer(VendorServer):
             rows.append({"date": day.isoformat(), "condition": state, "last_modified_date": modified})
             day += timedelta(days=1)
         return json_reply(rows)
-
-    def _resolve(self, given) -> Reply:
-        known, unknown = {}, []
-        for name in given["symbols"].split(","):
-            if name in self.instruments:
-                number = str(self.instruments[name].number)
-                known[name] = [{"d0": given["start_date"], "d1": given["end_date"], "s": number}]
-            else:
-                known[name] = []
-                unknown.append(name)
-        status = 2 if len(unknown) == len(known) else 1 if unknown else 0
-        return json_reply({"result": known, "partial": [], "not_found": unknown, "message": "OK", "status": status})
 
 
 def error_reply(code: int, case: str, message: str, payload=None) -> Reply:

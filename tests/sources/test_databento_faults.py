@@ -22,7 +22,7 @@ from mtstore.errors import (
     SourceUnavailableError,
 )
 from mtstore.ranges import TimeRange
-from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.request import RequestContext, RequestStats
 from mtstore.sources.vendor import CostBudget
 from tests.kits.time_limit import time_limit
 from tests.servers import faults
@@ -95,8 +95,9 @@ def market(databento):
     return databento
 
 
-def load(source, tickers=("AAPL",), **more):
-    return list(source.fetch(list(tickers), "ohlcv-1m", DAY, **more))
+def load(source, tickers=("AAPL",), *, folder=None, budget=None, **more):
+    request = RequestContext(list(tickers), "ohlcv-1m", DAY, **more)
+    return list(source.fetch(request, folder=folder, budget=budget))
 
 
 @pytest.mark.parametrize("name", STREAM)
@@ -131,7 +132,7 @@ def test_fault_of_the_metadata_that_passes_costs_a_retry(market, databento_sourc
 )
 def test_fault_of_the_metadata_that_stays_is_an_error_before_anything_is_paid(market, databento_source, name, method):
     if name == "cut json" and method != "get_dataset_range":
-        pytest.skip("half a number is a number: nobody can tell")
+        pytest.skip("half a number is a valid number: the cut cannot be detected")
     market.plan(METADATA[name], times=100, when=lambda request: request.path.endswith(method))
     with pytest.raises((SourceUnavailableError, SourceAnswerError), match="after 4 attempts"):
         load(databento_source())
@@ -261,7 +262,7 @@ def test_negative_price_of_a_future_is_stored(databento, databento_source):
     at = us("2020-04-20T18:30") // 1_000_000
     databento.list_symbol("CLK0").bars["ohlcv-1m"] = [(at, -37.63, 5, 1)]
     source = databento_source(dataset="GLBX.MDP3")
-    [answer] = source.fetch(["CLK0"], "ohlcv-1m", span("2020-04-20", "2020-04-21"))
+    [answer] = source.fetch(RequestContext(["CLK0"], "ohlcv-1m", span("2020-04-20", "2020-04-21")))
     assert (answer.result, answer.bars["close"].to_pylist()) == ("complete", [-37.63])
 
 

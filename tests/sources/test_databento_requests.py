@@ -9,7 +9,7 @@ import pytest
 
 from mtstore.bars import arrow_schema
 from mtstore.errors import ConfigError, CostLimitError, SourceRequestError, TickerError, UnsupportedSchemaError
-from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.request import RequestContext, RequestStats
 from mtstore.sources.vendor import CostBudget, Estimate
 from tests.servers.databento import bars
 from tests.servers.words import span, times, us
@@ -33,7 +33,7 @@ def market(databento):
 def test_two_tickers_are_one_paid_request_after_three_free_ones(market, databento_source, tmp_path):
     source = databento_source()
     stats = RequestStats()
-    first, second = source.fetch(["AAPL", "MSFT"], "ohlcv-1m", DAY, folder=tmp_path, stats=stats)
+    first, second = source.fetch(RequestContext(["AAPL", "MSFT"], "ohlcv-1m", DAY, stats=stats), folder=tmp_path)
     assert methods(market) == [
         "metadata.get_dataset_range",
         "metadata.get_record_count",
@@ -69,61 +69,61 @@ def test_two_tickers_are_one_paid_request_after_three_free_ones(market, databent
 def test_cost_estimate_is_requested_once(market, databento_source):
     market.dollars_per_record = 0.5
     source = databento_source(max_cost_usd=1000)
-    assert source.estimate(["AAPL"], "ohlcv-1m", DAY) == Estimate(
+    assert source.estimate(RequestContext(["AAPL"], "ohlcv-1m", DAY)) == Estimate(
         requests=1, records=390, bytes=390 * 56, cost_usd=195.0
     )
-    list(source.fetch(["AAPL"], "ohlcv-1m", DAY))
+    list(source.fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY)))
     assert methods(market).count("metadata.get_cost") == 1
     assert methods(market).count("metadata.get_record_count") == 1
 
 
 def test_count_can_be_left_out(market, databento_source):
-    list(databento_source(check_record_counts=False).fetch(["AAPL"], "ohlcv-1m", DAY))
+    list(databento_source(check_record_counts=False).fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY)))
     assert methods(market) == ["metadata.get_dataset_range", "metadata.get_cost", "timeseries.get_range"]
 
 
 def test_nothing_is_spent_by_default(market, databento_source):
     market.dollars_per_record = 0.01
     with pytest.raises(CostLimitError, match=r"would cost \$3.9000; \$0.0000 of the \$0.00 allowed"):
-        list(databento_source().fetch(["AAPL"], "ohlcv-1m", DAY))
+        list(databento_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY)))
     assert "timeseries.get_range" not in methods(market)
 
 
 def test_budget_is_cumulative_over_fetches(market, databento_source):
     market.dollars_per_record = 0.01
     source, budget = databento_source(), CostBudget(5.0)
-    list(source.fetch(["AAPL"], "ohlcv-1m", DAY, budget=budget))
+    list(source.fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY), budget=budget))
     with pytest.raises(CostLimitError, match=r"\$3.9000 of the \$5.00"):
-        list(source.fetch(["AAPL"], "ohlcv-1m", DAY, budget=budget))
-    list(source.fetch(["MSFT"], "ohlcv-1m", DAY, budget=budget))
+        list(source.fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY), budget=budget))
+    list(source.fetch(RequestContext(["MSFT"], "ohlcv-1m", DAY), budget=budget))
     assert budget.spent_usd == pytest.approx(4.9)
 
 
 @pytest.mark.parametrize(("schema", "step"), [("ohlcv-1s", 1), ("ohlcv-1h", 3600), ("ohlcv-1d", 86400)])
 def test_every_schema_of_bars_is_read(databento, databento_source, schema, step):
     databento.list_symbol("AAPL").bars[schema] = bars("2024-03-04", 2, step=step)
-    [answer] = databento_source().fetch(["AAPL"], schema, span("2024-03-04", "2024-03-06"))
+    [answer] = databento_source().fetch(RequestContext(["AAPL"], schema, span("2024-03-04", "2024-03-06")))
     assert (answer.result, times(answer)) == ("complete", [us("2024-03-04"), us("2024-03-04") + step * 1_000_000])
 
 
 def test_ticker_that_does_not_resolve_is_empty_with_a_reason_and_no_warning(market, databento_source):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found, missing = databento_source().fetch(["AAPL", "NOPE"], "ohlcv-1m", DAY)
+        found, missing = databento_source().fetch(RequestContext(["AAPL", "NOPE"], "ohlcv-1m", DAY))
     assert (found.result, found.bars.num_rows, found.reason) == ("complete", 390, None)
     assert (missing.result, missing.ranges) == ("empty", (DAY,))
     assert missing.reason == "the vendor resolves NOPE on no day of the range"
 
 
 def test_tickers_none_of_which_resolves_are_empty_without_a_paid_request(market, databento_source):
-    answers = list(databento_source().fetch(["NOPE", "NADA"], "ohlcv-1m", DAY))
+    answers = list(databento_source().fetch(RequestContext(["NOPE", "NADA"], "ohlcv-1m", DAY)))
     assert [(answer.ticker, answer.result) for answer in answers] == [("NOPE", "empty"), ("NADA", "empty")]
     assert "timeseries.get_range" not in methods(market)
 
 
 def test_ticker_that_resolves_on_some_days_is_complete_with_a_note(databento, databento_source):
     databento.list_symbol("NEW", listed=date(2024, 3, 5)).bars["ohlcv-1m"] = bars("2024-03-05T14:30", 10)
-    [answer] = databento_source().fetch(["NEW"], "ohlcv-1m", span("2024-03-04", "2024-03-06"))
+    [answer] = databento_source().fetch(RequestContext(["NEW"], "ohlcv-1m", span("2024-03-04", "2024-03-06")))
     assert (answer.result, answer.bars.num_rows) == ("complete", 10)
     assert answer.ranges == (span("2024-03-04", "2024-03-06"),)
     assert answer.reason == "NEW resolves on some days of the range only"
@@ -132,7 +132,7 @@ def test_ticker_that_resolves_on_some_days_is_complete_with_a_note(databento, da
 def test_bars_of_several_venues_become_one(databento, databento_source):
     at = int(datetime(2024, 3, 4, 14, 30, tzinfo=UTC).timestamp())
     databento.list_symbol("AAPL").bars["ohlcv-1m"] = [(at, 100.0, 5, 39), (at, 110.0, 50, 40), (at + 60, 90.0, 7, 39)]
-    [answer] = databento_source().fetch(["AAPL"], "ohlcv-1m", DAY)
+    [answer] = databento_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY))
     assert answer.result == "complete"
     rows = [[row[name] for name in ("open", "high", "low", "close", "volume")] for row in answer.bars.to_pylist()]
     assert rows == [[110.0, 111.0, 99.0, 110.0, 55.0], [90.0, 91.0, 89.0, 90.0, 7.0]]
@@ -141,12 +141,12 @@ def test_bars_of_several_venues_become_one(databento, databento_source):
 def test_undefined_prices_are_null(databento, databento_source):
     at = int(datetime(2024, 3, 4, 14, 30, tzinfo=UTC).timestamp())
     databento.list_symbol("AAPL").bars["ohlcv-1m"] = [(at, None, 5, 2)]
-    [answer] = databento_source().fetch(["AAPL"], "ohlcv-1m", DAY)
+    [answer] = databento_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY))
     assert (answer.result, answer.bars["open"].to_pylist()) == ("complete", [None])
 
 
 def test_lower_case_tickers_keep_their_spelling(market, databento_source):
-    [answer] = databento_source().fetch(["aapl"], "ohlcv-1m", DAY)
+    [answer] = databento_source().fetch(RequestContext(["aapl"], "ohlcv-1m", DAY))
     assert (answer.ticker, answer.bars.num_rows) == ("aapl", 390)
     assert market.requests[-1].form["symbols"] == "AAPL"
 
@@ -154,20 +154,20 @@ def test_lower_case_tickers_keep_their_spelling(market, databento_source):
 @pytest.mark.parametrize("tickers", [["A,B"], ["aapl", "AAPL"], [""], [" A"]])
 def test_tickers_that_the_client_would_change_are_refused(market, databento_source, tickers):
     with pytest.raises(TickerError):
-        list(databento_source().fetch(tickers, "ohlcv-1m", DAY))
+        list(databento_source().fetch(RequestContext(tickers, "ohlcv-1m", DAY)))
     assert market.requests == []
 
 
 def test_end_is_the_vendors_end(market, databento_source):
     market.ends = datetime(2024, 3, 4, 15, 0, 30, tzinfo=UTC)
-    [answer] = databento_source().fetch(["AAPL"], "ohlcv-1m", DAY)
+    [answer] = databento_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY))
     assert answer.ranges == (span("2024-03-04", "2024-03-04T15:00"),)
     assert times(answer)[-1] == us("2024-03-04T14:59")
 
 
 def test_end_that_came_nearer_meanwhile_is_taken_from_the_refusal(market, databento_source):
     market.really_ends = datetime(2024, 3, 4, 15, 0, tzinfo=UTC)
-    [answer] = databento_source().fetch(["AAPL"], "ohlcv-1m", DAY)
+    [answer] = databento_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY))
     assert answer.ranges == (span("2024-03-04", "2024-03-04T15:00"),)
     assert methods(market) == [
         "metadata.get_dataset_range",
@@ -180,7 +180,7 @@ def test_end_that_came_nearer_meanwhile_is_taken_from_the_refusal(market, databe
 
 def test_range_before_dataset_is_empty_with_a_reason(market, databento_source):
     market.starts = datetime(2024, 3, 4, tzinfo=UTC)
-    before, inside = databento_source().fetch(["AAPL"], "ohlcv-1m", span("2024-03-01", "2024-03-05"))
+    before, inside = databento_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", span("2024-03-01", "2024-03-05")))
     assert (before.result, before.ranges) == ("empty", (span("2024-03-01", "2024-03-04"),))
     assert "before the first data" in before.reason
     assert (inside.result, inside.ranges) == ("complete", (DAY,))
@@ -188,15 +188,15 @@ def test_range_before_dataset_is_empty_with_a_reason(market, databento_source):
 
 def test_unfinished_bars_are_not_requested(market, databento_source):
     source = databento_source(now=us("2024-03-04T15:00:30") / 1e6, publishing_lag_seconds=0)
-    [answer] = source.fetch(["AAPL"], "ohlcv-1m", DAY)
+    [answer] = source.fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY))
     assert answer.ranges == (span("2024-03-04", "2024-03-04T15:00"),)
-    assert list(source.fetch(["AAPL"], "ohlcv-1d", DAY)) == []
+    assert list(source.fetch(RequestContext(["AAPL"], "ohlcv-1d", DAY))) == []
 
 
 def test_range_of_dataset_is_requested_once(market, databento_source):
     source = databento_source()
     for ticker in ("AAPL", "MSFT"):
-        list(source.fetch([ticker], "ohlcv-1m", DAY))
+        list(source.fetch(RequestContext([ticker], "ohlcv-1m", DAY)))
     assert methods(market).count("metadata.get_dataset_range") == 1
 
 
@@ -206,30 +206,24 @@ def test_days_that_did_not_change_need_not_be_paid_again(market, databento_sourc
         date(2024, 3, 5): ("available", "2024-03-20"),
         date(2024, 3, 6): ("pending", None),
     }
-    changed = databento_source().changed_since(span("2024-03-03", "2024-03-07"), us("2024-03-10"))
+    changed = databento_source().changed_since(RequestContext(range=span("2024-03-03", "2024-03-07")), us("2024-03-10"))
     assert changed == (span("2024-03-05", "2024-03-07"),)
     assert market.lines == [
         "GET /v0/metadata.get_dataset_condition?dataset=XNAS.ITCH&end_date=2024-03-06&start_date=2024-03-03"
     ]
 
 
-def test_symbology_keeps_its_dates(market, databento_source):
-    answer = databento_source().resolve(["AAPL", "NOPE"], DAY)
-    assert answer["result"]["AAPL"] == [{"d0": "2024-03-04", "d1": "2024-03-05", "s": "1000"}]
-    assert answer["not_found"] == ["NOPE"]
-
-
 def test_warnings_of_the_vendor_do_not_reach_users_filters(market, databento_source):
     market.warnings = ["DeprecationWarning: old", "Warning: No data found for the request you submitted."]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        [answer] = databento_source().fetch(["AAPL"], "ohlcv-1m", DAY)
+        [answer] = databento_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY))
     assert answer.bars.num_rows == 390
 
 
 def test_other_schemas_and_parents_are_refused_without_a_request(market, databento_source):
     with pytest.raises(UnsupportedSchemaError):
-        list(databento_source().fetch(["AAPL"], "ohlcv-5m", DAY))
+        list(databento_source().fetch(RequestContext(["AAPL"], "ohlcv-5m", DAY)))
     with pytest.raises(ConfigError, match="many instruments"):
         databento_source(stype_in="parent")
     assert market.requests == []
@@ -237,5 +231,5 @@ def test_other_schemas_and_parents_are_refused_without_a_request(market, databen
 
 def test_other_dataset_is_the_vendors_refusal(market, databento_source):
     with pytest.raises(SourceRequestError, match="no dataset XNYS"):
-        list(databento_source(dataset="XNYS.PILLAR").fetch(["AAPL"], "ohlcv-1m", DAY))
+        list(databento_source(dataset="XNYS.PILLAR").fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY)))
     assert len(market.requests) == 1

@@ -16,7 +16,7 @@ import pytest
 
 from mtstore.errors import SourceAnswerError, SourceAuthError, SourceError, SourceRequestError, SourceUnavailableError
 from mtstore.ranges import TimeRange, subtract
-from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.request import RequestContext, RequestStats
 from mtstore.sources.http.settings import RetryPolicy, Secret
 from tests.kits.time_limit import time_limit
 from tests.servers import faults
@@ -61,8 +61,8 @@ def market(polygon):
     return polygon
 
 
-def load(source, ticker="AAPL", asked=DAY, **more):
-    [answer] = source.fetch([ticker], "ohlcv-1m", asked, **more)
+def load(source, ticker="AAPL", requested=DAY, **more):
+    [answer] = source.fetch(RequestContext([ticker], "ohlcv-1m", requested, **more))
     return answer
 
 
@@ -90,7 +90,7 @@ def test_fault_that_stays_is_an_error_after_the_attempts_allowed_and_yields_noth
     with pytest.raises(
         kinds, match=r"polygon: bars of AAPL ohlcv-1m \[2024-03-04T00:00:00Z, .* after 4 attempts"
     ) as caught:
-        list(polygon_source().fetch(["AAPL"], "ohlcv-1m", DAY))
+        list(polygon_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY)))
     assert len(market.requests) == 5
     assert KEY not in str(caught.value)
 
@@ -409,7 +409,7 @@ def test_answer_that_leaves_out_the_beginning_of_what_the_vendor_has_is_an_error
     polygon.companies["AAPL"].minutes = minutes("2024-01-02", 10) + minutes("2024-03-04", 10)
     polygon.plan(faults.edit_rows(lambda rows: rows[10:]))
     with pytest.raises(SourceAnswerError, match="left out"):
-        load(polygon_source(), asked=span("2024-01-02", "2024-04-01"))
+        load(polygon_source(), requested=span("2024-01-02", "2024-04-01"))
 
 
 @pytest.mark.parametrize("field", ["execution_date", "split_from", "split_to"])
@@ -417,7 +417,7 @@ def test_split_that_makes_no_sense_is_an_error(polygon, polygon_source, field):
     row = {"ticker": "AAPL", "execution_date": "2020-01-01", "split_from": 1, "split_to": 4}
     polygon.companies["AAPL"].splits = [{**row, field: "x"}]
     with pytest.raises(SourceAnswerError, match=field):
-        polygon_source().splits("AAPL")
+        polygon_source().references(RequestContext(["AAPL"]), "splits")
 
 
 def test_splits_of_other_tickers_are_an_error(polygon, polygon_source):
@@ -425,7 +425,7 @@ def test_splits_of_other_tickers_are_an_error(polygon, polygon_source):
         {"ticker": "TSLA", "execution_date": "2020-01-01", "split_from": 1, "split_to": 5}
     ]
     with pytest.raises(SourceAnswerError, match="other tickers, TSLA"):
-        polygon_source().splits("AAPL")
+        polygon_source().references(RequestContext(["AAPL"]), "splits")
 
 
 def test_key_appears_in_no_error_log_or_repr(market, polygon_source, caplog):

@@ -11,7 +11,7 @@ import pytest
 
 from mtstore.bars import arrow_schema
 from mtstore.errors import UnsupportedSchemaError
-from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.request import RequestContext, RequestStats
 from tests.servers.polygon import bar, day_ms, minutes
 from tests.servers.words import span, times, us
 
@@ -21,7 +21,7 @@ AGGS = "GET /v2/aggs/ticker"
 
 def test_a_day_of_minutes_is_one_unadjusted_request_of_the_largest_page(polygon, polygon_source):
     polygon.companies["AAPL"].minutes = minutes("2024-03-04", 390)
-    [answer] = polygon_source().fetch(["AAPL"], "ohlcv-1m", DAY)
+    [answer] = polygon_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY))
     assert polygon.lines == [
         f"{AGGS}/AAPL/range/1/minute/1709510400000/1709596799999?adjusted=false&limit=50000&sort=asc"
     ]
@@ -54,7 +54,7 @@ def test_every_page_is_requested_unadjusted(polygon, polygon_source):
         {"ticker": "AAPL", "execution_date": "2024-05-01", "split_from": 1, "split_to": 4}
     ]
     stats = RequestStats()
-    [answer] = polygon_source().fetch(["AAPL"], "ohlcv-1m", DAY, stats=stats)
+    [answer] = polygon_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY, stats=stats))
     opened = us("2024-03-04T14:30") // 1000
     cursor = "bGltaXQ9MTAwJnNvcnQ9YXNj"
     assert polygon.lines == [
@@ -71,7 +71,7 @@ def test_every_page_is_requested_unadjusted(polygon, polygon_source):
 def test_hours_cut_by_a_page_come_whole(polygon, polygon_source):
     polygon.page_limit = 100
     polygon.companies["AAPL"].minutes = minutes("2024-03-04", 390, start="09:00")
-    [answer] = polygon_source().fetch(["AAPL"], "ohlcv-1h", DAY)
+    [answer] = polygon_source().fetch(RequestContext(["AAPL"], "ohlcv-1h", DAY))
     assert answer.result == "complete"
     assert answer.bars["transactions"].to_pylist() == [180] * 6 + [90]
     assert "/range/1/hour/" in polygon.lines[0]
@@ -80,7 +80,7 @@ def test_hours_cut_by_a_page_come_whole(polygon, polygon_source):
 def test_days_are_requested_by_new_york_date(polygon, polygon_source):
     polygon.companies["AAPL"].days = [bar(day_ms(f"2024-03-{day:02}")) for day in (7, 8, 11, 12)]
     asked = span("2024-03-08T05:00", "2024-03-12T04:00")
-    [answer] = polygon_source().fetch(["AAPL"], "ohlcv-1d", asked)
+    [answer] = polygon_source().fetch(RequestContext(["AAPL"], "ohlcv-1d", asked))
     assert polygon.lines == [f"{AGGS}/AAPL/range/1/day/2024-03-08/2024-03-11?adjusted=false&limit=50000&sort=asc"]
     assert times(answer) == [us("2024-03-08T05:00"), us("2024-03-11T04:00")]
     assert answer.day_tz == "America/New_York"
@@ -89,7 +89,7 @@ def test_days_are_requested_by_new_york_date(polygon, polygon_source):
 
 def test_days_of_crypto_are_days_of_utc(polygon, polygon_source):
     polygon.companies["X:BTCUSD"].days = []
-    [answer] = polygon_source().fetch(["X:BTCUSD"], "ohlcv-1d", span("2024-03-08", "2024-03-10"))
+    [answer] = polygon_source().fetch(RequestContext(["X:BTCUSD"], "ohlcv-1d", span("2024-03-08", "2024-03-10")))
     assert polygon.lines == [f"{AGGS}/X:BTCUSD/range/1/day/2024-03-08/2024-03-09?adjusted=false&limit=50000&sort=asc"]
     assert (answer.result, answer.day_tz, answer.bars.num_rows) == ("empty", "UTC", 0)
 
@@ -97,7 +97,7 @@ def test_days_of_crypto_are_days_of_utc(polygon, polygon_source):
 @pytest.mark.parametrize("ticker", ["BRK.A", "BRK/B", "BACpB", "X:BTCUSD", "I:SPX", "TRUE"])
 def test_tickers_reach_the_vendor_as_they_are_spelled(polygon, polygon_source, ticker):
     polygon.companies[ticker].minutes = minutes("2024-03-04", 3)
-    [answer] = polygon_source().fetch([ticker], "ohlcv-1m", DAY)
+    [answer] = polygon_source().fetch(RequestContext([ticker], "ohlcv-1m", DAY))
     assert polygon.requests[0].path.startswith(f"/v2/aggs/ticker/{ticker}/range/")
     assert answer.ticker == ticker
     assert answer.bars.num_rows == 3
@@ -106,20 +106,20 @@ def test_tickers_reach_the_vendor_as_they_are_spelled(polygon, polygon_source, t
 def test_each_ticker_has_its_own_request(polygon, polygon_source):
     for ticker in ("AAPL", "MSFT"):
         polygon.companies[ticker].minutes = minutes("2024-03-04", 5)
-    answers = list(polygon_source().fetch(["AAPL", "MSFT"], "ohlcv-1m", DAY))
+    answers = list(polygon_source().fetch(RequestContext(["AAPL", "MSFT"], "ohlcv-1m", DAY)))
     assert [answer.ticker for answer in answers] == ["AAPL", "MSFT"]
     assert len(polygon.requests) == 2
 
 
 def test_nothing_in_the_range_is_an_empty_answer(polygon, polygon_source):
-    [answer] = polygon_source().fetch(["NOPE"], "ohlcv-1m", DAY)
+    [answer] = polygon_source().fetch(RequestContext(["NOPE"], "ohlcv-1m", DAY))
     assert (answer.result, answer.ranges, answer.bars.num_rows) == ("empty", (DAY,), 0)
 
 
 def test_range_that_reaches_now_ends_with_the_last_published_bar(polygon, polygon_source):
     polygon.companies["AAPL"].minutes = minutes("2024-03-04", 390)
     source = polygon_source(now=us("2024-03-04T15:00:30") / 1e6, publishing_lag_seconds=60)
-    [answer] = source.fetch(["AAPL"], "ohlcv-1m", DAY)
+    [answer] = source.fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY))
     assert answer.ranges == (span("2024-03-04", "2024-03-04T14:59"),)
     assert times(answer)[-1] == us("2024-03-04T14:58")
     assert polygon.requests[0].path.endswith(f"/{us('2024-03-04T14:59') // 1000 - 1}")
@@ -127,12 +127,12 @@ def test_range_that_reaches_now_ends_with_the_last_published_bar(polygon, polygo
 
 def test_unfinished_day_is_not_requested(polygon, polygon_source):
     source = polygon_source(now=us("2024-03-05T04:00") / 1e6)
-    assert list(source.fetch(["AAPL"], "ohlcv-1d", span("2024-03-04T05:00", "2024-03-06T05:00"))) == []
+    assert list(source.fetch(RequestContext(["AAPL"], "ohlcv-1d", span("2024-03-04T05:00", "2024-03-06T05:00")))) == []
     assert polygon.requests == []
 
 
 def test_range_in_the_future_makes_no_request(polygon, polygon_source):
-    assert list(polygon_source().fetch(["AAPL"], "ohlcv-1m", span("2030-01-01", "2030-01-02"))) == []
+    assert list(polygon_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", span("2030-01-01", "2030-01-02")))) == []
     assert polygon.requests == []
 
 
@@ -140,7 +140,7 @@ def test_delayed_plan_does_not_speak_for_the_last_quarter_of_an_hour(polygon, po
     polygon.status = "DELAYED"
     polygon.companies["AAPL"].minutes = minutes("2024-03-04", 390)
     source = polygon_source(now=us("2024-03-04T15:00") / 1e6, publishing_lag_seconds=0)
-    [answer] = source.fetch(["AAPL"], "ohlcv-1m", DAY)
+    [answer] = source.fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY))
     assert answer.ranges == (span("2024-03-04", "2024-03-04T14:45"),)
     assert times(answer)[-1] == us("2024-03-04T14:44")
 
@@ -148,7 +148,7 @@ def test_delayed_plan_does_not_speak_for_the_last_quarter_of_an_hour(polygon, po
 def test_beginning_clipped_by_the_plan_is_noticed_and_marked_as_failed(polygon, polygon_source):
     polygon.companies["AAPL"].minutes = minutes("2024-01-02", 10) + minutes("2024-03-04", 10)
     polygon.history_starts_ms = us("2024-02-01") // 1000
-    left, right = polygon_source().fetch(["AAPL"], "ohlcv-1m", span("2024-01-01", "2024-04-01"))
+    left, right = polygon_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", span("2024-01-01", "2024-04-01")))
     assert (left.result, left.ranges) == ("failed", (span("2024-01-01", "2024-03-04T05:00"),))
     assert "doesn't include this data timeframe" in left.reason
     assert (right.result, right.ranges) == ("complete", (span("2024-03-04T05:00", "2024-04-01"),))
@@ -161,7 +161,7 @@ def test_beginning_clipped_by_the_plan_is_noticed_and_marked_as_failed(polygon, 
 
 def test_late_first_bar_of_a_young_ticker_costs_one_more_request_and_is_complete(polygon, polygon_source):
     polygon.companies["NEW"].minutes = minutes("2024-03-04", 10)
-    [answer] = polygon_source().fetch(["NEW"], "ohlcv-1m", span("2024-01-01", "2024-04-01"))
+    [answer] = polygon_source().fetch(RequestContext(["NEW"], "ohlcv-1m", span("2024-01-01", "2024-04-01")))
     assert (answer.result, answer.ranges) == ("complete", (span("2024-01-01", "2024-04-01"),))
     assert len(polygon.requests) == 2
 
@@ -183,7 +183,7 @@ def test_splits_and_dividends_come_page_by_page_oldest_first(polygon, polygon_so
         }
     ]
     source = polygon_source()
-    splits = source.splits("AAPL")
+    splits = source.references(RequestContext(["AAPL"]), "splits")
     assert [row["execution_date"] for row in splits] == [date(2014, 6, 9), date(2020, 6, 9), date(2024, 6, 9)]
     assert splits[0] == {
         "ticker": "AAPL",
@@ -192,7 +192,7 @@ def test_splits_and_dividends_come_page_by_page_oldest_first(polygon, polygon_so
         "split_to": 7.0,
         "source": "polygon",
     }
-    assert source.dividends("AAPL") == [
+    assert source.references(RequestContext(["AAPL"]), "dividends") == [
         {
             "ticker": "AAPL",
             "ex_dividend_date": date(2024, 2, 9),
@@ -213,20 +213,20 @@ def test_splits_and_dividends_come_page_by_page_oldest_first(polygon, polygon_so
 def test_details_are_none_for_a_ticker_the_vendor_does_not_know(polygon, polygon_source):
     polygon.companies["AAPL"].details = {"name": "Apple Inc.", "list_date": "1980-12-12"}
     source = polygon_source()
-    assert source.details("AAPL", on=date(2024, 3, 4))["name"] == "Apple Inc."
-    assert source.details("NOPE") is None
+    assert source.details(RequestContext(["AAPL"]), on=date(2024, 3, 4))["name"] == "Apple Inc."
+    assert source.details(RequestContext(["NOPE"])) is None
     assert len(polygon.requests) == 2
     assert polygon.requests[0].query["date"] == "2024-03-04"
 
 
 def test_unsupported_schema_raises_without_a_request(polygon, polygon_source):
     with pytest.raises(UnsupportedSchemaError, match="ohlcv-1s, ohlcv-1m, ohlcv-1h, ohlcv-1d"):
-        list(polygon_source().fetch(["AAPL"], "ohlcv-5m", DAY))
+        list(polygon_source().fetch(RequestContext(["AAPL"], "ohlcv-5m", DAY)))
     assert polygon.requests == []
 
 
 def test_vendor_loggers_do_not_print_to_stdout(polygon, polygon_source):
-    list(polygon_source().fetch(["AAPL"], "ohlcv-1m", DAY))
+    list(polygon_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY)))
     assert not [h for h in logging.getLogger("RESTClient").handlers if type(h) is logging.StreamHandler]
 
 
@@ -245,7 +245,7 @@ def test_vendor_package_is_imported_only_when_a_request_is_made(polygon):
 def test_successor_package_makes_the_same_requests(polygon, polygon_source):
     pytest.importorskip("massive", reason="massive is not installed (pip install 'mtstore[massive]')")
     polygon.companies["AAPL"].minutes = minutes("2024-03-04", 5)
-    [answer] = polygon_source(client="massive").fetch(["AAPL"], "ohlcv-1m", DAY)
+    [answer] = polygon_source(client="massive").fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY))
     assert answer.bars.num_rows == 5
     assert polygon.lines == [
         f"{AGGS}/AAPL/range/1/minute/1709510400000/1709596799999?adjusted=false&limit=50000&sort=asc"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from mtstore.errors import CostLimitError, SourceError
 from mtstore.ingest.network.fetcher import Chunk
-from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.request import RequestStats
 from mtstore.sources.vendor import CostBudget
 
 Confirm = bool | Callable[[float], bool]
@@ -42,11 +42,7 @@ def check_cost(
         allowed = source.settings.max_cost_usd
         if source.binding.provider == "databento":
             try:
-                estimates = [
-                    source.estimate(chunk.tickers, chunk.schema, chunk.range, cancel=cancel, stats=stats)
-                    for chunk in todo
-                    if chunk.source is source
-                ]
+                estimates = [source.estimate(one.request(cancel, stats)) for one in todo if one.source is source]
             except SourceError as error:
                 checked.unknown[name] = error
                 continue

@@ -191,8 +191,8 @@ def settled_until_us(*, now_us: int, ttl_days: float | None, settle_days: float 
     return now_us - round(settle_days * US_PER_DAY)
 
 
-def closed_days(sessions: Iterable[tuple[int, int]], *, tz: str, asked: TimeRange, known: TimeRange) -> Ranges:
-    """Return the days of `tz` in `asked` without any session.
+def closed_days(sessions: Iterable[tuple[int, int]], *, tz: str, requested: TimeRange, listed: TimeRange) -> Ranges:
+    """Return the days of `tz` in `requested` without any session.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ def closed_days(sessions: Iterable[tuple[int, int]], *, tz: str, asked: TimeRang
         Opens and closes of the calendar's sessions, µs.
     tz
         The calendar's zone; its days run from midnight to midnight there, so that pre- and post-market count as open.
-    known
+    listed
         The range of the calendar itself: days outside of it do not count as closed.
     """
     zone = ZoneInfo(tz)
@@ -208,7 +208,7 @@ def closed_days(sessions: Iterable[tuple[int, int]], *, tz: str, asked: TimeRang
     for opens, closes in sessions:
         first, last = (from_us(at).astimezone(zone).date() for at in (opens, closes - 1))
         open_days.append(TimeRange(midnight_us(first, zone), midnight_us(last + timedelta(days=1), zone)))
-    return subtract(intersect((asked,), (known,)), open_days)
+    return subtract(intersect((requested,), (listed,)), open_days)
 
 
 def group_by_ranges(needs: Mapping[str, Ranges]) -> tuple[tuple[Ranges, tuple[str, ...]], ...]:

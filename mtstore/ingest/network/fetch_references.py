@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mtstore import sqlfiles
 from mtstore.errors import SourceError
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND
-from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.request import RequestContext, RequestStats
 from mtstore.storage.commit.coverage_ledger import request_key
 
 if TYPE_CHECKING:
@@ -108,9 +108,9 @@ def _fetch_one(target: FetchTarget, cancel: threading.Event) -> References:
     source: PolygonSource = target.source  # type: ignore[assignment]  # `due_references` selects them
     found = References(target.ticker, source.settings.source)
     try:
-        found.splits = source.splits(target.ticker, cancel=cancel, stats=found.stats)
-        found.dividends = source.dividends(target.ticker, cancel=cancel, stats=found.stats)
-        details = source.details(target.ticker, cancel=cancel, stats=found.stats) or {}
+        request = RequestContext((target.ticker,), cancel=cancel, stats=found.stats)
+        found.splits, found.dividends = source.references(request, "splits"), source.references(request, "dividends")
+        details = source.details(request) or {}
         found.details = {name: value for name, value in details.items() if isinstance(value, str | int | float)}
     except SourceError as error:
         found.error = error

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +23,14 @@ from mtstore.ingest.network.symbology import Symbology
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.progress_bar import FetchProgress
 from mtstore.ranges import US_PER_SECOND, intersect, subtract, union
-from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.rate_limit import StopSignal
+from mtstore.sources.http.request import RequestStats
 from mtstore.storage.commit import coverage_ledger
 from mtstore.storage.commit.coverage_ledger import Freshness
 from mtstore.storage.settings.ticker_metadata import merge_mappings, merge_metadata
 
 if TYPE_CHECKING:
+    from mtstore.config import Config
     from mtstore.ingest.network.fetch_targets import FetchTarget
     from mtstore.storage.commit.writer import Writer
     from mtstore.storage.repository import Repository
@@ -36,27 +38,32 @@ if TYPE_CHECKING:
 logger = logging.getLogger("mtstore.ingest")
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """The options of a run; see `ingest_network`."""
-
-    freshness: Freshness
-    is_compressed: bool
-    on_error: str
-    confirm_cost: Confirm
-    with_references: bool
-    refresh_all: bool
-    progress: FetchCallback
-    cancel: threading.Event
-
-
 class FetchRun:
-    """One run; call `run` once."""
+    """One run; call `run` once. `ingest_network` describes the parameters."""
 
-    def __init__(self, store: Repository, options: RunOptions) -> None:
+    def __init__(
+        self,
+        store: Repository,
+        config: Config,
+        *,
+        on_error: str | None,
+        confirm_cost: Confirm,
+        with_references: bool,
+        progress: FetchCallback,
+        cancel: threading.Event | None,
+        refresh_all: bool = False,
+    ) -> None:
+        cache = config.multi_ticker.cache
         self._store = store
-        self._options = options
-        self._cancel = options.cancel
+        self._freshness = Freshness(cache.ttl_days, cache.settle_days)
+        self._is_compressed = cache.compression
+        self._on_error = on_error or config.multi_ticker.on_error
+        self._confirm_cost = confirm_cost
+        self._with_references = with_references
+        self._refresh_all = refresh_all
+        self._progress = progress
+        # The run sets its own signal when it ends early; it must not set the caller's.
+        self._cancel = StopSignal(cancel)
         self._result = FetchResult()
         self._targets: dict[str, FetchTarget] = {}
         self._unsettled: list[BarBatch] = []
@@ -84,8 +91,8 @@ class FetchRun:
             result.tickers[ticker] = TickerOutcome(ticker, error=str(error), exception=error)
             self._raise_if_configured(error)
         due = []
-        if self._options.with_references:
-            due = due_references(self._store, targets, ttl_days=self._options.freshness.ttl_days)
+        if self._with_references:
+            due = due_references(self._store, targets, ttl_days=self._freshness.ttl_days)
         targets, revalidations = self._without_unchanged(self._with_keys(targets))
         self._targets = {target.ticker: target for target in targets}
         todo = chunks_of(targets)
@@ -94,10 +101,7 @@ class FetchRun:
             result.run_id = run.run_id
             affordable, cost_check = self._affordable(todo)
             writing = self._store.writer(
-                "fetch",
-                run_id=run.run_id,
-                freshness=self._options.freshness,
-                is_compressed=self._options.is_compressed,
+                "fetch", run_id=run.run_id, freshness=self._freshness, is_compressed=self._is_compressed
             )
             try:
                 with writing as writer:
@@ -134,7 +138,7 @@ class FetchRun:
         """Return the targets without their stale ranges that the vendor, free of charge, reports unchanged."""
         left: list[FetchTarget] = []
         revalidations: list[BarBatch] = []
-        if self._options.refresh_all:
+        if self._refresh_all:
             return list(targets), revalidations
         stats = RequestStats()
         for target in targets:
@@ -154,7 +158,7 @@ class FetchRun:
     def _affordable(self, todo: Sequence[Chunk]) -> tuple[list[Chunk], CostCheck]:
         """Return the chunks that may be fetched and their budgets; fail those whose cost is not known."""
         stats = RequestStats()
-        cost_check = check_cost(todo, self._options.confirm_cost, cancel=self._cancel, stats=stats)
+        cost_check = check_cost(todo, self._confirm_cost, cancel=self._cancel, stats=stats)
         self._count(stats)
         affordable = []
         for chunk in todo:
@@ -176,13 +180,13 @@ class FetchRun:
     ) -> None:
         try:
             at = datetime.now(UTC)
-            for row in coverage_ledger.rows(revalidations, writer.run_id, at, self._options.freshness):
+            for row in coverage_ledger.rows(revalidations, writer.run_id, at, self._freshness):
                 writer.record("coverage_ledger", row)
             fetcher = Fetcher(writer.staging, cost_check.budgets, self._cancel)
             for number, fetched in enumerate(fetcher.run(affordable), start=1):
                 self._accept(fetched, writer)
                 rows, requests = self._result.rows, self._result.requests
-                self._options.progress(FetchProgress(number, len(affordable), rows, requests, fetched.chunk.tickers))
+                self._progress(FetchProgress(number, len(affordable), rows, requests, fetched.chunk.tickers))
             for references in fetch_references(due, self._cancel):
                 self._accept_references(references, writer)
         except MtstoreError:
@@ -202,8 +206,8 @@ class FetchRun:
             self._fail(fetched.chunk, fetched.error)
         settled_us = settled_until_us(
             now_us=int(time.time() * US_PER_SECOND),
-            settle_days=self._options.freshness.settle_days,
-            ttl_days=self._options.freshness.ttl_days,
+            settle_days=self._freshness.settle_days,
+            ttl_days=self._freshness.ttl_days,
         )
         for batch in fetched.batches:
             self._record(batch)
@@ -280,5 +284,5 @@ class FetchRun:
         self._result.bytes_received += stats.bytes_received
 
     def _raise_if_configured(self, error: MtstoreError) -> None:
-        if self._options.on_error == "raise":
+        if self._on_error == "raise":
             raise error

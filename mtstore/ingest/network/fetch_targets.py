@@ -194,8 +194,8 @@ class FetchTargets:
         spans = [
             (opens, closes) for _, opens, closes in sessions.rows if opens < near.end_us and closes > near.start_us
         ]
-        known = TimeRange(sessions.rows[0][1], sessions.rows[-1][2])
-        return closed_days(spans, tz=sessions.tz, asked=requested, known=known)
+        listed = TimeRange(sessions.rows[0][1], sessions.rows[-1][2])
+        return closed_days(spans, tz=sessions.tz, requested=requested, listed=listed)
 
     def _sessions_of(self, calendar: str) -> _Sessions:
         own = self._config.custom_calendars()

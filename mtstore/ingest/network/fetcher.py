@@ -16,7 +16,7 @@ from mtstore.errors import MtstoreError, SourceUnavailableError
 from mtstore.ingest.network.fetch_plan import group_by_ranges
 from mtstore.ranges import TimeRange, chunks
 from mtstore.sources.http.rate_limit import POLL_SECONDS, check
-from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.request import RequestContext, RequestStats
 from mtstore.sources.vendor import CostBudget
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ class Chunk:
     schema: str
     tickers: tuple[str, ...]
     range: TimeRange
+
+    def request(self, cancel: threading.Event | None, stats: RequestStats | None = None) -> RequestContext:
+        """Return the request for the chunk's bars, which counts in `stats`."""
+        return RequestContext(self.tickers, self.schema, self.range, cancel, stats or RequestStats())
 
 
 @dataclass(slots=True)
@@ -144,17 +148,8 @@ class Fetcher:
             return fetched
         began = time.monotonic()
         try:
-            fetched.batches = list(
-                chunk.source.fetch(
-                    chunk.tickers,
-                    chunk.schema,
-                    chunk.range,
-                    folder=self._folder,
-                    budget=self._budgets.get(name),
-                    cancel=self._cancel,
-                    stats=fetched.stats,
-                )
-            )
+            request = chunk.request(self._cancel, fetched.stats)
+            fetched.batches = list(chunk.source.fetch(request, folder=self._folder, budget=self._budgets.get(name)))
         except MtstoreError as error:
             fetched.error = error
         fetched.seconds = time.monotonic() - began

@@ -6,6 +6,7 @@ A killed run resumes where it was: its commits cover their ranges, which are not
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -15,14 +16,12 @@ from mtstore.arguments import ticker_names
 from mtstore.bounds import parse_bounds
 from mtstore.ingest.network.cost_check import Confirm
 from mtstore.ingest.network.fetch_references import REQUESTS_PER_TICKER, due_references
-from mtstore.ingest.network.fetch_run import FetchRun, RunOptions
+from mtstore.ingest.network.fetch_run import FetchRun
 from mtstore.ingest.network.fetch_targets import FetchTarget, FetchTargets
 from mtstore.ingest.network.fetcher import Chunk, chunks_of
 from mtstore.ingest.network.report import FetchCallback, FetchPreview, FetchResult, PlannedFetch, PlannedReferences
 from mtstore.ingest.network.vendors import Vendors
 from mtstore.progress_bar import no_progress
-from mtstore.sources.http.rate_limit import StopSignal
-from mtstore.storage.commit.coverage_ledger import Freshness
 
 if TYPE_CHECKING:
     from mtstore.bounds import BoundLike
@@ -113,9 +112,17 @@ def ingest_network(
     names = _by_priority(config, tickers)
     finder = FetchTargets(store, config, vendors or Vendors(config), schema=schema, refresh_all=refresh_all)
     targets, errors = finder.of(names, bounds)
-    options = _options(config, on_error, confirm_cost, with_references, progress, cancel, refresh_all=refresh_all)
-    arguments = {"start": str(bounds.start), "end": str(bounds.end), "tickers": names}
-    return FetchRun(store, options).run(targets, errors, arguments)
+    run = FetchRun(
+        store,
+        config,
+        on_error=on_error,
+        confirm_cost=confirm_cost,
+        with_references=with_references,
+        refresh_all=refresh_all,
+        progress=progress,
+        cancel=cancel,
+    )
+    return run.run(targets, errors, {"start": str(bounds.start), "end": str(bounds.end), "tickers": names})
 
 
 def update_network(
@@ -138,8 +145,16 @@ def update_network(
     """
     names = _by_priority(config, tickers)
     targets, errors = FetchTargets(store, config, vendors or Vendors(config), schema=schema).updates(names)
-    options = _options(config, on_error, confirm_cost, with_references, progress, cancel)
-    return FetchRun(store, options).run(targets, errors, {"update": True, "tickers": names})
+    run = FetchRun(
+        store,
+        config,
+        on_error=on_error,
+        confirm_cost=confirm_cost,
+        with_references=with_references,
+        progress=progress,
+        cancel=cancel,
+    )
+    return run.run(targets, errors, {"update": True, "tickers": names})
 
 
 async def run_cancellable(function: Callable[[], _Result], cancel: threading.Event) -> _Result:
@@ -155,41 +170,14 @@ async def run_cancellable(function: Callable[[], _Result], cancel: threading.Eve
         raise
 
 
-def _options(  # noqa: PLR0917 - passes on what it is given
-    config: Config,
-    on_error: str | None,
-    confirm_cost: Confirm,
-    with_references: bool,
-    progress: FetchCallback,
-    cancel: threading.Event | None,
-    *,
-    refresh_all: bool = False,
-) -> RunOptions:
-    cache = config.multi_ticker.cache
-    return RunOptions(
-        freshness=Freshness(cache.ttl_days, cache.settle_days),
-        is_compressed=cache.compression,
-        on_error=on_error or config.multi_ticker.on_error,
-        confirm_cost=confirm_cost,
-        with_references=with_references,
-        refresh_all=refresh_all,
-        progress=progress,
-        # The run sets its own signal when it ends early; it must not set the caller's.
-        cancel=StopSignal(cancel),
-    )
-
-
 def _planned(chunk: Chunk, cancel: threading.Event | None) -> PlannedFetch:
-    estimate = chunk.source.estimate(chunk.tickers, chunk.schema, chunk.range, cancel=cancel)
+    estimate = chunk.source.estimate(chunk.request(cancel))
     return PlannedFetch(
         source=chunk.source.settings.source,
         schema=chunk.schema,
         tickers=chunk.tickers,
         range=chunk.range,
-        requests=estimate.requests,
-        records=estimate.records,
-        bytes=estimate.bytes,
-        cost_usd=estimate.cost_usd,
+        **dataclasses.asdict(estimate),
     )
 
 

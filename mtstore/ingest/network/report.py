@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from mtstore.errors import MtstoreError
 from mtstore.progress_bar import FetchProgress
 from mtstore.ranges import Ranges, TimeRange, union
+from mtstore.sources.vendor import Estimate
 
 FetchCallback = Callable[[FetchProgress], None]
 
@@ -99,18 +100,14 @@ class FetchResult:
         return not self.failed
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedFetch:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFetch(Estimate):
     """One request, or one series of pages, that would be sent."""
 
     source: str
     schema: str
     tickers: tuple[str, ...]
     range: TimeRange
-    requests: int
-    records: int | None
-    bytes: int | None
-    cost_usd: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mtstore.bars import BarBatch, arrow_schema
 from mtstore.ingest.network.fetch_plan import FRESH_RESULTS, latest_segments
 from mtstore.ranges import intersect, subtract
-from mtstore.sources.http.request_stats import RequestStats
+from mtstore.sources.http.request import RequestContext, RequestStats
 from mtstore.storage.commit.coverage_ledger import request_key
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def revalidations_of(target: FetchTarget, *, cancel: threading.Event, stats: Req
         if row.result not in FRESH_RESULTS or row.request_key != request_key(request):
             continue
         for part in intersect((segment.range,), target.plan.stale):
-            same = subtract((part,), source.changed_since(part, row.fetched_at_us, cancel=cancel, stats=stats))
+            context = RequestContext(range=part, cancel=cancel, stats=stats)
+            same = subtract((part,), source.changed_since(context, row.fetched_at_us))
             if same:
                 batch = BarBatch(source.binding, target.schema, target.ticker, same, no_bars, row.result, row.reason)
                 found.append(replace(batch, request=request))

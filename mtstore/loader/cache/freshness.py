@@ -73,7 +73,7 @@ class Sessions:
         if not near:
             return (within,)
         known = TimeRange(self.rows[0][1], self.rows[-1][2])
-        return subtract([within], closed_days(near, tz=self.tz, asked=within, known=known)) or (within,)
+        return subtract([within], closed_days(near, tz=self.tz, requested=within, listed=known)) or (within,)
 
 
 def ledger_segments(

@@ -13,7 +13,7 @@ from mtstore.errors import InputError
 from mtstore.loader.cache.choose_series import binding_of, known_series, range_of, source_name
 from mtstore.loader.frames.read_bars import Rows
 from mtstore.ranges import TimeRange, intersect, subtract
-from mtstore.sources.bar_grid import last_closed_us
+from mtstore.sources.bar_grid import floor_us
 from mtstore.sources.databento.dbn_file import allows_negative_prices
 from mtstore.sources.infer_bar_width import InferredWidth
 
@@ -115,4 +115,4 @@ def _utc(rows: Rows, place: int) -> str:
 def _last_closed_us(binding: SourceBinding, width: InferredWidth, config: Config) -> int:
     source = config.sources.get(binding.source)
     lag_us = int(source.publishing_lag_seconds * 1e6) if isinstance(source, NetworkSource) else 0
-    return last_closed_us(time.time_ns() // 1_000, width.schema, width.day_tz, lag_us=lag_us)
+    return floor_us(time.time_ns() // 1_000 - lag_us, width.schema, width.day_tz)

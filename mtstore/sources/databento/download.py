@@ -13,7 +13,8 @@ from mtstore.sources.databento import metadata as databento_metadata
 from mtstore.sources.databento.dbn_file import DbnFile
 from mtstore.sources.databento.responses import open_download
 from mtstore.sources.databento.session import DatabentoSession
-from mtstore.sources.http.retry import CallFailedError, RequestContext
+from mtstore.sources.http.failures import CallFailedError
+from mtstore.sources.http.request import RequestContext
 from mtstore.sources.vendor import CostBudget, Estimate
 
 _RECORD_BYTES = 56
@@ -46,7 +47,7 @@ class Downloader:
         # Whether the latest attempt received data: the vendor charges for them, complete or not.
         has_data = False
 
-        def ask(client: Any) -> DbnFile:
+        def fetch(client: Any) -> DbnFile:
             nonlocal has_data
             if has_data:
                 budget.spend(price, what=f"{what}, once more after a broken response,")
@@ -64,12 +65,12 @@ class Downloader:
                 dataset=settings.dataset or "",
                 schema=context.schema,
                 symbols=symbols_of(context.tickers, settings.stype_in),
-                asked=context.bounds,
+                requested=context.bounds,
                 counted=counted,
             )
 
         try:
-            return self._session.call(ask, context)
+            return self._session.try_call(fetch, context)
         except CallFailedError:
             if not has_data:
                 budget.refund(price)

@@ -1,16 +1,16 @@
-"""Metadata that Databento offers before a fetch: record counts, costs, available ranges, conditions, symbology."""
+"""Metadata that Databento offers before a fetch: record counts, costs, available ranges, conditions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 
 from mtstore.ranges import US_PER_DAY, Ranges, TimeRange, from_us, intersect, midnight_us, normalise, subtract, to_us
 from mtstore.sources.databento.session import DatabentoSession
-from mtstore.sources.http.retry import RequestContext
+from mtstore.sources.http.request import RequestContext
 
 T = TypeVar("T")
 
@@ -28,48 +28,48 @@ class DayCondition:
     last_modified: date | None
 
 
-def dataset_window(session: DatabentoSession, schema: str, context: RequestContext) -> TimeRange:
-    """Return the range of a schema that the key may read, `[start, end)`."""
+def dataset_window(session: DatabentoSession, context: RequestContext) -> TimeRange:
+    """Return the range of the context's schema that the key may read, `[start, end)`."""
     dataset = session.settings.dataset or ""
 
-    def ask(client: Any) -> TimeRange:
+    def read(client: Any) -> TimeRange:
         whole = client.metadata.get_dataset_range(dataset)
-        bounds = whole.get("schema", {}).get(schema, whole)
+        bounds = whole.get("schema", {}).get(context.schema, whole)
         return TimeRange(read_instant_us(bounds["start"]), read_instant_us(bounds["end"]))
 
-    return session.ask(_strict(ask), context)
+    return session.call(_strict(read), context)
 
 
 def record_count(session: DatabentoSession, request: Mapping[str, Any], context: RequestContext) -> int:
     """Return the number of records of a request."""
 
-    def ask(client: Any) -> int:
+    def read(client: Any) -> int:
         counted = client.metadata.get_record_count(**request)
         if not isinstance(counted, int) or isinstance(counted, bool) or counted < 0:
             raise ValueError(f"the number of records is {counted!r}")
         return counted
 
-    return session.call(ask, context)
+    return session.try_call(read, context)
 
 
 def cost_usd(session: DatabentoSession, request: Mapping[str, Any], context: RequestContext) -> float:
     """Return the cost of a request in dollars."""
 
-    def ask(client: Any) -> float:
+    def read(client: Any) -> float:
         cost = client.metadata.get_cost(**request)
         if not isinstance(cost, int | float) or isinstance(cost, bool) or not 0 <= cost < float("inf"):
             raise ValueError(f"the cost is {cost!r}")
         return float(cost)
 
-    return session.call(ask, context)
+    return session.try_call(read, context)
 
 
-def conditions(session: DatabentoSession, asked: TimeRange, context: RequestContext) -> list[DayCondition]:
-    """Return the state of each UTC day of a range."""
+def conditions(session: DatabentoSession, context: RequestContext) -> list[DayCondition]:
+    """Return the state of each UTC day of the context's range; free of charge."""
     dataset = session.settings.dataset or ""
-    first, last = _date(asked.start_us), _date(asked.end_us - 1)
+    first, last = _date(context.bounds.start_us), _date(context.bounds.end_us - 1)
 
-    def ask(client: Any) -> list[DayCondition]:
+    def read(client: Any) -> list[DayCondition]:
         # Unlike in all other calls, the end is included.
         rows = client.metadata.get_dataset_condition(dataset, start_date=first, end_date=last)
         return [
@@ -81,10 +81,10 @@ def conditions(session: DatabentoSession, asked: TimeRange, context: RequestCont
             for row in rows
         ]
 
-    return session.ask(_strict(ask), context)
+    return session.call(_strict(read), context)
 
 
-def changed_since(found: Sequence[DayCondition], asked: TimeRange, since_us: int) -> Ranges:
+def changed_since(found: Sequence[DayCondition], requested: TimeRange, since_us: int) -> Ranges:
     """Return the parts of a range whose data may have changed: days modified since then, and days not listed."""
     since = _date(since_us)
     unchanged = normalise(
@@ -92,26 +92,8 @@ def changed_since(found: Sequence[DayCondition], asked: TimeRange, since_us: int
         for row in found
         if row.condition in ("available", "degraded") and row.last_modified is not None and row.last_modified < since
     )
-    days = TimeRange(asked.start_us // US_PER_DAY * US_PER_DAY, -(-asked.end_us // US_PER_DAY) * US_PER_DAY)
-    return intersect((asked,), subtract((days,), unchanged))
-
-
-def resolve(
-    session: DatabentoSession, tickers: Sequence[str], asked: TimeRange, context: RequestContext
-) -> Mapping[str, Any]:
-    """Return the instrument of each ticker by date: the vendor's `result`, `partial` and `not_found`."""
-    settings = session.settings
-    first, last = _date(asked.start_us), _date(asked.end_us - 1) + timedelta(days=1)
-
-    def ask(client: Any) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = client.symbology.resolve(
-            settings.dataset, list(tickers), settings.stype_in, "instrument_id", first, last
-        )
-        if not isinstance(found.get("result"), dict):
-            raise TypeError("the symbology has no result")
-        return found
-
-    return session.ask(_strict(ask), context)
+    days = TimeRange(requested.start_us // US_PER_DAY * US_PER_DAY, -(-requested.end_us // US_PER_DAY) * US_PER_DAY)
+    return intersect((requested,), subtract((days,), unchanged))
 
 
 def read_instant_us(text: str) -> int:
@@ -124,12 +106,12 @@ def read_instant_us(text: str) -> int:
     return to_us(whole) + fraction
 
 
-def _strict(ask: Callable[[Any], T]) -> Callable[[Any], T]:
+def _strict(read: Callable[[Any], T]) -> Callable[[Any], T]:
     """Turn a KeyError, about a key that a response does not have, into an error about the response."""
 
     def checked(client: Any) -> T:
         try:
-            return ask(client)
+            return read(client)
         except KeyError as error:
             raise ValueError(f"the response has no {error}") from error
 

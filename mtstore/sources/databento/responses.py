@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import VALUE_COLUMNS, BarBatch, SourceBinding
 from mtstore.errors import IngestError
 from mtstore.ranges import TimeRange
 from mtstore.sources.bar_rules import check_bars, no_bars
 from mtstore.sources.databento.dbn_file import DbnFile, allows_negative_prices
-from mtstore.sources.http.retry import AttemptError, Failure
+from mtstore.sources.http.failures import reject
 from mtstore.sources.vendor import to_batch
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def open_download(
-    path: Path, *, dataset: str, schema: str, symbols: Mapping[str, str], asked: TimeRange, counted: int | None
+    path: Path, *, dataset: str, schema: str, symbols: Mapping[str, str], requested: TimeRange, counted: int | None
 ) -> DbnFile:
     """Open a downloaded file that is complete and fits the request.
 
@@ -40,20 +40,19 @@ def open_download(
         records, covers = file.record_count, file.range
     except IngestError as error:
         # The path is temporary: it is of no use in an error.
-        message = str(error).replace(str(path), "the response")
-        raise AttemptError(Failure("answer", message, status=200, error=error)) from error
+        reject(str(error).replace(str(path), "the response"), error=error)
     if (file.dataset, file.schema) != (dataset, schema):
-        _reject(f"the response is {file.dataset} {file.schema} instead of {dataset} {schema}")
-    if covers is None or covers.start_us > asked.start_us or covers.end_us < asked.end_us:
-        _reject(f"the response covers {covers} instead of {asked}")
+        reject(f"the response is {file.dataset} {file.schema} instead of {dataset} {schema}")
+    if covers is None or covers.start_us > requested.start_us or covers.end_us < requested.end_us:
+        reject(f"the response covers {covers} instead of {requested}")
     others = sorted(set(file.tickers) - set(symbols))
     if others:
-        _reject(f"the response is about other tickers, {', '.join(others[:5])}")
+        reject(f"the response is about other tickers, {', '.join(others[:5])}")
     missing = sorted(set(symbols) - set(file.tickers) - set(file.not_found))
     if missing:
-        _reject(f"the response has nothing about {', '.join(missing[:5])}")
+        reject(f"the response has nothing about {', '.join(missing[:5])}")
     if counted is not None and records < counted:
-        _reject(f"the response has {records} records, but the vendor counted {counted}")
+        reject(f"the response has {records} records, but the vendor counted {counted}")
     return file
 
 
@@ -62,7 +61,7 @@ def to_batches(
     *,
     binding: SourceBinding,
     symbols: Mapping[str, str],
-    asked: TimeRange,
+    requested: TimeRange,
     request: Mapping[str, Any],
     origin: str,
 ) -> Iterator[BarBatch]:
@@ -75,7 +74,7 @@ def to_batches(
                 rows.pop(symbol),
                 schema=file.schema,
                 day_tz="UTC",
-                ranges=(asked,),
+                ranges=(requested,),
                 allows_negative_prices=allows_negative_prices(file.dataset),
                 allows_missing_prices=True,
             )
@@ -89,7 +88,7 @@ def to_batches(
             binding,
             ticker=ticker,
             schema=file.schema,
-            answered=asked,
+            answered=requested,
             request=request,
             origin=origin,
             reason="; ".join(notes) or None,
@@ -120,7 +119,3 @@ def _rows_by_symbol(file: DbnFile) -> dict[str, dict[str, Any]]:
         columns = {column: table[column].to_numpy() for column in (*VALUE_COLUMNS, "publisher_id")}
         rows[name] = {"ts_us": table["ts_event"].cast(pa.int64()).to_numpy(), **columns}
     return rows
-
-
-def _reject(message: str) -> NoReturn:
-    raise AttemptError(Failure("answer", message, status=200))

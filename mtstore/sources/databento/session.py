@@ -1,7 +1,7 @@
 """Calls to Databento with one key: timeouts set, warnings kept from users, errors read.
 
-Calls of the client stand in functions of this package directly, because the client raises the vendor's warnings in the
-name of the code four frames up.
+Only functions of this package call the client, because it raises the vendor's warnings in the name of the code four
+frames up.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from mtstore.sources.http.retry import AttemptError, Failure, kind_of_status, parse_retry_after
+from mtstore.sources.http.failures import AttemptError, Failure, kind_of_status, parse_retry_after
 from mtstore.sources.http.session import VendorSession
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class DatabentoSession(VendorSession):
             api.TIMEOUT = self.settings.timeout_seconds
         return client, (BentoError, requests.RequestException, OSError)
 
-    def _attempt(self, work: Callable[[Any], T], client: Any, given_up: threading.Event) -> T:
+    def _send(self, work: Callable[[Any], T], client: Any, given_up: threading.Event) -> T:
         from databento.common.error import BentoError
         from databento_dbn import DBNError
 
@@ -50,21 +50,16 @@ class DatabentoSession(VendorSession):
             raise
 
     @staticmethod
-    def _classify(error: Exception) -> Failure:
-        return classify(error)
+    def classify(error: Exception) -> Failure:
+        from databento.common.error import BentoError, BentoHttpError
 
-
-def classify(error: Exception) -> Failure:
-    """Return the failure that an exception of the client, or of `requests` beneath it, stands for."""
-    from databento.common.error import BentoError, BentoHttpError
-
-    if isinstance(error, BentoHttpError):
-        return _http_failure(error)
-    if isinstance(error, ValueError):
-        return _unreadable(error)
-    if isinstance(error, BentoError) and not str(error).startswith("Error streaming response"):
-        return Failure("answer", f"the response cannot be read: {error}", status=200, error=error)
-    return Failure("unavailable", f"incomplete response: {type(error).__name__}: {error}", error=error)
+        if isinstance(error, BentoHttpError):
+            return _http_failure(error)
+        if isinstance(error, ValueError):
+            return _unreadable(error)
+        if isinstance(error, BentoError) and not str(error).startswith("Error streaming response"):
+            return Failure("answer", f"the response cannot be read: {error}", status=200, error=error)
+        return Failure("unavailable", f"incomplete response: {type(error).__name__}: {error}", error=error)
 
 
 def _http_failure(error: Any) -> Failure:

@@ -20,10 +20,10 @@ from mtstore.sources.databento.download import Downloader, symbols_of
 from mtstore.sources.databento.metadata import DayCondition
 from mtstore.sources.databento.responses import to_batches, unresolved
 from mtstore.sources.databento.session import DatabentoSession
-from mtstore.sources.http.request_stats import RequestStats
-from mtstore.sources.http.retry import CallFailedError, RequestContext
+from mtstore.sources.http.failures import CallFailedError
+from mtstore.sources.http.request import RequestContext
 from mtstore.sources.http.settings import NetworkSettings
-from mtstore.sources.vendor import CostBudget, Estimate, to_batch
+from mtstore.sources.vendor import CostBudget, Estimate, VendorSource, to_batch
 
 T = TypeVar("T")
 
@@ -35,30 +35,20 @@ _PAST_THE_END = "data_end_after_available_end"
 _UNRESOLVED = "symbology_invalid_request"
 
 
-class DatabentoSource:
-    """One named Databento source, bound to one dataset.
-
-    Parameters
-    ----------
-    settings
-        Dataset, kind of symbols, gateway, key, and how much may be spent.
-    clock
-        Seconds since the epoch; tests set the time.
-    """
+class DatabentoSource(VendorSource):
+    """One named Databento source, bound to one dataset."""
 
     max_tickers_per_request = 2_000
     reports_changes = True
-    schemas = BAR_SCHEMAS
 
     def __init__(self, settings: NetworkSettings, *, clock: Callable[[], float] = time.time) -> None:
         if settings.stype_in == "parent":
             raise ConfigError(
-                f"sources.{settings.source}.stype_in: was 'parent', whose symbols stand for many instruments; "
+                f"sources.{settings.source}.stype_in: was 'parent', whose symbols are many instruments each; "
                 "use raw_symbol or continuous"
             )
-        self.settings = settings
+        super().__init__(settings, clock=clock)
         self.binding = SourceBinding(settings.source, "databento", settings.dataset)
-        self._clock = clock
         self._session = DatabentoSession(settings)
         self._downloader = Downloader(self._session)
         self._updating = threading.Lock()
@@ -66,12 +56,11 @@ class DatabentoSource:
         self._conditions: dict[TimeRange, tuple[float, list[DayCondition]]] = {}
 
     def request_parameters(self, schema: str) -> Mapping[str, Any]:
-        """Return the parameters that change the data."""
         _check_schema(schema)
         return {"stype_in": self.settings.stype_in}
 
     def day_tz(self, ticker: str) -> str:
-        """Daily bars are of UTC days, whatever the ticker."""
+        """Return UTC, whatever the ticker."""
         del ticker
         return "UTC"
 
@@ -81,132 +70,46 @@ class DatabentoSource:
         weeks = RECORDS_PER_CHUNK / (a_week * max(1, len(tickers)))
         return max(1, int(weeks * 7)) * US_PER_DAY
 
-    def last_closed_us(self, schema: str, ticker: str) -> int:
-        """Return the close of the last bar that is certainly published, by the clock alone."""
-        lag_us = round(self.settings.publishing_lag_seconds * US_PER_SECOND)
-        now_us = int(self._clock() * US_PER_SECOND)
-        return bar_grid.last_closed_us(now_us, schema, self.day_tz(ticker), lag_us=lag_us)
-
-    def window(
-        self, schema: str, *, cancel: threading.Event | None = None, stats: RequestStats | None = None
-    ) -> TimeRange:
-        """Return the range of a schema that the key may read; requested once in five minutes."""
-        _check_schema(schema)
-        with self._updating:
-            known = self._windows.get(schema)
-            if known is None or self._clock() - known[0] > WINDOW_SECONDS:
-                context = RequestContext(
-                    "range of the dataset", schema=schema, cancel=cancel, stats=stats or RequestStats()
-                )
-                known = (self._clock(), databento_metadata.dataset_window(self._session, schema, context))
-                self._windows[schema] = known
-        return known[1]
-
-    def conditions(
-        self, asked: TimeRange, *, cancel: threading.Event | None = None, stats: RequestStats | None = None
-    ) -> list[DayCondition]:
-        """Return the state of each UTC day of a range, and when it last changed; free of charge."""
-        context = RequestContext("condition of the dataset", range=asked, cancel=cancel, stats=stats or RequestStats())
-        return databento_metadata.conditions(self._session, asked, context)
-
-    def changed_since(
-        self,
-        asked: TimeRange,
-        since_us: int,
-        *,
-        cancel: threading.Event | None = None,
-        stats: RequestStats | None = None,
-    ) -> Ranges:
+    def changed_since(self, request: RequestContext, since_us: int) -> Ranges:
         """Return the parts of a range whose data may have changed since an instant.
 
         Free of charge, and requested once in five minutes.
         """
-        known = self._conditions.get(asked)
-        if known is None or self._clock() - known[0] > WINDOW_SECONDS:
-            known = (self._clock(), self.conditions(asked, cancel=cancel, stats=stats))
-            self._conditions[asked] = known
-        return databento_metadata.changed_since(known[1], asked, since_us)
+        requested = request.bounds
+        cached = self._conditions.get(requested)
+        if cached is None or self._clock() - cached[0] > WINDOW_SECONDS:
+            context = replace(request, what="condition of the dataset", tickers=(), schema="")
+            cached = (self._clock(), databento_metadata.conditions(self._session, context))
+            self._conditions[requested] = cached
+        return databento_metadata.changed_since(cached[1], requested, since_us)
 
-    def resolve(
-        self,
-        tickers: Sequence[str],
-        asked: TimeRange,
-        *,
-        cancel: threading.Event | None = None,
-        stats: RequestStats | None = None,
-    ) -> Mapping[str, Any]:
-        """Return the instrument of each ticker by date."""
-        context = RequestContext(
-            "symbology", tickers=tickers, range=asked, cancel=cancel, stats=stats or RequestStats()
-        )
-        return databento_metadata.resolve(self._session, tickers, asked, context)
-
-    def estimate(
-        self,
-        tickers: Sequence[str],
-        schema: str,
-        asked: TimeRange,
-        *,
-        cancel: threading.Event | None = None,
-        stats: RequestStats | None = None,
-    ) -> Estimate:
-        """Request what a fetch would bring and cost (two free requests); the fetch that follows uses it."""
-        context = RequestContext(
-            "estimate", schema=schema, tickers=tickers, range=asked, cancel=cancel, stats=stats or RequestStats()
-        )
-        symbols_of(tickers, self.settings.stype_in)
-        estimate, _ = self._clamping(context, self._downloader.estimate)
+    def estimate(self, request: RequestContext) -> Estimate:
+        """Return what a fetch would bring and cost, by two free requests; the fetch that follows uses it."""
+        symbols_of(request.tickers, self.settings.stype_in)
+        estimate, _ = self._clamping(replace(request, what="estimate"), self._downloader.estimate)
         return estimate or Estimate(requests=0, records=0, bytes=0, cost_usd=0.0)
 
     def fetch(
-        self,
-        tickers: Sequence[str],
-        schema: str,
-        asked: TimeRange,
-        *,
-        folder: Path | None = None,
-        budget: CostBudget | None = None,
-        cancel: threading.Event | None = None,
-        stats: RequestStats | None = None,
+        self, request: RequestContext, *, folder: Path | None = None, budget: CostBudget | None = None
     ) -> Iterator[BarBatch]:
-        """Yield the bars of all tickers that open in `asked`, as far as they are closed and the vendor has them.
+        """Yield one batch per ticker for the part that the vendor has.
 
-        Parameters
-        ----------
-        folder
-            Folder for the download, which is deleted after it is read.
-        budget
-            The money for it; by default the settings' `max_cost_usd` for this fetch alone.
-
-        Yields
-        ------
-        BarBatch
-            One per ticker for the part that the vendor has, and before it an 'empty' one with a reason for the time
-            before the dataset. A ticker that does not resolve gives an 'empty' one with a reason, too.
-
-        Raises
-        ------
-        CostLimitError
-            The budget does not cover the cost; no data was requested.
-        SourceError
-            The fetch failed; no batch is yielded.
-        concurrent.futures.CancelledError
-            `cancel` was set.
+        Before it comes an 'empty' one with a reason for the time before the dataset. A ticker that does not resolve
+        has an 'empty' one with a reason, too.
         """
-        stats = stats or RequestStats()
+        tickers, schema, requested = request.tickers, request.schema, request.bounds
         symbols = symbols_of(tickers, self.settings.stype_in)
-        last_closed = min(asked.end_us, self.last_closed_us(schema, ""))
-        if last_closed <= asked.start_us:
+        last_closed = min(requested.end_us, self.last_closed_us(schema, ""))
+        if last_closed <= requested.start_us:
             return
-        begins = self.window(schema, cancel=cancel, stats=stats).start_us
-        before = _before(TimeRange(asked.start_us, last_closed), begins, schema)
+        begins = bar_grid.ceil_us(self._window(request).start_us, schema, "UTC")
+        before = _aligned(requested.start_us, min(last_closed, begins), schema)
         if before is not None:
             for ticker in tickers:
                 yield self._empty(ticker, schema, before, "before the first data that the vendor has for this key")
         budget = budget or CostBudget(self.settings.max_cost_usd)
         with TemporaryDirectory(prefix="databento-", dir=folder, ignore_cleanup_errors=True) as scratch:
-            context = RequestContext("bars", schema=schema, tickers=tickers, range=asked, cancel=cancel, stats=stats)
-            file, inside = self._clamping(context, lambda one: self._downloader.download(one, Path(scratch), budget))
+            file, inside = self._clamping(request, lambda one: self._downloader.download(one, Path(scratch), budget))
             if inside is None:
                 return
             if file is None:
@@ -217,10 +120,22 @@ class DatabentoSource:
                 file,
                 binding=self.binding,
                 symbols=symbols,
-                asked=inside,
+                requested=inside,
                 request=self.request_parameters(schema),
                 origin=f"timeseries.get_range {self.settings.dataset} {schema} {inside.start_us}000 {inside.end_us}000",
             )
+
+    def _window(self, request: RequestContext) -> TimeRange:
+        """Return the range of a schema that the key may read; requested once in five minutes."""
+        schema = request.schema
+        _check_schema(schema)
+        with self._updating:
+            cached = self._windows.get(schema)
+            if cached is None or self._clock() - cached[0] > WINDOW_SECONDS:
+                context = replace(request, what="range of the dataset", tickers=(), range=None)
+                cached = (self._clock(), databento_metadata.dataset_window(self._session, context))
+                self._windows[schema] = cached
+        return cached[1]
 
     def _clamping(
         self, context: RequestContext, work: Callable[[RequestContext], T]
@@ -244,17 +159,16 @@ class DatabentoSource:
 
     def _clamped(self, context: RequestContext) -> TimeRange | None:
         """Return the context's range in whole bars that are closed and within the vendor's range."""
-        asked, schema = context.bounds, context.schema
-        window = self.window(schema, cancel=context.cancel, stats=context.stats)
-        start_us = max(asked.start_us, window.start_us)
+        requested, schema = context.bounds, context.schema
+        window = self._window(context)
         vendor_end = bar_grid.floor_us(window.end_us, schema, "UTC")
-        end_us = min(asked.end_us, self.last_closed_us(schema, ""), vendor_end)
-        return bar_grid.align(TimeRange(start_us, end_us), schema, "UTC") if start_us < end_us else None
+        end_us = min(requested.end_us, self.last_closed_us(schema, ""), vendor_end)
+        return _aligned(max(requested.start_us, window.start_us), end_us, schema)
 
     def _shorten_window(self, schema: str, end_us: int) -> None:
         with self._updating:
-            asked_at, window = self._windows[schema]
-            self._windows[schema] = (asked_at, TimeRange(window.start_us, max(window.start_us + 1, end_us)))
+            cached_at, window = self._windows[schema]
+            self._windows[schema] = (cached_at, TimeRange(window.start_us, max(window.start_us + 1, end_us)))
 
     def _empty(self, ticker: str, schema: str, answered: TimeRange, reason: str) -> BarBatch:
         return to_batch(
@@ -268,12 +182,8 @@ class DatabentoSource:
         )
 
 
-def _before(asked: TimeRange, begins_us: int, schema: str) -> TimeRange | None:
-    """Return the part of a range before the vendor's first bar."""
-    end_us = min(asked.end_us, bar_grid.ceil_us(begins_us, schema, "UTC"))
-    if end_us <= asked.start_us:
-        return None
-    return bar_grid.align(TimeRange(asked.start_us, end_us), schema, "UTC")
+def _aligned(start_us: int, end_us: int, schema: str) -> TimeRange | None:
+    return bar_grid.align(TimeRange(start_us, end_us), schema, "UTC") if start_us < end_us else None
 
 
 def _check_schema(schema: str) -> None:

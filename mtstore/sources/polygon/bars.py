@@ -9,7 +9,8 @@ from mtstore.bars import is_daily, step_us
 from mtstore.errors import SourceAnswerError, UnsupportedSchemaError
 from mtstore.ranges import US_PER_DAY, TimeRange
 from mtstore.sources import bar_grid
-from mtstore.sources.http.retry import CallFailedError, RequestContext
+from mtstore.sources.http.failures import CallFailedError
+from mtstore.sources.http.request import RequestContext
 from mtstore.sources.polygon.client import WholeResponse
 from mtstore.sources.polygon.responses import NextPage, Page, quoted, read_aggregates
 from mtstore.sources.polygon.session import PolygonSession
@@ -71,10 +72,10 @@ class BarPages:
     def _page(self, following: NextPage | None) -> Page:
         if following is None:
             start, end = self._bounds(self._context.bounds)
-            return self._session.ask(
+            return self._session.call(
                 lambda client: self._list(client, start, end, sort="asc", limit=PAGE_BASE_AGGREGATES), self._context
             )
-        return self._session.ask(
+        return self._session.call(
             lambda client: self._list(client, following.start, following.end, params=dict(following.query)),
             self._context,
         )
@@ -111,7 +112,7 @@ class BarPages:
         probe = replace(self._context, range=first_day)
         bounds = self._bounds(first_day)
         try:
-            page = self._session.call(lambda client: self._list(client, *bounds, sort="asc", limit=1), probe)
+            page = self._session.try_call(lambda client: self._list(client, *bounds, sort="asc", limit=1), probe)
         except CallFailedError as error:
             if error.failure.status == 403:
                 return gap, f"clipped by the vendor: {error.failure.message}"

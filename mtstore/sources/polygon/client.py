@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from mtstore.errors import ConfigError
+from mtstore.sources.http.failures import AttemptError, Failure, kind_of_status, parse_retry_after
 from mtstore.sources.http.rate_limit import AbandonedError
-from mtstore.sources.http.retry import AttemptError, Failure, kind_of_status, parse_retry_after
 from mtstore.sources.http.settings import NetworkSettings
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from mtstore.bars import VALUE_COLUMNS
-from mtstore.sources.http.retry import AttemptError, Failure
+from mtstore.sources.http.failures import reject
 
 if TYPE_CHECKING:
     from mtstore.sources.polygon.client import WholeResponse
@@ -52,45 +52,42 @@ def read_aggregates(response: WholeResponse, *, ticker: str, span: str) -> Page:
         The response is not JSON, its count differs from its rows, it is adjusted, or its next page is of other bars.
     """
     body = _read_object(response)
-    request_id = _text(body.get("request_id"))
     if body.get("adjusted") is not False:
-        reject(f"bars are adjusted={body.get('adjusted')!r}; unadjusted ones were requested", request_id)
-    rows = _read_rows(body, request_id)
+        _reject(f"bars are adjusted={body.get('adjusted')!r}; unadjusted ones were requested", body)
+    rows = _read_rows(body)
     counted = body.get("resultsCount")
     if isinstance(counted, bool) or not isinstance(counted, int):
-        reject(f"resultsCount is {counted!r}, so it is unknown whether the response is complete", request_id)
+        _reject(f"resultsCount is {counted!r}, so it is unknown whether the response is complete", body)
     if counted != len(rows):
-        reject(f"the response holds {len(rows)} results, but its count is {counted}", request_id)
+        _reject(f"the response holds {len(rows)} results, but its count is {counted}", body)
     if rows and not isinstance(body.get("ticker"), str):
-        reject(f"the response is for the ticker {body.get('ticker')!r}", request_id)
-    next_page = _read_next(body, request_id)
+        _reject(f"the response is for the ticker {body.get('ticker')!r}", body)
+    next_page = _read_next(body)
     if next_page is not None:
         path = urlsplit(str(body["next_url"])).path
         matched = _AGGREGATES_PATH.match(path)
         if matched is None or unquote(matched[1]) != ticker or matched[2] != span:
-            reject(f"the next page is of other bars, {path}", request_id)
+            _reject(f"the next page is of other bars, {path}", body)
         next_page = NextPage(matched[3], matched[4], next_page.query)
     # Only the columns are returned: rows as objects would take ten times the memory.
     is_delayed = body.get("status") == "DELAYED"
-    return Page((), _text(body.get("ticker")), is_delayed, request_id, next_page, columns_of(rows))
+    return Page((), _text(body.get("ticker")), is_delayed, _text(body.get("request_id")), next_page, columns_of(rows))
 
 
 def read_references(response: WholeResponse) -> Page:
     """Read a page of splits or dividends, which has no count."""
     body = _read_object(response)
-    request_id = _text(body.get("request_id"))
     if "results" not in body:
-        reject("the response has no results", request_id)
-    return Page(_read_rows(body, request_id), None, False, request_id, _read_next(body, request_id))
+        _reject("the response has no results", body)
+    return Page(_read_rows(body), None, False, _text(body.get("request_id")), _read_next(body))
 
 
 def read_details(response: WholeResponse, *, ticker: str) -> Mapping[str, Any]:
     """Read the details of a ticker."""
     body = _read_object(response)
-    request_id = _text(body.get("request_id"))
     details = body.get("results")
     if not isinstance(details, dict) or details.get("ticker") != ticker:
-        reject(f"the response has no details of {ticker}", request_id)
+        _reject(f"the response has no details of {ticker}", body)
     return details
 
 
@@ -122,31 +119,29 @@ def _read_object(response: WholeResponse) -> Mapping[str, Any]:
         body = json.loads(response.data)
     except ValueError as error:
         start = response.data[:60].decode("utf-8", "replace")
-        raise AttemptError(
-            Failure("answer", f"the response is not JSON ({error}); it begins with {start!r}", status=200, error=error)
-        ) from error
+        reject(f"the response is not JSON ({error}); it begins with {start!r}", error=error)
     if not isinstance(body, dict):
-        reject(f"the response is a JSON {type(body).__name__}, not an object", None)
+        reject(f"the response is a JSON {type(body).__name__}, not an object")
     if body.get("status") not in ("OK", "DELAYED"):
-        reject(f"the response has the status {body.get('status')!r}", _text(body.get("request_id")))
+        _reject(f"the response has the status {body.get('status')!r}", body)
     return body
 
 
-def _read_rows(body: Mapping[str, Any], request_id: str | None) -> list[Mapping[str, Any]]:
-    rows = body.get("results", [])
+def _read_rows(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    rows = body.get("results")
     if rows is None:
-        rows = []
+        return []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        reject("the results of the response are not a list of objects", request_id)
+        _reject("the results of the response are not a list of objects", body)
     return rows
 
 
-def _read_next(body: Mapping[str, Any], request_id: str | None) -> NextPage | None:
+def _read_next(body: Mapping[str, Any]) -> NextPage | None:
     url = body.get("next_url")
     if url is None:
         return None
     if not isinstance(url, str):
-        reject(f"next_url is {url!r}", request_id)
+        _reject(f"next_url is {url!r}", body)
     query = {name: value for name, value in parse_qsl(urlsplit(url).query) if name.lower() != "apikey"}
     return NextPage(None, None, query)
 
@@ -156,9 +151,8 @@ def quoted(ticker: str) -> str:
     return quote(ticker, safe=":.")
 
 
-def reject(message: str, request_id: str | None) -> NoReturn:
-    """Raise the AttemptError of a response that is not valid; the request is retried."""
-    raise AttemptError(Failure("answer", message, status=200, request_id=request_id))
+def _reject(message: str, body: Mapping[str, Any]) -> NoReturn:
+    reject(message, request_id=_text(body.get("request_id")))
 
 
 def _number(value: Any) -> float | None:

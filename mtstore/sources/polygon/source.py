@@ -7,7 +7,6 @@ last page was received and checked.
 from __future__ import annotations
 
 import functools
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,168 +14,84 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mtstore.bars import BAR_SCHEMAS, BarBatch, SourceBinding, is_daily
-from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange
+from mtstore.bars import BarBatch, SourceBinding, is_daily
+from mtstore.ranges import US_PER_DAY, US_PER_SECOND, TimeRange
 from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import CheckedBars, check_bars, no_bars
-from mtstore.sources.http.request_stats import RequestStats
-from mtstore.sources.http.retry import RequestContext
+from mtstore.sources.custom.splits_and_dividends import Kind, Row
+from mtstore.sources.http.request import RequestContext
 from mtstore.sources.http.settings import NetworkSettings
 from mtstore.sources.polygon import references as polygon_references
 from mtstore.sources.polygon.bars import PAGE_BASE_AGGREGATES, BarPages, span_of
 from mtstore.sources.polygon.responses import Page
 from mtstore.sources.polygon.session import PolygonSession
-from mtstore.sources.vendor import CostBudget, Estimate, to_batch
+from mtstore.sources.vendor import CostBudget, Estimate, VendorSource, to_batch
 
 PAGES_PER_CHUNK = 6
 
-# Most base aggregates in a week: 16 hours on five days for exchanges, all hours for crypto and currencies.
-_MINUTES_A_WEEK = {True: 7 * 1_440, False: 5 * 960}
 _DELAY_US = 15 * 60 * US_PER_SECOND
 
 
-class PolygonSource:
-    """One named Polygon source.
-
-    Parameters
-    ----------
-    settings
-        Address, key and speed.
-    clock
-        Seconds since the epoch; tests set the time.
-    """
+class PolygonSource(VendorSource):
+    """One named Polygon source, whose plan has no price per request."""
 
     max_tickers_per_request = 1
-    reports_changes = False
-    schemas = BAR_SCHEMAS
 
     def __init__(self, settings: NetworkSettings, *, clock: Callable[[], float] = time.time) -> None:
-        self.settings = settings
+        super().__init__(settings, clock=clock)
         self.binding = SourceBinding(settings.source, "polygon")
-        self._clock = clock
         self._session = PolygonSession(settings)
 
     def request_parameters(self, schema: str) -> Mapping[str, Any]:
-        """Return the parameters that change the data."""
         span_of(schema)
         return {"adjusted": False}
 
     def day_tz(self, ticker: str) -> str:
-        """Return the zone whose days daily bars are: New York, or UTC for crypto and currencies."""
+        """Return New York, or UTC for crypto and currencies."""
         return "UTC" if ticker.startswith(("X:", "C:")) else "America/New_York"
 
     def chunk_span_us(self, schema: str, tickers: Sequence[str]) -> int:
         """Return the length of a range of about six pages; daily bars of all years fit on one."""
-        trades_always = any(self.day_tz(ticker) == "UTC" for ticker in tickers)
-        weeks = PAGES_PER_CHUNK * PAGE_BASE_AGGREGATES / _base_aggregates_a_week(schema, trades_always=trades_always)
-        return max(1, int(weeks * 7)) * US_PER_DAY
+        rate = max(self._base_aggregates_a_week(schema, ticker) for ticker in tickers)
+        return max(1, int(PAGES_PER_CHUNK * PAGE_BASE_AGGREGATES / rate * 7)) * US_PER_DAY
 
-    def changed_since(
-        self,
-        asked: TimeRange,
-        since_us: int,
-        *,
-        cancel: threading.Event | None = None,
-        stats: RequestStats | None = None,
-    ) -> Ranges:
-        """Return all of the range: the vendor does not report when its bars change."""
-        del since_us, cancel, stats
-        return (asked,)
-
-    def last_closed_us(self, schema: str, ticker: str) -> int:
-        """Return the close of the last bar that is certainly published."""
-        lag_us = round(self.settings.publishing_lag_seconds * US_PER_SECOND)
-        return bar_grid.last_closed_us(self._now_us(), schema, self.day_tz(ticker), lag_us=lag_us)
-
-    def estimate(
-        self,
-        tickers: Sequence[str],
-        schema: str,
-        asked: TimeRange,
-        *,
-        cancel: threading.Event | None = None,
-        stats: RequestStats | None = None,
-    ) -> Estimate:
-        """Return the most requests that a fetch needs; the plan has no price per request."""
-        weeks = (asked.end_us - asked.start_us) / (7 * US_PER_DAY)
-        requests = 0
-        for ticker in tickers:
-            rate = _base_aggregates_a_week(schema, trades_always=self.day_tz(ticker) == "UTC")
-            requests += max(1, -(-int(weeks * rate) // PAGE_BASE_AGGREGATES))
-        return Estimate(requests=requests, cost_usd=0.0)
+    def estimate(self, request: RequestContext) -> Estimate:
+        """Return the most requests that a fetch needs."""
+        weeks = (request.bounds.end_us - request.bounds.start_us) / (7 * US_PER_DAY)
+        rates = [self._base_aggregates_a_week(request.schema, ticker) for ticker in request.tickers]
+        pages = (max(1, -(-int(weeks * rate) // PAGE_BASE_AGGREGATES)) for rate in rates)
+        return Estimate(requests=sum(pages), cost_usd=0.0)
 
     def fetch(
-        self,
-        tickers: Sequence[str],
-        schema: str,
-        asked: TimeRange,
-        *,
-        folder: Path | None = None,
-        budget: CostBudget | None = None,
-        cancel: threading.Event | None = None,
-        stats: RequestStats | None = None,
+        self, request: RequestContext, *, folder: Path | None = None, budget: CostBudget | None = None
     ) -> Iterator[BarBatch]:
-        """Yield the bars of each ticker that open in `asked`, as far as they are closed and published.
-
-        Yields
-        ------
-        BarBatch
-            One per ticker, for all of the range; two where the vendor's plan clips the beginning: the clipped part is
-            'failed'. Rows that break the rules for bars are in `quarantined`; their bars are in `partial_ranges`, or
-            the batch is 'partial' if it is in doubt as a whole.
-
-        Raises
-        ------
-        SourceError
-            A request failed; no batch of the ticker is yielded.
-        concurrent.futures.CancelledError
-            `cancel` was set, less than a second ago.
-        """
+        """Yield one batch per ticker; two where the plan clips the beginning: the clipped part is 'failed'."""
+        schema, requested = request.schema, request.bounds
         span_of(schema)
-        for ticker in tickers:
-            end_us = min(asked.end_us, self.last_closed_us(schema, ticker))
-            if end_us <= asked.start_us:
+        for ticker in request.tickers:
+            end_us = min(requested.end_us, self.last_closed_us(schema, ticker))
+            if end_us <= requested.start_us:
                 continue
-            aligned = bar_grid.align(TimeRange(asked.start_us, end_us), schema, self.day_tz(ticker))
+            aligned = bar_grid.align(TimeRange(requested.start_us, end_us), schema, self.day_tz(ticker))
             if aligned is not None:
-                yield from self._fetch_one(ticker, schema, aligned, cancel, stats or RequestStats())
+                yield from self._fetch_one(replace(request, tickers=(ticker,)), aligned)
 
-    def splits(
-        self, ticker: str, *, cancel: threading.Event | None = None, stats: RequestStats | None = None
-    ) -> list[dict[str, Any]]:
-        """Return all splits of a ticker as rows of `core.splits` without `seen_at`, the oldest first."""
-        context = RequestContext("splits", tickers=(ticker,), cancel=cancel, stats=stats or RequestStats())
-        return polygon_references.splits(self._session, context)
+    def references(self, request: RequestContext, kind: Kind) -> list[Row]:
+        """Return all splits or cash dividends of the request's ticker; see `polygon.references`."""
+        return polygon_references.rows(self._session, replace(request, what=kind), kind)
 
-    def dividends(
-        self, ticker: str, *, cancel: threading.Event | None = None, stats: RequestStats | None = None
-    ) -> list[dict[str, Any]]:
-        """Return all cash dividends of a ticker as rows of `core.dividends` without `seen_at`, the oldest first."""
-        context = RequestContext("dividends", tickers=(ticker,), cancel=cancel, stats=stats or RequestStats())
-        return polygon_references.dividends(self._session, context)
+    def details(self, request: RequestContext, *, on: date | None = None) -> Mapping[str, Any] | None:
+        """Return the details of the request's ticker (on a day); None if the vendor does not know it."""
+        return polygon_references.details(self._session, replace(request, what="details"), on=on)
 
-    def details(
-        self,
-        ticker: str,
-        *,
-        on: date | None = None,
-        cancel: threading.Event | None = None,
-        stats: RequestStats | None = None,
-    ) -> Mapping[str, Any] | None:
-        """Return the details of a ticker (on a day); None if the vendor does not know it."""
-        context = RequestContext("details", tickers=(ticker,), cancel=cancel, stats=stats or RequestStats())
-        return polygon_references.details(self._session, context, on=on)
-
-    def _fetch_one(
-        self, ticker: str, schema: str, aligned: TimeRange, cancel: threading.Event | None, stats: RequestStats
-    ) -> Iterator[BarBatch]:
-        context = RequestContext("bars", schema=schema, tickers=(ticker,), range=aligned, cancel=cancel, stats=stats)
-        bar_pages = BarPages(self._session, context, day_tz=self.day_tz(ticker))
+    def _fetch_one(self, request: RequestContext, aligned: TimeRange) -> Iterator[BarBatch]:
+        [ticker], schema = request.tickers, request.schema
+        bar_pages = BarPages(self._session, replace(request, range=aligned), day_tz=self.day_tz(ticker))
         pages = bar_pages.all()
         answered = aligned
         if any(page.is_delayed for page in pages):
             # A plan with delayed data: the last 15 minutes are missing from every response.
-            end_us = bar_grid.last_closed_us(self._now_us(), schema, self.day_tz(ticker), lag_us=_DELAY_US)
+            end_us = bar_grid.floor_us(self._now_us - _DELAY_US, schema, self.day_tz(ticker))
             if end_us <= aligned.start_us:
                 return
             answered = TimeRange(aligned.start_us, min(aligned.end_us, end_us))
@@ -215,8 +130,12 @@ class PolygonSource:
             other_tickers=others if any(others) else None,
         )
 
-    def _now_us(self) -> int:
-        return int(self._clock() * US_PER_SECOND)
+    def _base_aggregates_a_week(self, schema: str, ticker: str) -> float:
+        if is_daily(schema):
+            return 7.0
+        # At most: 16 hours on five days for exchanges, all hours for crypto and currencies.
+        minutes = 7 * 1_440.0 if self.day_tz(ticker) == "UTC" else 5 * 960.0
+        return minutes * 60 if schema == "ohlcv-1s" else minutes
 
 
 def _until(checked: CheckedBars, end_us: int) -> CheckedBars:
@@ -225,10 +144,3 @@ def _until(checked: CheckedBars, end_us: int) -> CheckedBars:
 
     end = pa.scalar(end_us, pa.timestamp("us", tz="UTC"))
     return replace(checked, bars=checked.bars.filter(pc.less(checked.bars["ts_event"], end)))
-
-
-def _base_aggregates_a_week(schema: str, *, trades_always: bool) -> float:
-    if is_daily(schema):
-        return 7.0
-    minutes = _MINUTES_A_WEEK[trades_always]
-    return minutes * 60.0 if schema == "ohlcv-1s" else float(minutes)
