@@ -33,35 +33,11 @@ CREATE OR REPLACE MACRO aligned_ffill(
     across_sessions := {{across_sessions}},
     lookback := NULL
 ) AS TABLE
-SELECT
-    f.ticker::VARCHAR AS ticker,
-    f.ts_event::TIMESTAMPTZ AS ts_event,
-    f.ts_close::TIMESTAMPTZ AS ts_close,
-    f.session_date::DATE AS session_date,
-    f.open::DOUBLE AS open,
-    f.high::DOUBLE AS high,
-    f.low::DOUBLE AS low,
-    f.close::DOUBLE AS close,
-    f.volume::DOUBLE AS volume,
-    f.vwap::DOUBLE AS vwap,
-    f.transactions::BIGINT AS transactions,
-    f.bar_count::BIGINT AS bar_count,
-    f.is_present::BOOLEAN AS is_present,
-    f.age::INTERVAL AS age,
-    f.source::VARCHAR AS source,
-    f.schema::VARCHAR AS schema
-FROM (
-    FROM core.filled_rows(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema,
-        fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
-        lookback := lookback
-    )
-    UNION ALL BY NAME
-    FROM core.check_call(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema,
-        other_problems := [core.fill_problem(fill_volume, fill_prices, max_age, across_sessions, lookback)]
-    )
-) AS f
+SELECT *
+FROM core.filled_rows(
+    tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+    adjust := adjust, from_source := from_source, from_schema := from_schema,
+    fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
+    lookback := lookback
+)
 ORDER BY ts_event, ticker;

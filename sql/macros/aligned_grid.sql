@@ -34,38 +34,11 @@ CREATE OR REPLACE MACRO aligned_grid(
     across_sessions := {{across_sessions}},
     lookback := NULL
 ) AS TABLE
-SELECT
-    g.ticker::VARCHAR AS ticker,
-    g.ts_event::TIMESTAMPTZ AS ts_event,
-    g.ts_close::TIMESTAMPTZ AS ts_close,
-    g.session_date::DATE AS session_date,
-    g.open::DOUBLE AS open,
-    g.high::DOUBLE AS high,
-    g.low::DOUBLE AS low,
-    g.close::DOUBLE AS close,
-    g.volume::DOUBLE AS volume,
-    g.vwap::DOUBLE AS vwap,
-    g.transactions::BIGINT AS transactions,
-    g.bar_count::BIGINT AS bar_count,
-    g.is_present::BOOLEAN AS is_present,
-    g.age::INTERVAL AS age,
-    g.source::VARCHAR AS source,
-    g.schema::VARCHAR AS schema
-FROM (
-    FROM core.filled_rows(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema,
-        fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
-        lookback := lookback, is_grid := true, is_filled := (fill = 'forward')
-    )
-    UNION ALL BY NAME
-    FROM core.check_call(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema,
-        other_problems := [
-            core.choice_problem('fill', fill, ['none', 'forward']),
-            core.fill_problem(fill_volume, fill_prices, max_age, across_sessions, lookback)
-        ]
-    )
-) AS g
+SELECT *
+FROM core.filled_rows(
+    tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+    adjust := adjust, from_source := from_source, from_schema := from_schema,
+    fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
+    lookback := lookback, is_grid := true, fill := fill
+)
 ORDER BY ts_event, ticker;

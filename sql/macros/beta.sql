@@ -29,16 +29,10 @@ CREATE OR REPLACE MACRO beta(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-SELECT
-    p.ticker::VARCHAR AS ticker,
-    p.benchmark::VARCHAR AS benchmark,
-    p.ts_event::TIMESTAMPTZ AS ts_event,
-    p.ts_close::TIMESTAMPTZ AS ts_close,
-    p.beta::DOUBLE AS beta,
-    p.sample_size::BIGINT AS sample_size
+SELECT * EXCLUDE (correlation)
 FROM core.trailing_pairs(
     tickers, benchmark, bar_interval := bar_interval, window_bars := window_bars, start_ts := start_ts,
     end_ts := end_ts, session := session, anchor := anchor, tz := tz, adjust := adjust, from_source := from_source,
     from_schema := from_schema
-) AS p
+)
 ORDER BY ts_event, ticker;

@@ -27,22 +27,9 @@ CREATE OR REPLACE MACRO log_returns(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-SELECT
-    r.ticker::VARCHAR AS ticker,
-    r.ts_event::TIMESTAMPTZ AS ts_event,
-    r.ts_close::TIMESTAMPTZ AS ts_close,
-    r.session_date::DATE AS session_date,
-    r.close::DOUBLE AS close,
-    r.log_return::DOUBLE AS log_return
-FROM (
-    FROM core.returns(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
-    )
-    UNION ALL BY NAME
-    FROM core.check_call(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
-    )
-) AS r
+SELECT * EXCLUDE (simple_return)
+FROM core.returns(
+    tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+    adjust := adjust, from_source := from_source, from_schema := from_schema
+)
 ORDER BY ts_event, ticker;

@@ -28,16 +28,9 @@ CREATE OR REPLACE MACRO ratio(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-SELECT
-    p.ticker_a::VARCHAR AS ticker_a,
-    p.ticker_b::VARCHAR AS ticker_b,
-    p.ts_event::TIMESTAMPTZ AS ts_event,
-    p.ts_close::TIMESTAMPTZ AS ts_close,
-    p.close_a::DOUBLE AS close_a,
-    p.close_b::DOUBLE AS close_b,
-    (p.close_a / nullif(p.close_b, 0))::DOUBLE AS ratio
+SELECT * EXCLUDE (spread)
 FROM core.paired_closes(
     ticker_a, ticker_b, bar_interval := bar_interval, start_ts := start_ts, end_ts := end_ts, session := session,
     anchor := anchor, tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
-) AS p
+)
 ORDER BY ts_event;

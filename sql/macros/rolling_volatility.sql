@@ -33,32 +33,21 @@ WITH samples AS (
     SELECT r.*, stddev_samp(r.log_return) OVER latest AS deviation, count(r.log_return) OVER latest AS sample_size
     FROM core.returns(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
+        adjust := adjust, from_source := from_source, from_schema := from_schema,
+        other_problems := [core.count_problem('window_bars', coalesce(window_bars::VARCHAR, 'NULL'))]
     ) AS r
     WINDOW latest AS (
         PARTITION BY r.ticker ORDER BY r.ts_event ASC
         ROWS BETWEEN core.row_count(window_bars) - 1 PRECEDING AND CURRENT ROW
     )
-),
-volatilities AS (
-    SELECT *, CASE WHEN sample_size = core.row_count(window_bars) THEN deviation END AS volatility
-    FROM samples
 )
 SELECT
-    v.ticker::VARCHAR AS ticker,
-    v.ts_event::TIMESTAMPTZ AS ts_event,
-    v.ts_close::TIMESTAMPTZ AS ts_close,
-    v.session_date::DATE AS session_date,
-    v.log_return::DOUBLE AS log_return,
-    v.volatility::DOUBLE AS volatility,
-    v.sample_size::BIGINT AS sample_size
-FROM (
-    FROM volatilities
-    UNION ALL BY NAME
-    FROM core.check_call(
-        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema,
-        other_problems := [core.count_problem('window_bars', coalesce(window_bars::VARCHAR, 'NULL'))]
-    )
-) AS v
+    ticker::VARCHAR AS ticker,
+    ts_event::TIMESTAMPTZ AS ts_event,
+    ts_close::TIMESTAMPTZ AS ts_close,
+    session_date::DATE AS session_date,
+    log_return::DOUBLE AS log_return,
+    CASE WHEN sample_size = core.row_count(window_bars) THEN deviation END::DOUBLE AS volatility,
+    sample_size::BIGINT AS sample_size
+FROM samples
 ORDER BY ts_event, ticker;

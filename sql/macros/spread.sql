@@ -29,17 +29,10 @@ CREATE OR REPLACE MACRO spread(
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
-SELECT
-    p.ticker_a::VARCHAR AS ticker_a,
-    p.ticker_b::VARCHAR AS ticker_b,
-    p.ts_event::TIMESTAMPTZ AS ts_event,
-    p.ts_close::TIMESTAMPTZ AS ts_close,
-    p.close_a::DOUBLE AS close_a,
-    p.close_b::DOUBLE AS close_b,
-    (p.close_a - TRY_CAST(hedge_ratio::VARCHAR AS DOUBLE) * p.close_b)::DOUBLE AS spread
+SELECT * EXCLUDE (ratio)
 FROM core.paired_closes(
-    ticker_a, ticker_b, bar_interval := bar_interval, start_ts := start_ts, end_ts := end_ts, session := session,
-    anchor := anchor, tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema,
-    other_problems := [core.number_problem('hedge_ratio', hedge_ratio)]
-) AS p
+    ticker_a, ticker_b, bar_interval := bar_interval, hedge_ratio := hedge_ratio, start_ts := start_ts,
+    end_ts := end_ts, session := session, anchor := anchor, tz := tz, adjust := adjust, from_source := from_source,
+    from_schema := from_schema
+)
 ORDER BY ts_event;

@@ -14,12 +14,5 @@
 -- Example: FROM dividends WHERE ticker = 'AAPL';
 
 CREATE OR REPLACE VIEW dividends AS
-SELECT
-    ticker::VARCHAR AS ticker,
-    ex_dividend_date::DATE AS ex_dividend_date,
-    cash_amount::DOUBLE AS cash_amount,
-    currency::VARCHAR AS currency,
-    dividend_type::VARCHAR AS dividend_type,
-    source::VARCHAR AS source,
-    seen_at::TIMESTAMPTZ AS seen_at
+SELECT *
 FROM core.latest_dividends;

@@ -13,11 +13,5 @@
 -- Example: FROM splits WHERE ticker = 'AAPL';
 
 CREATE OR REPLACE VIEW splits AS
-SELECT
-    ticker::VARCHAR AS ticker,
-    execution_date::DATE AS execution_date,
-    split_from::DOUBLE AS split_from,
-    split_to::DOUBLE AS split_to,
-    source::VARCHAR AS source,
-    seen_at::TIMESTAMPTZ AS seen_at
+SELECT *
 FROM core.latest_splits;

@@ -1,7 +1,6 @@
 -- core.filled_rows(tickers, bar_interval, …): core.aligned_rows, filled forward; see aligned_ffill.
 --
--- With is_filled false the values stay as they are, beside their age.
---
+-- With fill 'none' the values stay as they are, beside their age. Raises an error if an argument is not valid.
 -- Grain: one row per ticker and bucket of the range.
 -- Inputs: core.aligned_rows.
 -- NULLs: values without an earlier bar in the range (or lookback) within max_age; vwap on filled rows.
@@ -26,7 +25,7 @@ CREATE OR REPLACE MACRO core.filled_rows(
     across_sessions := {{across_sessions}},
     lookback := NULL,
     is_grid := false,
-    is_filled := true
+    fill := 'forward'
 ) AS TABLE
 WITH carried AS (
     SELECT
@@ -61,48 +60,71 @@ judged AS (
         )) AS is_fresh
     FROM carried AS c
     LEFT JOIN core.ticker_list AS t USING (ticker)
+),
+filled AS (
+    SELECT
+        * EXCLUDE (open, high, low, close, volume, transactions),
+        CASE
+            WHEN fill <> 'forward' THEN open
+            WHEN NOT is_fresh THEN NULL
+            WHEN is_present OR fill_prices <> 'close' THEN last_open
+            ELSE last_close
+        END AS open,
+        CASE
+            WHEN fill <> 'forward' THEN high
+            WHEN NOT is_fresh THEN NULL
+            WHEN is_present OR fill_prices <> 'close' THEN last_high
+            ELSE last_close
+        END AS high,
+        CASE
+            WHEN fill <> 'forward' THEN low
+            WHEN NOT is_fresh THEN NULL
+            WHEN is_present OR fill_prices <> 'close' THEN last_low
+            ELSE last_close
+        END AS low,
+        CASE WHEN fill <> 'forward' THEN close WHEN is_fresh THEN last_close END AS close,
+        CASE
+            WHEN is_present OR fill <> 'forward' THEN volume
+            WHEN NOT is_fresh OR fill_volume = 'null' THEN NULL
+            WHEN fill_volume = 'ffill' THEN last_volume
+            ELSE 0
+        END AS volume,
+        CASE
+            WHEN is_present OR fill <> 'forward' THEN transactions
+            WHEN NOT is_fresh OR fill_volume = 'null' THEN NULL
+            WHEN fill_volume = 'ffill' THEN last_transactions
+            ELSE 0
+        END AS transactions,
+        to_microseconds(age_us) AS age
+    FROM judged
+    WHERE in_range
 )
 SELECT
-    ticker::VARCHAR AS ticker,
-    ts_event::TIMESTAMPTZ AS ts_event,
-    ts_close::TIMESTAMPTZ AS ts_close,
-    session_date::DATE AS session_date,
-    CASE
-        WHEN NOT is_filled THEN open
-        WHEN NOT is_fresh THEN NULL
-        WHEN is_present OR fill_prices <> 'close' THEN last_open
-        ELSE last_close
-    END::DOUBLE AS open,
-    CASE
-        WHEN NOT is_filled THEN high
-        WHEN NOT is_fresh THEN NULL
-        WHEN is_present OR fill_prices <> 'close' THEN last_high
-        ELSE last_close
-    END::DOUBLE AS high,
-    CASE
-        WHEN NOT is_filled THEN low
-        WHEN NOT is_fresh THEN NULL
-        WHEN is_present OR fill_prices <> 'close' THEN last_low
-        ELSE last_close
-    END::DOUBLE AS low,
-    CASE WHEN NOT is_filled THEN close WHEN is_fresh THEN last_close END::DOUBLE AS close,
-    CASE
-        WHEN is_present OR NOT is_filled THEN volume
-        WHEN NOT is_fresh OR fill_volume = 'null' THEN NULL
-        WHEN fill_volume = 'ffill' THEN last_volume
-        ELSE 0
-    END::DOUBLE AS volume,
-    vwap::DOUBLE AS vwap,
-    CASE
-        WHEN is_present OR NOT is_filled THEN transactions
-        WHEN NOT is_fresh OR fill_volume = 'null' THEN NULL
-        WHEN fill_volume = 'ffill' THEN last_transactions
-        ELSE 0
-    END::BIGINT AS transactions,
-    bar_count::BIGINT AS bar_count,
-    is_present::BOOLEAN AS is_present,
-    to_microseconds(age_us)::INTERVAL AS age,
-    source::VARCHAR AS source,
-    schema::VARCHAR AS schema
-FROM judged
-WHERE in_range;
+    f.ticker::VARCHAR AS ticker,
+    f.ts_event::TIMESTAMPTZ AS ts_event,
+    f.ts_close::TIMESTAMPTZ AS ts_close,
+    f.session_date::DATE AS session_date,
+    f.open::DOUBLE AS open,
+    f.high::DOUBLE AS high,
+    f.low::DOUBLE AS low,
+    f.close::DOUBLE AS close,
+    f.volume::DOUBLE AS volume,
+    f.vwap::DOUBLE AS vwap,
+    f.transactions::BIGINT AS transactions,
+    f.bar_count::BIGINT AS bar_count,
+    f.is_present::BOOLEAN AS is_present,
+    f.age::INTERVAL AS age,
+    f.source::VARCHAR AS source,
+    f.schema::VARCHAR AS schema
+FROM (
+    FROM filled
+    UNION ALL BY NAME
+    FROM core.check_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema,
+        other_problems := [
+            core.choice_problem('fill', fill, ['none', 'forward']),
+            core.fill_problem(fill_volume, fill_prices, max_age, across_sessions, lookback)
+        ]
+    )
+) AS f;

@@ -1,9 +1,9 @@
--- core.paired_closes(ticker_a, ticker_b, …): the closes of two tickers on the bars that both have.
+-- core.paired_closes(ticker_a, ticker_b, …): the closes of two tickers, their ratio and spread, on common bars.
 --
--- Raises an error if an argument is not valid; other_problems as in core.check_call.
+-- Raises an error if an argument is not valid.
 -- Grain: one row per common bar.
 -- Inputs: core.resampled.
--- NULLs: a close that is NULL in its bar.
+-- NULLs: a close that is NULL in its bar; ratio and spread where either close is NULL; ratio where close_b is 0.
 -- Columns:
 --   ticker_a: First ticker
 --   ticker_b: Second ticker
@@ -11,13 +11,15 @@
 --   ts_close: Right edge of the bar, UTC
 --   close_a: Close of the first ticker
 --   close_b: Close of the second ticker
+--   ratio: close_a divided by close_b
+--   spread: close_a less hedge_ratio times close_b
 -- Example: FROM core.paired_closes('AAPL', 'MSFT', bar_interval := INTERVAL 1 DAY);
 
 CREATE OR REPLACE MACRO core.paired_closes(
     ticker_a,
     ticker_b,
     bar_interval := INTERVAL 1 DAY,
-    other_problems := NULL,
+    hedge_ratio := 1,
     start_ts := NULL,
     end_ts := NULL,
     session := {{session}},
@@ -42,7 +44,9 @@ common_bars AS (
         a.ts_event,
         a.ts_close,
         a.close AS close_a,
-        b.close AS close_b
+        b.close AS close_b,
+        a.close / nullif(b.close, 0) AS ratio,
+        a.close - TRY_CAST(hedge_ratio::VARCHAR AS DOUBLE) * b.close AS spread
     FROM closes AS a
     JOIN closes AS b USING (ts_event)
     WHERE a.ticker IS NOT DISTINCT FROM ticker_a::VARCHAR
@@ -54,7 +58,9 @@ SELECT
     p.ts_event::TIMESTAMPTZ AS ts_event,
     p.ts_close::TIMESTAMPTZ AS ts_close,
     p.close_a::DOUBLE AS close_a,
-    p.close_b::DOUBLE AS close_b
+    p.close_b::DOUBLE AS close_b,
+    p.ratio::DOUBLE AS ratio,
+    p.spread::DOUBLE AS spread
 FROM (
     FROM common_bars
     UNION ALL BY NAME
@@ -62,6 +68,6 @@ FROM (
         [ticker_a::VARCHAR, ticker_b::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts,
         session := session, anchor := anchor, tz := tz, adjust := adjust,
         from_source := from_source, from_schema := from_schema,
-        other_problems := other_problems
+        other_problems := [core.number_problem('hedge_ratio', hedge_ratio)]
     )
 ) AS p;

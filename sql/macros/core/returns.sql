@@ -1,5 +1,6 @@
 -- core.returns(tickers, bar_interval, …): each bar's return from the bar before it; see the macro returns.
 --
+-- Raises an error if an argument is not valid; other_problems as in core.check_call.
 -- Grain: one row per ticker and bar.
 -- Inputs: core.resampled.
 -- NULLs: as in returns.
@@ -17,7 +18,8 @@ CREATE OR REPLACE MACRO core.returns(
     tz := {{tz}},
     adjust := 'splits',
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    other_problems := NULL
 ) AS TABLE
 WITH closes AS (
     SELECT
@@ -31,13 +33,28 @@ WITH closes AS (
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
         adjust := adjust, from_source := from_source, from_schema := from_schema
     ) AS r
+),
+bar_returns AS (
+    SELECT
+        *,
+        CASE WHEN previous_close > 0 THEN close / previous_close - 1 END AS simple_return,
+        CASE WHEN previous_close > 0 AND close > 0 THEN ln(close / previous_close) END AS log_return
+    FROM closes
 )
 SELECT
-    ticker::VARCHAR AS ticker,
-    ts_event::TIMESTAMPTZ AS ts_event,
-    ts_close::TIMESTAMPTZ AS ts_close,
-    session_date::DATE AS session_date,
-    close::DOUBLE AS close,
-    CASE WHEN previous_close > 0 THEN close / previous_close - 1 END::DOUBLE AS simple_return,
-    CASE WHEN previous_close > 0 AND close > 0 THEN ln(close / previous_close) END::DOUBLE AS log_return
-FROM closes;
+    r.ticker::VARCHAR AS ticker,
+    r.ts_event::TIMESTAMPTZ AS ts_event,
+    r.ts_close::TIMESTAMPTZ AS ts_close,
+    r.session_date::DATE AS session_date,
+    r.close::DOUBLE AS close,
+    r.simple_return::DOUBLE AS simple_return,
+    r.log_return::DOUBLE AS log_return
+FROM (
+    FROM bar_returns
+    UNION ALL BY NAME
+    FROM core.check_call(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema,
+        other_problems := other_problems
+    )
+) AS r;
