@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mtstore import sqlfiles
-from mtstore.query.request.request import SeriesRequest
+from mtstore.query.request.request import SeriesRequest, macro_call
 from mtstore.query.series import Series, applied_options
 
 if TYPE_CHECKING:
@@ -31,4 +30,5 @@ def find_rows(
     arguments = (*_ARGUMENTS, "session") if macro == "outliers" else _ARGUMENTS
     parameters = call.parameters()
     values = {name: parameters[name] for name in arguments} | dict(limits)
-    return Series(store, sqlfiles.load(f"request.{macro}"), values, call.tz, call.bounds)
+    second = "std_threshold" if macro == "outliers" else "max_gap_minutes"
+    return Series(store, macro_call(macro, values, second), values, call.tz, call.bounds)

@@ -13,7 +13,7 @@ from mtstore.bounds import Bounds, parse_bounds
 from mtstore.config.choices import SESSIONS
 from mtstore.query.align.assemble import assemble
 from mtstore.query.fast.rollups import Rollups
-from mtstore.query.request.request import DEFAULT_TZ, AlignRequest, SeriesRequest
+from mtstore.query.request.request import DEFAULT_TZ, AlignRequest, SeriesRequest, macro_call
 from mtstore.query.request.result import Result, mapped_errors
 from mtstore.query.table.memory_budget import result_limit
 from mtstore.query.table.pandas_frames import wide_frame
@@ -79,7 +79,7 @@ class Aligned(Series):
     """Several tickers on one grid: wide for pandas, one row per ticker and bucket for everybody else."""
 
     def __init__(self, store: Repository, call: AlignRequest) -> None:
-        super().__init__(store, sqlfiles.load(call.statement), call.parameters(), call.tz, call.bounds)
+        super().__init__(store, call.statement, call.parameters(), call.tz, call.bounds)
         self.call = call
 
     def to_pandas(
@@ -175,7 +175,8 @@ def resampled(
     """Return the rows of the macro `resampled`; see `mtstore.Store.resample`."""
     given = {**applied_options(store, _SERIES_SETTINGS), **options}
     call = SeriesRequest.parse(tickers, interval, start, end, **given)
-    return Series(store, sqlfiles.load("request.resampled"), call.parameters(), call.tz, call.bounds)
+    parameters = call.parameters()
+    return Series(store, macro_call("resampled", parameters), parameters, call.tz, call.bounds)
 
 
 def align_request(

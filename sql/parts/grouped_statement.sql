@@ -2,5 +2,5 @@ SELECT ticker, source, schema, {{year}} AS year, ts_event, open, high, low, clos
 FROM read_parquet(
     list_distinct(flatten([$groups, [{{any_file}}]])),
     hive_partitioning = true,
-    hive_types = {{hive_types}}
+    hive_types = {'schema': VARCHAR, 'source': VARCHAR, 'ticker': VARCHAR{{year_type}}}
 )

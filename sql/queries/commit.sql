@@ -63,25 +63,18 @@ FROM core.retired_files
 WHERE retired_at < $before
 ORDER BY path
 
--- name: all_paths
--- Every recorded file: active, retired, and under meta/.
-SELECT path FROM core.files
+-- name: all_files
+-- Every recorded file by path, and its kind: data, retired, quarantine or revisions.
+SELECT path, 'data' AS kind FROM core.files
 UNION ALL
-SELECT path FROM core.retired_files
+SELECT path, 'retired' FROM core.retired_files
 UNION ALL
-SELECT path FROM core.meta_files
+SELECT path, kind FROM core.meta_files
+ORDER BY path
 
 -- name: last_used
 -- The last use of each ticker and year, as far as it is recorded.
 SELECT ticker, year, used_at FROM core.uses
-
--- name: current_commit
--- The commit of the current database.
-SELECT
-    store_id,
-    generation,
-    epoch_us(committed_at) AS committed_at_us
-FROM core.store_info
 
 -- name: rows_as_json
 -- The rows of a metadata table as JSON objects, in the order in which they were inserted.

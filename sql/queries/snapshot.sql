@@ -1,20 +1,12 @@
 -- Open a snapshot's database; read and write what it says of itself.
 
--- name: attach_only
+-- name: attach
 -- Attach a snapshot for reading.
 ATTACH {{path}} AS {{alias}} (READ_ONLY)
 
--- name: attach_read_only
--- Attach a snapshot for reading and make it the current database: macros and views need USE to resolve.
-ATTACH {{path}} AS {{alias}} (READ_ONLY);
-
-USE {{alias}};
-
--- name: attach_read_write
+-- name: attach_new
 -- Attach a new snapshot's database for writing, in the storage version that every client opens.
-ATTACH {{path}} AS {{alias}} (STORAGE_VERSION 'v1.0.0');
-
-USE {{alias}};
+ATTACH {{path}} AS {{alias}} (STORAGE_VERSION 'v1.0.0')
 
 -- name: checkpoint_and_detach
 -- Checkpoint and detach: DETACH alone may leave changes in the write-ahead log.
@@ -66,7 +58,7 @@ SELECT
     store_id,
     root,
     generation,
-    committed_at
+    epoch_us(committed_at) AS committed_at_us
 FROM core.store_info
 
 -- name: status

@@ -1,23 +1,5 @@
 -- Compare the database with the files and with the log.
 
--- name: files_to_check
--- Every recorded file and its kind: data, retired, quarantine or revisions.
-SELECT
-    path,
-    'data' AS kind
-FROM core.files
-UNION ALL
-SELECT
-    path,
-    'retired'
-FROM core.retired_files
-UNION ALL
-SELECT
-    path,
-    kind
-FROM core.meta_files
-ORDER BY path
-
 -- name: count_differences
 -- How many rows of one table are not in another, and the reverse; each row counts as often as it occurs.
 SELECT

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtstore import sqlfiles
+from mtstore.bars import VALUE_COLUMNS
 from mtstore.query.fast import read_parquet
 from mtstore.query.fast.single_ticker import ticker_frame
-from mtstore.query.request.request import SeriesRequest
+from mtstore.query.request.request import SeriesRequest, macro_call
 from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.table.pandas_frames import long_frame
 from tests.kits.bar_stores import add_bars, bars, make_store, minutes, walk
@@ -71,7 +71,8 @@ def test_the_frame_is_that_of_the_macro(store, call):
     with store.repository.connection() as connection:
         assert read_parquet.plan_read(read_store_facts(connection), call) is not None
         frame = ticker_frame(read_store_facts(connection), call)
-        rows = connection.sql(sqlfiles.load("request.ticker_rows"), params=call.parameters()).to_arrow_table()
+        statement = macro_call("resampled", call.parameters(), columns=("ts_event", *VALUE_COLUMNS))
+        rows = connection.sql(statement, params=call.parameters()).to_arrow_table()
     pd.testing.assert_frame_equal(frame, long_frame(rows, call.tz), rtol=1e-12)
 
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtstore import sqlfiles
 from mtstore.config import load_config
 from mtstore.query.align.assemble import assemble
 from mtstore.query.request.request import AlignRequest
@@ -90,7 +89,7 @@ def store(tmp_path_factory):
 
 def from_macro(connection, call, names):
     """The macro's long answer as (labels, closes, {ticker: {column: values}}), in time order."""
-    table = connection.sql(sqlfiles.load(call.statement), params=call.parameters()).to_arrow_table()
+    table = connection.sql(call.statement, params=call.parameters()).to_arrow_table()
     table = table.sort_by([("ts_event", "ascending")])
     stamps = table["ts_event"].cast("int64").to_numpy()
     closes = table["ts_close"].cast("int64").to_numpy()

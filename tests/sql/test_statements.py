@@ -26,9 +26,7 @@ def test_topic_says_what_it_is_for_and_names_every_statement(topic: str) -> None
 def test_statement_has_a_comment_and_a_caller(name: str) -> None:
     topic, _, statement = name.partition(".")
     assert re.match(r"-- [A-Z`$]", sqlfiles.statements(topic)[statement])
-    # quality.py loads the statement of a macro by the macro's name.
-    by_macro = 'f"request.{macro}"' in PYTHON and topic == "request" and f'"{statement}"' in PYTHON
-    assert by_macro or f'"{name}"' in PYTHON
+    assert f'"{name}"' in PYTHON
 
 
 def test_python_loads_only_statements_that_exist() -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtstore import sqlfiles
 from mtstore.bars import VALUE_COLUMNS
 from mtstore.query.fast import read_parquet
+from mtstore.query.request.request import macro_call
 from mtstore.query.table.output_buffers import MemoryBuffer
 from mtstore.query.table.pandas_frames import long_frame, time_index
 
@@ -27,7 +27,9 @@ def ticker_frame(facts: StoreFacts, request: SeriesRequest) -> pd.DataFrame:
     plan = read_parquet.plan_read(facts, request)
     if plan is not None and plan.files:
         return _frame_from_files(plan, request.tz)
-    rows = facts.connection.sql(sqlfiles.load("request.ticker_rows"), params=request.parameters()).to_arrow_table()
+    parameters = request.parameters()
+    statement = macro_call("resampled", parameters, columns=("ts_event", *VALUE_COLUMNS))
+    rows = facts.connection.sql(statement, params=parameters).to_arrow_table()
     return long_frame(rows, request.tz)
 
 

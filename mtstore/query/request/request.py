@@ -7,11 +7,13 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, Self
 
+from mtstore import sqlfiles
 from mtstore.arguments import check_choice, check_options, ticker_names
 from mtstore.bounds import Bounds, parse_bounds, parse_zone
 from mtstore.config.choices import ADJUSTMENTS, ANCHORS, FILL_PRICES, FILL_VOLUMES, METHODS, SESSIONS
 from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import VALID_DURATIONS, BarInterval, parse_duration, parse_interval
+from mtstore.sqlfiles import Sql, identifier, join
 
 METHOD_ALIASES = {"outer": "outer_join", "inner": "inner_join", "ffill": "forward_fill"}
 GRID = "grid"
@@ -19,12 +21,23 @@ JOINS = ("outer_join", "inner_join")
 DEFAULT_TZ = "America/New_York"
 FILLS = ("none", "forward")
 _POSITIONAL = ("tickers", "interval", "bounds")
-_STATEMENTS = {
-    "outer_join": "request.aligned_outer",
-    "inner_join": "request.aligned_inner",
-    "forward_fill": "request.aligned_ffill",
-    GRID: "request.aligned_grid",
+_ALIGNING_MACROS = {
+    "outer_join": "aligned_outer",
+    "inner_join": "aligned_inner",
+    "forward_fill": "aligned_ffill",
+    GRID: "aligned_grid",
 }
+
+
+def macro_call(macro: str, parameters: Iterable[str], second: str = "bar_interval", columns: Iterable[str] = ()) -> Sql:
+    """Return the statement that calls a macro with `parameters` bound; `second` is its second positional one."""
+    named = (Sql(f"{name} := ${name}") for name in parameters if name not in {"tickers", second})
+    return sqlfiles.load(
+        "request.call",
+        columns=join(map(identifier, columns), ", ") or Sql("*"),
+        macro=identifier(macro),
+        arguments=join((Sql("$tickers"), Sql(f"${second}"), *named), ", "),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +171,9 @@ class AlignRequest(SeriesRequest):
         return SeriesRequest.parameters(self)
 
     @property
-    def statement(self) -> str:
-        """The name of the statement that runs this method's macro."""
-        return _STATEMENTS[self.method]
+    def statement(self) -> Sql:
+        """The statement that calls this method's macro."""
+        return macro_call(_ALIGNING_MACROS[self.method], self.parameters())
 
     def parameters(self) -> dict[str, Any]:
         """Return the arguments of this method's macro, to be bound by name."""

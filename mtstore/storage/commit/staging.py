@@ -123,7 +123,7 @@ def _delete_uncommitted(layout: Layout, names: list[str]) -> None:
     if not newest:
         raise StoreError(f"{layout.catalog}: no snapshot to compare an unfinished commit with")
     with attached(layout.catalog_file(newest), read_only=True) as connection:
-        known = {path for (path,) in connection.execute(sqlfiles.load("commit.all_paths")).fetchall()}
+        known = {path for path, _ in connection.execute(sqlfiles.load("commit.all_files")).fetchall()}
     for name in names:
         if name not in known:
             (layout.root / name).unlink(missing_ok=True)

@@ -99,7 +99,7 @@ def find_difference(expected: duckdb.DuckDBPyConnection, path: Path, *, with_obj
         with tempfile.TemporaryDirectory(prefix="mtstore-verify-") as folder:
             copy = shutil.copyfile(path, Path(folder) / path.name)
             alias = identifier(_ALIAS)
-            expected.execute(sqlfiles.load("snapshot.attach_only", path=literal(str(copy)), alias=alias))
+            expected.execute(sqlfiles.load("snapshot.attach", path=literal(str(copy)), alias=alias))
             try:
                 different = _different_tables(expected)
                 if with_objects:
@@ -143,7 +143,8 @@ def open_for_check(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = new_instance()
         try:
             alias = identifier(_ALIAS)
-            connection.execute(sqlfiles.load("snapshot.attach_read_only", path=literal(str(copy)), alias=alias))
+            connection.execute(sqlfiles.load("snapshot.attach", path=literal(str(copy)), alias=alias))
+            connection.execute(sqlfiles.load("snapshot.use_database", alias=alias))
             yield connection
         finally:
             connection.close()

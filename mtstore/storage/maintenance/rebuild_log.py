@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def rebuild_log(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[Path]:
     """Write the entries of all snapshots up to the connection's current database into the new `folder`."""
-    (info,) = fetch_rows(connection, sqlfiles.load("commit.current_commit"))
+    (info,) = fetch_rows(connection, sqlfiles.load("snapshot.store_info"))
     newest = info["generation"]
     records: dict[int, list[LogRecord]] = defaultdict(list)
     for table in KEYS:

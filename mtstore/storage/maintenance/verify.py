@@ -108,7 +108,7 @@ def _read_metadata(layout: Layout, found: VerifyFindings) -> None:
     for path in (layout.catalog_file(found.newest), layout.public_file(found.newest)):
         if path.exists() and find_fault(path) is None:
             with open_for_check(path) as connection:
-                found.known |= dict(connection.execute(sqlfiles.load("verify.files_to_check")).fetchall())
+                found.known |= dict(connection.execute(sqlfiles.load("commit.all_files")).fetchall())
                 for row in fetch_rows(connection, sqlfiles.load("commit.active_files"), {"tickers": None}):
                     found.recorded[row["path"]] = DataFile(**row)
             found.readable = path
@@ -200,7 +200,7 @@ def _current_paths(layout: Layout) -> set[str] | None:
         return None
     try:
         with attached(layout.catalog_file(newest), read_only=True) as connection:
-            return {path for (path,) in connection.execute(sqlfiles.load("commit.all_paths")).fetchall()}
+            return {path for path, _ in connection.execute(sqlfiles.load("commit.all_files")).fetchall()}
     except StoreError:
         return None
 

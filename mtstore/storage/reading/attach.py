@@ -60,9 +60,10 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
     connection = new_instance()
     try:
         alias = identifier(f"g{path.stem}")
-        kind = "snapshot.attach_read_only" if read_only else "snapshot.attach_read_write"
+        kind = "snapshot.attach" if read_only else "snapshot.attach_new"
         with open_errors(path):
             connection.execute(sqlfiles.load(kind, path=literal(str(path)), alias=alias))
+            connection.execute(sqlfiles.load("snapshot.use_database", alias=alias))
         with io_errors(path) if read_only else nullcontext():
             yield connection
         if not read_only:

@@ -111,7 +111,7 @@ class Connections:
     def _attach(self, instance: duckdb.DuckDBPyConnection, snapshot: int) -> None:
         path = self._layout.catalog_file(snapshot)
         with open_errors(path):
-            instance.execute(sqlfiles.load("snapshot.attach_only", path=literal(str(path)), alias=_alias(snapshot)))
+            instance.execute(sqlfiles.load("snapshot.attach", path=literal(str(path)), alias=_alias(snapshot)))
         self._readers[snapshot] = 0
 
     def _new_instance(self) -> duckdb.DuckDBPyConnection:

@@ -82,12 +82,11 @@ class FileGroups:
         return f"{self.view}_of"
 
     def _picking(self) -> Sql:
-        kind = "daily" if self.is_daily else "intraday"
         statement = sqlfiles.load(
             "parts/grouped_statement",
             year=sqlfiles.load("parts/year_of_ts_event" if self.is_daily else "parts/year_of_path"),
             any_file=literal(str(self.root / self.paths[0])),
-            hive_types=sqlfiles.load(f"parts/{kind}_hive_types"),
+            year_type=Sql("" if self.is_daily else ", 'year': INTEGER"),
         )
         return sqlfiles.load(
             "parts/grouped_bars",

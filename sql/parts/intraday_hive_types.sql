@@ -1,1 +1,0 @@
-{'schema': VARCHAR, 'source': VARCHAR, 'ticker': VARCHAR, 'year': INTEGER}
