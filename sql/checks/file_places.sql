@@ -1,4 +1,4 @@
--- file_places: data files that lie in another folder than their series, or hold bars of another year than the folder's.
+-- file_places: data files in another folder than their series, or with bars of another year than the folder's.
 --
 -- Grain: one row per offending file; none = pass. Inputs: core.files, found_files (files found on disk).
 -- Columns: path, problem, advice.

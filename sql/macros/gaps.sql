@@ -7,7 +7,7 @@
 -- Options: max_gap_minutes NULL takes each ticker's configured limit, else the configured default. start_ts, end_ts, tz
 --   as in resampled; an open bound is the ticker's first or last session with bars. bar_interval (1 minute) is the
 --   width of what is missing. from_source, from_schema.
--- Inputs: core.missing_runs, core.coverage, core.standing_refusals.
+-- Inputs: core.missing_runs, core.coverage, core.standing_rejections.
 -- NULLs: ledger_reason where the source gave none.
 -- Columns:
 --   ticker: Ticker
@@ -59,7 +59,7 @@ WITH long_runs AS (
         TRY_CAST(max_gap_minutes::VARCHAR AS DOUBLE), t.max_gap_minutes, {{max_gap_minutes}}
     )::DOUBLE
 ),
-asked AS (
+answered_ranges AS (
     SELECT
         r.ticker,
         r.start_us,
@@ -67,12 +67,12 @@ asked AS (
         a.result,
         coalesce(a.reason, '') AS ledger_reason,
         (a.generation, a.fetched_at) AS age,
-        epoch_us(a.start_ts) AS asked_us,
-        epoch_us(a.end_ts) AS answered_us,
+        epoch_us(a.start_ts) AS answer_start_us,
+        epoch_us(a.end_ts) AS answer_end_us,
         max(epoch_us(a.end_ts)) OVER (
             PARTITION BY r.ticker, r.start_us ORDER BY epoch_us(a.start_ts) ASC
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ) AS answered_before_us
+        ) AS earlier_end_us
     FROM long_runs AS r
     JOIN core.coverage AS a
         ON a.ticker = r.ticker
@@ -88,16 +88,16 @@ answers AS (
         arg_max(result, age) AS result,
         arg_max(ledger_reason, age) AS ledger_reason,
         -- The rest of a partly requested run is unknown.
-        min(asked_us) <= start_us
-        AND max(answered_us) >= end_us
-        AND count(CASE WHEN asked_us > answered_before_us THEN 1 END) = 0 AS is_whole
-    FROM asked
+        min(answer_start_us) <= start_us
+        AND max(answer_end_us) >= end_us
+        AND count(CASE WHEN answer_start_us > earlier_end_us THEN 1 END) = 0 AS is_whole
+    FROM answered_ranges
     GROUP BY ticker, start_us, end_us
 ),
 rejected AS (
     SELECT r.ticker_slot, r.start_us, min(q.reason) AS reason
     FROM long_runs AS r
-    JOIN core.standing_refusals(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS q
+    JOIN core.standing_rejections(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS q
         ON q.ticker_slot = r.ticker_slot
         AND q.ts_us >= r.start_us
         AND q.ts_us < r.end_us

@@ -1,5 +1,5 @@
 --   ticker: Ticker
---   source: Source that was asked
+--   source: Source of the request
 --   schema: Requested schema
 --   start_ts: Start of the range, UTC, included
 --   end_ts: End of the range, UTC, excluded
@@ -7,4 +7,4 @@
 --   reason: Explanation by the source or the check
 --   fetched_at: When the answer came
 --   fresh_until: When the answer goes stale; NULL: never
---   run_id: Run that asked
+--   run_id: Run that sent the request

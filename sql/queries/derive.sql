@@ -173,17 +173,17 @@ DELETE FROM core.dividend_closes WHERE list_contains($tickers::VARCHAR[], ticker
 -- name: calendars_to_extend
 -- Calendars in use, and the default one, that have no sessions yet or none after $horizon: calendar, last session.
 SELECT
-    wanted.calendar,
+    needed.calendar,
     max(sessions.session_date) AS last_session
 FROM (
     SELECT calendar FROM core.ticker_list
     UNION
     SELECT 'XNYS'
-) AS wanted
+) AS needed
 LEFT JOIN core.sessions AS sessions USING (calendar)
-GROUP BY wanted.calendar
+GROUP BY needed.calendar
 HAVING max(sessions.session_date) IS NULL OR max(sessions.session_date) < $horizon
-ORDER BY wanted.calendar
+ORDER BY needed.calendar
 
 -- name: tickers_of_calendars
 -- The tickers of some calendars ($calendars), stored or configured.

@@ -18,7 +18,7 @@ inputs AS (
     SELECT *, rowid AS place
     FROM core.inputs
 ),
-asked AS (
+requested AS (
     SELECT
         input_key,
         place,
@@ -33,19 +33,19 @@ asked AS (
 ),
 successors AS (
     SELECT
-        asked.input_key,
+        requested.input_key,
         list(newer.input_key ORDER BY newer.place) AS input_keys
-    FROM asked
+    FROM requested
     INNER JOIN inputs AS newer
-        ON newer.source = asked.source
-        AND newer.schema = asked.schema
-        AND newer.place > asked.place
-        AND newer.start_ts < asked.end_ts
-        AND newer.end_ts > asked.start_ts
-    WHERE asked.tickers IS NULL
+        ON newer.source = requested.source
+        AND newer.schema = requested.schema
+        AND newer.place > requested.place
+        AND newer.start_ts < requested.end_ts
+        AND newer.end_ts > requested.start_ts
+    WHERE requested.tickers IS NULL
         OR newer.tickers IS NULL
-        OR list_has_any(newer.tickers, asked.tickers)
-    GROUP BY asked.input_key
+        OR list_has_any(newer.tickers, requested.tickers)
+    GROUP BY requested.input_key
 ),
 other_answers AS (
     SELECT
@@ -56,7 +56,7 @@ other_answers AS (
         unnest(ledger.ranges) AS answered
     FROM core.coverage_ledger AS ledger
     WHERE ledger.result <> 'failed'
-        AND ledger.generation > (SELECT min(generation) FROM asked)
+        AND ledger.generation > (SELECT min(generation) FROM requested)
         AND NOT EXISTS (
             SELECT 1
             FROM inputs AS own
@@ -64,25 +64,25 @@ other_answers AS (
         )
 ),
 replaced AS (
-    SELECT DISTINCT asked.input_key
-    FROM asked
+    SELECT DISTINCT requested.input_key
+    FROM requested
     INNER JOIN other_answers AS other
-        ON other.source = asked.source
-        AND other.schema = asked.schema
-        AND other.generation > asked.generation
-        AND other.answered.start_ts < asked.end_ts
-        AND other.answered.end_ts > asked.start_ts
-    WHERE asked.tickers IS NULL
-        OR list_has_any(other.tickers, asked.tickers)
+        ON other.source = requested.source
+        AND other.schema = requested.schema
+        AND other.generation > requested.generation
+        AND other.answered.start_ts < requested.end_ts
+        AND other.answered.end_ts > requested.start_ts
+    WHERE requested.tickers IS NULL
+        OR list_has_any(other.tickers, requested.tickers)
 )
 SELECT
-    asked.input_key,
+    requested.input_key,
     coalesce(successors.input_keys, []) AS successors,
     replaced.input_key IS NOT NULL AS is_replaced
-FROM asked
+FROM requested
 LEFT JOIN successors USING (input_key)
 LEFT JOIN replaced USING (input_key)
-ORDER BY asked.place
+ORDER BY requested.place
 
 -- name: coverage_of_tickers
 -- The coverage ledger of some tickers ($tickers) of one source and schema, the oldest answer first; times in µs since

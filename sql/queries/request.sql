@@ -8,23 +8,7 @@ FROM {{macro}}({{arguments}})
 -- name: tickers
 -- A request's tickers in the order of a wide table's columns: as requested, else by universe, else by name. With
 -- whether bars are stored, whether calendars differ, and the first and last session shown, in days since 1970-01-01.
-WITH refusal AS (
-    SELECT first(p.problem ORDER BY p.rank, p.problem) AS problem
-    FROM core.call_problems(
-        $tickers,
-        $bar_interval,
-        start_ts := $start_ts,
-        end_ts := $end_ts,
-        session := $session,
-        anchor := $anchor,
-        tz := $tz,
-        adjust := $adjust,
-        from_source := $from_source,
-        from_schema := $from_schema
-    ) AS p
-    HAVING count(*) > 0
-),
-asked AS (
+WITH requested AS (
     SELECT
         chosen.ticker,
         chosen.source IS NOT NULL AS is_stored,
@@ -42,15 +26,20 @@ asked AS (
     ) AS chosen
     LEFT JOIN core.ticker_list AS listed USING (ticker)
     UNION ALL
-    SELECT
-        core.refuse(problem)::VARCHAR,
-        core.refuse(problem)::BOOLEAN,
-        core.refuse(problem)::BOOLEAN,
-        core.refuse(problem)::BIGINT,
-        core.refuse(problem)::BIGINT,
-        core.refuse(problem)::BIGINT
-    FROM refusal
-    WHERE core.refuse(problem) IS NOT NULL
+    -- No rows: an error if an argument is not valid.
+    SELECT ticker, is_present, is_present, bar_count, bar_count, bar_count
+    FROM core.check_call(
+        $tickers,
+        $bar_interval,
+        start_ts := $start_ts,
+        end_ts := $end_ts,
+        session := $session,
+        anchor := $anchor,
+        tz := $tz,
+        adjust := $adjust,
+        from_source := $from_source,
+        from_schema := $from_schema
+    )
 )
 SELECT
     ticker,
@@ -58,7 +47,7 @@ SELECT
     is_mixed,
     first_day,
     last_day
-FROM asked
+FROM requested
 ORDER BY
     list_position($tickers, ticker),
     universe_position,

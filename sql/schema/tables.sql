@@ -10,7 +10,7 @@ CREATE SCHEMA IF NOT EXISTS core;
 CREATE TABLE core.store_info (
     format_version INTEGER NOT NULL,
     store_id VARCHAR NOT NULL,
-    root VARCHAR NOT NULL,               -- where the store lay when the views were written
+    root VARCHAR NOT NULL,               -- where the store was when the views were written
     generation BIGINT NOT NULL,
     committed_at TIMESTAMPTZ NOT NULL
 );

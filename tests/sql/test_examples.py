@@ -32,9 +32,9 @@ def connection(new_market: Callable[[], Any]) -> Iterator[duckdb.DuckDBPyConnect
 def test_the_example_of_an_object_runs(connection: duckdb.DuckDBPyConnection, definition: Any) -> None:
     (statement,) = _EXAMPLE.findall(definition.text)
     assert definition.name.removeprefix("core.") in statement
-    if definition.name == "core.refuse":
+    if definition.name == "core.raise_problem":
         with pytest.raises(duckdb.InvalidInputException):
-            connection.execute("SELECT core.refuse('told')").fetchall()
+            connection.execute("SELECT core.raise_problem('a problem')").fetchall()
     rows = connection.execute(statement).fetchall()
     if definition.kind == "macro" and not definition.is_inner and "window_bars" not in statement:
         assert rows or definition.name in {"gaps", "outliers"}

@@ -33,7 +33,7 @@ WITH problems AS (
     WHERE o.problem IS NOT NULL
 ),
 errors AS (
-    SELECT core.refuse(first(problem ORDER BY rank ASC, problem ASC)) AS raised
+    SELECT core.raise_problem(first(problem ORDER BY rank ASC, problem ASC)) AS raised
     FROM problems
     HAVING count(*) > 0
 )

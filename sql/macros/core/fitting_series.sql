@@ -1,8 +1,8 @@
 -- core.fitting_series(tickers, bar_interval, …): the stored series that a call could read for each of its tickers.
 --
 -- from_source and from_schema decide if given (a source by its name or its provider's); else the ticker's configured
--- data_source, if anything of it is stored. The bars must divide the interval and, where sessions matter, lie on their
--- opens: hours from :00 cannot be cut at 09:30.
+-- data_source, if anything of it is stored. The bars must divide the interval and, where sessions matter, begin at
+-- their opens: hours from :00 cannot be cut at 09:30.
 -- Grain: one row per ticker and series.
 -- Inputs: core.ticker_list, core.series, core.sources, core.session_keys.
 -- NULLs: none.
@@ -27,7 +27,7 @@ CREATE OR REPLACE MACRO core.fitting_series(
 WITH stored AS (
     SELECT
         s.*,
-        coalesce(s.source = from_source OR o.provider = from_source, from_source IS NULL) AS is_asked,
+        coalesce(s.source = from_source OR o.provider = from_source, from_source IS NULL) AS is_requested,
         coalesce(s.source = t.data_source OR o.provider = t.data_source, false) AS is_configured,
         coalesce(k.open_grain_us, 3600000000) AS open_grain_us
     FROM core.series AS s
@@ -50,7 +50,7 @@ SELECT
     first_ts::TIMESTAMPTZ AS first_ts,
     last_ts::TIMESTAMPTZ AS last_ts
 FROM preferred
-WHERE is_asked
+WHERE is_requested
     AND (from_schema IS NULL OR schema = from_schema)
     AND core.step_us(bar_interval) % step_us = 0
     AND (

@@ -1,7 +1,7 @@
 -- core.quality(tickers, max_gap_minutes, …): expected and present bars of each session; see quality.
 --
 -- Grain: one row per ticker and session with regular hours in the range.
--- Inputs: core.session_spans, core.session_bars, core.missing_runs, core.resampled, core.standing_refusals.
+-- Inputs: core.session_spans, core.session_bars, core.missing_runs, core.resampled, core.standing_rejections.
 -- NULLs: first_bar and last_bar in a session without bars; source and schema, too, of a ticker without stored bars.
 -- Columns:
 {{quality_columns}}
@@ -103,9 +103,9 @@ outliers_by_session AS (
         AND abs(r.log_return - r.center) > r.spread * c.threshold
     GROUP BY r.ticker, r.session_date
 ),
-refused_by_session AS (
+rejected_by_session AS (
     SELECT c.ticker_slot, d.session_date, count(*) AS quarantined_rows
-    FROM core.standing_refusals(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS q
+    FROM core.standing_rejections(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS q
     JOIN chosen AS c USING (ticker_slot)
     JOIN core.session_days AS d
         ON d.session_key = c.session_key
@@ -142,6 +142,6 @@ LEFT JOIN gaps_by_session AS g
 LEFT JOIN outliers_by_session AS o
     ON o.ticker = c.ticker
     AND o.session_date = s.session_date
-LEFT JOIN refused_by_session AS q
+LEFT JOIN rejected_by_session AS q
     ON q.ticker_slot = s.ticker_slot
     AND q.session_date = s.session_date;

@@ -18,19 +18,19 @@ CREATE OR REPLACE MACRO core.series_problems(
     from_schema := NULL,
     may_skip := false
 ) AS TABLE
-WITH asked AS (
+WITH requested AS (
     SELECT DISTINCT unnest(core.wanted_tickers(tickers)) AS ticker
 ),
-strangers AS (
-    SELECT a.ticker
-    FROM asked AS a
+missing_tickers AS (
+    SELECT r.ticker
+    FROM requested AS r
     ANTI JOIN core.ticker_list AS t USING (ticker)
 ),
 unknown AS (
-    SELECT s.ticker, arg_max(t.ticker, jaro_winkler_similarity(upper(s.ticker), t.ticker)) AS nearest
-    FROM strangers AS s
+    SELECT m.ticker, arg_max(t.ticker, jaro_winkler_similarity(upper(m.ticker), t.ticker)) AS nearest
+    FROM missing_tickers AS m
     LEFT JOIN core.ticker_list AS t ON true
-    GROUP BY s.ticker
+    GROUP BY m.ticker
 ),
 stored AS (
     SELECT ticker, string_agg(source || '/' || schema, ', ' ORDER BY source, step_us) AS all_series

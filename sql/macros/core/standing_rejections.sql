@@ -1,17 +1,17 @@
--- core.standing_refusals(tickers, bar_interval, …): rejected rows that no later answer has replaced.
+-- core.standing_rejections(tickers, bar_interval, …): rejected rows that no later answer has replaced.
 --
 -- A complete answer replaces rows of its range that were rejected before it. A row that is rejected each time it is
 -- fetched counts once.
--- Grain: one row per ticker and refused row.
+-- Grain: one row per ticker and rejected row.
 -- Inputs: core.chosen_series, core.quarantine, core.coverage.
 -- NULLs: none; rows without a time are left out.
 -- Columns:
 --   ticker_slot: Number of the ticker in the call
 --   ts_us: Open of the row in microseconds since the epoch
 --   reason: Why it was rejected
--- Example: FROM core.standing_refusals(['AAPL'], INTERVAL 1 MINUTE);
+-- Example: FROM core.standing_rejections(['AAPL'], INTERVAL 1 MINUTE);
 
-CREATE OR REPLACE MACRO core.standing_refusals(
+CREATE OR REPLACE MACRO core.standing_rejections(
     tickers,
     bar_interval,
     from_source := NULL,
