@@ -63,7 +63,10 @@ judged AS (
 ),
 filled AS (
     SELECT
-        * EXCLUDE (open, high, low, close, volume, transactions),
+        ticker,
+        ts_event,
+        ts_close,
+        session_date,
         CASE
             WHEN fill <> 'forward' THEN open
             WHEN NOT is_fresh THEN NULL
@@ -89,13 +92,18 @@ filled AS (
             WHEN fill_volume = 'ffill' THEN last_volume
             ELSE 0
         END AS volume,
+        vwap,
         CASE
             WHEN is_present OR fill <> 'forward' THEN transactions
             WHEN NOT is_fresh OR fill_volume = 'null' THEN NULL
             WHEN fill_volume = 'ffill' THEN last_transactions
             ELSE 0
         END AS transactions,
-        to_microseconds(age_us) AS age
+        bar_count,
+        is_present,
+        to_microseconds(age_us) AS age,
+        source,
+        schema
     FROM judged
     WHERE in_range
 )
