@@ -10,5 +10,17 @@
 -- Example: FROM bars WHERE ticker = 'AAPL' AND schema = 'ohlcv-1m' AND year = 2023 ORDER BY ts_event;
 
 CREATE OR REPLACE VIEW bars AS
-SELECT *
+SELECT
+    ticker::VARCHAR AS ticker,
+    source::VARCHAR AS source,
+    schema::VARCHAR AS schema,
+    year::INTEGER AS year,
+    ts_event::TIMESTAMPTZ AS ts_event,
+    open::DOUBLE AS open,
+    high::DOUBLE AS high,
+    low::DOUBLE AS low,
+    close::DOUBLE AS close,
+    volume::DOUBLE AS volume,
+    vwap::DOUBLE AS vwap,
+    transactions::BIGINT AS transactions
 FROM core.bars;

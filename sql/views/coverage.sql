@@ -8,5 +8,15 @@
 -- Example: FROM coverage WHERE ticker = 'AAPL' ORDER BY start_ts;
 
 CREATE OR REPLACE VIEW coverage AS
-SELECT * EXCLUDE (generation)
-FROM core.coverage;
+SELECT
+    c.ticker::VARCHAR AS ticker,
+    c.source::VARCHAR AS source,
+    c.schema::VARCHAR AS schema,
+    c.start_ts::TIMESTAMPTZ AS start_ts,
+    c.end_ts::TIMESTAMPTZ AS end_ts,
+    c.result::VARCHAR AS result,
+    c.reason::VARCHAR AS reason,
+    c.fetched_at::TIMESTAMPTZ AS fetched_at,
+    c.fresh_until::TIMESTAMPTZ AS fresh_until,
+    c.run_id::VARCHAR AS run_id
+FROM core.coverage AS c;

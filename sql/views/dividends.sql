@@ -14,5 +14,12 @@
 -- Example: FROM dividends WHERE ticker = 'AAPL';
 
 CREATE OR REPLACE VIEW dividends AS
-SELECT *
+SELECT
+    ticker::VARCHAR AS ticker,
+    ex_dividend_date::DATE AS ex_dividend_date,
+    cash_amount::DOUBLE AS cash_amount,
+    currency::VARCHAR AS currency,
+    dividend_type::VARCHAR AS dividend_type,
+    source::VARCHAR AS source,
+    seen_at::TIMESTAMPTZ AS seen_at
 FROM core.latest_dividends;

@@ -8,5 +8,20 @@
 -- Example: FROM quarantine WHERE ticker = 'AAPL';
 
 CREATE OR REPLACE VIEW quarantine AS
-SELECT *
+SELECT
+    ticker::VARCHAR AS ticker,
+    source::VARCHAR AS source,
+    schema::VARCHAR AS schema,
+    ts_event::TIMESTAMPTZ AS ts_event,
+    open::DOUBLE AS open,
+    high::DOUBLE AS high,
+    low::DOUBLE AS low,
+    close::DOUBLE AS close,
+    volume::DOUBLE AS volume,
+    vwap::DOUBLE AS vwap,
+    transactions::BIGINT AS transactions,
+    reason::VARCHAR AS reason,
+    origin::VARCHAR AS origin,
+    run_id::VARCHAR AS run_id,
+    seen_at::TIMESTAMPTZ AS seen_at
 FROM core.quarantine;

@@ -13,5 +13,11 @@
 -- Example: FROM splits WHERE ticker = 'AAPL';
 
 CREATE OR REPLACE VIEW splits AS
-SELECT *
+SELECT
+    ticker::VARCHAR AS ticker,
+    execution_date::DATE AS execution_date,
+    split_from::DOUBLE AS split_from,
+    split_to::DOUBLE AS split_to,
+    source::VARCHAR AS source,
+    seen_at::TIMESTAMPTZ AS seen_at
 FROM core.latest_splits;
