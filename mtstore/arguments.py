@@ -98,6 +98,12 @@ def describe_bytes(size: float) -> str:
     return f"{size:.4g} TB"
 
 
+def first_few(names: Sequence[str], *, joint: str = ", ") -> str:
+    """Return the first five names, and the number of the others: `A, B, C, D, E and 3 more`."""
+    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+    return joint.join(names[:5]) + more
+
+
 def ticker_name(ticker: Any, what: str = "ticker") -> str:
     """Return a ticker's name unchanged; `what` is the parameter in an error.
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar, overload
 
 from mtstore.arguments import check_options, ticker_names
 from mtstore.errors import InputError
 from mtstore.progress_bar import no_progress
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +36,26 @@ if TYPE_CHECKING:
     ConfigLike: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Config
     MappingLike: TypeAlias = ColumnMapping | dict[str, Any] | Path | str
     Covers: TypeAlias = TimeRange | tuple[BoundLike, BoundLike]
+
+
+def _in_thread(
+    method: Callable[Concatenate[Ingester, _Arguments], _Result],
+) -> Callable[Concatenate[Ingester, _Arguments], Coroutine[Any, Any, _Result]]:
+    """Return the same method as a coroutine; the method takes an event `cancel`."""
+
+    @functools.wraps(method)
+    async def in_thread(self: Ingester, /, *arguments: _Arguments.args, **options: _Arguments.kwargs) -> _Result:
+        from mtstore.ingest.network.ingest_network import run_cancellable
+
+        cancel: Any = options.get("cancel") or threading.Event()
+        options["cancel"] = cancel
+        return await run_cancellable(lambda: method(self, *arguments, **options), cancel)
+
+    in_thread.__doc__ = f"""Run `{method.__name__}` in a thread, with the same arguments, result and errors.
+
+    Cancelling the task ends it within two seconds; what was committed stays.
+    """
+    return in_thread
 
 
 class Ingester:
@@ -305,40 +329,7 @@ class Ingester:
         enforce_cache_limits(self.repository, loaded)
         return result
 
-    async def fetch_async(
-        self,
-        config: ConfigLike,
-        start: BoundLike,
-        end: BoundLike = None,
-        *,
-        tickers: str | Sequence[str] | None = None,
-        schema: str | None = None,
-        refresh_all: bool = False,
-        confirm_cost: bool | Callable[[float], bool] = False,
-        on_error: str | None = None,
-        with_references: bool = True,
-        progress: Callable[[FetchProgress], None] = no_progress,
-    ) -> FetchResult:
-        """Run `fetch` in a thread; cancelling the task ends it within two seconds, and what was committed stays."""
-        from mtstore.ingest.network.ingest_network import run_cancellable
-
-        cancel = threading.Event()
-        return await run_cancellable(
-            lambda: self.fetch(
-                config,
-                start,
-                end,
-                tickers=tickers,
-                schema=schema,
-                refresh_all=refresh_all,
-                confirm_cost=confirm_cost,
-                on_error=on_error,
-                with_references=with_references,
-                progress=progress,
-                cancel=cancel,
-            ),
-            cancel,
-        )
+    fetch_async = _in_thread(fetch)
 
     def ingest_references(
         self, *, splits: Iterable[str | Path] = (), dividends: Iterable[str | Path] = (), source: str = "polygon"

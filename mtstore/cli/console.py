@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any, TextIO
+from typing import Any
 
 
 def echo(text: str = "") -> None:
@@ -26,11 +26,6 @@ def echo_warning(text: str) -> None:
 def write_stdout(text: str) -> None:
     """Write data to stdout."""
     sys.stdout.write(text)
-
-
-def is_terminal(stream: TextIO) -> bool:
-    """Return whether a stream is a terminal."""
-    return stream.isatty()
 
 
 def show_warnings_as_lines() -> None:

@@ -39,24 +39,12 @@ def to_csv_column(column: pa.Array) -> pa.Array:
 
 def to_json_values(column: pa.Array) -> list[Any]:
     """Return the values of a column for `json.dumps`; NaN and infinities, which JSON does not have, are null."""
-    import pyarrow as pa
-
-    if pa.types.is_timestamp(column.type):
-        column = instants_as_text(column)
-    elif pa.types.is_date32(column.type):
-        column = dates_as_text(column)
-    return [_json_value(value) for value in column.to_pylist()]
+    return [_json_value(value) for value in _times_as_text(column).to_pylist()]
 
 
 def to_table_cells(column: pa.Array) -> list[str]:
     """Return the values of a column as table cells: NULL for missing ones, control characters escaped."""
-    import pyarrow as pa
-
-    if pa.types.is_timestamp(column.type):
-        column = instants_as_text(column)
-    elif pa.types.is_date32(column.type):
-        column = dates_as_text(column)
-    return [_cell(value) for value in column.to_pylist()]
+    return [_cell(value) for value in _times_as_text(column).to_pylist()]
 
 
 def is_numeric(kind: pa.DataType) -> bool:
@@ -64,6 +52,14 @@ def is_numeric(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _times_as_text(column: pa.Array) -> pa.Array:
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type):
+        return instants_as_text(column)
+    return dates_as_text(column) if pa.types.is_date32(column.type) else column
 
 
 def instants_as_text(column: pa.Array) -> pa.Array:

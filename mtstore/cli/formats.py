@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from mtstore.cli import format_cells as cells
-from mtstore.cli.console import count, echo, is_terminal
+from mtstore.cli.console import count, echo
 from mtstore.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def write_result(
     `table_rows` shortens a table; None shows all rows. A note on stderr says that rows were omitted.
     """
     writers: dict[str, Any] = {"csv": _write_csv, "json": _write_json, "parquet": _write_parquet}
-    if kind == "parquet" and output is None and is_terminal(sys.stdout):
+    if kind == "parquet" and output is None and sys.stdout.isatty():
         raise InputError("parquet is not for a terminal; give -o FILE, or redirect stdout")
     with _opened(output) as stream:
         if kind == "table":

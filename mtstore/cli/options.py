@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,9 +15,14 @@ from mtstore.cli.formats import FORMATS, ROWS_OF_A_TABLE, choose_format, write_r
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mtstore.query.series import Series
+_Command = Callable[..., Any]
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+store_argument = click.argument("store", type=FOLDER)
+start_option = click.option("--start", metavar="WHEN", help="A date (whole sessions), a wall time, or an instant.")
+end_option = click.option("--end", metavar="WHEN", help="A date is included; a time or an instant is not.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,54 +42,41 @@ class Output:
         self.write(table.schema, table.to_batches())
 
 
-def store_argument(command: _Command) -> _Command:
-    """Add STORE, the folder of the store."""
-    return click.argument("store", type=click.Path(path_type=Path, file_okay=False))(command)
-
-
 def output_options(command: _Command) -> _Command:
     """Add --format, -o and --rows; the command gets them as one `Output`."""
 
     @functools.wraps(command)
-    def with_output(*arguments: Any, format_: str | None, output: Path | None, rows: int, **options: Any) -> Any:
-        chosen = Output(choose_format(format_, output), output, rows if rows and output is None else None)
+    def with_output(*arguments: Any, format: str | None, output: Path | None, rows: int, **options: Any) -> Any:
+        chosen = Output(choose_format(format, output), output, rows if rows and output is None else None)
         return command(*arguments, output=chosen, **options)
 
-    wrapped: Any = click.option(
-        "--rows",
-        type=click.IntRange(min=0),
-        default=ROWS_OF_A_TABLE,
-        show_default=True,
-        help="Most rows of a table on stdout; 0 for all. The other formats always have all rows.",
-    )(with_output)
-    wrapped = click.option(
-        "-o",
-        "--output",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Write to FILE instead of stdout; it appears only when it is complete.",
-        metavar="FILE",
-    )(wrapped)
-    found: _Command = click.option(
-        "--format", "format_", type=click.Choice(FORMATS), help="Default: by the suffix of the file of -o, else table."
-    )(wrapped)
-    return found
+    rows_help = "Most rows of a table on stdout; 0 for all. The other formats always have all rows."
+    return _with_options(
+        with_output,
+        click.option("--format", type=click.Choice(FORMATS), help="Default: by the suffix of -o, else table."),
+        click.option("-o", "--output", type=FILE, help="Write to FILE instead of stdout, when it is complete."),
+        click.option("--rows", type=click.IntRange(min=0), default=ROWS_OF_A_TABLE, show_default=True, help=rows_help),
+    )
 
 
 def range_options(command: _Command) -> _Command:
-    """Add --tickers, --start, --end, --interval and --timezone."""
-    options = (
+    """Add --tickers, --start, --end, --interval, --timezone and --max-gap-minutes."""
+    return _with_options(
+        command,
         click.option("--tickers", type=Tickers(), help="Default: the configured universe, else all stored tickers."),
-        click.option("--start", metavar="WHEN", help="A date (whole sessions), a wall time, or an instant."),
-        click.option("--end", metavar="WHEN", help="A date is included; a time or an instant is not."),
+        start_option,
+        end_option,
         click.option(
             "--interval", metavar="INTERVAL", default="1min", show_default=True, help="Width of an expected bar."
         ),
+        click.option("--timezone", "tz", metavar="TZ", help="Zone of naive times; default: the configured one."),
         click.option(
-            "--timezone",
-            metavar="TZ",
-            help="Zone of times without an offset; default: that of the applied configuration.",
+            "--max-gap-minutes", type=float, metavar="N", help="Longer runs are gaps; default: configured, or 5."
         ),
     )
+
+
+def _with_options(command: _Command, *options: Callable[[Any], Any]) -> _Command:
     for option in reversed(options):
         command = option(command)
     return command
@@ -111,14 +103,3 @@ class Tickers(click.ParamType[list[str]]):
         if not found:
             self.fail(f"{value!r} names no ticker", param, ctx)
         return found
-
-
-def write_series(
-    method: Callable[..., Series], output: Output, options: Mapping[str, Any], **limits: float | None
-) -> None:
-    """Call a method of a store with the options of `range_options`, and write its result."""
-    zone = {} if options["timezone"] is None else {"tz": options["timezone"]}
-    series = method(
-        options["tickers"], options["start"], options["end"], interval=options["interval"], **zone, **limits
-    )
-    output.write_table(series.to_arrow())

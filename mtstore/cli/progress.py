@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from mtstore.cli.console import count, echo, is_terminal
+from mtstore.cli.console import count, echo
 
 if TYPE_CHECKING:
     from mtstore.ingest.files.report import Progress
@@ -28,7 +28,7 @@ def show_progress(*, is_quiet: bool = False) -> Iterator[Callable[[Progress], No
     """Yield a callback that shows progress."""
     if is_quiet:
         yield lambda _: None
-    elif is_terminal(sys.stderr):
+    elif sys.stderr.isatty():
         with _bar() as update:
             yield update
     else:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.arguments import check_number, ticker_name
@@ -22,6 +22,7 @@ from mtstore.loader.cache.invalidate import stale_rows
 from mtstore.loader.cache.to_batch import to_batch
 from mtstore.loader.frames.read_bars import read_rows
 from mtstore.loader.frames.rejected_rows import rejection_message
+from mtstore.loader.load.open_store import StoreHolder
 from mtstore.query.cache.cache_limits import PruneResult, enforce_cache_limits
 from mtstore.query.request.result import mapped_errors
 from mtstore.query.table.pandas_frames import long_frame
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from mtstore.bounds import BoundLike
 
 
-class CacheManager:
+class CacheManager(StoreHolder):
     """Cache bars in a store: `cache_data` writes a range, `get_cached_data` returns it while it is fresh.
 
     Every loader and SQL client reads the same bars, and any number of processes and threads may read and write at once.
@@ -67,11 +68,6 @@ class CacheManager:
         self._store = store or self._resources.enter_context(Store.open(self.config.store_path, create=True))
         self._guard = threading.Lock()
         self._hits = self._misses = 0
-
-    @property
-    def store(self) -> Store:
-        """The store that holds the cached bars."""
-        return self._store
 
     def get_cached_data(
         self,
@@ -268,19 +264,6 @@ class CacheManager:
             "misses": misses,
             "hit_rate": hits / (hits + misses) if hits + misses else 0.0,
         }
-
-    def close(self) -> None:
-        """Close the store, if this manager opened it."""
-        self._resources.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"CacheManager({str(self._store.path)!r})"
 
     @property
     def _tz(self) -> str:

@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from copy import deepcopy
 from datetime import UTC, date, datetime, time
 from os import PathLike
-from typing import Any, Self
+from typing import Any
 
 from mtstore import sqlfiles
 from mtstore.arguments import did_you_mean, ticker_name
 from mtstore.bounds import parse_bounds
 from mtstore.errors import InputError, RangeError, TickerError
-from mtstore.storage.repository import Repository
+from mtstore.loader.load.open_store import StoreHolder
 from mtstore.storage.settings.ticker_metadata import (
     MetadataVersion,
     merge_mappings,
@@ -27,7 +27,7 @@ from mtstore.store import Store
 Day = str | date | None
 
 
-class MetadataManager(Mapping[str, dict[str, Any]]):
+class MetadataManager(StoreHolder, Mapping[str, dict[str, Any]]):
     """Read and update the metadata of tickers (sector, market_cap, any JSON) in a store.
 
     As a mapping, it has the tickers with metadata. Updates are merged into the stored metadata under the write lock.
@@ -54,10 +54,7 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         configured: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self._resources = ExitStack()
-        if isinstance(store, Store):
-            self._store = store.repository
-        else:
-            self._store = self._resources.enter_context(Repository.open(store))
+        self._store = store if isinstance(store, Store) else self._resources.enter_context(Store.open(store))
         self._configured_tickers = frozenset(configured or {})
         self._configured = {name: dict(values) for name, values in (configured or {}).items() if values}
 
@@ -76,7 +73,7 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         """
         ticker_name(ticker)
         if as_of is None:
-            stored = read_metadata(self._store, [ticker]).get(ticker, {})
+            stored = read_metadata(self._store.repository, [ticker]).get(ticker, {})
             return merge_mappings(stored, deepcopy(self._configured.get(ticker, {})))
         instant = _instant(as_of)
         versions = [version for version in self.get_history(ticker) if version.known_at <= instant]
@@ -108,15 +105,17 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         if metadata is not None and not isinstance(metadata, Mapping):
             raise InputError(f"{ticker}: metadata: was {metadata!r}; use a mapping with text keys")
         changes = {ticker: {**(metadata or {}), **values}}
-        return merge_metadata(self._store, changes, remove=[remove] if isinstance(remove, str) else remove)[ticker]
+        return merge_metadata(self._store.repository, changes, remove=[remove] if isinstance(remove, str) else remove)[
+            ticker
+        ]
 
     def update_many(self, metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """Merge metadata of many tickers in one commit; errors as in `update_ticker_metadata`."""
-        return merge_metadata(self._store, metadata)
+        return merge_metadata(self._store.repository, metadata)
 
     def get_history(self, ticker: str) -> list[MetadataVersion]:
         """Return every stored version of a ticker's metadata with its time, the oldest first."""
-        return metadata_history(self._store, ticker_name(ticker))
+        return metadata_history(self._store.repository, ticker_name(ticker))
 
     def set_active_range(self, ticker: str, active_from: Day = None, active_to: Day = None) -> None:
         """Set the first and last session of a ticker, both included; None leaves an end open.
@@ -132,12 +131,12 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
             A ticker that is neither configured nor stored; suggests the nearest.
         """
         self._check_ticker(ticker_name(ticker))
-        set_active_range(self._store, ticker, _day("active_from", active_from), _day("active_to", active_to))
+        set_active_range(self._store.repository, ticker, _day("active_from", active_from), _day("active_to", active_to))
 
     def _check_ticker(self, ticker: str) -> None:
         if ticker in self._configured_tickers:
             return
-        with self._store.connection() as connection:
+        with self._store.repository.connection() as connection:
             rows = connection.execute(sqlfiles.load("settings.named_tickers")).fetchall()
         valid = {*self._configured_tickers, *(row[0] for row in rows)}
         if ticker not in valid:
@@ -154,23 +153,10 @@ class MetadataManager(Mapping[str, dict[str, Any]]):
         return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted({*read_metadata(self._store), *self._configured}))
+        return iter(sorted({*read_metadata(self._store.repository), *self._configured}))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-    def close(self) -> None:
-        """Close the store, if it was opened by its path."""
-        self._resources.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"MetadataManager({str(self._store.path)!r})"
 
 
 def _day(name: str, value: Day) -> date | None:

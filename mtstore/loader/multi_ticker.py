@@ -9,21 +9,21 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from mtstore.arguments import ticker_name
 from mtstore.config import load_config
 from mtstore.errors import InputError
 from mtstore.loader.cache_manager import CacheManager
-from mtstore.loader.legacy.first_ticker import first_ticker, load_first_ticker
+from mtstore.loader.legacy.first_ticker import FirstTickerLoad
 from mtstore.loader.legacy.single_ticker import TickerDataLoader
 from mtstore.loader.load.chunks import Chunks
 from mtstore.loader.load.configured_view import configured_view
-from mtstore.loader.load.fetch_missing import FetchOutcome, MissingDataFetcher, fetch_warnings
+from mtstore.loader.load.fetch_missing import FetchOutcome, MissingDataFetcher, fetch_warnings, issue_warnings
 from mtstore.loader.load.load import Load
-from mtstore.loader.load.load_table import load_table
-from mtstore.loader.load.open_store import open_store
+from mtstore.loader.load.load_table import load_frame
+from mtstore.loader.load.open_store import StoreHolder, open_store
 from mtstore.loader.load.prefetch import prefetch
 from mtstore.loader.load.read_ticker import read_ticker
 from mtstore.loader.load.requests import align_request, requested_tickers, ticker_request
@@ -32,7 +32,6 @@ from mtstore.loader.validation.outcome import Validation, validate
 from mtstore.loader.validation.summary import quality_frame
 from mtstore.query.align.chunks import parse_chunk
 from mtstore.query.cache import result_cache
-from mtstore.query.cache.cache_limits import enforce_cache_limits
 from mtstore.query.request.result import mapped_errors
 from mtstore.query.table.memory_budget import duckdb_limit
 
@@ -45,10 +44,9 @@ if TYPE_CHECKING:
     from mtstore.loader.load.result import LoadResult
     from mtstore.query.request.request import AlignRequest
     from mtstore.query.snapshot.store_facts import StoreFacts
-    from mtstore.store import Store
 
 
-class MultiTickerDataLoader:
+class MultiTickerDataLoader(StoreHolder):
     """Load the configured tickers as one aligned frame.
 
     Parameters
@@ -99,14 +97,7 @@ class MultiTickerDataLoader:
             self.config, self._fetcher, self._resources, owner=self, memory_limit=duckdb_limit(self.config)
         )
         self._chunks: WeakSet[Chunks] = WeakSet()
-        self._last_load: Load | None = None
-        self._last_range: tuple[BoundLike, BoundLike] = (None, None)
-        self._single_result: LoadResult | None = None
-
-    @property
-    def store(self) -> Store:
-        """The store that the loader reads."""
-        return self._store
+        self._last_load: Load | FirstTickerLoad | None = None
 
     @property
     def weights(self) -> dict[str, float]:
@@ -116,7 +107,7 @@ class MultiTickerDataLoader:
     @property
     def report(self) -> LoadResult | None:
         """Size, time and completeness of the last load, by ticker; None before the first."""
-        return self._single_result if self._last_load is None else self._last_load.result()
+        return None if self._last_load is None else self._last_load.result()
 
     @cached_property
     def cache_manager(self) -> CacheManager:
@@ -190,13 +181,11 @@ class MultiTickerDataLoader:
         InputError
             A ticker that is neither configured nor stored, an unknown field, invalid bounds.
         """
-        if not self.config.multi_ticker.enabled:
-            ticker, note = first_ticker(self.config, self._store, tickers, columns=columns, dtype=dtype)
-            self._warn(FetchOutcome(), note)
-            return self._load_first_ticker(ticker, start, end, fields)
-        load = Load.of(self.config, self._store, tickers, start, end, fields=fields, columns=columns, dtype=dtype)
+        load = self._load_class.of(
+            self.config, self._store, tickers, start, end, fields=fields, columns=columns, dtype=dtype
+        )
         load.fetched = self._fetcher.fetch(self._store, load.tickers, start, end)
-        frame = self._run(load, (start, end))
+        frame = self._read(load)
         load.warn(stacklevel=2)
         return frame
 
@@ -215,14 +204,12 @@ class MultiTickerDataLoader:
         Cancelling the task ends a fetch within two seconds; committed data stay. Within `store.snapshot()`, bars are
         read from that snapshot.
         """
-        if not self.config.multi_ticker.enabled:
-            ticker, note = first_ticker(self.config, self._store, tickers, columns=columns, dtype=dtype)
-            self._warn(await self._fetcher.fetch_async(self._store, [ticker], start, end), note)
-            return await asyncio.to_thread(self._load_first_ticker, ticker, start, end, fields)
-        load = Load.of(self.config, self._store, tickers, start, end, fields=fields, columns=columns, dtype=dtype)
+        load = self._load_class.of(
+            self.config, self._store, tickers, start, end, fields=fields, columns=columns, dtype=dtype
+        )
         load.fetched = await self._fetcher.fetch_async(self._store, load.tickers, start, end)
         with self._store.snapshot() as snapshot:
-            frame = await asyncio.to_thread(self._run, load, (start, end), snapshot)
+            frame = await asyncio.to_thread(self._read, load, snapshot)
         load.warn(stacklevel=2)
         return frame
 
@@ -257,7 +244,7 @@ class MultiTickerDataLoader:
         self._store.repository.last_used.record(load.tickers, *load.call.bounds.covering_us())
         chunks = Chunks(self._store.repository, load, parse_chunk(chunk))
         self._chunks.add(chunks)
-        self._last_load, self._last_range = load, (start, end)
+        self._last_load = load
         load.warn(stacklevel=2)
         return chunks
 
@@ -276,19 +263,20 @@ class MultiTickerDataLoader:
         MissingDataError, InputError
             As in `load_data`.
         """
-        fetched = FetchOutcome()
-        if start is None and end is None:
-            start, end = self._last_range
-            fetched = fetched if self._last_load is None else self._last_load.fetched
         names = requested_tickers(self.config, self._store, ticker_name(ticker))
+        fetched = FetchOutcome()
+        if start is None and end is None and self._last_load is not None:
+            start, end = self._last_load.given
+            fetched = self._last_load.fetched
+        found = []
         # The last load has fetched its tickers, and warned of them.
-        is_fetched = fetched.for_ticker(ticker) is not None
-        if not is_fetched:
+        if fetched.for_ticker(ticker) is None:
             fetched = self._fetcher.fetch(self._store, names, start, end)
+            found = fetch_warnings(fetched)
         call = ticker_request(self.config, self._store, ticker, start, end)
         with configured_view(self._store.repository, self.config) as facts, mapped_errors():
             frame, missing = read_ticker(facts, self._store.repository, self.config, call, fetched)
-        self._warn(FetchOutcome() if is_fetched else fetched, missing)
+        issue_warnings([*found, *missing], stacklevel=2)
         return frame
 
     def prefetch(
@@ -302,7 +290,7 @@ class MultiTickerDataLoader:
             Size of the files in bytes. Parameters as in `load_data`.
         """
         names = requested_tickers(self.config, self._store, tickers)
-        self._warn(self._fetcher.fetch(self._store, names, start, end))
+        issue_warnings(fetch_warnings(self._fetcher.fetch(self._store, names, start, end)), stacklevel=2)
         with self._view(start, end, names) as (facts, call):
             return prefetch(facts, self._store.path, call)
 
@@ -349,54 +337,29 @@ class MultiTickerDataLoader:
         """Close the store; iterators of chunks end."""
         for chunks in list(self._chunks):
             chunks.close()
-        self._resources.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        super().close()
 
     def __repr__(self) -> str:
         return f"MultiTickerDataLoader({len(self.ticker_configs)} tickers, store {str(self._store.path)!r})"
 
-    def _run(self, load: Load, given: tuple[BoundLike, BoundLike], snapshot: int | None = None) -> pd.DataFrame:
-        """Assemble the frame of a load, from a snapshot that another thread holds open, if any."""
-        with (
-            self._store.snapshot(snapshot),
-            configured_view(self._store.repository, self.config) as facts,
-            mapped_errors(),
-        ):
-            frame = load.to_frame(load_table(load, self._store.repository, facts))
-        self._store.repository.last_used.record(load.tickers, *load.call.bounds.covering_us())
-        if load.fetched.has_rows and self.config.multi_ticker.cache.evict == "refetchable":
-            enforce_cache_limits(self._store.repository, self.config)
-        self.aligned_data, self._last_load, self._last_range = frame, load, given
-        return frame
+    @property
+    def _load_class(self) -> type[Load | FirstTickerLoad]:
+        return Load if self.config.multi_ticker.enabled else FirstTickerLoad
 
-    def _load_first_ticker(
-        self, ticker: str, start: BoundLike, end: BoundLike, fields: str | Sequence[str] | None
-    ) -> pd.DataFrame:
-        frame, result = load_first_ticker(
-            self.config, self._store, self._fetcher, ticker, start=start, end=end, fields=fields
-        )
-        self.aligned_data, self._single_result, self._last_range = frame, result, (start, end)
+    def _read(self, load: Load | FirstTickerLoad, snapshot: int | None = None) -> pd.DataFrame:
+        """Read the frame of a load, from a snapshot that another thread holds open, if any."""
+        with self._store.snapshot(snapshot):
+            frame = load_frame(load, self._store.repository) if isinstance(load, Load) else load.to_frame()
+        self.aligned_data, self._last_load = frame, load
         return frame
-
-    def _warn(self, fetched: FetchOutcome, *texts: str | None) -> None:
-        """Warn the caller of the public method."""
-        for text, category in fetch_warnings(fetched):
-            warnings.warn(text, category, stacklevel=3)
-        for note in filter(None, texts):
-            warnings.warn(note, stacklevel=3)
 
     @contextmanager
     def _view(
         self, start: BoundLike, end: BoundLike, tickers: str | Iterable[str] | None
     ) -> Iterator[tuple[StoreFacts, AlignRequest]]:
         """Yield the store as the configuration describes it, and the aligned request of a range, or of the last one."""
-        if start is None and end is None:
-            start, end = self._last_range
+        if start is None and end is None and self._last_load is not None:
+            start, end = self._last_load.given
         call = align_request(self.config, self._store, tickers, start, end)
         with configured_view(self._store.repository, self.config) as facts, mapped_errors():
             yield facts, call

@@ -7,12 +7,9 @@ from pathlib import Path
 import click
 
 import mtstore
-from mtstore.cli.options import Output, Tickers, output_options, store_argument
+from mtstore.cli.options import FILE, Output, Tickers, output_options, store_argument
 
-_CONFIG = click.option(
-    "--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Its sections cache and sources apply.",
-)  # fmt: skip
+_CONFIG = click.option("--config", "config_file", type=FILE, help="Its sections cache and sources apply.")
 
 
 @click.group(short_help="List, invalidate, pin and prune what is cached.")

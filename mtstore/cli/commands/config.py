@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from mtstore.cli.console import count, echo, echo_warning, write_stdout
-from mtstore.cli.options import store_argument
+from mtstore.cli.options import FILE, store_argument
 
-_FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+_FILE = click.argument("file", type=FILE)
 
 
 @click.group(short_help="Check, show or publish a configuration.")

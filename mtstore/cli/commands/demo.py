@@ -13,6 +13,7 @@ import click
 import mtstore
 from mtstore import sqlfiles
 from mtstore.cli.console import count, echo, write_stdout
+from mtstore.cli.options import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ _QUIET: Final = ("MSFT",)
 
 
 @click.command(short_help="Try it, without keys or network.")
-@click.argument("store", type=click.Path(path_type=Path, file_okay=False), default=Path("mtstore-demo"))
+@click.argument("store", type=FOLDER, default=Path("mtstore-demo"))
 def command(store: Path) -> None:
     """Create a store at STORE (default: ./mtstore-demo) from made-up vendor files; align five tickers over a month.
 

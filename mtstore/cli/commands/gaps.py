@@ -8,17 +8,14 @@ from typing import Any
 import click
 
 import mtstore
-from mtstore.cli.options import Output, output_options, range_options, store_argument, write_series
+from mtstore.cli.options import Output, output_options, range_options, store_argument
 
 
 @click.command(short_help="List missing bars, and why they are missing.")
 @store_argument
 @range_options
-@click.option(
-    "--max-gap-minutes", type=float, metavar="N", help="Longer runs are listed; default: the configured limit, or 5."
-)
 @output_options
-def command(store: Path, *, max_gap_minutes: float | None, output: Output, **options: Any) -> None:
+def command(store: Path, *, output: Output, **options: Any) -> None:
     """List the runs of minutes within sessions for which STORE has no bar, as the macro `gaps`.
 
     The reason distinguishes a minute without trades from one that was never requested.
@@ -29,4 +26,4 @@ def command(store: Path, *, max_gap_minutes: float | None, output: Output, **opt
       mtstore gaps ./market --max-gap-minutes 30 --format csv
     """
     with mtstore.open(store) as found:
-        write_series(found.gaps, output, options, max_gap_minutes=max_gap_minutes)
+        output.write_table(found.gaps(**options).to_arrow())

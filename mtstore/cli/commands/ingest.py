@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import mtstore
+from mtstore.arguments import first_few
 from mtstore.bars import FILE_FORMATS
 from mtstore.cli.console import count, echo, echo_error
 from mtstore.cli.exit_codes import Exit
-from mtstore.cli.options import Tickers, store_argument
+from mtstore.cli.options import FILE, Tickers, quiet_option, store_argument
+from mtstore.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from mtstore.ingest.files.report import IngestResult
@@ -22,25 +24,21 @@ if TYPE_CHECKING:
 @click.command(short_help="Ingest files, or fetch from vendors.")
 @store_argument
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH…]")
-@click.option("--format", "format_", type=click.Choice(FILE_FORMATS), help="Default: detected from the content.")
+@click.option("--format", type=click.Choice(FILE_FORMATS), help="Default: detected from the content.")
 @click.option("--source", metavar="NAME", help="Default: polygon, or databento- and the dataset.")
 @click.option("--schema", metavar="SCHEMA", help="ohlcv-1m, ohlcv-1d, …; for formats that do not state it.")
 @click.option("--tickers", type=Tickers(), help="Only these; a flat file then covers its day for all of them.")
-@click.option("--map", "mapping", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Mapping of the columns of your own parquet or CSV files (YAML).")  # fmt: skip
+@click.option("--map", "mapping", type=FILE, help="Mapping of the columns of your own parquet or CSV files (YAML).")
 @click.option("--covers", metavar="START/END", help="The range for which your own files are complete (UTC).")
-@click.option("--splits", type=click.Path(path_type=Path, dir_okay=False), multiple=True, metavar="FILE",
-              help="Splits: CSV or Polygon's JSON. May be given several times.")  # fmt: skip
-@click.option("--dividends", type=click.Path(path_type=Path, dir_okay=False), multiple=True, metavar="FILE",
-              help="Cash dividends: CSV or Polygon's JSON. May be given several times.")  # fmt: skip
+@click.option("--splits", type=FILE, multiple=True, help="Splits: CSV or Polygon's JSON; repeatable.")
+@click.option("--dividends", type=FILE, multiple=True, help="Cash dividends: CSV or Polygon's JSON; repeatable.")
 @click.option("--create", is_flag=True, help="Create the store if it does not exist.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Fetch over the network: names the sources and the source of each ticker.")  # fmt: skip
+@click.option("--config", "config_file", type=FILE, help="Fetch from the sources that this configuration names.")
 @click.option("--start", metavar="WHEN", help="With --config: a date (whole sessions), a wall time, or an instant.")
 @click.option("--end", metavar="WHEN", help="With --config: a date is included; default: now.")
 @click.option("--plan", is_flag=True, help="With --config: print what would be fetched and its cost; fetch nothing.")
 @click.option("--yes", is_flag=True, help="With --config: fetch even if it costs more than max_cost_usd.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def command(
     store: Path,
     paths: tuple[Path, ...],
@@ -80,110 +78,45 @@ def command(
       mtstore ingest ./market --splits splits.csv --dividends dividends.json
       mtstore ingest ./market --config configs/polygon.yaml --start 2023-01-01 --end 2023-12-31 --plan
     """
-    from mtstore.cli.progress import show_progress
-
     if config_file is not None:
-        _check_exclusive(paths, covers, options | {"splits": splits or None, "dividends": dividends or None})
-        fetch = _Fetch(config_file, start, end, options["tickers"], options["schema"])
+        _check_exclusive(options | {"PATH": paths, "covers": covers, "splits": splits, "dividends": dividends})
+        if start is None:
+            raise click.UsageError("--config needs --start, the begin of the range")
+        from mtstore.cli.fetch_output import fetch_and_report, print_plan
+        from mtstore.config import load_config
+        from mtstore.ingest.network.ingest_network import ingest_network, plan_network
+
+        config = load_config(config_file)
+        fetched: dict[str, Any] = {"tickers": options["tickers"], "schema": options["schema"]}
         with mtstore.open(store, create=create) as found:
-            return fetch.plan(found) if plan else fetch.run(found, may_cost=yes, is_quiet=quiet)
+            if plan:
+                return print_plan(plan_network(found.repository, config, start, end, **fetched))
+            run = partial(ingest_network, found.repository, config, start, end, **fetched)
+            return fetch_and_report(run, found, config, is_cost_allowed=yes, is_quiet=quiet)
     if not (paths or splits or dividends):
         raise click.UsageError("give files to ingest, or fetch with --config FILE --start WHEN")
     if start or end or plan or yes:
         raise click.UsageError("--start, --end, --plan and --yes go with --config")
-    given = _ingest_options(covers, **options)
+    within = None if covers is None else _read_covers(covers)
     codes = []
     with mtstore.open(store, create=create) as found:
         if paths:
             with show_progress(is_quiet=quiet) as progress:
-                report = found.ingest_files(paths, progress=progress, **given)
+                report = found.ingest_files(paths, covers=within, progress=progress, **options)
             codes.append(_print_result(report))
         if splits or dividends:
-            named = {"source": given["source"]} if given["source"] else {}
+            named = {"source": options["source"]} if options["source"] else {}
             codes.append(_print_result(found.ingest_references(splits=splits, dividends=dividends, **named), "event"))
     return codes[0] if len(set(codes)) == 1 else Exit.INCOMPLETE
 
 
-@dataclass(frozen=True)
-class _Fetch:
-    """A range to fetch from vendors."""
-
-    config_file: Path
-    start: str | None
-    end: str | None
-    tickers: list[str] | None
-    schema: str | None
-
-    def plan(self, store: mtstore.Store) -> int:
-        from mtstore.cli.fetch_output import print_plan
-        from mtstore.config import load_config
-        from mtstore.ingest.network.ingest_network import plan_network
-
-        config = load_config(self.config_file)
-        return print_plan(
-            plan_network(store.repository, config, self._start(), self.end, tickers=self.tickers, schema=self.schema)
-        )
-
-    def run(self, store: mtstore.Store, *, may_cost: bool, is_quiet: bool) -> int:
-        from mtstore.cli.fetch_output import may_spend, print_removed, print_result, show_fetching
-        from mtstore.config import load_config
-        from mtstore.ingest.network.ingest_network import ingest_network
-
-        config = load_config(self.config_file)
-        with show_fetching(is_quiet=is_quiet) as progress:
-            report = ingest_network(
-                store.repository,
-                config,
-                self._start(),
-                self.end,
-                tickers=self.tickers,
-                schema=self.schema,
-                confirm_cost=may_spend(is_allowed=may_cost),
-                progress=progress,
-            )
-        print_removed(store, config)
-        return print_result(report)
-
-    def _start(self) -> str:
-        if self.start is None:
-            raise click.UsageError("--config needs --start, the begin of the range")
-        return self.start
-
-
-def _check_exclusive(paths: tuple[Path, ...], covers: str | None, options: dict[str, Any]) -> None:
-    """Reject options of files in a fetch."""
-    names = {
-        "format_": "--format",
-        "source": "--source",
-        "mapping": "--map",
-        "splits": "--splits",
-        "dividends": "--dividends",
-    }
-    given = [word for name, word in names.items() if options[name] is not None]
-    given += ["PATH"] * bool(paths) + ["--covers"] * (covers is not None)
+def _check_exclusive(options: dict[str, Any]) -> None:
+    """Reject the arguments of files in a fetch."""
+    words = {"mapping": "--map", "PATH": "PATH"}
+    names = ("format", "source", "mapping", "splits", "dividends", "PATH", "covers")
+    given = [words.get(name, f"--{name}") for name in names if options[name] not in {None, ()}]
     if given:
         raise click.UsageError(f"{', '.join(given)} is for files, --config fetches from vendors: use one or the other")
-
-
-def _ingest_options(
-    covers: str | None,
-    *,
-    format_: str | None,
-    source: str | None,
-    schema: str | None,
-    tickers: list[str] | None,
-    mapping: Path | None,
-) -> dict[str, Any]:
-    given: dict[str, Any] = {
-        "format": format_,
-        "source": source,
-        "schema": schema,
-        "tickers": tickers,
-        "mapping": mapping,
-    }
-    if covers is not None:
-        given["covers"] = _read_covers(covers)
-    return given
 
 
 def _read_covers(text: str) -> TimeRange:
@@ -216,7 +149,7 @@ def _print_result(report: IngestResult, what: str = "bar") -> int:
         echo(f"{count(report.quarantined_rows, 'row')} quarantined; see: mtstore query STORE 'FROM quarantine'")
     if report.sessionless:
         first, last = listed_years()
-        named = ", ".join(sorted(report.sessionless)[:5]) + (", …" if len(report.sessionless) > 5 else "")
+        named = first_few(sorted(report.sessionless))
         echo(
             f"{count(sum(report.sessionless.values()), 'bar')} of {named} before {first} or after {last}, for which no"
             " calendar lists sessions: aligned results omit them"

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 import mtstore
-from mtstore.cli.options import Output, Tickers, output_options, store_argument
+from mtstore.cli.options import FILE, Output, Tickers, end_option, output_options, start_option, store_argument
 from mtstore.config.choices import ADJUSTMENTS, METHODS, SESSIONS
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
     from mtstore.config import Config
 
 
 @click.command(short_help="Load one aligned table of many tickers.")
 @store_argument
-@click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Universe and alignment; the options below override single settings.")  # fmt: skip
+@click.option("--config", "config_file", type=FILE, help="Universe and alignment; the options below override it.")
 @click.option("--tickers", type=Tickers(), help="Tickers of the columns, in this order.")
-@click.option("--start", metavar="WHEN", help="A date (whole sessions), a wall time, or an instant.")
-@click.option("--end", metavar="WHEN", help="A date is included; a time or an instant is not.")
-@click.option("--interval", metavar="INTERVAL", help="30s 1min 5min 1h 1d 1w 1mo  [default: 1min]")
+@start_option
+@end_option
+@click.option("--interval", "resampling", metavar="INTERVAL", help="30s 1min 5min 1h 1d 1w 1mo  [default: 1min]")
 @click.option("--method", type=click.Choice(METHODS), help="[default: outer_join]")
-@click.option(
-    "--timezone", metavar="TZ", help="Zone of the index and of times without an offset  [default: America/New_York]"
-)
+@click.option("--timezone", metavar="TZ", help="Zone of index and naive times  [default: America/New_York]")
 @click.option("--session", type=click.Choice(SESSIONS), help="[default: regular]")
 @click.option("--adjust", type=click.Choice(ADJUSTMENTS), help="[default: none]")
 @click.option("--fields", type=Tickers(), metavar="A,B",
@@ -56,10 +50,12 @@ def command(
       mtstore load ./market --config configs/quickstart.yaml --start 2023-01-01 --end 2023-12-31 -o year.parquet
       mtstore load ./market --tickers AAPL,MSFT --interval 5min --start 2023-01-03 --end 2023-01-03 --format csv
     """
+    import pyarrow as pa
+
     config = _config(store, config_file, tickers, alignment)
     with mtstore.MultiTickerDataLoader(config) as loader:
-        table = _as_table(loader.load_data(start, end, tickers=tickers, fields=fields))
-    output.write_table(table)
+        frame = loader.load_data(start, end, tickers=tickers, fields=fields)
+    output.write_table(pa.Table.from_pandas(frame.reset_index(), preserve_index=False))
 
 
 def _config(store: Path, file: Path | None, tickers: list[str] | None, alignment: dict[str, str | None]) -> Config:
@@ -68,15 +64,7 @@ def _config(store: Path, file: Path | None, tickers: list[str] | None, alignment
 
     if file is None and tickers is None:
         raise InputError("load: give the tickers, --config FILE or --tickers A,B")
-    changes: dict[str, Any] = {key: value for key, value in alignment.items() if value is not None}
-    if "interval" in changes:
-        changes["resampling"] = changes.pop("interval")
+    changes = {key: value for key, value in alignment.items() if value is not None}
     if file is None:
         return load_config({"store": store, "alignment": changes})
     return with_changes(load_config(file), store=store, alignment=changes)
-
-
-def _as_table(frame: pd.DataFrame) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.Table.from_pandas(frame.reset_index(), preserve_index=False)

@@ -10,7 +10,7 @@ import click
 import mtstore
 from mtstore.cli.console import count, echo, echo_error, echo_warning
 from mtstore.cli.exit_codes import Exit
-from mtstore.cli.options import Output, output_options, store_argument
+from mtstore.cli.options import Output, output_options, quiet_option, store_argument
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--tz", metavar="TZ", default="America/New_York", show_default=True,
               help="Zone of times without an offset, and of the days in names.")  # fmt: skip
 @click.option("--create", is_flag=True, help="Create the store if it does not exist.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@quiet_option
 @output_options
 def command(
     store: Path,

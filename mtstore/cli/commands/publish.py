@@ -7,18 +7,14 @@ from pathlib import Path
 import click
 
 import mtstore
-from mtstore.cli.options import store_argument
+from mtstore.cli.options import FILE, store_argument
 
 
 @click.command(short_help="Copy the database file for another machine.")
 @store_argument
-@click.option(
-    "--to", "to", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="The copy."
-)
+@click.option("--to", type=FILE, required=True, help="The copy.")
 @click.option("--materialize", is_flag=True, help="Put all bars inside, so that the copy needs no other file.")
-@click.option(
-    "--path-prefix", metavar="FOLDER", help="Folder under which its readers see the store, such as /mnt/store."
-)
+@click.option("--path-prefix", metavar="FOLDER", help="Where its readers see the store, such as /mnt/store.")
 def command(store: Path, to: Path, *, materialize: bool, path_prefix: str | None) -> None:
     """Write the newest snapshot of STORE as a separate database file, in one step.
 

@@ -8,20 +8,15 @@ from typing import Any
 import click
 
 import mtstore
-from mtstore.cli.options import Output, output_options, range_options, store_argument, write_series
+from mtstore.cli.options import Output, output_options, range_options, store_argument
 
 
 @click.command(short_help="Show how complete and how clean stored bars are.")
 @store_argument
 @range_options
-@click.option(
-    "--max-gap-minutes", type=float, metavar="N", help="Longer runs are gaps; default: the configured limit, or 5."
-)
 @click.option("--std-threshold", type=float, metavar="X", help="Limit of outliers; default: the configured one, or 3.")
 @output_options
-def command(
-    store: Path, *, max_gap_minutes: float | None, std_threshold: float | None, output: Output, **options: Any
-) -> None:
+def command(store: Path, *, output: Output, **options: Any) -> None:
     """Show expected, present and missing bars of STORE for each ticker and session, as the macro `quality`.
 
     \b
@@ -30,4 +25,4 @@ def command(
       mtstore quality ./market -o quality.parquet
     """
     with mtstore.open(store) as found:
-        write_series(found.quality, output, options, max_gap_minutes=max_gap_minutes, std_threshold=std_threshold)
+        output.write_table(found.quality(**options).to_arrow())

@@ -17,9 +17,7 @@ from mtstore.cli.options import Output, output_options, store_argument
 @output_options
 @click.option("--timezone", metavar="TZ", default="UTC", show_default=True, help="Zone of the shown instants.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Stop the statement after this time; default: never.")
-@click.option(
-    "--memory-limit", metavar="SIZE", help="Memory limit of DuckDB, such as 2GB; above it, data spills to disk."
-)
+@click.option("--memory-limit", metavar="SIZE", help="Limit of DuckDB, such as 2GB; above it, data spills to disk.")
 @click.option("--unsafe", is_flag=True, help="Allow any statement, with your permissions to read and write.")
 def command(
     store: Path,

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from mtstore.cli.options import store_argument
+from mtstore.cli.options import quiet_option, store_argument
 
 
 @click.command(short_help="Set damaged files aside, and rebuild.")
 @store_argument
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def command(store: Path, *, quiet: bool) -> int:
     """Check STORE as `verify` does, and repair what it finds.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mtstore.cli.console import write_stdout
+from mtstore.cli.options import FOLDER
 from mtstore.cli.sql_reference import definitions, find, reference
 from mtstore.errors import InputError
 
@@ -17,11 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Print the SQL behind views and macros.")
 @click.argument("object_", metavar="[OBJECT]", required=False)
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="As in this store, with its files and defaults.",
-)
+@click.option("--store", type=FOLDER, help="As in this store, with its files and defaults.")
 @click.option("--all", "with_core", is_flag=True, help="Also list the inner objects (schema core).")
 @click.option("--reference", "as_reference", is_flag=True, help="Describe all objects with their columns, as Markdown.")
 def command(object_: str | None, store: Path | None, *, with_core: bool, as_reference: bool) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 import mtstore
-from mtstore.cli.options import Tickers, store_argument
+from mtstore.cli.options import FILE, Tickers, quiet_option, store_argument
 
 
 @click.command(short_help="Fetch the bars since the last coverage.")
 @store_argument
-@click.option("--config", "config_file", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Names the sources and the source of each ticker.")  # fmt: skip
+@click.option("--config", "config_file", type=FILE, required=True, help="Names the source of each ticker.")
 @click.option("--tickers", type=Tickers(), help="Only these; default: the universe.")
 @click.option("--yes", is_flag=True, help="Fetch even if it costs more than the sources' max_cost_usd.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def command(store: Path, config_file: Path, tickers: list[str] | None, *, yes: bool, quiet: bool) -> int:
     """Fetch, for each ticker of FILE, from its last coverage to the last closed bar.
 
@@ -26,15 +26,11 @@ def command(store: Path, config_file: Path, tickers: list[str] | None, *, yes: b
     \b
       15 17 * * 1-5  mtstore update ~/market --config ~/polygon.yaml --quiet
     """
-    from mtstore.cli.fetch_output import may_spend, print_removed, print_result, show_fetching
+    from mtstore.cli.fetch_output import fetch_and_report
     from mtstore.config import load_config
     from mtstore.ingest.network.ingest_network import update_network
 
     config = load_config(config_file)
     with mtstore.open(store) as found:
-        with show_fetching(is_quiet=quiet) as progress:
-            report = update_network(
-                found.repository, config, tickers=tickers, confirm_cost=may_spend(is_allowed=yes), progress=progress
-            )
-        print_removed(found, config)
-    return print_result(report)
+        run = partial(update_network, found.repository, config, tickers=tickers)
+        return fetch_and_report(run, found, config, is_cost_allowed=yes, is_quiet=quiet)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from mtstore.cli.options import store_argument
+from mtstore.cli.options import quiet_option, store_argument
 
 
 @click.command(short_help="Check every byte of a store.")
 @store_argument
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def command(store: Path, *, quiet: bool) -> int:
     """Read every file of STORE to the last byte and compare files, metadata and log.
 

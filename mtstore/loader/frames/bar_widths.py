@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from mtstore.arguments import first_few
 from mtstore.bars import step_us
 from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import BarInterval, parse_interval
@@ -14,8 +15,6 @@ from mtstore.ranges import US_PER_DAY
 if TYPE_CHECKING:
     from mtstore.loader.frames.read_bars import Rows
     from mtstore.sources.infer_bar_width import InferredWidth
-
-_MOST = 3
 
 
 def widths_of(
@@ -86,8 +85,7 @@ def _describe_widths(widths: Mapping[str, InferredWidth], interval: BarInterval)
         by_step.setdefault(_length_us(width.interval) if width.interval else step_us(width.schema), []).append(ticker)
     parts = []
     for step, names in sorted(by_step.items()):
-        more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-        parts.append(f"{', '.join(map(repr, names[:_MOST]))}{more}: {parse_interval(timedelta(microseconds=step))}")
+        parts.append(f"{first_few(list(map(repr, names)))}: {parse_interval(timedelta(microseconds=step))}")
     widest = parse_interval(timedelta(microseconds=max(by_step)))
     return (
         f"the bars are of different widths ({'; '.join(parts)}), and the wider ones have none of {interval}; use "

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
 
+from mtstore.arguments import first_few
 from mtstore.errors import InputError
 from mtstore.loader.legacy.single_ticker import TickerDataLoader
+from mtstore.loader.load.fetch_missing import FetchOutcome, FoundWarning, issue_warnings
 from mtstore.loader.load.requests import requested_tickers
-from mtstore.loader.load.result import LoadResult, single_ticker_result
+from mtstore.loader.load.result import LoadResult, TickerResult
+from mtstore.query.table.memory_budget import peak_bytes
 from mtstore.query.table.wide_table import field_names
 
 if TYPE_CHECKING:
@@ -17,41 +21,69 @@ if TYPE_CHECKING:
 
     from mtstore.bounds import BoundLike
     from mtstore.config import Config
-    from mtstore.loader.load.fetch_missing import MissingDataFetcher
     from mtstore.store import Store
 
 
-def first_ticker(
-    config: Config, store: Store, tickers: str | Iterable[str] | None, *, columns: str, dtype: str
-) -> tuple[str, str | None]:
-    """Return the first requested ticker, and a warning that lists the others, if any."""
-    if columns != "flat" or dtype != "float64":
-        raise InputError("multi_ticker.enabled is false: one ticker is loaded as it is, without columns and dtype")
-    names = requested_tickers(config, store, tickers)
-    if not names:
-        raise InputError("multi_ticker.enabled is false, and no ticker is configured or stored")
-    if len(names) == 1:
-        return names[0], None
-    others = ", ".join(names[1:4]) + (" …" if len(names) > 4 else "")
-    return names[0], f"multi_ticker.enabled is false: only {names[0]} is loaded, not {others}"
+@dataclass(slots=True)
+class FirstTickerLoad:
+    """One load of the first requested ticker, not aligned; stands in for `Load`."""
 
+    loader: TickerDataLoader
+    given: tuple[BoundLike, BoundLike]
+    fields: str | Iterable[str] | None
+    warnings: list[FoundWarning]
+    fetched: FetchOutcome = field(default_factory=FetchOutcome)
+    began: float = field(default_factory=time.monotonic)
+    _result: LoadResult | None = None
 
-def load_first_ticker(
-    config: Config,
-    store: Store,
-    fetcher: MissingDataFetcher,
-    ticker: str,
-    *,
-    start: BoundLike,
-    end: BoundLike,
-    fields: str | Sequence[str] | None,
-) -> tuple[pd.DataFrame, LoadResult]:
-    """Load a ticker at its configured interval; its columns have no prefix."""
-    began = time.monotonic()
-    frame = TickerDataLoader(ticker, config, store=store, fetcher=fetcher).load_data(start, end)
-    names = list(field_names(fields, frame.columns))
-    for name in names:
-        if name not in frame.columns:
-            raise InputError(f"field {name!r} is not one of {', '.join(frame.columns)}")
-    frame = frame[names]
-    return frame, single_ticker_result(ticker, frame, time.monotonic() - began)
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        store: Store,
+        tickers: str | Iterable[str] | None,
+        start: BoundLike,
+        end: BoundLike,
+        *,
+        fields: str | Iterable[str] | None,
+        columns: str,
+        dtype: str,
+    ) -> Self:
+        """Check the arguments of `MultiTickerDataLoader.load_data`."""
+        if columns != "flat" or dtype != "float64":
+            raise InputError("multi_ticker.enabled is false: one ticker is loaded as it is, without columns and dtype")
+        names = requested_tickers(config, store, tickers)
+        if not names:
+            raise InputError("multi_ticker.enabled is false, and no ticker is configured or stored")
+        loader = TickerDataLoader(names[0], config, store=store)
+        text = f"multi_ticker.enabled is false: only {names[0]} is loaded, not {first_few(names[1:])}"
+        return cls(loader, (start, end), fields, [(text, UserWarning)] if names[1:] else [])
+
+    @property
+    def tickers(self) -> tuple[str, ...]:
+        """The ticker to load."""
+        return (self.loader.ticker,)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Read the ticker at its configured interval; its columns have no prefix."""
+        frame, found = self.loader.read_fetched(self.loader.ticker, *self.given, self.fetched)
+        self.warnings += found
+        names = list(field_names(self.fields, frame.columns))
+        for name in names:
+            if name not in frame.columns:
+                raise InputError(f"field {name!r} is not one of {', '.join(frame.columns)}")
+        frame = frame[names]
+        entry = TickerResult(
+            self.loader.ticker, len(frame), time.monotonic() - self.began, None, 1.0 if len(frame) else 0.0, None, None
+        )
+        size = int(frame.memory_usage(index=False).sum())
+        self._result = LoadResult((entry,), len(frame), len(names), entry.seconds, size, peak_bytes())
+        return frame
+
+    def result(self) -> LoadResult | None:
+        """Describe the load; None before `to_frame`."""
+        return self._result
+
+    def warn(self, stacklevel: int) -> None:
+        """Issue the warnings; `stacklevel` 1 is the caller of this method."""
+        issue_warnings(self.warnings, stacklevel + 1)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from mtstore import sqlfiles
 from mtstore.arguments import ticker_name
@@ -15,8 +15,8 @@ from mtstore.errors import InputError
 from mtstore.loader.cache.choose_series import known_series
 from mtstore.loader.legacy.arguments import as_config, range_arguments, read_timeframe
 from mtstore.loader.load.configured_view import configured_view
-from mtstore.loader.load.fetch_missing import MissingDataFetcher, fetch_warnings
-from mtstore.loader.load.open_store import open_store
+from mtstore.loader.load.fetch_missing import MissingDataFetcher, fetch_warnings, issue_warnings
+from mtstore.loader.load.open_store import StoreHolder, open_store
 from mtstore.loader.load.read_ticker import read_ticker
 from mtstore.loader.load.requests import requested_tickers
 from mtstore.query.request.request import SeriesRequest
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from mtstore.bounds import BoundLike
     from mtstore.config import TickerSettings
+    from mtstore.loader.load.fetch_missing import FetchOutcome, FoundWarning
     from mtstore.store import Store
 
 TIMEZONE: Final = "America/New_York"
@@ -36,7 +37,7 @@ TIMEZONE: Final = "America/New_York"
 _DEFAULT_SOURCE: Final = "polygon"
 
 
-class UnifiedDataLoader:
+class UnifiedDataLoader(StoreHolder):
     """Load one ticker's bars at a time; if vendors are configured, fetch missing data first.
 
     Parameters
@@ -84,11 +85,6 @@ class UnifiedDataLoader:
         self._store = store or open_store(self.config, self._fetcher, self._resources, owner=self)
         if not cache_enabled:
             _warn_of_cache("cache_enabled=False")
-
-    @property
-    def store(self) -> Store:
-        """The store that the loader reads."""
-        return self._store
 
     def load_data(
         self,
@@ -150,10 +146,17 @@ class UnifiedDataLoader:
         """
         if use_cache is False:
             _warn_of_cache("use_cache=False")
-        alignment = self.config.multi_ticker.alignment
         symbol = self._check_symbol(symbol)
-        names = requested_tickers(self.config, self._store, symbol)
-        fetched = self._fetcher.fetch(self._store, names, start, end)
+        fetched = self._fetcher.fetch(self._store, requested_tickers(self.config, self._store, symbol), start, end)
+        frame, found = self.read_fetched(symbol, start, end, fetched, timeframe)
+        issue_warnings(found, stacklevel=2)
+        return frame
+
+    def read_fetched(
+        self, symbol: str, start: BoundLike, end: BoundLike, fetched: FetchOutcome, timeframe: str | None = None
+    ) -> tuple[pd.DataFrame, list[FoundWarning]]:
+        """Return the bars of `load_ohlcv` after the fetch, and the warnings to issue."""
+        alignment = self.config.multi_ticker.alignment
         with configured_view(self._store.repository, self.config) as facts, mapped_errors():
             call = SeriesRequest.parse(
                 symbol,
@@ -167,11 +170,7 @@ class UnifiedDataLoader:
                 from_source=self._from_source(facts.connection, symbol),
             )
             frame, missing = read_ticker(facts, self._store.repository, self.config, call, fetched)
-        for text, category in fetch_warnings(fetched):
-            warnings.warn(text, category, stacklevel=2)
-        if missing is not None:
-            warnings.warn(missing, stacklevel=2)
-        return frame
+        return frame, [*fetch_warnings(fetched), *missing]
 
     def load(
         self,
@@ -211,16 +210,6 @@ class UnifiedDataLoader:
             "schemas": [one["schema"] for one in series],
             "calendar": row["calendar"],
         }
-
-    def close(self) -> None:
-        """Close the store, if this loader opened it."""
-        self._resources.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(store {str(self._store.path)!r})"

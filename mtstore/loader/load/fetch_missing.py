@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Collection, Mapping, Sequence
+import warnings
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from mtstore.arguments import first_few
 from mtstore.errors import SourceError
 from mtstore.progress_bar import fetch_bar, no_progress
 from mtstore.ranges import union
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from mtstore.ingest.network.vendors import Vendors
     from mtstore.ranges import Ranges
     from mtstore.store import Store
+
+
+FoundWarning: TypeAlias = tuple[str, type[Warning]]
 
 
 class FetchWarning(UserWarning):
@@ -144,41 +149,42 @@ class MissingDataFetcher:
             return
         stale = [outcome for outcome in report.failed if outcome.stale]
         if stale:
-            names = ", ".join(outcome.ticker for outcome in stale[:5]) + (" …" if len(stale) > 5 else "")
+            names = first_few([outcome.ticker for outcome in stale])
             raise SourceError(
                 f"stored data of {names} are older than the cache allows, cache.serve_stale is false, and fetching "
                 f"them again failed: {stale[0].error}"
             ) from stale[0].exception
 
 
-def fetch_warnings(fetched: FetchOutcome, most: int = 5) -> list[tuple[str, type[Warning]]]:
+def issue_warnings(found: Iterable[FoundWarning], stacklevel: int) -> None:
+    """Issue warnings; `stacklevel` 1 is the caller of this function."""
+    for text, category in found:
+        warnings.warn(text, category, stacklevel=stacklevel + 1)
+
+
+def fetch_warnings(fetched: FetchOutcome) -> list[FoundWarning]:
     """Return warnings about tickers that were not fetched completely, and about rejected rows."""
-    failed = [one for one in fetched.tickers.values() if not one.is_complete]
-    found: list[tuple[str, type[Warning]]] = []
+    outcomes = fetched.tickers.values()
+    failed = [one for one in outcomes if not one.is_complete]
+    found: list[FoundWarning] = []
     for part, text in (
         ([one for one in failed if not one.stale], "could not be fetched, and only stored bars are read"),
         ([one for one in failed if one.stale], "could not be fetched again, and is older than the cache allows"),
     ):
         if part:
-            listed = "; ".join(f"{one.ticker} {text}: {one.error}" for one in part[:most])
-            more = f"; and {len(part) - most} more tickers" if len(part) > most else ""
-            found.append((listed + more, FetchWarning))
-    rejected = [one for one in fetched.tickers.values() if one.quarantined_rows]
+            found.append((first_few([f"{one.ticker} {text}: {one.error}" for one in part], joint="; "), FetchWarning))
+    rejected = [f"{one.quarantined_rows:,} of {one.ticker}" for one in outcomes if one.quarantined_rows]
     if rejected:
-        listed = ", ".join(f"{one.quarantined_rows:,} of {one.ticker}" for one in rejected[:most])
-        more = f" and of {len(rejected) - most} more tickers" if len(rejected) > most else ""
-        found.append((f"rows were rejected: {listed}{more}; the view quarantine has the reasons", FetchWarning))
+        text = f"rows were rejected: {first_few(rejected)}; the view quarantine has the reasons"
+        found.append((text, FetchWarning))
     return found
 
 
-def empty_warning(fetched: FetchOutcome, stored: Collection[str], most: int = 5) -> list[tuple[str, type[Warning]]]:
+def empty_warning(fetched: FetchOutcome, stored: Collection[str]) -> list[FoundWarning]:
     """Return a warning about tickers that were fetched, and of which no source has bars."""
     answered = [one for one in fetched.tickers.values() if one.is_complete and not one.beyond]
     names = [one.ticker for one in answered if one.ticker not in stored]
-    if not names:
-        return []
-    more = f" and {len(names) - most} more tickers" if len(names) > most else ""
-    return [(f"no source has bars of {', '.join(names[:most])}{more}: the columns are empty", FetchWarning)]
+    return [(f"no source has bars of {first_few(names)}: the columns are empty", FetchWarning)] if names else []
 
 
 def _ask_at_terminal(cost_usd: float) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from mtstore.errors import DataQualityError
-from mtstore.loader.load.fetch_missing import FetchOutcome, empty_warning, fetch_warnings
+from mtstore.loader.load.fetch_missing import FetchOutcome, FoundWarning, empty_warning, fetch_warnings, issue_warnings
 from mtstore.loader.load.missing_data import describe_missing, missing_ranges, other_sources
 from mtstore.loader.load.requests import align_request
 from mtstore.loader.load.result import LoadResult, TickerResult
@@ -48,6 +47,8 @@ class Load:
 
     Attributes
     ----------
+    given
+        Start and end as the caller gave them.
     columns
         `flat` or `multi`.
     dtype
@@ -62,6 +63,7 @@ class Load:
 
     config: Config
     call: AlignRequest
+    given: tuple[BoundLike, BoundLike]
     fields: tuple[str, ...]
     columns: str = "flat"
     dtype: str = "float64"
@@ -69,7 +71,7 @@ class Load:
     fetched: FetchOutcome = field(default_factory=FetchOutcome)
     outcome: ValidationOutcome = field(default_factory=ValidationOutcome)
     missing: Mapping[str, tuple[TimeRange, ...]] = field(default_factory=dict)
-    warnings: list[tuple[str, type[Warning]]] = field(default_factory=list)
+    warnings: list[FoundWarning] = field(default_factory=list)
     _seconds: float = 0.0
     _rows: int = 0
     _bytes: int = 0
@@ -93,7 +95,7 @@ class Load:
         call = align_request(config, store, tickers, start, end)
         names = field_names(fields)
         check_columns(columns)
-        return cls(config, call, names, columns, dtype)
+        return cls(config, call, (start, end), names, columns, dtype)
 
     @property
     def tickers(self) -> tuple[str, ...]:
@@ -165,8 +167,7 @@ class Load:
 
     def warn(self, stacklevel: int) -> None:
         """Issue the warnings; `stacklevel` 1 is the caller of this method."""
-        for text, category in self.warnings:
-            warnings.warn(text, category, stacklevel=stacklevel + 1)
+        issue_warnings(self.warnings, stacklevel + 1)
         self.warnings.clear()
 
     def to_frame(self, wide: WideTable) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Assemble the table of a load, or read it from the table cache."""
+"""Load a frame: assemble its table, or read it from the table cache."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
+from mtstore.loader.load.configured_view import configured_view
 from mtstore.loader.validation.outcome import ValidationOutcome
 from mtstore.query.align.assemble import assemble
 from mtstore.query.cache import result_cache, table_cache
+from mtstore.query.cache.cache_limits import enforce_cache_limits
 from mtstore.query.cache.size_limit import SizeLimit
 from mtstore.query.fast.rollups import Rollups
+from mtstore.query.request.result import mapped_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pandas as pd
 
     from mtstore.config import Config
     from mtstore.loader.load.load import Load
@@ -24,11 +29,18 @@ if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
 
-def load_table(load: Load, store: Repository, facts: StoreFacts) -> WideTable:
-    """Check a load, and return its table, from the cache where the same table was assembled before.
+def load_frame(load: Load, store: Repository) -> pd.DataFrame:
+    """Check a load, and return its frame; errors as `Load.check` and `assemble`."""
+    with configured_view(store, load.config) as facts, mapped_errors():
+        frame = load.to_frame(_load_table(load, store, facts))
+    store.last_used.record(load.tickers, *load.call.bounds.covering_us())
+    if load.fetched.has_rows and load.config.multi_ticker.cache.evict == "refetchable":
+        enforce_cache_limits(store, load.config)
+    return frame
 
-    The caller may write into the values. Errors as `Load.check` and `assemble`.
-    """
+
+def _load_table(load: Load, store: Repository, facts: StoreFacts) -> WideTable:
+    """Return a table that the caller may change, from the cache where the same was assembled before."""
     load.check_range(facts, store.path)
     limit = _cache_limit(load.config)
 

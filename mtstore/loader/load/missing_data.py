@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
+from mtstore.arguments import first_few
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import MissingDataError
 from mtstore.loader.load.fetch_missing import FetchOutcome
@@ -59,8 +60,10 @@ def describe_missing(
     )
     names = tickers_without_coverage(facts, missing)
     if names:
-        few = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        text += f"; bars of {few} are stored, but were ingested without 'covers', the ranges that they are complete for"
+        text += (
+            f"; bars of {first_few(names)} are stored, but were ingested without 'covers', the ranges that they are "
+            "complete for"
+        )
     if config.multi_ticker.on_missing == "raise":
         raise MissingDataError(f"{text}; ingest them, or set on_missing: warn")
     return text
@@ -76,6 +79,5 @@ def other_sources(facts: StoreFacts, config: Config, tickers: Collection[str]) -
     others = [name for name in configured if name in stored and configured[name] not in stored[name]]
     for source in dict.fromkeys(configured[name] for name in others):
         names = [name for name in others if configured[name] == source]
-        few = ", ".join(names[:5]) + (f" and {len(names) - 5} more tickers" if len(names) > 5 else "")
         instead = ", ".join(sorted({one for name in names for one in stored[name]}))
-        yield f"data_source {source!r} has no bars of {few}: bars of {instead} are read"
+        yield f"data_source {source!r} has no bars of {first_few(names)}: bars of {instead} are read"

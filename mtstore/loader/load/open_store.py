@@ -1,4 +1,4 @@
-"""Open the store that a configuration names."""
+"""Open the store that a configuration names, and hold it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 import weakref
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from mtstore.store import Store
 
@@ -30,3 +30,28 @@ def open_store(
         resources.callback(weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True))
         path = Path(folder) / "store"
     return resources.enter_context(Store.open(path, create=fetcher.is_active, memory_limit=memory_limit))
+
+
+class StoreHolder:
+    """Base of the classes that use a store: `_resources` closes it, if they opened it."""
+
+    _store: Store
+    _resources: ExitStack
+
+    @property
+    def store(self) -> Store:
+        """The store in use."""
+        return self._store
+
+    def close(self) -> None:
+        """Close the store, if this object opened it."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self._store.path)!r})"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mtstore.config import Config
-    from mtstore.loader.load.fetch_missing import FetchOutcome
+    from mtstore.loader.load.fetch_missing import FetchOutcome, FoundWarning
     from mtstore.query.request.request import SeriesRequest
     from mtstore.query.snapshot.store_facts import StoreFacts
     from mtstore.storage.repository import Repository
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def read_ticker(
     facts: StoreFacts, store: Repository, config: Config, call: SeriesRequest, fetched: FetchOutcome
-) -> tuple[pd.DataFrame, str | None]:
+) -> tuple[pd.DataFrame, list[FoundWarning]]:
     """Return a ticker's bars, and a warning that lists uncovered ranges, if any; errors as `describe_missing`."""
     missing = describe_missing(facts, config, store.path, call, missing_ranges(facts, call, fetched))
     frame = ticker_frame(facts, call)
     store.last_used.record(call.tickers or (), *call.bounds.covering_us())
-    return frame, missing
+    return frame, [] if missing is None else [(missing, UserWarning)]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from mtstore.arguments import describe_bytes
-from mtstore.query.table.memory_budget import peak_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,15 +99,3 @@ class LoadResult:
             f"{describe_bytes(self.output_bytes)}; peak memory {describe_bytes(self.peak_memory_bytes)}"
         )
         return f"{text}; incomplete: {', '.join(incomplete)}" if incomplete else text
-
-
-def single_ticker_result(ticker: str, frame: pd.DataFrame, seconds: float) -> LoadResult:
-    """Describe the load of one ticker, not aligned."""
-    return LoadResult(
-        (TickerResult(ticker, len(frame), seconds, None, 1.0 if len(frame) else 0.0, None, None),),
-        rows=len(frame),
-        columns=len(frame.columns),
-        seconds=seconds,
-        output_bytes=int(frame.memory_usage(index=False).sum()),
-        peak_memory_bytes=peak_bytes(),
-    )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mtstore.arguments import first_few
 from mtstore.loader.validation.checks import counts_by_ticker, find_problems, labels_by_ticker, splits_between
 from mtstore.query.align.assemble import plan_fast_path
 from mtstore.query.fast.inline_checks import InlineChecks, supports_inline_checks
@@ -142,15 +143,14 @@ def evaluate_counts(checks: TickerObserver, settings: Mapping[str, TickerSetting
     return ValidationOutcome(*_messages(settings, gaps, outliers), gap_counts=gaps, outlier_counts=outliers)
 
 
-def splits_warning(facts: StoreFacts, call: AlignRequest, tickers: Iterable[str], most: int = 5) -> str | None:
+def splits_warning(facts: StoreFacts, call: AlignRequest, tickers: Iterable[str]) -> str | None:
     """Return a warning about the splits that a load's range crosses unadjusted, if any."""
     splits = splits_between(facts, call, tickers) if call.adjust == "none" else ()
     if not splits:
         return None
     listed = [f"{ticker} {to:g} for {before:g} on {day}" for ticker, day, before, to in splits]
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
     return (
-        f"the range crosses splits ({', '.join(listed[:most])}{more}) and alignment.adjust is 'none': "
+        f"the range crosses splits ({first_few(listed)}) and alignment.adjust is 'none': "
         "prices jump there; adjust: splits makes them continuous"
     )
 
@@ -164,17 +164,14 @@ def _messages(
     return _describe(gaps, outliers, others), _describe(gaps, outliers, strict)
 
 
-def _describe(gaps: Mapping[str, int], outliers: Mapping[str, int], names: Iterable[str], most: int = 5) -> str | None:
+def _describe(gaps: Mapping[str, int], outliers: Mapping[str, int], names: Iterable[str]) -> str | None:
     found = []
     for name in names:
         counts = ((gaps.get(name, 0), "gap"), (outliers.get(name, 0), "outlier"))
         parts = [_plural(count, word) for count, word in counts if count]
         if parts:
             found.append(f"{name} has {' and '.join(parts)}")
-    if not found:
-        return None
-    more = f" and {len(found) - most} more tickers" if len(found) > most else ""
-    return f"beyond the limits of validation: {', '.join(found[:most])}{more}; validate() lists them"
+    return f"beyond the limits of validation: {first_few(found)}; validate() lists them" if found else None
 
 
 def _plural(count: int, word: str) -> str:
