@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mtstore.synthetic.dbn_files import write_dbn
-from mtstore.synthetic.dbn_options import DbnOptions
+from mtstore.synthetic.dbn_files import DbnOptions, write_dbn
 from mtstore.synthetic.faults import Faults, PlantedFault, Split
 from mtstore.synthetic.flat_files import write_flat_files
 from mtstore.synthetic.market import SyntheticMarket

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from mtstore.errors import InputError
-from mtstore.ranges import US_PER_DAY, US_PER_SECOND
+from mtstore.ranges import US_PER_DAY, US_PER_SECOND, midnight_us
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,32 +24,12 @@ _YEARS_AT_ONCE = 25
 _AFTER_CLOSE_SECONDS = 4 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Sessions:
-    """The sessions of one year, one element each; instants in seconds since the epoch.
+Sessions: TypeAlias = "np.recarray[Any, Any]"
+"""Sessions, one element each: `labels` are the dates, the other fields instants in seconds since the epoch.
 
-    `first` to `last` is all trading, `opens` to `closes` the regular session. Without a break its two ends are equal.
-    """
-
-    labels: np.ndarray
-    first: np.ndarray
-    opens: np.ndarray
-    break_start: np.ndarray
-    break_end: np.ndarray
-    closes: np.ndarray
-    last: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def is_regular(self, second: int) -> bool:
-        """Return whether a second is in a regular session, outside of its break."""
-        inside = (self.opens <= second) & (second < self.closes)
-        return bool((inside & ~((self.break_start <= second) & (second < self.break_end))).any())
-
-    def take(self, chosen: np.ndarray) -> Sessions:
-        """Return the sessions of a boolean mask."""
-        return Sessions(*(getattr(self, name)[chosen] for name in self.__slots__))
+`first` to `last` is all trading, `opens` to `closes` the regular session, `break_start` to `break_end` its break (empty
+where a session has none).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,34 +66,27 @@ class Clock:
     def has_extended_hours(self) -> bool:
         return self.extended_hours and self.calendar in _EXTENDED_CALENDARS
 
-    def year(self, year: int) -> Sessions:
-        """Return the sessions whose date is in a year."""
-        return _year_sessions(self, year)
-
-    def month(self, year: int, month: int, step_seconds: int) -> Slots:
-        """Return the slots of the sessions whose date is in a month."""
-        return _month_slots(self, year, month, step_seconds)
-
     def months_between(self, start_us: int, end_us: int) -> list[tuple[int, int]]:
         """Return (year, month) of each month whose sessions can contain an instant of `[start_us, end_us)`."""
         # A session's bars are within two days of its date, in any zone.
         days = np.array([start_us // US_PER_DAY - 2, -(-end_us // US_PER_DAY) + 2])
         first, last = days.astype("datetime64[D]").astype("datetime64[M]").astype(int)
         months = [(1970 + index // 12, index % 12 + 1) for index in range(int(first), int(last) + 1)]
-        return [month for month in months if self._trades_within(*month, start_us, end_us)]
-
-    def _trades_within(self, year: int, month: int, start_us: int, end_us: int) -> bool:
-        sessions = self.sessions_of_month(year, month)
-        return bool(
-            len(sessions)
+        found = ((month, self.sessions_of_month(*month)) for month in months)
+        return [
+            month
+            for month, sessions in found
+            if len(sessions)
             and sessions.first[0] * US_PER_SECOND < end_us
             and start_us < sessions.last[-1] * US_PER_SECOND
-        )
+        ]
 
     def sessions_of_month(self, year: int, month: int) -> Sessions:
         """Return the sessions whose date is in a month."""
-        whole_year = self.year(year)
-        return whole_year.take(whole_year.labels.astype("datetime64[M]") == np.datetime64(f"{year}-{month:02}"))
+        whole_year = year_sessions(self, year)
+        is_in_month = whole_year.labels.astype("datetime64[M]") == np.datetime64(f"{year}-{month:02}")
+        chosen: Sessions = whole_year[is_in_month]
+        return chosen
 
 
 @functools.cache
@@ -124,8 +96,8 @@ def _calendar_tz(name: str) -> str:
     try:
         return str(exchange_calendars.get_calendar(name).tz)
     except exchange_calendars.errors.InvalidCalendarName as error:
-        known = ", ".join(("XNYS", "XNAS", "XLON", "XHKG", "CMES", "24/7"))
-        raise InputError(f"calendar {name!r} is not one of exchange_calendars' ({known}, …)") from error
+        valid = "XNYS, XNAS, XLON, XHKG, CMES, 24/7, …"
+        raise InputError(f"calendar {name!r} is not one of exchange_calendars' ({valid})") from error
 
 
 @functools.lru_cache(maxsize=32)
@@ -139,14 +111,15 @@ def _schedule(name: str, first_year: int) -> pd.DataFrame:
     # Explicit bounds: the default ones move with today's date, but the market must not.
     start, end = pd.Timestamp(first_year, 1, 1), pd.Timestamp(first_year + _YEARS_AT_ONCE - 1, 12, 31)
     start, end = start if lowest is None else max(start, lowest), end if highest is None else min(end, highest)
-    is_known = start < end
-    calendar = exchange_calendars.get_calendar(name, start=start, end=end) if is_known else default
+    is_listed = start < end
+    calendar = exchange_calendars.get_calendar(name, start=start, end=end) if is_listed else default
     schedule: pd.DataFrame = calendar.schedule
-    return schedule if is_known else schedule.iloc[:0]
+    return schedule if is_listed else schedule.iloc[:0]
 
 
 @functools.lru_cache(maxsize=256)
-def _year_sessions(clock: Clock, year: int) -> Sessions:
+def year_sessions(clock: Clock, year: int) -> Sessions:
+    """Return the sessions whose date is in a year."""
     import pandas as pd
 
     tz = ZoneInfo(clock.tz)
@@ -160,25 +133,20 @@ def _year_sessions(clock: Clock, year: int) -> Sessions:
     labels = schedule.index.to_numpy().astype("datetime64[D]")
     first, last = opens, closes
     if clock.has_extended_hours:
-        midnights = np.array(
-            [int(datetime(day.year, day.month, day.day, tzinfo=tz).timestamp()) for day in labels.tolist()]
-        )
+        midnights = np.array([midnight_us(day, tz) for day in labels.tolist()], np.int64) // US_PER_SECOND
         # A day without a change of the clocks has 86,400 seconds; no US session falls on one that has not.
         first = midnights + _EXTENDED_OPEN_SECONDS
         last = np.minimum(midnights + _EXTENDED_CLOSE_SECONDS, closes + _AFTER_CLOSE_SECONDS)
-    return Sessions(
-        labels=labels,
-        first=first,
-        opens=opens,
-        break_start=np.where(has_break, pauses, closes),
-        break_end=np.where(has_break, resumes, closes),
-        closes=closes,
-        last=last,
-    )
+    breaks = np.where(has_break, pauses, closes), np.where(has_break, resumes, closes)
+    columns = [labels, first, opens, *breaks, closes, last]
+    formats = [column.dtype for column in columns]
+    names = "labels,first,opens,break_start,break_end,closes,last"
+    return np.rec.fromarrays(columns, formats=formats, names=names)
 
 
 @functools.lru_cache(maxsize=6)
-def _month_slots(clock: Clock, year: int, month: int, step_seconds: int) -> Slots:
+def month_slots(clock: Clock, year: int, month: int, step_seconds: int) -> Slots:
+    """Return the slots of the sessions whose date is in a month."""
     sessions = clock.sessions_of_month(year, month)
     counts = (sessions.last - sessions.first) // step_seconds
     starts = np.cumsum(counts) - counts

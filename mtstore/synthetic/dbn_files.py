@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mtstore.bars import BAR_SCHEMAS, is_daily
+from mtstore.bars import BAR_SCHEMAS, PRICE_COLUMNS, is_daily
 from mtstore.errors import InputError, UnsupportedSchemaError
-from mtstore.ranges import US_PER_DAY, US_PER_SECOND, TimeRange
-from mtstore.synthetic.dbn_options import DbnOptions
+from mtstore.ranges import TimeRange, from_us
 
 if TYPE_CHECKING:
     from mtstore.bounds import BoundLike
@@ -26,7 +26,43 @@ _MAIN_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class _Interval:
+class DbnOptions:
+    """Options of a DBN file.
+
+    Attributes
+    ----------
+    dataset, version
+        As in the metadata; versions 1 to 3.
+    publishers
+        Ids of the venues. With several, a bar's volume is spread over one record per venue (most of it on the
+        first, which has the bar's open and close; the others have its high and low), so that the bars
+        aggregated as documented are the market's.
+    first_instrument_id
+        The first ticker's id; the others follow.
+    ids_move_on
+        A UTC date from which every ticker has the id of the next one.
+    listed_from
+        UTC dates from which some tickers resolve; their earlier bars are omitted, and they are `partial`.
+    not_found
+        Requested symbols that do not exist.
+    undefined_every
+        In every n-th record, all four prices are undefined.
+    limit
+        Most records, as of a request with a limit.
+    """
+
+    dataset: str = "XNAS.ITCH"
+    version: int = 3
+    publishers: tuple[int, ...] = (2,)
+    first_instrument_id: int = 1001
+    ids_move_on: date | None = None
+    listed_from: Mapping[str, date] | None = None
+    not_found: tuple[str, ...] = ()
+    undefined_every: int | None = None
+    limit: int | None = None
+
+
+class _Interval(NamedTuple):
     """A half-open range of UTC dates; databento_dbn reads the attributes."""
 
     start_date: date
@@ -34,8 +70,7 @@ class _Interval:
     symbol: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Mapping:
+class _Mapping(NamedTuple):
     raw_symbol: str
     intervals: list[_Interval]
 
@@ -65,6 +100,8 @@ def write_dbn(
     -----
     Memory holds one month of all the tickers.
     """
+    import databento_dbn
+
     if schema not in BAR_SCHEMAS:
         raise UnsupportedSchemaError(f"schema: was {schema!r}; DBN has {', '.join(BAR_SCHEMAS)}")
     path = Path(path)
@@ -76,13 +113,15 @@ def write_dbn(
     unfinished = path.with_name(path.name + ".part")
     with _open(unfinished, is_compressed=path.suffix == ".zst") as stream:
         stream.write(_metadata(schema, span, mappings, options))
-        left = options.limit
-        written = 0
+        left, written = options.limit, 0
         for records in _records(market, schema, span, mappings, options):
-            kept = records if left is None else records[: max(left - written, 0)]
-            _undefine(kept, written, options.undefined_every)
-            stream.write(kept.tobytes())
-            written += len(kept)
+            chosen = records if left is None else records[: max(left - written, 0)]
+            if options.undefined_every is not None:
+                is_undefined = np.arange(written + 1, written + len(chosen) + 1) % options.undefined_every == 0
+                for name in PRICE_COLUMNS:
+                    chosen[name][is_undefined] = databento_dbn.UNDEF_PRICE
+            stream.write(chosen.tobytes())
+            written += len(chosen)
     unfinished.replace(path)
     return path
 
@@ -138,7 +177,7 @@ def _records(
     market: SyntheticMarket, schema: str, span: TimeRange, mappings: list[_Mapping], options: DbnOptions
 ) -> Iterator[np.ndarray]:
     """Yield the records, a month of all tickers at a time."""
-    for chunk in _month_chunks(span, "UTC" if is_daily(schema) else market.tz, market):
+    for chunk in _month_chunks(span, "UTC" if is_daily(schema) else market.tz):
         parts = [
             _split_by_publisher(part, options.publishers)
             for mapping in mappings
@@ -149,14 +188,13 @@ def _records(
             yield records[np.argsort(records["ts_event"], kind="stable")]
 
 
-def _month_chunks(span: TimeRange, tz: str, market: SyntheticMarket) -> Iterator[TimeRange]:
-    at = span.start_us
-    while at < span.end_us:
-        day = _utc_date(at + US_PER_DAY)
-        following = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-        edge = market.range_us(following, following, day_tz=tz).start_us
-        yield TimeRange(at, min(edge, span.end_us))
-        at = edge
+def _month_chunks(span: TimeRange, tz: str) -> Iterator[TimeRange]:
+    import pandas as pd
+
+    first, last = _utc_date(span.start_us), _utc_date(span.end_us)
+    months = pd.date_range(first, last, freq="MS", tz=tz).as_unit("us").asi8.tolist()
+    edges = [span.start_us, *(at for at in months if span.start_us < at < span.end_us), span.end_us]
+    return itertools.starmap(TimeRange, itertools.pairwise(edges))
 
 
 def _ticker_records(market: SyntheticMarket, schema: str, chunk: TimeRange, mapping: _Mapping) -> Iterator[np.ndarray]:
@@ -166,16 +204,16 @@ def _ticker_records(market: SyntheticMarket, schema: str, chunk: TimeRange, mapp
     bars = market.raw_bars(mapping.raw_symbol, chunk, schema, day_tz="UTC")
     if (bars.volume != np.rint(bars.volume)).any():
         raise InputError("DBN volumes are whole numbers: create the market without fractional_volume")
-    days = bars.seconds // 86_400
+    days = (bars.seconds // 86_400).astype("datetime64[D]")
     for interval in mapping.intervals:
-        first, last = np.searchsorted(days, [_epoch_day(interval.start_date), _epoch_day(interval.end_date)])
+        first, last = np.searchsorted(days, np.array(interval[:2], "datetime64[D]"))
         records = np.zeros(last - first, dtype)
         records["length"] = dtype.itemsize // 4
         records["rtype"] = int(databento_dbn.RType.from_schema(databento_dbn.Schema.from_str(schema)))
         records["instrument_id"] = int(interval.symbol)
         records["ts_event"] = bars.seconds[first:last] * 1_000_000_000
-        for name in ("open", "high", "low", "close"):
-            records[name] = getattr(bars, f"{name}_cents")[first:last] * _CENTS_TO_FIXED
+        for name in PRICE_COLUMNS:
+            records[name] = bars[f"{name}_cents"][first:last] * _CENTS_TO_FIXED
         records["volume"] = bars.volume[first:last].astype(np.uint64)
         yield records
 
@@ -204,19 +242,5 @@ def _split_by_publisher(records: np.ndarray, publishers: Sequence[int]) -> np.nd
     return joined[np.argsort(joined["ts_event"], kind="stable")]
 
 
-def _undefine(records: np.ndarray, already: int, every: int | None) -> None:
-    if every is None:
-        return
-    import databento_dbn
-
-    chosen: Any = (already + np.arange(1, len(records) + 1)) % every == 0
-    for name in ("open", "high", "low", "close"):
-        records[name][chosen] = databento_dbn.UNDEF_PRICE
-
-
 def _utc_date(instant_us: int) -> date:
-    return datetime.fromtimestamp(instant_us // US_PER_SECOND, UTC).date()
-
-
-def _epoch_day(day: date) -> int:
-    return (day - date(1970, 1, 1)).days
+    return from_us(instant_us).date()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from mtstore.errors import InputError
+from mtstore.synthetic.clock import Sessions
 
 FaultKind = Literal["halt", "bad_print", "impossible_row", "split"]
 
@@ -88,14 +88,12 @@ class YearPlan:
     impossible_row: int | None = None
 
 
-def plan_year(
-    faults: Faults, rng: np.random.Generator, opens: np.ndarray, closes: np.ndarray, is_free: Callable[[int], bool]
-) -> YearPlan:
-    """Draw one ticker's faults among the sessions `[opens, closes)` of a year.
+def plan_year(faults: Faults, rng: np.random.Generator, year: Sessions) -> YearPlan:
+    """Draw one ticker's faults among the sessions of a year.
 
     All faults are drawn, whether or not they are switched on, so that switching one off does not move the others.
-    `is_free` returns whether a second is outside of a midday break.
     """
+    opens, closes = year.opens, year.closes
     sessions = rng.choice(len(opens), size=3, replace=len(opens) < 3)
     where = rng.uniform(0.15, 0.75, size=3)
     lasts = int(rng.integers(5, 61)) * 60
@@ -105,6 +103,12 @@ def plan_year(
     halt_start = int(moments[0])
     halt_end = min(halt_start + lasts, int(closes[sessions[0]]) - 60)
     bad, impossible = int(moments[1]), int(moments[2])
+
+    def is_free(second: int) -> bool:
+        # A session may have a midday break, in which no bar can be faulty.
+        inside = (opens <= second) & (second < closes)
+        return bool((inside & ~((year.break_start <= second) & (second < year.break_end))).any())
+
     return YearPlan(
         halt=(halt_start, halt_end) if faults.halts else None,
         bad_print=(bad, factor) if faults.bad_prints and is_free(bad) else None,

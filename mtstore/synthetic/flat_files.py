@@ -20,7 +20,8 @@ import numpy as np
 
 from mtstore.errors import InputError
 from mtstore.ranges import US_PER_SECOND
-from mtstore.synthetic.resample import widen
+from mtstore.synthetic.model import join_bars
+from mtstore.synthetic.resample import base_step_seconds, widen
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from mtstore.bounds import BoundLike
     from mtstore.synthetic.market import SyntheticMarket
 
-KIND_STEPS_SECONDS = {"second_aggs_v1": 1, "minute_aggs_v1": 60, "day_aggs_v1": 86_400}
+KIND_SCHEMAS = {"second_aggs_v1": "ohlcv-1s", "minute_aggs_v1": "ohlcv-1m", "day_aggs_v1": "ohlcv-1d"}
 HEADER = "ticker,volume,open,close,high,low,window_start,transactions"
 
 _TICKERS_AT_ONCE = 100
@@ -63,22 +64,18 @@ def write_flat_files(
         The files by kind and day; the same market writes the same bytes.
     """
     for kind in kinds:
-        if kind not in KIND_STEPS_SECONDS:
-            raise InputError(f"flat files of kind {kind!r}: valid are {', '.join(KIND_STEPS_SECONDS)}")
+        if kind not in KIND_SCHEMAS:
+            raise InputError(f"flat files of kind {kind!r}: valid are {', '.join(KIND_SCHEMAS)}")
     names = sorted(market.tickers if tickers is None else tickers)
     span = market.range_us(start, end)
     written = []
     for kind in kinds:
         for year, month in market.clock.months_between(span.start_us, span.end_us):
             days = market.clock.sessions_of_month(year, month).labels
-            chosen = [day for day in days.tolist() if _starts_in(market, day, span.start_us, span.end_us)]
+            chosen = [day for day in days.tolist() if span.start_us <= market.range_us(day, day).start_us < span.end_us]
             if chosen:
                 written += _write_month(market, Path(folder) / "us_stocks_sip" / kind, chosen, names, kind)
     return written
-
-
-def _starts_in(market: SyntheticMarket, day: date, start_us: int, end_us: int) -> bool:
-    return start_us <= market.range_us(day, day).start_us < end_us
 
 
 def _write_month(
@@ -86,23 +83,12 @@ def _write_month(
 ) -> list[Path]:
     paths = [folder / f"{day:%Y}" / f"{day:%m}" / f"{day}.csv.gz" for day in days]
     paths[0].parent.mkdir(parents=True, exist_ok=True)
-    edges = (
-        np.array([market.range_us(day, day).start_us for day in (*days, days[-1] + timedelta(days=1))]) // US_PER_SECOND
-    )
+    midnights = [market.range_us(day, day).start_us for day in (*days, days[-1] + timedelta(days=1))]
+    edges = np.array(midnights) // US_PER_SECOND
     with ExitStack() as stack:
+        raw = [stack.enter_context(path.with_suffix(".part").open("wb")) for path in paths]
         # gzip -1 with no time stamp: three times as fast as the default, and the same bytes every time.
-        streams = [
-            stack.enter_context(
-                gzip.GzipFile(
-                    filename="",
-                    mode="wb",
-                    compresslevel=1,
-                    mtime=0,
-                    fileobj=stack.enter_context(path.with_suffix(".part").open("wb")),
-                )
-            )
-            for path in paths
-        ]
+        streams = [stack.enter_context(gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0)) for file in raw]
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)))
         for stream in streams:
             stream.write(f"{HEADER}\n".encode())
@@ -128,30 +114,24 @@ def _append(stream: gzip.GzipFile, rows: pa.Table) -> None:
 
 
 def _rows(market: SyntheticMarket, tickers: Sequence[str], day: date, kind: str) -> tuple[pa.Table, np.ndarray]:
-    """The month of `day` of some tickers in the vendor's columns, and the bars' opens in seconds."""
+    """Return some tickers' rows of the month of `day` in the vendor's columns, and the bars' opens in seconds."""
     import pyarrow as pa
 
-    width = KIND_STEPS_SECONDS[kind]
-    months = [market.month_bars(ticker, day.year, day.month, 1 if width == 1 else 60) for ticker in tickers]
-    if width > 60:
-        months = [widen(bars, width, market.tz) for bars in months]
-    counts = [len(bars.seconds) for bars in months]
-
-    def joined(name: str) -> np.ndarray:
-        return np.concatenate([getattr(bars, name) for bars in months])
-
-    names = pa.DictionaryArray.from_arrays(
-        pa.array(np.repeat(np.arange(len(tickers), dtype=np.int32), counts)), pa.array(tickers, pa.string())
-    )
-    prices = {name: joined(f"{name}_cents") / 100.0 for name in ("open", "close", "high", "low")}
-    volume, seconds = joined("volume"), joined("seconds")
+    schema = KIND_SCHEMAS[kind]
+    step_seconds = base_step_seconds(schema)
+    months = [market.month_bars(ticker, day.year, day.month, step_seconds) for ticker in tickers]
+    if kind == "day_aggs_v1":
+        months = [widen(bars, schema, market.tz) for bars in months]
+    names = np.repeat(np.arange(len(tickers), dtype=np.int32), [len(bars) for bars in months])
+    bars = join_bars(months)
+    volume = bars.volume
     if (volume == np.rint(volume)).all():
         volume = volume.astype(np.int64)
     columns = {
-        "ticker": names.cast(pa.string()),
+        "ticker": pa.DictionaryArray.from_arrays(names, pa.array(tickers, pa.string())).cast(pa.string()),
         "volume": volume,
-        **prices,
-        "window_start": seconds * _NS_PER_SECOND,
-        "transactions": joined("transactions"),
+        **{name: bars[f"{name}_cents"] / 100.0 for name in ("open", "close", "high", "low")},
+        "window_start": bars.seconds * _NS_PER_SECOND,
+        "transactions": bars.transactions,
     }
-    return pa.table(columns), seconds
+    return pa.table(columns), bars.seconds

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from itertools import islice, product
+from string import ascii_uppercase
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,11 +15,12 @@ import numpy as np
 from mtstore.bars import arrow_schema, step_us
 from mtstore.bounds import parse_bounds, parse_zone
 from mtstore.errors import InputError, RangeError, TickerError
-from mtstore.ranges import US_PER_SECOND, TimeRange
-from mtstore.synthetic.clock import Clock
+from mtstore.ranges import US_PER_SECOND, TimeRange, midnight_us, to_us
+from mtstore.sources import bar_grid
+from mtstore.synthetic.clock import Clock, year_sessions
 from mtstore.synthetic.faults import Faults, PlantedFault, Split
-from mtstore.synthetic.model import MonthBars, TickerModel
-from mtstore.synthetic.resample import reach, widen
+from mtstore.synthetic.model import Bars, TickerModel, join_bars
+from mtstore.synthetic.resample import base_step_seconds, widen
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,14 +114,14 @@ class SyntheticMarket:
         span = self.range_us(start, end, day_tz=day_tz)
         return _to_table(self.raw_bars(ticker, span, schema, day_tz=day_tz or self.tz))
 
-    def raw_bars(self, ticker: str, span: TimeRange, schema: str, *, day_tz: str) -> MonthBars:
+    def raw_bars(self, ticker: str, span: TimeRange, schema: str, *, day_tz: str) -> Bars:
         """Return the bars of `bars` as arrays, for the writers of vendor files."""
-        width = step_us(schema) // US_PER_SECOND
-        base = 60 if width % 60 == 0 else 1
-        if width == base:
-            return self._base_bars(ticker, span, base)
-        outer = reach(span, width, day_tz)
-        return _cut(widen(self._base_bars(ticker, outer, base), width, day_tz), span)
+        step_seconds = base_step_seconds(schema)
+        if step_us(schema) == step_seconds * US_PER_SECOND:
+            return self._base_bars(ticker, span, step_seconds)
+        # The last wide bar may end after the range.
+        outer = TimeRange(span.start_us, bar_grid.ceil_us(span.end_us, schema, day_tz))
+        return _cut(widen(self._base_bars(ticker, outer, step_seconds), schema, day_tz), span)
 
     def splits(self, start: BoundLike = None, end: BoundLike = None) -> tuple[Split, ...]:
         """Return the splits executed in a range of dates, both included; without an end, up to 2100."""
@@ -154,7 +157,7 @@ class SyntheticMarket:
             last += timedelta(days=1)
         return TimeRange(_to_us(first, zone), _to_us(last, zone))
 
-    def month_bars(self, ticker: str, year: int, month: int, step_seconds: int) -> MonthBars:
+    def month_bars(self, ticker: str, year: int, month: int, step_seconds: int) -> Bars:
         """Return a ticker's bars of the sessions of a month; `step_seconds` is 1 or 60."""
         return self._model(ticker).month(year, month, step_seconds)
 
@@ -169,21 +172,16 @@ class SyntheticMarket:
         if plan.impossible_row:
             at = plan.impossible_row * US_PER_SECOND
             yield PlantedFault(ticker, at, at + 1, "impossible_row", "high below low")
-        sessions = self.clock.year(year)
+        sessions = year_sessions(self.clock, year)
         for split in model.splits_before(year + 1)[len(model.splits_before(year)) :]:
             place = int(np.searchsorted(sessions.labels, np.datetime64(split.execution_date)))
             if place < len(sessions):
                 at = int(sessions.first[place]) * US_PER_SECOND
                 yield PlantedFault(ticker, at, at + 1, "split", f"{split.split_from:g} for {split.split_to:g}")
 
-    def _base_bars(self, ticker: str, span: TimeRange, step_seconds: int) -> MonthBars:
-        model = self._model(ticker)
-        months = [
-            model.month(year, month, step_seconds)
-            for year, month in self.clock.months_between(span.start_us, span.end_us)
-        ]
-        parts = [_cut(bars, span) for bars in months] or [MonthBars.empty()]
-        return MonthBars(*(np.concatenate([getattr(bars, name) for bars in parts]) for name in MonthBars.__slots__))
+    def _base_bars(self, ticker: str, span: TimeRange, step_seconds: int) -> Bars:
+        months = self.clock.months_between(span.start_us, span.end_us)
+        return join_bars([_cut(self._model(ticker).month(*month, step_seconds), span) for month in months])
 
     def _model(self, ticker: str) -> TickerModel:
         self._check_ticker(ticker)
@@ -204,32 +202,28 @@ def _names(tickers: Sequence[str] | int) -> tuple[str, ...]:
             raise InputError(f"a market has at least one ticker, got {tickers}")
         # AAA to ZZZ are 17,576 names; more tickers have four letters.
         letters = 3 if tickers <= 26**3 else 4
-        return tuple(
-            "".join(chr(65 + index // 26**place % 26) for place in reversed(range(letters))) for index in range(tickers)
-        )
+        return tuple(map("".join, islice(product(ascii_uppercase, repeat=letters), tickers)))
     names = tuple(tickers)
     if isinstance(tickers, str) or not names or len(set(names)) < len(names):
         raise InputError(f"tickers are a number or a list of different names, got {tickers!r}")
     return names
 
 
-def _cut(bars: MonthBars, span: TimeRange) -> MonthBars:
+def _cut(bars: Bars, span: TimeRange) -> Bars:
     edges = [-(-span.start_us // US_PER_SECOND), -(-span.end_us // US_PER_SECOND)]
     first, last = np.searchsorted(bars.seconds, edges)
-    return MonthBars(*(getattr(bars, name)[first:last] for name in MonthBars.__slots__))
+    return bars[first:last].view(np.recarray)
 
 
 def _to_us(bound: date | datetime, zone: ZoneInfo) -> int:
-    if not isinstance(bound, datetime):
-        bound = datetime(bound.year, bound.month, bound.day, tzinfo=zone)
-    return round(bound.timestamp() * US_PER_SECOND)
+    return to_us(bound) if isinstance(bound, datetime) else midnight_us(bound, zone)
 
 
 def _to_date(bound: date | datetime | None, tz: str) -> date | None:
     return bound.astimezone(ZoneInfo(tz)).date() if isinstance(bound, datetime) else bound
 
 
-def _to_table(bars: MonthBars) -> pa.Table:
+def _to_table(bars: Bars) -> pa.Table:
     import pyarrow as pa
 
     prices = (bars.open_cents, bars.high_cents, bars.low_cents, bars.close_cents)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from mtstore.synthetic.clock import PRE, REGULAR, Clock, Sessions, Slots
+from mtstore.synthetic.clock import PRE, REGULAR, Clock, Sessions, Slots, month_slots, year_sessions
 from mtstore.synthetic.faults import Faults, Split, YearPlan, plan_year
 
 BASE_STEPS_SECONDS = (1, 60)
@@ -29,24 +31,19 @@ _REGULAR_SECONDS = 390 * 60
 _TRAITS, _LEVELS, _DAYS, _BARS, _FAULTS, _SPLITS = range(6)
 
 
-@dataclass(frozen=True, slots=True)
-class MonthBars:
-    """The bars of a month, one element each: `seconds` is the open, UTC; prices are whole cents."""
+_INT, _REAL = np.int64, np.float64
+BAR_DTYPE = np.dtype({
+    "names": ["seconds", "open_cents", "high_cents", "low_cents", "close_cents", "volume", "vwap", "transactions"],
+    "formats": [_INT, _INT, _INT, _INT, _INT, _REAL, _REAL, _INT],
+})  # fmt: skip
+"""The fields of bars: `seconds` is the open, UTC; prices are whole cents."""
 
-    seconds: np.ndarray
-    open_cents: np.ndarray
-    high_cents: np.ndarray
-    low_cents: np.ndarray
-    close_cents: np.ndarray
-    volume: np.ndarray
-    vwap: np.ndarray
-    transactions: np.ndarray
+Bars: TypeAlias = "np.recarray[Any, Any]"
 
-    @classmethod
-    def empty(cls) -> MonthBars:
-        """Return no bars, with columns of the right types."""
-        whole, real = np.empty(0, np.int64), np.empty(0, np.float64)
-        return cls(whole, whole, whole, whole, whole, volume=real, vwap=real, transactions=whole)
+
+def join_bars(parts: Sequence[Bars]) -> Bars:
+    """Return parts one after the other; no bars without any."""
+    return np.concatenate([np.empty(0, BAR_DTYPE), *parts]).view(np.recarray)
 
 
 class TickerModel:
@@ -93,12 +90,11 @@ class TickerModel:
     # ---- years -------------------------------------------------------------------------------------------------
 
     def _make_plan(self, year: int) -> YearPlan:
-        """Return the faults of a year."""
-        sessions = self._clock.year(year)
+        sessions = year_sessions(self._clock, year)
         if not len(sessions):
             return YearPlan()
         rng = self._rng(_FAULTS, year)
-        return plan_year(self._faults, rng, sessions.opens, sessions.closes, sessions.is_regular)
+        return plan_year(self._faults, rng, sessions)
 
     def _make_level(self, year: int) -> float:
         """Return the log price at the end of the year before, without splits, within a fixed band."""
@@ -118,10 +114,10 @@ class TickerModel:
 
     def _draw_splits(self, year: int) -> tuple[Split, ...]:
         before = self.splits_before(year)
-        level = float(np.exp(self._level(year))) * _factor(before)
+        level = float(np.exp(self._level(year))) * math.prod(split.price_factor for split in before)
         rng = self._rng(_SPLITS, year)
         chance, pick, where = rng.random(), int(rng.integers(3)), rng.uniform(0.1, 0.9)
-        sessions = self._clock.year(year)
+        sessions = year_sessions(self._clock, year)
         if chance > 0.5 or not len(sessions) or 10.0 <= level <= 100.0:
             return ()
         labels = sessions.labels.tolist()
@@ -131,7 +127,7 @@ class TickerModel:
 
     def _make_days(self, year: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return log prices of a year's sessions without splits: previous close, open and close."""
-        count = len(self._clock.year(year))
+        count = len(year_sessions(self._clock, year))
         rng = self._rng(_DAYS, year)
         walk = np.cumsum(rng.normal(0.0, self._day_sigma, count))
         gaps = rng.normal(0.0, 0.4 * self._day_sigma, count)
@@ -143,15 +139,15 @@ class TickerModel:
 
     # ---- months ------------------------------------------------------------------------------------------------
 
-    def month(self, year: int, month: int, step_seconds: int) -> MonthBars:
+    def month(self, year: int, month: int, step_seconds: int) -> Bars:
         """Return the bars of the sessions whose date is in a month; `step_seconds` is in BASE_STEPS_SECONDS."""
-        slots = self._clock.month(year, month, step_seconds)
+        slots = month_slots(self._clock, year, month, step_seconds)
         rng = self._rng(_BARS, step_seconds, year, month)
         traded = np.flatnonzero(self._draw_traded(rng, slots, year, step_seconds))
         if not len(traded):
-            return MonthBars.empty()
+            return join_bars([])
         sigma = self._day_sigma * _INTRADAY_SHARE * np.sqrt(step_seconds / _REGULAR_SECONDS)
-        factor = self._session_factors(slots.sessions)[slots.session[traded]]
+        factor = self._session_factors(slots.sessions, year)[slots.session[traded]]
         closes = self._draw_closes(rng, slots, traded, year, sigma)
         opens, highs, lows = _draw_wicks(rng, closes, slots.session[traded], sigma)
         cents = [np.maximum(np.rint(np.exp(log) * (100.0 * factor)), 1.0) for log in (opens, highs, lows, closes)]
@@ -160,8 +156,7 @@ class TickerModel:
         volume, trades = self._draw_volume(rng, slots.shape[traded] / factor, step_seconds)
         share = rng.random(len(traded), dtype=np.float32)
         vwap = np.rint((cents[2] + (cents[1] - cents[2]) * share) * 100.0) / 10_000.0
-        whole = [price.astype(np.int64) for price in cents]
-        return MonthBars(seconds, whole[0], whole[1], whole[2], whole[3], volume, vwap, trades)
+        return np.rec.fromarrays([seconds, *cents, volume, vwap, trades], dtype=BAR_DTYPE)
 
     def _draw_traded(self, rng: np.random.Generator, slots: Slots, year: int, step_seconds: int) -> np.ndarray:
         per_slot = self._trades_per_minute * step_seconds / 60
@@ -184,7 +179,7 @@ class TickerModel:
         steps = np.sqrt(np.diff(traded, prepend=traded[0]).astype(np.float64))
         walk = np.cumsum(steps * rng.standard_normal(len(traded), dtype=np.float32)) * sigma
         before, opens, closes = (
-            days[np.isin(self._clock.year(year).labels, slots.sessions.labels)] for days in self._days(year)
+            days[np.isin(year_sessions(self._clock, year).labels, slots.sessions.labels)] for days in self._days(year)
         )
         places = np.column_stack([slots.open_slot, slots.close_slot]).ravel()
         prices = np.column_stack([opens, closes]).ravel()
@@ -194,9 +189,7 @@ class TickerModel:
         bent: np.ndarray = walk + np.interp(traded, places, bend)
         return bent
 
-    def _session_factors(self, sessions: Sessions) -> np.ndarray:
-        """Return the factor of the splits up to each session on the raw price."""
-        year = int(sessions.labels[-1].astype("datetime64[Y]").astype(int)) + 1970
+    def _session_factors(self, sessions: Sessions, year: int) -> np.ndarray:
         factors = np.ones(len(sessions))
         for split in self.splits_before(year + 1):
             factors[sessions.labels >= np.datetime64(split.execution_date)] *= split.price_factor
@@ -238,10 +231,3 @@ def _draw_wicks(
     top, bottom = np.maximum(opens, closes), np.minimum(opens, closes)
     reach = (0.5 * sigma) * np.abs(rng.standard_normal((2, count), dtype=np.float32))
     return opens, top + reach[0], bottom - reach[1]
-
-
-def _factor(splits: tuple[Split, ...]) -> float:
-    factor = 1.0
-    for split in splits:
-        factor *= split.price_factor
-    return factor
