@@ -29,10 +29,7 @@ _BY_SUFFIX: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".pq
 def choose_format(requested: str | None, output: Path | None) -> str:
     """Return the requested format, else the one of the file's suffix, else `table`.
 
-    Raises
-    ------
-    InputError
-        The suffix is unknown, or the file would be inside a store.
+    InputError: the suffix is unknown, or the file would be inside a store.
     """
     if output is not None:
         _check_place(output)

@@ -61,13 +61,7 @@ def definitions(inputs: ViewInputs) -> Iterator[Definition]:
 
 
 def find(found: list[Definition], name: str) -> Definition:
-    """Return the object of a name; `core.` may be omitted.
-
-    Raises
-    ------
-    InputError
-        It does not exist; the nearest name is given.
-    """
+    """Return the object of a name; `core.` may be omitted. InputError: it does not exist; the nearest is named."""
     from mtstore.errors import InputError
 
     by_name = {one.name: one for one in found}

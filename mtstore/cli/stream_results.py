@@ -34,12 +34,7 @@ _PATIENCE_SECONDS = 5.0
 def opened(store: Store, statement: str, bounds: QueryLimits) -> Iterator[tuple[pa.Schema, Iterable[pa.RecordBatch]]]:
     """Yield the schema and the batches of a statement's result; the batches are valid inside the block.
 
-    Raises
-    ------
-    QueryError
-        The statement is not allowed, DuckDB rejected it or failed, or it exceeded the timeout.
-    MemoryLimitError
-        It exceeded the memory limit.
+    Errors as in `Store.sql`.
     """
     with run_limited(store.repository, bounds) as (connection, check):
         pump = _Pump(connection, statement, check)

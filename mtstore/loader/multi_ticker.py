@@ -26,7 +26,7 @@ from mtstore.loader.load.load_table import load_frame
 from mtstore.loader.load.open_store import StoreHolder, open_store
 from mtstore.loader.load.prefetch import prefetch
 from mtstore.loader.load.read_ticker import read_ticker
-from mtstore.loader.load.requests import align_request, requested_tickers, ticker_request
+from mtstore.loader.load.requests import LoadArguments, align_request, requested_tickers, ticker_request
 from mtstore.loader.metadata_manager import MetadataManager
 from mtstore.loader.validation.outcome import Validation, validate
 from mtstore.loader.validation.summary import quality_frame
@@ -181,9 +181,7 @@ class MultiTickerDataLoader(StoreHolder):
         InputError
             A ticker that is neither configured nor stored, an unknown field, invalid bounds.
         """
-        load = self._load_class.of(
-            self.config, self._store, tickers, start, end, fields=fields, columns=columns, dtype=dtype
-        )
+        load = self._new_load(LoadArguments(start, end, tickers, fields, columns, dtype))
         load.fetched = self._fetcher.fetch(self._store, load.tickers, start, end)
         frame = self._read(load)
         load.warn(stacklevel=2)
@@ -204,9 +202,7 @@ class MultiTickerDataLoader(StoreHolder):
         Cancelling the task ends a fetch within two seconds; committed data stay. Within `store.snapshot()`, bars are
         read from that snapshot.
         """
-        load = self._load_class.of(
-            self.config, self._store, tickers, start, end, fields=fields, columns=columns, dtype=dtype
-        )
+        load = self._new_load(LoadArguments(start, end, tickers, fields, columns, dtype))
         load.fetched = await self._fetcher.fetch_async(self._store, load.tickers, start, end)
         with self._store.snapshot() as snapshot:
             frame = await asyncio.to_thread(self._read, load, snapshot)
@@ -239,7 +235,7 @@ class MultiTickerDataLoader(StoreHolder):
         """
         if not self.config.multi_ticker.enabled:
             raise InputError("multi_ticker.enabled: was false; iter_data aligns tickers, use load_data for one")
-        load = Load.of(self.config, self._store, tickers, start, end, fields=fields, columns=columns, dtype=dtype)
+        load = Load.of(self.config, self._store, LoadArguments(start, end, tickers, fields, columns, dtype))
         load.fetched = self._fetcher.fetch(self._store, load.tickers, start, end)
         self._store.repository.last_used.record(load.tickers, *load.call.bounds.covering_us())
         chunks = Chunks(self._store.repository, load, parse_chunk(chunk))
@@ -258,15 +254,12 @@ class MultiTickerDataLoader(StoreHolder):
         pandas.DataFrame
             Index `timestamp` in `alignment.timezone`; columns open, high, low, close, volume, vwap, transactions.
 
-        Raises
-        ------
-        MissingDataError, InputError
-            As in `load_data`.
+        Errors as in `load_data`.
         """
         names = requested_tickers(self.config, self._store, ticker_name(ticker))
         fetched = FetchOutcome()
         if start is None and end is None and self._last_load is not None:
-            start, end = self._last_load.given
+            start, end = self._last_load.arguments.start, self._last_load.arguments.end
             fetched = self._last_load.fetched
         found = []
         # The last load has fetched its tickers, and warned of them.
@@ -284,10 +277,7 @@ class MultiTickerDataLoader(StoreHolder):
     ) -> int:
         """Fetch what is missing, then read the range's files into the system's cache in the background.
 
-        Returns
-        -------
-        int
-            Size of the files in bytes. Parameters as in `load_data`.
+        Return the size of the files in bytes. Parameters and errors as in `load_data`.
         """
         names = requested_tickers(self.config, self._store, tickers)
         issue_warnings(fetch_warnings(self._fetcher.fetch(self._store, names, start, end)), stacklevel=2)
@@ -342,9 +332,9 @@ class MultiTickerDataLoader(StoreHolder):
     def __repr__(self) -> str:
         return f"MultiTickerDataLoader({len(self.ticker_configs)} tickers, store {str(self._store.path)!r})"
 
-    @property
-    def _load_class(self) -> type[Load | FirstTickerLoad]:
-        return Load if self.config.multi_ticker.enabled else FirstTickerLoad
+    def _new_load(self, arguments: LoadArguments) -> Load | FirstTickerLoad:
+        kind = Load if self.config.multi_ticker.enabled else FirstTickerLoad
+        return kind.of(self.config, self._store, arguments)
 
     def _read(self, load: Load | FirstTickerLoad, snapshot: int | None = None) -> pd.DataFrame:
         """Read the frame of a load, from a snapshot that another thread holds open, if any."""
@@ -359,7 +349,7 @@ class MultiTickerDataLoader(StoreHolder):
     ) -> Iterator[tuple[StoreFacts, AlignRequest]]:
         """Yield the store as the configuration describes it, and the aligned request of a range, or of the last one."""
         if start is None and end is None and self._last_load is not None:
-            start, end = self._last_load.given
+            start, end = self._last_load.arguments.start, self._last_load.arguments.end
         call = align_request(self.config, self._store, tickers, start, end)
         with configured_view(self._store.repository, self.config) as facts, mapped_errors():
             yield facts, call

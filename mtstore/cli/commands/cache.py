@@ -29,21 +29,16 @@ def ls(store: Path, *, derived: bool, output: Output) -> None:
 
     with mtstore.open(store) as found:
         if derived:
+            kept = list(cached_results(found.repository))
             instant = pa.timestamp("us", tz="UTC")
-            schema = pa.schema(
-                [
-                    ("key", pa.string()),
-                    ("tickers", pa.list_(pa.string())),
-                    ("byte_size", pa.int64()),
-                    ("made_at", instant),
-                    ("used_at", instant),
-                ]
-            )
-            facts = (
-                (e.path.name, list(e.tickers), e.byte_size, e.made_at, e.used_at)
-                for e in cached_results(found.repository)
-            )
-            table = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in facts], schema)
+            columns = {
+                "key": pa.array([one.path.name for one in kept], pa.string()),
+                "tickers": pa.array([list(one.tickers) for one in kept], pa.list_(pa.string())),
+                "byte_size": pa.array([one.byte_size for one in kept], pa.int64()),
+                "made_at": pa.array([one.made_at for one in kept], instant),
+                "used_at": pa.array([one.used_at for one in kept], instant),
+            }
+            table = pa.table(columns)
         else:
             table = found.sql("FROM cache_index ORDER BY ticker, source, schema").to_arrow()
     output.write_table(table)

@@ -44,13 +44,7 @@ def known_series(connection: duckdb.DuckDBPyConnection, ticker: str) -> list[dic
 def choose_series(
     known: Sequence[Mapping[str, Any]], ticker: str, source: str | None, schema: str | None, configured: str | None
 ) -> Mapping[str, Any] | None:
-    """Return the finest series of a source; None if it has none.
-
-    Raises
-    ------
-    InputError
-        Several sources match.
-    """
+    """Return the finest series of a source; None if it has none; InputError if several sources match."""
     found = [one for one in known if schema is None or one["schema"] == schema]
     if source is not None:
         found = [one for one in found if source in {one["source"], one["provider"]}]

@@ -48,10 +48,7 @@ class Sessions:
     def range_of(self, bounds: Bounds, tz: str, *, is_daily: bool) -> TimeRange:
         """Return bounds as instants: dates are whole days of `tz`, each from its session's open where that is earlier.
 
-        Raises
-        ------
-        RangeError
-            An end is open, or the range is empty.
+        RangeError: an end is open, or the range is empty.
         """
         if bounds.start is None or bounds.end is None:
             raise RangeError(f"the range {bounds} must have both ends")

@@ -38,10 +38,7 @@ def to_batch(
 ) -> BarBatch:
     """Return a frame's rows as the complete bars of a range, up to the last closed bar.
 
-    Raises
-    ------
-    InputError
-        Rows outside the range, a missing column, or an unknown bar width.
+    InputError: rows outside the range, a missing column, or an unknown bar width.
     """
     entry = config.ticker(ticker)
     known = known_series(connection, ticker)

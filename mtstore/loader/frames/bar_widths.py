@@ -26,15 +26,8 @@ def widths_of(
 ) -> dict[str, InferredWidth]:
     """Return the bar width of each frame with rows; a single row is as wide as the other tickers' bars.
 
-    Parameters
-    ----------
-    native_of
-        The given width of a ticker's bars, if any.
-
-    Raises
-    ------
-    InputError
-        A width cannot be inferred, or does not fit the given one.
+    `native_of` returns the given width of a ticker's bars, if any. InputError: a width cannot be inferred, or does not
+    fit the given one.
     """
     filled = {ticker: one for ticker, one in rows.items() if len(one.us)}
     found = {
@@ -54,12 +47,7 @@ def common_interval(
 ) -> BarInterval:
     """Return the result's interval: `resampling`, else the finest frame's; frames with fewer rows are thinly traded.
 
-    Raises
-    ------
-    InputError
-        No frame shows its width.
-    IntervalError
-        The interval is finer than a ticker's bars, or not a multiple of them.
+    InputError: no frame shows its width. IntervalError: the interval is finer than a ticker's bars, or not a multiple.
     """
     steps = {ticker: width.interval for ticker, width in widths.items() if width.interval is not None}
     finest = min(steps, key=lambda ticker: _length_us(steps[ticker]), default=None)

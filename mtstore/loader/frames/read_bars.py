@@ -81,28 +81,25 @@ def read_rows(frame: pd.DataFrame, where: str, *, naive_as: str) -> Rows:
     Columns are found by name, in any case (`Open`, `open`). Rows without any value are left out, and unknown columns
     too, with a warning.
 
-    Raises
-    ------
-    InputError
-        No or invalid times (see `read_times`); no column of bars; a repeated column, or one without numbers.
+    InputError: no or invalid times (see `read_times`); no column of bars; a repeated column, or one without numbers.
     """
     import numpy as np
     import pandas as pd
 
     if not isinstance(frame, pd.DataFrame):
         raise InputError(f"{where}: bars come as a pandas DataFrame, got {type(frame).__name__}")
-    times = read_times(frame, where, naive_as)
+    us, tz = read_times(frame, where, naive_as)
     values = {ours: _numbers(frame, theirs, where) for ours, theirs in _columns(frame, where).items()}
-    us, places = times.us, np.arange(len(times.us))
+    places = np.arange(len(us))
     if values and len(us):
         places = np.flatnonzero(~np.logical_and.reduce([np.isnan(column) for column in values.values()]))
         us = us[places]
     if len(us) > 1 and not bool(np.all(us[1:] >= us[:-1])):
         order = np.argsort(us, kind="stable")
         us, places = us[order], places[order]
-    if len(places) < len(times.us) or not bool(np.all(places[1:] > places[:-1])):
+    if len(places) < len(frame) or not bool(np.all(places[1:] > places[:-1])):
         values = {name: column[places] for name, column in values.items()}
-    return Rows(us, values, times.tz, places)
+    return Rows(us, values, tz, places)
 
 
 def _columns(frame: pd.DataFrame, where: str) -> dict[str, Hashable]:

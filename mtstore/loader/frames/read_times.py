@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mtstore.bounds import parse_zone, zone_names
@@ -16,30 +15,11 @@ TIME_COLUMNS: Final = ("ts_event", "timestamp", "datetime", "time", "date")
 """Columns for times where the index has none; the first that exists is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
-    """The times of a frame's rows, in its order.
+def read_times(frame: pd.DataFrame, where: str, naive_as: str) -> tuple[np.ndarray, str]:
+    """Read a frame's DatetimeIndex, else the first of `TIME_COLUMNS`: µs since the epoch (UTC), and the times' zone.
 
-    Attributes
-    ----------
-    us
-        µs since the epoch, UTC.
-    tz
-        The zone of the frame's index, or the one in which its naive times were read.
-    """
-
-    us: np.ndarray
-    tz: str
-
-
-def read_times(frame: pd.DataFrame, where: str, naive_as: str) -> Times:
-    """Read a frame's DatetimeIndex, else the first of `TIME_COLUMNS` that it has.
-
-    Raises
-    ------
-    InputError
-        No times, a missing one, or a naive one that does not exist or happens twice in the zone; names the row,
-        counted from 0.
+    InputError: no times, a missing one, or a naive one that does not exist or happens twice in the zone; names the row,
+    counted from 0.
     """
     import numpy as np
 
@@ -49,7 +29,7 @@ def read_times(frame: pd.DataFrame, where: str, naive_as: str) -> Times:
         raise InputError(f"{where}, row {missing[0]}: the time is missing")
     if index.tz is not None:
         zone_name = str(index.tz)
-        return Times(index.as_unit("us").asi8, zone_name if zone_name in zone_names() else "UTC")
+        return index.as_unit("us").asi8, zone_name if zone_name in zone_names() else "UTC"
     zone: Any = parse_zone(naive_as)
     localized = index.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
     lost = np.flatnonzero(localized.isna())
@@ -61,7 +41,7 @@ def read_times(frame: pd.DataFrame, where: str, naive_as: str) -> Times:
             f"{where}, row {lost[0]}: {wall} {kind} in {naive_as}: clocks change there; give an index with a zone, or "
             "naive_as='UTC' if the times are UTC"
         )
-    return Times(localized.as_unit("us").asi8, naive_as)
+    return localized.as_unit("us").asi8, naive_as
 
 
 def _time_index(frame: pd.DataFrame, where: str) -> pd.DatetimeIndex:

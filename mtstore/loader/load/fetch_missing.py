@@ -34,13 +34,7 @@ class FetchWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True)
 class FetchOutcome:
-    """The result of fetching for one load.
-
-    Attributes
-    ----------
-    tickers
-        The outcome of each ticker that has a vendor.
-    """
+    """The result of fetching for one load: the outcome of each ticker that has a vendor."""
 
     tickers: Mapping[str, TickerOutcome] = field(default_factory=dict)
 
@@ -73,12 +67,7 @@ class FetchOutcome:
 class MissingDataFetcher:
     """Fetch missing data for one loader; its vendors and their rate limits live as long as the fetcher.
 
-    Parameters
-    ----------
-    confirm_cost
-        As in `ingest_network`; None asks on the terminal, and declines without one.
-    shows_progress
-        Whether to show a progress bar on a terminal.
+    `confirm_cost` and `shows_progress` (`progress`): as in `MultiTickerDataLoader`.
     """
 
     def __init__(
@@ -109,12 +98,8 @@ class MissingDataFetcher:
     ) -> FetchOutcome:
         """Fetch the parts of a range that are missing in the store; without a start, fetch nothing.
 
-        Raises
-        ------
-        CostLimitError
-            The data cost more than allowed.
-        SourceError, ConfigError
-            With `on_error: raise`; with `cache.serve_stale: false` where a stale range could not be fetched again.
+        CostLimitError: the data cost more than allowed. SourceError, ConfigError: with `on_error: raise`, or with
+        `cache.serve_stale: false` where a stale range could not be fetched again.
         """
         if not self.is_active or start is None or not tickers:
             return FetchOutcome()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from mtstore.errors import DataQualityError
 from mtstore.loader.load.fetch_missing import FetchOutcome, FoundWarning, empty_warning, fetch_warnings, issue_warnings
 from mtstore.loader.load.missing_data import describe_missing, missing_ranges, other_sources
-from mtstore.loader.load.requests import align_request
+from mtstore.loader.load.requests import LoadArguments, align_request
 from mtstore.loader.load.result import LoadResult, TickerResult
 from mtstore.loader.validation.outcome import (
     DataQualityWarning,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from mtstore.bounds import BoundLike
     from mtstore.config import Config, TickerSettings
     from mtstore.query.request.request import AlignRequest
     from mtstore.query.snapshot.store_facts import StoreFacts
@@ -47,12 +46,6 @@ class Load:
 
     Attributes
     ----------
-    given
-        Start and end as the caller gave them.
-    columns
-        `flat` or `multi`.
-    dtype
-        `float64` or `float32`.
     fetched
         The result of fetching missing data for it.
     missing
@@ -63,10 +56,8 @@ class Load:
 
     config: Config
     call: AlignRequest
-    given: tuple[BoundLike, BoundLike]
+    arguments: LoadArguments
     fields: tuple[str, ...]
-    columns: str = "flat"
-    dtype: str = "float64"
     began: float = field(default_factory=time.monotonic)
     fetched: FetchOutcome = field(default_factory=FetchOutcome)
     outcome: ValidationOutcome = field(default_factory=ValidationOutcome)
@@ -79,23 +70,11 @@ class Load:
     _unstored: tuple[str, ...] = ()
 
     @classmethod
-    def of(
-        cls,
-        config: Config,
-        store: Store,
-        tickers: str | Iterable[str] | None,
-        start: BoundLike,
-        end: BoundLike,
-        *,
-        fields: str | Iterable[str] | None,
-        columns: str,
-        dtype: str,
-    ) -> Self:
-        """Check the arguments of `MultiTickerDataLoader.load_data`; errors as there."""
-        call = align_request(config, store, tickers, start, end)
-        names = field_names(fields)
-        check_columns(columns)
-        return cls(config, call, (start, end), names, columns, dtype)
+    def of(cls, config: Config, store: Store, arguments: LoadArguments) -> Self:
+        """Check the arguments; errors as in `MultiTickerDataLoader.load_data`."""
+        call = align_request(config, store, arguments.tickers, arguments.start, arguments.end)
+        check_columns(arguments.columns)
+        return cls(config, call, arguments, field_names(arguments.fields))
 
     @property
     def tickers(self) -> tuple[str, ...]:
@@ -105,12 +84,7 @@ class Load:
     def check(self, facts: StoreFacts, store_path: Path) -> AssemblyOptions:
         """Check that the range is covered and valid, and return how to assemble it; warnings wait in `warnings`.
 
-        Raises
-        ------
-        MissingDataError
-            The store does not cover the range, and `on_missing` is `raise`.
-        DataQualityError
-            A ticker whose `on_failure` is `raise` has gaps or outliers.
+        MissingDataError, DataQualityError: as in `MultiTickerDataLoader.load_data`.
         """
         self.check_range(facts, store_path)
         return self.check_validity(facts)
@@ -141,7 +115,7 @@ class Load:
                 self.apply_outcome(evaluate(facts, self.call, settings))
         return AssemblyOptions(
             with_close=multi.alignment.label == "right",
-            dtype=self.dtype,
+            dtype=self.arguments.dtype,
             max_bytes=load_limit(self.config),
             masked=self.outcome.masked,
             observer=checks,
@@ -172,14 +146,14 @@ class Load:
 
     def to_frame(self, wide: WideTable) -> pd.DataFrame:
         """Convert a wide table, of the whole load or of a chunk, to a frame, and count its rows."""
-        alignment = self.config.multi_ticker.alignment
+        alignment, columns = self.config.multi_ticker.alignment, self.arguments.columns
         unstored = tuple(name for name, is_stored in zip(wide.tickers, wide.stored, strict=True) if not is_stored)
         self._record(wide, unstored)
-        frame = wide_frame(wide, alignment.timezone, label=alignment.label, columns=self.columns)
+        frame = wide_frame(wide, alignment.timezone, label=alignment.label, columns=columns)
         if self.outcome.flags:
-            frame = _with_flags(frame, wide, self.outcome.flags, self.columns)
+            frame = _with_flags(frame, wide, self.outcome.flags, columns)
         if unstored and self.config.multi_ticker.skip_columns == "drop":
-            skipped = {_column(name, part, self.columns) for name in unstored for part in (*wide.fields, IS_OUTLIER)}
+            skipped = {_column(name, part, columns) for name in unstored for part in (*wide.fields, IS_OUTLIER)}
             frame = frame.drop(columns=[name for name in frame.columns if name in skipped])
         self._seconds = time.monotonic() - self.began
         return frame

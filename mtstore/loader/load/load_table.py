@@ -51,7 +51,7 @@ def _load_table(load: Load, store: Repository, facts: StoreFacts) -> WideTable:
         load.finish(options)
         return wide, _to_json(load.outcome)
 
-    item_bytes = 4 if load.dtype == "float32" else 8
+    item_bytes = 4 if load.arguments.dtype == "float32" else 8
     if limit is None or not table_cache.should_cache(load.call, len(load.fields), item_bytes):
         return build(None)[0]
     key = result_cache.cache_key(facts.connection, load.call, _cache_parameters(load, facts))
@@ -76,7 +76,7 @@ def _cache_parameters(load: Load, facts: StoreFacts) -> dict[str, Any]:
     multi = load.config.multi_ticker
     return {
         "fields": load.fields,
-        "dtype": load.dtype,
+        "dtype": load.arguments.dtype,
         "label": multi.alignment.label,
         "fill_value": multi.alignment.fill_value,
         "limits": {

@@ -45,13 +45,7 @@ def describe_missing(
     call: SeriesRequest,
     missing: Mapping[str, tuple[TimeRange, ...]],
 ) -> str | None:
-    """Return a warning that lists the uncovered ranges; None if the store covers the request.
-
-    Raises
-    ------
-    MissingDataError
-        It does not, and `on_missing` is `raise`.
-    """
+    """Return a warning that lists the uncovered ranges, if any; MissingDataError if `on_missing` is `raise`."""
     if not missing:
         return None
     text = (

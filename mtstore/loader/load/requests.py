@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtstore.arguments import did_you_mean, ticker_name, ticker_names
@@ -18,13 +19,22 @@ _SERIES_OPTIONS = ("session", "anchor", "adjust")
 _ALIGN_OPTIONS = ("method", "fill_volume", "fill_prices", "max_age", "across_sessions", "lookback")
 
 
+@dataclass(frozen=True, slots=True)
+class LoadArguments:
+    """The arguments of `MultiTickerDataLoader.load_data`, as the caller gave them."""
+
+    start: BoundLike
+    end: BoundLike
+    tickers: str | Iterable[str] | None
+    fields: str | Iterable[str] | None
+    columns: str
+    dtype: str
+
+
 def requested_tickers(config: Config, store: Store, tickers: str | Iterable[str] | None) -> tuple[str, ...]:
     """Return the requested tickers, else the universe, else all that are stored.
 
-    Raises
-    ------
-    InputError
-        A ticker that is neither configured nor stored; suggests the nearest. TickerError: an invalid name.
+    InputError: a ticker that is neither configured nor stored; suggests the nearest. TickerError: an invalid name.
     """
     names = ticker_names(tickers)
     if names is None:
