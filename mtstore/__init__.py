@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mtstore.storage.maintenance.compact import CompactResult
     from mtstore.storage.maintenance.problems import VerifyResult
     from mtstore.storage.maintenance.repair import RepairResult
+    from mtstore.storage.maintenance.undo import UndoResult
     from mtstore.store import Store
 
 __version__ = "0.1.0"
@@ -51,6 +52,7 @@ _LAZY = {
     "Store": "mtstore.store",
     "Tensor": "mtstore.query.align.tensor",
     "TickerDataLoader": "mtstore.loader.legacy.single_ticker",
+    "UndoResult": "mtstore.storage.maintenance.undo",
     "UnifiedDataLoader": "mtstore.loader.legacy.single_ticker",
     "VerifyResult": "mtstore.storage.maintenance.problems",
 }
@@ -70,6 +72,7 @@ __all__ = [
     "Store",
     "Tensor",
     "TickerDataLoader",
+    "UndoResult",
     "UnifiedDataLoader",
     "VerifyResult",
     "__version__",

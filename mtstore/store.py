@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mtstore.storage.maintenance.compact import CompactResult
     from mtstore.storage.maintenance.problems import VerifyResult
     from mtstore.storage.maintenance.repair import RepairResult
+    from mtstore.storage.maintenance.undo import UndoResult
 
 
 class Store(Reader, Ingester):
@@ -76,6 +77,27 @@ class Store(Reader, Ingester):
         from mtstore.storage.maintenance.compact import compact
 
         return compact(self.repository, tickers)
+
+    def undo(self, run_id: str | None = None) -> UndoResult:
+        """Take back what a run brought, as a new commit: its bars and coverage go, what they replaced comes back.
+
+        Parameters
+        ----------
+        run_id
+            A run of `ingest_runs`, or the beginning of its name; None: the newest that is not undone.
+
+        Raises
+        ------
+        InputError
+            No such run, a later run or `compact` built on it, or the grace period of the files that it replaced is over.
+
+        Examples
+        --------
+        >>> store.undo().rows_removed  # doctest: +SKIP
+        """
+        from mtstore.storage.maintenance.undo import undo
+
+        return undo(self.repository, run_id)
 
     def verify(self, progress: Callable[[int, int, int], None] = lambda *_: None) -> VerifyResult:
         """Check every byte of the store against its metadata and log; nothing is changed.

@@ -18,6 +18,7 @@ VERBS: Final = (
     "init",
     "ingest",
     "update",
+    "undo",
     "query",
     "load",
     "status",

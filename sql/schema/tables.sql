@@ -163,7 +163,7 @@ CREATE TABLE core.ingest_runs (
     kind VARCHAR NOT NULL,               -- ingest | update | compact | rebuild | …
     started_at TIMESTAMPTZ NOT NULL,
     finished_at TIMESTAMPTZ,
-    status VARCHAR NOT NULL,             -- running | complete | incomplete | failed
+    status VARCHAR NOT NULL,             -- running | complete | incomplete | failed | undone
     tickers BIGINT NOT NULL,
     files BIGINT NOT NULL,
     rows BIGINT NOT NULL,

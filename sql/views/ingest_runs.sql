@@ -5,10 +5,10 @@
 -- NULLs: finished_at while it runs; error where there was none.
 -- Columns:
 --   run_id: Name of the run
---   kind: Kind of run: ingest, update, compact, rebuild and so on
+--   kind: Kind of run: ingest, fetch, undo and so on
 --   started_at: When it began
 --   finished_at: When it ended
---   status: running, complete, incomplete or failed
+--   status: running, complete, incomplete, failed or undone
 --   tickers: Number of tickers that it touched
 --   files: Number of files that it wrote
 --   rows: Number of bars (or splits and dividends) that it took

@@ -38,6 +38,8 @@ class Commit:
         The time of the commit, UTC.
     staging
         The folder for files that the commit adds.
+    grace
+        How long retired data files are kept.
     """
 
     def __init__(self, layout: Layout, base: int, store_id: str, staging: Path, grace: timedelta) -> None:
@@ -47,10 +49,11 @@ class Commit:
         self.at = datetime.now(UTC)
         self._store_id = store_id
         self.staging = staging
-        self._grace = grace
+        self.grace = grace
         self._records: list[LogRecord] = []
         self._retired: list[DataFile] = []
         self._added: list[DataFile] = []
+        self._restored: list[DataFile] = []
         self._moves: list[tuple[Path, str]] = []
         self._resources = ExitStack()
         self._reader: duckdb.DuckDBPyConnection | None = None
@@ -90,13 +93,19 @@ class Commit:
         """Remove active data files from the views; they are deleted after the grace period."""
         self._retired += files
 
+    def restore(self, files: Iterable[DataFile]) -> None:
+        """Make retired data files, which still exist, part of the views again."""
+        self._restored += files
+
     def active_files(self, partitions: Iterable[Partition]) -> dict[Partition, list[DataFile]]:
         """Return the active data files of some partitions in the base snapshot."""
         return active_files(self.reader, partitions)
 
     def finish(self, *, even_if_empty: bool = False) -> int:
         """Commit, and return the number of the new snapshot; without changes, that of the base."""
-        expired = expire.expired_files(self.reader, self.at - self._grace) if self.base else []
+        expired = expire.expired_files(self.reader, self.at - self.grace) if self.base else []
+        restored = {file.file_id for file in self._restored}
+        expired = [row for row in expired if row["file_id"] not in restored]
         used, use_files = last_used.read_last_used(self.layout, self.reader if self.base else None)
         self._resources.close()
         self._record_files(expired)
@@ -117,7 +126,7 @@ class Commit:
         for path in use_files:
             path.unlink(missing_ok=True)
         expire.delete_files(self.layout, expired)
-        expire.delete_snapshots(self.layout, self.at - self._grace)
+        expire.delete_snapshots(self.layout, self.at - self.grace)
         failpoints.hit("pruned")
         return self.snapshot
 
@@ -128,7 +137,8 @@ class Commit:
             "retired_files",
             [{"file_id": file.file_id, "path": file.path, "retired_at": self.at} for file in self._retired],
         )
-        self.upsert("files", [{"path": file.path} for file in self._added])
+        self.delete("retired_files", [{"file_id": file.file_id} for file in self._restored])
+        self.upsert("files", [{"path": file.path} for file in (*self._restored, *self._added)])
         self.delete("retired_files", [{"file_id": row["file_id"]} for row in expired])
 
     def _log_changes(self, expired: list[str]) -> Path:
@@ -139,7 +149,7 @@ class Commit:
             self.layout,
             self.base,
             [entry],
-            snapshots.file_lookup(self.layout.root, {file.path: file for file in self._added}),
+            snapshots.file_lookup(self.layout.root, {file.path: file for file in (*self._restored, *self._added)}),
             self.staging,
             extend=lambda connection: calendar_records(connection, self.at),
         )

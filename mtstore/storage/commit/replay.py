@@ -41,6 +41,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "pins": ("ticker",),
     "uses": ("ticker", "year"),
 }
+# A run's rows leave the ledger, which has no key, together.
+_DELETE_KEYS = KEYS | {"coverage_ledger": ("run_id",)}
 # Tables whose column `generation` has the number of the snapshot that wrote the row.
 _STAMPED = frozenset({"files", "retired_files", "coverage_ledger", "inputs"})
 
@@ -93,7 +95,7 @@ def to_file_row(file: DataFile) -> dict[str, Any]:
 
 
 def _delete(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
-    keys = sqlfiles.join((identifier(key) for key in KEYS[table]), ", ")
+    keys = sqlfiles.join((identifier(key) for key in _DELETE_KEYS[table]), ", ")
     with _incoming(connection, rows):
         connection.execute(sqlfiles.load("commit.delete_rows", table=identifier(table), keys=keys))
 

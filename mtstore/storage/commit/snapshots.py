@@ -261,13 +261,13 @@ def logged_entries(layout: Layout, after: int) -> list[LogEntry]:
 
 
 def without_removed_files(entries: list[LogEntry]) -> list[LogEntry]:
-    """Drop the records of data files that are added and removed within `entries`: their footers may be gone."""
-    removed = {
-        record.row["file_id"]
-        for entry in entries
-        for record in entry.records
-        if record.op == "delete" and record.table == "files"
-    }
+    """Drop the records of data files that are added and at last removed within `entries`: their footers may be gone."""
+    removed: set[str] = set()
+    for record in (record for entry in entries for record in entry.records if record.table == "files"):
+        if record.op == "delete":
+            removed.add(record.row["file_id"])
+        else:
+            removed.discard(Path(record.row["path"]).stem)
 
     def is_kept(record: LogRecord) -> bool:
         is_added_file = record.op == "put" and record.table == "files"

@@ -1,7 +1,7 @@
 -- core.quarantine: rejected rows as they came, with the reason.
 --
 -- Grain: one row per rejected row.
--- Inputs: the parquet files of the store's quarantine.
+-- Inputs: the parquet files of the store's quarantine, without the rows of undone runs.
 -- NULLs: as the input had them.
 -- Columns:
 {{quarantine_columns}}
@@ -24,4 +24,5 @@ SELECT
     origin::VARCHAR AS origin,
     run_id::VARCHAR AS run_id,
     seen_at::TIMESTAMPTZ AS seen_at
-FROM {{quarantine_files}};
+FROM {{quarantine_files}}
+WHERE coalesce(run_id, '') NOT IN (SELECT run_id FROM core.ingest_runs WHERE status = 'undone');

@@ -30,4 +30,5 @@ SELECT
     new_transactions::BIGINT AS new_transactions,
     run_id::VARCHAR AS run_id,
     seen_at::TIMESTAMPTZ AS seen_at
-FROM {{revision_files}};
+FROM {{revision_files}}
+WHERE coalesce(run_id, '') NOT IN (SELECT run_id FROM core.ingest_runs WHERE status = 'undone');

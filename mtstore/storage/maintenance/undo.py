@@ -1,0 +1,195 @@
+"""Take back what a run brought, as a new commit.
+
+The data files that the run added are retired, those that it had retired become active again, and its coverage and inputs
+leave the ledger, so that older answers count again and the same files can be ingested again. `core.ingest_runs` keeps the
+run, as `undone`; its quarantined rows and revisions stay on disk, and their views no longer show them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtstore import sqlfiles
+from mtstore.duckdb_instance import fetch_rows
+from mtstore.errors import InputError
+from mtstore.ranges import TimeRange, intersect, normalise
+from mtstore.storage.commit.commit_log import read_entry
+from mtstore.storage.files.active_files import all_active_files
+from mtstore.storage.files.data_file import DataFile, read_footer
+from mtstore.storage.layout import new_id
+
+if TYPE_CHECKING:
+    from mtstore.storage.commit.commit import Commit
+    from mtstore.storage.repository import Repository
+
+_Series = tuple[str, str, str]  # schema, source, ticker
+
+
+@dataclass(frozen=True, slots=True)
+class UndoResult:
+    """What `undo` took back.
+
+    Attributes
+    ----------
+    run_id
+        The run that was undone.
+    tickers
+        Those whose bars or coverage it had changed.
+    rows_removed, rows_restored
+        Rows of the data files that are no longer active, and of those that are active again.
+    snapshot
+        The number of the new snapshot.
+    """
+
+    run_id: str
+    tickers: tuple[str, ...]
+    rows_removed: int
+    rows_restored: int
+    snapshot: int
+
+
+def undo(store: Repository, run_id: str | None = None) -> UndoResult:
+    """Take back what a run brought; by default the newest run that is not undone.
+
+    Parameters
+    ----------
+    run_id
+        The run's name as in `ingest_runs`, or the beginning of it.
+
+    Raises
+    ------
+    InputError
+        No such run wrote bars, a later run or `compact` built on it, or the files that it replaced are deleted because
+        the grace period is over. Nothing is changed then.
+    """
+    with store.begin("undo") as commit:
+        name = _find_run(fetch_rows(commit.reader, sqlfiles.load("undo.runs")), run_id)
+        found = fetch_rows(commit.reader, sqlfiles.load("undo.snapshots_of_run"), {"run_id": name})
+        snapshots = [row["generation"] for row in found]
+        removed = _added_by(commit, snapshots)
+        restored = _replaced_by(commit, name, snapshots)
+        touched = _touched(commit, name, snapshots[0], [*removed, *restored])
+        _check_not_built_on(commit, name, snapshots[0], touched, {file.path for file in removed})
+        commit.retire(removed)
+        commit.restore(restored)
+        _remove_from_ledger(commit, name)
+        rows_removed, rows_restored = (sum(file.row_count for file in files) for files in (removed, restored))
+        tickers = tuple(sorted({ticker for _, _, ticker in touched}))
+        _record_runs(commit, name, rows_restored, len(tickers), len(removed) + len(restored))
+        return UndoResult(name, tickers, rows_removed, rows_restored, commit.finish())
+
+
+def _find_run(runs: Sequence[dict[str, Any]], given: str | None) -> str:
+    names = [row["run_id"] for row in runs]
+    if given is None:
+        if not names:
+            raise InputError("run: the store has no run to undo")
+        return str(names[0])
+    matching = [name for name in names if name == given] or [name for name in names if name.startswith(given)]
+    if len(matching) == 1:
+        return str(matching[0])
+    if matching:
+        raise InputError(f"run: {given!r} begins the names of {len(matching)} runs: {', '.join(matching[:3])}")
+    hint = f"; the newest is {names[0]}" if names else ""
+    raise InputError(f"run: was {given!r}; use a run that brought bars and is not undone (ingest_runs lists them){hint}")
+
+
+def _added_by(commit: Commit, snapshots: Sequence[int]) -> list[DataFile]:
+    """Return the active data files that the run wrote."""
+    paths = {path for entry in _entries(commit, snapshots) for path in entry.get(("put", "files"), ())}
+    return [file for files in all_active_files(commit.reader).values() for file in files if file.path in paths]
+
+
+def _replaced_by(commit: Commit, run_id: str, snapshots: Sequence[int]) -> list[DataFile]:
+    """Return the data files of others that the run retired.
+
+    Raises
+    ------
+    InputError
+        One of them is deleted.
+    """
+    retired = fetch_rows(commit.reader, sqlfiles.load("undo.retired_by"), {"snapshots": list(snapshots)})
+    entries = _entries(commit, snapshots)
+    added = {Path(path).stem for entry in entries for path in entry.get(("put", "files"), ())}
+    gone = {file_id for entry in entries for file_id in entry.get(("delete", "files"), ())} - added
+    available = {row["file_id"]: row for row in retired if row["retired_at"] >= commit.at - commit.grace}
+    if lost := gone - available.keys():
+        raise InputError(
+            f"run: {run_id} cannot be undone: {len(lost)} of the {len(gone)} data files that it replaced are deleted, "
+            f"because the grace period of {commit.grace} is over; ingest what was there before it again"
+        )
+    return [read_footer(commit.layout.root, available[file_id]["path"])[0] for file_id in sorted(gone)]
+
+
+def _entries(commit: Commit, snapshots: Iterable[int]) -> list[dict[tuple[str, str], list[str]]]:
+    """Return the data files that each commit added (paths) and removed (ids), from the log."""
+    found = []
+    for snapshot in snapshots:
+        names: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for record in read_entry(commit.layout.log_file(snapshot), "files").records:
+            names[record.op, "files"].append(record.row["path" if record.op == "put" else "file_id"])
+        found.append(names)
+    return found
+
+
+def _touched(commit: Commit, run_id: str, first: int, files: Iterable[DataFile]) -> dict[_Series, list[TimeRange]]:
+    """Return the time of each series that the run covered or changed."""
+    touched: dict[_Series, list[TimeRange]] = defaultdict(list)
+    for row in fetch_rows(commit.reader, sqlfiles.load("undo.coverage_since"), {"snapshot": first}):
+        if row["run_id"] == run_id:
+            touched[row["schema"], row["source"], row["ticker"]] += _ranges(row)
+    for file in files:
+        touched[file.schema, file.source, file.ticker].append(TimeRange(file.ts_min_us, file.ts_max_us + 1))
+    return dict(touched)
+
+
+def _check_not_built_on(
+    commit: Commit, run_id: str, first: int, touched: dict[_Series, list[TimeRange]], own: set[str]
+) -> None:
+    """Raise InputError if later commits changed, confirmed or merged what the run brought."""
+    for row in fetch_rows(commit.reader, sqlfiles.load("undo.coverage_since"), {"snapshot": first}):
+        series = (row["schema"], row["source"], row["ticker"])
+        if row["run_id"] != run_id and intersect(normalise(touched.get(series, ())), _ranges(row)):
+            raise _built_on(run_id, series, f"run {row['run_id']}")
+    for (path,) in commit.reader.execute(sqlfiles.load("undo.files_since"), {"snapshot": first}).fetchall():
+        file, provenance = read_footer(commit.layout.root, path)
+        series = (file.schema, file.source, file.ticker)
+        # A merged file covers what the files covered that it was made of.
+        held = normalise([*provenance.covers, TimeRange(file.ts_min_us, file.ts_max_us + 1)])
+        if file.path not in own and intersect(normalise(touched.get(series, ())), held):
+            raise _built_on(run_id, series, f"run {provenance.run_id}")
+
+
+def _built_on(run_id: str, series: _Series, later: str) -> InputError:
+    schema, source, ticker = series
+    return InputError(
+        f"run: {run_id} cannot be undone: {later} built on its bars of {ticker} ({schema}, {source}); "
+        "undo the later run first, or ingest the right bars over these"
+    )
+
+
+def _ranges(row: dict[str, Any]) -> tuple[TimeRange, ...]:
+    return tuple(TimeRange(*bounds) for bounds in zip(row["starts_us"], row["ends_us"], strict=True))
+
+
+def _remove_from_ledger(commit: Commit, run_id: str) -> None:
+    commit.delete("coverage_ledger", [{"run_id": run_id}])
+    commit.delete("inputs", fetch_rows(commit.reader, sqlfiles.load("undo.inputs_of_run"), {"run_id": run_id}))
+
+
+def _record_runs(commit: Commit, run_id: str, rows: int, tickers: int, files: int) -> None:
+    at = commit.at
+    undone = fetch_rows(commit.reader, sqlfiles.load("undo.run"), {"run_id": run_id})
+    ended = {"started_at": at, "finished_at": at, "quarantined_rows": 0, "error": None}
+    counts = {"tickers": tickers, "files": files, "rows": rows}
+    # A killed run left no row of its own.
+    killed = ended | counts | {"run_id": run_id, "kind": "ingest", "rows": 0, "arguments": None}
+    commit.upsert("ingest_runs", [(undone[0] if undone else killed) | {"status": "undone"}])
+    arguments = json.dumps({"run_id": run_id})
+    own = {"run_id": new_id(), "kind": "undo", "status": "complete", "arguments": arguments}
+    commit.upsert("ingest_runs", [ended | counts | own])
