@@ -22,14 +22,21 @@ LEFT JOIN core.ingest_runs AS runs USING (run_id)
 ORDER BY ledger.generation DESC
 
 -- name: snapshots_of_run
--- The snapshots that a run ($run_id) made, the oldest first.
-SELECT generation FROM core.coverage_ledger WHERE run_id = $run_id
-UNION
-SELECT generation FROM core.inputs WHERE run_id = $run_id
+-- The snapshots that a run ($run_id) made, the oldest first, and when.
+SELECT
+    generation,
+    min(written_at) AS written_at
+FROM (
+    SELECT generation, fetched_at AS written_at FROM core.coverage_ledger WHERE run_id = $run_id
+    UNION ALL
+    SELECT generation, ingested_at FROM core.inputs WHERE run_id = $run_id
+)
+GROUP BY generation
 ORDER BY generation
 
 -- name: coverage_since
--- The ranges that runs since a snapshot ($snapshot) covered, one row per series; instants in µs since the epoch.
+-- The ranges that runs since a snapshot ($snapshot) covered or wrote, one row per run and series; instants in µs since
+-- the epoch. An input that covers nothing still has the range of its bars.
 SELECT
     run_id,
     source,
@@ -40,6 +47,17 @@ SELECT
 FROM core.coverage_ledger
 WHERE generation >= $snapshot
   AND result <> 'failed'
+UNION ALL
+SELECT
+    run_id,
+    source,
+    schema,
+    unnest(tickers) AS ticker,
+    [epoch_us(start_ts)] AS starts_us,
+    [epoch_us(end_ts)] AS ends_us
+FROM core.inputs
+WHERE generation >= $snapshot
+  AND start_ts < end_ts
 
 -- name: retired_by
 -- The data files that some commits ($snapshots) retired, as far as they are not deleted.
@@ -52,10 +70,11 @@ WHERE list_contains($snapshots, generation)
 ORDER BY path
 
 -- name: files_since
--- The active data files that commits since a snapshot ($snapshot) added.
+-- The active data files that were written since an instant ($written_at). A restored file has a later snapshot's number
+-- than its content.
 SELECT path
 FROM core.files
-WHERE generation >= $snapshot
+WHERE written_at >= $written_at
 
 -- name: inputs_of_run
 -- The keys of the inputs that a run ($run_id) ingested.

@@ -11,6 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,8 @@ def undo(store: Repository, run_id: str | None = None) -> UndoResult:
         removed = _added_by(commit, snapshots)
         restored = _replaced_by(commit, name, snapshots)
         touched = _touched(commit, name, snapshots[0], [*removed, *restored])
-        _check_not_built_on(commit, name, snapshots[0], touched, {file.path for file in removed})
+        _check_coverage_since(commit, name, snapshots[0], touched)
+        _check_files_since(commit, name, found[0]["written_at"], touched, {file.path for file in removed})
         commit.retire(removed)
         commit.restore(restored)
         _remove_from_ledger(commit, name)
@@ -148,15 +150,20 @@ def _touched(commit: Commit, run_id: str, first: int, files: Iterable[DataFile])
     return dict(touched)
 
 
-def _check_not_built_on(
-    commit: Commit, run_id: str, first: int, touched: dict[_Series, list[TimeRange]], own: set[str]
-) -> None:
-    """Raise InputError if later commits changed, confirmed or merged what the run brought."""
+def _check_coverage_since(commit: Commit, run_id: str, first: int, touched: dict[_Series, list[TimeRange]]) -> None:
+    """Raise InputError if a later run changed or confirmed what the run brought."""
     for row in fetch_rows(commit.reader, sqlfiles.load("undo.coverage_since"), {"snapshot": first}):
         series = (row["schema"], row["source"], row["ticker"])
         if row["run_id"] != run_id and intersect(normalise(touched.get(series, ())), _ranges(row)):
             raise _built_on(run_id, series, f"run {row['run_id']}")
-    for (path,) in commit.reader.execute(sqlfiles.load("undo.files_since"), {"snapshot": first}).fetchall():
+
+
+def _check_files_since(
+    commit: Commit, run_id: str, written_at: datetime, touched: dict[_Series, list[TimeRange]], own: set[str]
+) -> None:
+    """Raise InputError if a later run or `compact` merged the run's files into others."""
+    parameters = {"written_at": written_at}
+    for (path,) in commit.reader.execute(sqlfiles.load("undo.files_since"), parameters).fetchall():
         file, provenance = read_footer(commit.layout.root, path)
         series = (file.schema, file.source, file.ticker)
         # A merged file covers what the files covered that it was made of.
