@@ -89,7 +89,7 @@ class Store(Reader, Ingester):
         Raises
         ------
         InputError
-            No such run, a later run or `compact` built on it, or the grace period of the files that it replaced is over.
+            No such run, a later run or `compact` built on it, or the grace period of what it replaced is over.
 
         Examples
         --------
