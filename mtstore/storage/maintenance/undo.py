@@ -1,8 +1,8 @@
 """Take back what a run brought, as a new commit.
 
-The data files that the run added are retired, those that it had retired become active again, and its coverage and inputs
-leave the ledger, so that older answers count again and the same files can be ingested again. `core.ingest_runs` keeps the
-run, as `undone`; its quarantined rows and revisions stay on disk, and their views no longer show them.
+The data files that the run added are retired, those that it had retired become active again, and its coverage and
+inputs leave the ledger, so that older answers count again and the same files can be ingested again. `core.ingest_runs`
+keeps the run, as `undone`; its quarantined rows and revisions stay on disk, and their views no longer show them.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _find_run(runs: Sequence[dict[str, Any]], given: str | None) -> str:
     if matching:
         raise InputError(f"run: {given!r} begins the names of {len(matching)} runs: {', '.join(matching[:3])}")
     hint = f"; the newest is {names[0]}" if names else ""
-    raise InputError(f"run: was {given!r}; use a run that brought bars and is not undone (ingest_runs lists them){hint}")
+    raise InputError(f"run: was {given!r}; use a run of ingest_runs that brought bars and is not undone{hint}")
 
 
 def _added_by(commit: Commit, snapshots: Sequence[int]) -> list[DataFile]:
