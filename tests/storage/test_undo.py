@@ -156,7 +156,7 @@ def test_undoing_every_run_backwards_shows_each_earlier_state(
         for number, (first, count, is_covered) in enumerate(steps):
             bars = frame(f"14:{30 + first}", count, price=100.0 + number)
             covers = (bars["ts_event"].iloc[0], bars["ts_event"].iloc[-1] + pd.Timedelta("5min"))
-            ingest(store, bars, **({"covers": covers} if is_covered else {}))
+            ingest(store, bars, covers=covers if is_covered else None)
             states.append(state(store))
         for expected in reversed(states[:-1]):
             store.undo()
