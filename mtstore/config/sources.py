@@ -61,7 +61,8 @@ def _web_address(value: str, schemes: tuple[str, ...]) -> str:
         raise invalid(f"an address is written {schemes[-1]}://host[:port]") from None
     if parts.username is not None or parts.password is not None:
         raise invalid("an address holds no user name or password")
-    if parts.scheme not in schemes or not parts.hostname or not has_port or parts.path.strip("/") or parts.query:
+    rest = parts.path.strip("/") or parts.query or parts.fragment
+    if parts.scheme not in schemes or not parts.hostname or not has_port or rest:
         raise invalid(f"an address is written {schemes[-1]}://host[:port], without a path")
     return value.rstrip("/")
 
@@ -101,7 +102,7 @@ class NetworkSource(Section):
         default=30, gt=0, description="Longest silence of the vendor before a request is retried."
     )
     requests_per_minute: float | None = Field(
-        default=None, gt=0, description="The vendor's rate limit; null for none. Polygon's free plan allows 5."
+        default=None, ge=1, description="The vendor's rate limit; null for none. Polygon's free plan allows 5."
     )
     publishing_lag_seconds: float = Field(
         default=960, ge=0, description="Bars that closed less than this ago may be unfinished and are not requested."

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtstore.config import load_config
 from mtstore.errors import ConfigError, CostLimitError, SourceAuthError
 from mtstore.ranges import US_PER_DAY, TimeRange
 from mtstore.sources import bar_grid
@@ -23,7 +24,7 @@ from mtstore.sources.databento.metadata import DayCondition, changed_since, read
 from mtstore.sources.databento.session import DatabentoSession
 from mtstore.sources.http.failures import Failure, kind_of_status, parse_retry_after
 from mtstore.sources.http.rate_limit import Limiter, StopSignal
-from mtstore.sources.http.settings import NetworkSettings, Secret
+from mtstore.sources.http.settings import Secret
 from mtstore.sources.vendor import CostBudget
 from tests.servers.words import span, us
 
@@ -98,26 +99,32 @@ def test_databento_exceptions_are_classified():
     assert classify(requests.exceptions.JSONDecodeError("no", "", 0)).kind == "answer"
 
 
+DATABENTO = {"provider": "databento", "dataset": "XNAS.ITCH"}
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"base_url": "http://user:secret@host"}, "holds credentials"),
-        ({"base_url": "https://host/?apiKey=secret"}, "holds a key"),
-        ({"base_url": "ftp://host"}, "is not an address"),
-        ({"base_url": "https://host/v2"}, "more than scheme, host and port"),
-        ({"gateway": "http://host"}, "is not an address"),
-        ({"provider": "databento"}, "dataset: it is missing; databento needs one"),
-        ({"requests_per_minute": 0}, "less than 1"),
-        ({"max_concurrency": 0}, "less than 1"),
-        ({"timeout_seconds": 0}, "not positive"),
-        ({"max_cost_usd": -1}, "negative"),
+        ({"base_url": "http://user:secret@host"}, "base_url: an address holds no user name or password"),
+        ({"base_url": "https://host/?apiKey=secret"}, "base_url: an address is written https://host.*without a path"),
+        ({"base_url": "ftp://host"}, "base_url: an address is written https://host"),
+        ({"base_url": "https://host/v2"}, "base_url: an address is written https://host.*without a path"),
+        ({"base_url": "https://host/#v2"}, "base_url: an address is written https://host.*without a path"),
+        ({**DATABENTO, "gateway": "http://host"}, "gateway: an address is written https://host"),
+        ({"provider": "databento"}, "dataset: is missing"),
+        ({"requests_per_minute": 0}, "requests_per_minute: 0: must be at least 1"),
+        ({"requests_per_minute": 0.5}, "requests_per_minute: 0.5: must be at least 1"),
+        ({"max_concurrency": 0}, "max_concurrency: 0: must be at least 1"),
+        ({"max_concurrency": 101}, "max_concurrency: 101: must be at most 100"),
+        ({"timeout_seconds": 0}, "timeout_seconds: 0: must be above 0"),
+        ({**DATABENTO, "max_cost_usd": -1}, "max_cost_usd: -1: must be at least 0"),
     ],
 )
 def test_settings_that_cannot_be_right_are_refused_without_showing_secrets(changes, problem):
     with pytest.raises(ConfigError, match=problem) as caught:
-        NetworkSettings(**{"source": "name", "provider": "polygon", **changes})
+        load_config({"sources": {"name": {"provider": "polygon", **changes}}})
     assert "secret" not in str(caught.value)
-    assert str(caught.value).startswith("sources.name.")
+    assert all(problem.startswith("sources.name.") for problem in caught.value.problems)
 
 
 def test_secret_is_read_when_it_is_needed():

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import quote, urlsplit
-
-from mtstore.errors import ConfigError
+from urllib.parse import quote
 
 Provider = Literal["polygon", "databento"]
 
@@ -80,7 +77,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """One named source of one vendor.
+    """One named source of one vendor, as `mtstore.config.sources` has checked it.
 
     Attributes
     ----------
@@ -124,42 +121,3 @@ class NetworkSettings:
     max_cost_usd: float = 0.0
     check_record_counts: bool = True
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-
-    def __post_init__(self) -> None:
-        problems = tuple(f"sources.{self.source}.{problem}" for problem in _problems(self))
-        if problems:
-            raise ConfigError("; ".join(problems), problems)
-
-
-def _problems(settings: NetworkSettings) -> list[str]:
-    found: list[str] = []
-    for name in ("base_url", "gateway"):
-        url = getattr(settings, name)
-        if url is not None:
-            found += [f"{name}: {problem}" for problem in _url_problems(url, https=name == "gateway")]
-    if settings.provider == "databento" and not settings.dataset:
-        found.append("dataset: it is missing; databento needs one, like XNAS.ITCH")
-    if settings.requests_per_minute is not None and settings.requests_per_minute < 1:
-        found.append(f"requests_per_minute: {settings.requests_per_minute} is less than 1")
-    if settings.max_concurrency < 1:
-        found.append(f"max_concurrency: {settings.max_concurrency} is less than 1")
-    if settings.timeout_seconds <= 0:
-        found.append(f"timeout_seconds: {settings.timeout_seconds} is not positive")
-    if settings.max_cost_usd < 0:
-        found.append(f"max_cost_usd: {settings.max_cost_usd} is negative")
-    return found
-
-
-def _url_problems(url: str, *, https: bool) -> list[str]:
-    parts = urlsplit(url)
-    # The value itself stays out of the messages: it may hold credentials.
-    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
-        return ["holds credentials; give the key as api_key"]
-    if re.search(r"api_?key=", parts.query, re.IGNORECASE):
-        return ["holds a key; give it as api_key"]
-    valid = ("https",) if https else ("http", "https")
-    if parts.scheme not in valid or not parts.hostname:
-        return [f"{url!r} is not an address; use one like {valid[0]}://127.0.0.1:8080"]
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        return [f"{url!r} has more than scheme, host and port; the vendor's client cannot use the rest"]
-    return []
