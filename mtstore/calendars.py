@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     import exchange_calendars as xc
     import pyarrow as pa
 
-_COMMON: Final = ("XNYS", "NASDAQ", "NYSE", "CMES", "CME", "24/7", "24/5")
+COMMON_CALENDARS: Final = ("XNYS", "CMES", "24/7", "24/5")
+"""Canonical names that are valid without exchange_calendars, which takes a second to import."""
+
+_COMMON_ALIASES: Final = ("NASDAQ", "NYSE", "CME")
 
 # CME Globex halts daily for maintenance, which the library's session (17:00 to 17:00 Chicago) includes.
 _MAINTENANCE_BREAKS: Final = {"CMES": (time(16), time(17))}
@@ -76,15 +79,15 @@ def canonical_name(calendar: str, own: Iterable[str] = ()) -> str:
     InputError
         No calendar has that name; the nearest valid one is named.
     """
+    own = tuple(own)
+    if calendar in COMMON_CALENDARS or calendar in own:
+        return calendar
     import exchange_calendars as xc
 
-    own = tuple(own)
-    if calendar in own:
-        return calendar
     names = [*calendar_names(), *own]
     if calendar in names:
         return str(xc.resolve_alias(calendar))
-    hint = did_you_mean(calendar, (*_COMMON, *own)) or did_you_mean(calendar, names)
+    hint = did_you_mean(calendar, (*COMMON_CALENDARS, *_COMMON_ALIASES, *own)) or did_you_mean(calendar, names)
     raise InputError(
         f"unknown calendar {calendar!r}{hint}"
         " (valid: XNYS, CMES, 24/7, any other name of exchange_calendars, or one under 'calendars:')"

@@ -13,7 +13,6 @@ from mtstore.arguments import size_bytes, ticker_name
 from mtstore.bars import is_daily
 from mtstore.bounds import parse_bounds, parse_zone
 from mtstore.config import load_config
-from mtstore.custom_calendars import CustomCalendar, parse_clock
 from mtstore.errors import InputError, IntervalError, MtstoreError, RangeError, UnsupportedSchemaError
 from mtstore.intervals import parse_duration, parse_interval
 
@@ -31,7 +30,7 @@ PARSERS = {
     "duration": (parse_duration, IntervalError),
     "zone": (parse_zone, InputError),
     "size": (size_bytes, InputError),
-    "clock": (lambda text: parse_clock(text, "open"), InputError),
+    "clock": (lambda text: load_config({"ticker_config": {"defaults": {"session_start": text}}}), InputError),
     "ticker": (ticker_name, InputError),
     "schema": (is_daily, UnsupportedSchemaError),
     "start": (lambda text: parse_bounds(text, "2024-01-01", tz="America/New_York"), RangeError),
@@ -82,4 +81,4 @@ VALUES = st.one_of(
 @settings(deadline=None)
 def test_a_custom_calendar_of_any_values_raises_only_input_errors(key, value):
     with contextlib.suppress(InputError):
-        CustomCalendar.from_mapping("MINE", HOURS | {key: value})
+        load_config({"calendars": {"MINE": HOURS | {key: value}}}).custom_calendars()

@@ -17,6 +17,7 @@ from mtstore.calendars import (
     session_schema,
     session_table,
 )
+from mtstore.config import load_config
 from mtstore.custom_calendars import CustomCalendar
 from mtstore.errors import InputError
 
@@ -35,6 +36,10 @@ def _session(calendar: str, day: str, **options: Any) -> dict[str, Any]:
     found = [row for row in rows if row["session_date"] == date.fromisoformat(day)]
     assert len(found) == 1
     return found[0]
+
+
+def _custom(entry: dict[str, Any]) -> CustomCalendar:
+    return load_config({"calendars": {"NIGHT": entry}}).custom_calendars()["NIGHT"]
 
 
 def _utc(text: str) -> datetime:
@@ -110,7 +115,7 @@ def test_no_calendars_give_empty_typed_tables() -> None:
 
 
 def test_an_overnight_calendar_of_ones_own_is_labelled_by_the_date_of_its_close() -> None:
-    own = {"NIGHT": CustomCalendar.from_mapping("NIGHT", NIGHT_DESK)}
+    own = {"NIGHT": _custom(NIGHT_DESK)}
     session = _session("NIGHT", "2024-12-23", own=own)
     assert session["open_ts"] == _utc("2024-12-22 21:00")
     assert session["break_start_ts"] == _utc("2024-12-23 11:00")
@@ -119,7 +124,7 @@ def test_an_overnight_calendar_of_ones_own_is_labelled_by_the_date_of_its_close(
 
 
 def test_holidays_and_half_days_of_ones_own_calendar_hold() -> None:
-    own = {"NIGHT": CustomCalendar.from_mapping("NIGHT", NIGHT_DESK)}
+    own = {"NIGHT": _custom(NIGHT_DESK)}
     dates = session_table("NIGHT", own=own).column("session_date").to_pylist()
     assert date(2024, 12, 25) not in dates
     half_day = _session("NIGHT", "2024-12-24", own=own)
@@ -131,22 +136,22 @@ def test_holidays_and_half_days_of_ones_own_calendar_hold() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"opens": "09:00"}, r"calendar 'NIGHT': unknown key 'opens'; did you mean 'open'\?"),
-        ({"close": 960}, r"'close' is a time like '09:30', got 960"),
+        ({"opens": "09:00"}, r"calendars.NIGHT.opens: unknown key; did you mean 'open'\?"),
+        ({"close": 960}, r"NIGHT.close: 960: plain YAML reads 16:00 as this number; write '16:00'"),
         ({"timezone": "Europe/Berln"}, r"unknown time zone 'Europe/Berln'; did you mean 'Europe/Berlin'\?"),
-        ({"days": ["mon", "someday"]}, r"'days' are some of mon, tue"),
-        ({"break": "12:00"}, r"'break' is two times"),
-        ({"holidays": ["Christmas"]}, r"'holidays' holds dates like '2024-12-25', got 'Christmas'"),
+        ({"days": ["mon", "someday"]}, r"days\[1\]: 'someday': a weekday is one of mon, tue"),
+        ({"break": "12:00"}, r"NIGHT.break: '12:00': must be a list"),
+        ({"holidays": ["Christmas"]}, r"holidays\[0\]: 'Christmas': a date is written YYYY-MM-DD"),
     ],
 )
 def test_a_broken_calendar_of_ones_own_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        CustomCalendar.from_mapping("NIGHT", NIGHT_DESK | change)
+        _custom(NIGHT_DESK | change)
 
 
 def test_a_calendar_of_ones_own_needs_its_hours() -> None:
-    with pytest.raises(InputError, match=r"calendar 'NIGHT': 'close' is missing"):
-        CustomCalendar.from_mapping("NIGHT", {"timezone": "UTC", "open": "09:00"})
+    with pytest.raises(InputError, match=r"calendars.NIGHT.close: is missing"):
+        _custom({"timezone": "UTC", "open": "09:00"})
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
+from pydantic import ValidationError
+
 from mtstore.arguments import did_you_mean
 from mtstore.calendars import calendar_names, canonical_name
 from mtstore.config.fields import KEYS_ARE_TEXT, is_null
+from mtstore.config.models import CalendarEntry
 from mtstore.config.yaml_reader import Path
-from mtstore.custom_calendars import CustomCalendar, parse_weekdays
 from mtstore.errors import InputError
 
 Finding: TypeAlias = tuple[Path, str]
-
-COMMON_CALENDARS: Final = ("XNYS", "CMES", "24/7", "24/5")
-"""Calendars that are known without exchange_calendars, which takes a second to import."""
 
 _DEFAULTS: Final[Path] = ("ticker_config", "defaults")
 _TICKERS: Final[Path] = ("multi_ticker", "tickers")
@@ -78,12 +77,11 @@ def _data_source(path: Path, entry: Mapping[str, Any], sources: Mapping[str, Any
 
 def _calendar(path: Path, entry: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[Finding]:
     calendar = entry.get("calendar")
-    if not isinstance(calendar, str) or is_null(calendar) or calendar in COMMON_CALENDARS or calendar in own:
-        return
-    try:
-        canonical_name(str(calendar), own)
-    except InputError as error:
-        yield (*path, "calendar"), str(error)
+    if isinstance(calendar, str) and not is_null(calendar):
+        try:
+            canonical_name(str(calendar), own)
+        except InputError as error:
+            yield (*path, "calendar"), str(error)
 
 
 def _custom_calendars(tree: Mapping[str, Any]) -> Iterator[Finding]:
@@ -92,17 +90,9 @@ def _custom_calendars(tree: Mapping[str, Any]) -> Iterator[Finding]:
     for name, entry in own.items():
         if name in taken:
             yield ("calendars", str(name)), f"{str(name)!r} is an exchange's calendar; give yours another name"
-        if not isinstance(entry, Mapping):
-            continue
-        days = entry.get("days")
-        if isinstance(days, list) and all(isinstance(day, str) for day in days):
-            try:
-                parse_weekdays([str(day) for day in days], f"calendar {str(name)!r}")
-            except InputError as error:
-                yield ("calendars", str(name), "days"), str(error)
         try:
-            calendar = CustomCalendar.from_mapping(str(name), entry)
-        except InputError:  # malformed: the models report it
+            calendar = CalendarEntry.model_validate(entry).to_calendar(str(name))
+        except ValidationError:  # reported with the other errors of the models
             continue
         for key, problem in calendar.contradictions():
             yield ("calendars", str(name), key), problem

@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from mtstore.arguments import size_bytes, ticker_name
 from mtstore.bounds import parse_zone
 from mtstore.config.yaml_reader import Plain, resolve_plain, to_json
+from mtstore.custom_calendars import WEEKDAYS
 from mtstore.errors import InputError, TickerError
 from mtstore.intervals import parse_duration, parse_interval
 
@@ -176,6 +177,13 @@ def _source_name(value: str) -> str:
     return value
 
 
+def _weekday(value: str) -> str:
+    day = value.lower()[:3]
+    if day not in WEEKDAYS:
+        raise invalid(f"a weekday is one of {', '.join(WEEKDAYS)}")
+    return day
+
+
 def _ticker(text: str) -> str:
     try:
         return ticker_name(text)
@@ -223,6 +231,7 @@ Duration = Annotated[str, AfterValidator(_duration), Field(examples=["30min", "2
 SourceName = Annotated[
     str, AfterValidator(_source_name), Field(json_schema_extra=_schema_pattern(_SOURCE_NAME), examples=["polygon"])
 ]
+Weekday = Annotated[str, AfterValidator(_weekday)]
 TickerName = Annotated[str, AfterValidator(_ticker)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_json_object)]
 MemoryLimit = Annotated[

@@ -55,7 +55,7 @@ def with_changes(
     ConfigError
         A changed value is not valid.
     """
-    tree = config.model_dump(by_alias=True, exclude_unset=True)
+    tree = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
     multi = tree.setdefault("multi_ticker", {})
     if store is not None:
         multi["store"] = os.fspath(store)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
+from datetime import time
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,11 +40,12 @@ from mtstore.config.fields import (
     Section,
     SourceName,
     TickerName,
+    Weekday,
     Zone,
 )
 from mtstore.config.sources import Source
 from mtstore.config.ticker_settings import TickerSettings, resolve_ticker
-from mtstore.custom_calendars import CustomCalendar
+from mtstore.custom_calendars import WEEKDAYS, CustomCalendar
 
 _NullWord = BeforeValidator(lambda value: "null" if value is None else value)
 
@@ -197,8 +199,8 @@ class CalendarEntry(Section):
     close: Clock = Field(
         description="Closing time; at or before the open: an overnight session, labelled by the date of the close."
     )
-    days: list[str] = Field(
-        default_factory=lambda: ["mon", "tue", "wed", "thu", "fri"], description="Weekdays of sessions."
+    days: list[Weekday] = Field(
+        default_factory=lambda: list(WEEKDAYS[:5]), min_length=1, description="Weekdays of sessions."
     )
     break_: list[Clock] | None = Field(
         default=None,
@@ -209,9 +211,26 @@ class CalendarEntry(Section):
         description="Start and end of a break in each session.",
     )
     holidays: list[Day] = Field(default_factory=list, description="Dates without a session.")
-    half_days: dict[str, Clock] = Field(default_factory=dict, description="Date to closing time.")
+    half_days: dict[Day, Clock] = Field(default_factory=dict, description="Date to closing time.")
     from_: Day | None = Field(default=None, alias="from", description="First session.")
     to: Day | None = Field(default=None, description="Last session.")
+
+    def to_calendar(self, name: str) -> CustomCalendar:
+        """Return the calendar that tickers refer to by `name`."""
+        break_start, break_end = map(time.fromisoformat, self.break_) if self.break_ else (None, None)
+        return CustomCalendar(
+            name=name,
+            timezone=self.timezone,
+            open=time.fromisoformat(self.open),
+            close=time.fromisoformat(self.close),
+            days=frozenset(self.days),
+            break_start=break_start,
+            break_end=break_end,
+            holidays=frozenset(self.holidays),
+            half_days={day: time.fromisoformat(close) for day, close in self.half_days.items()},
+            first=self.from_,
+            last=self.to,
+        )
 
 
 class Config(Section):
@@ -264,10 +283,7 @@ class Config(Section):
 
     def custom_calendars(self) -> dict[str, CustomCalendar]:
         """Return the calendars under `calendars`, by name."""
-        return {
-            name: CustomCalendar.from_mapping(name, entry.model_dump(mode="json", by_alias=True, exclude_none=True))
-            for name, entry in self.calendars.items()
-        }
+        return {name: entry.to_calendar(name) for name, entry in self.calendars.items()}
 
     def warnings(self) -> tuple[str, ...]:
         """Return warnings about settings that are allowed but most likely unintended."""

@@ -16,17 +16,13 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from mtstore.calendars import canonical_name
-from mtstore.config.cross_checks import COMMON_CALENDARS
 
 if TYPE_CHECKING:
     from mtstore.config.choices import OnFailure
-    from mtstore.config.models import Alignment, MultiTicker, TickerConfig, TickerEntry, Validation
-
-LAYERS: Final = ("ticker_config.defaults", "multi_ticker.tickers.{ticker}", "ticker_config.overrides.{ticker}")
-"""The per-ticker layers; a later one wins."""
+    from mtstore.config.models import MultiTicker, TickerConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +80,15 @@ def resolve_ticker(
     stated: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     for entry in filter(None, entries):
-        stated.update(_stated(entry))
+        stated |= {key: getattr(entry, key) for key in entry.model_fields_set - {"metadata"}}
         metadata.update(entry.metadata)
-    settings = _globals(multi_ticker.alignment, multi_ticker.validation) | {
-        key: value for key, value in stated.items() if value is not None
+    settings = {
+        **multi_ticker.alignment.model_dump(include={"timezone", "resampling"}),
+        **multi_ticker.validation.model_dump(exclude={"enabled"}),
+        **{key: value for key, value in stated.items() if value is not None},
     }
     settings["bar_interval"] = settings.pop("resampling")
-    calendar = settings.get("calendar")
-    if calendar is not None and calendar not in COMMON_CALENDARS:
-        settings["calendar"] = canonical_name(calendar, calendars)
+    if "calendar" in settings:
+        settings["calendar"] = canonical_name(settings["calendar"], calendars)
     position = list(universe).index(ticker) if ticker in universe else None
     return TickerSettings(ticker=ticker, universe_position=position, metadata=metadata, **settings)
-
-
-def _stated(entry: TickerEntry) -> dict[str, Any]:
-    return {key: getattr(entry, key) for key in entry.model_fields_set - {"metadata"}}
-
-
-def _globals(alignment: Alignment, validation: Validation) -> dict[str, Any]:
-    return {
-        "timezone": alignment.timezone,
-        "resampling": alignment.resampling,
-        "check_gaps": validation.check_gaps,
-        "check_outliers": validation.check_outliers,
-        "max_gap_minutes": validation.max_gap_minutes,
-        "outlier_std_threshold": validation.outlier_std_threshold,
-        "on_failure": validation.on_failure,
-    }

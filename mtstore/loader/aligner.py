@@ -12,7 +12,6 @@ from mtstore.bars import VALUE_COLUMNS
 from mtstore.bounds import parse_zone
 from mtstore.calendars import FUTURES_CALENDARS, canonical_name
 from mtstore.config.choices import LABELS
-from mtstore.config.cross_checks import COMMON_CALENDARS
 from mtstore.errors import InputError
 from mtstore.intervals import BarInterval, parse_interval
 from mtstore.loader.frames.bar_widths import common_interval, widths_of
@@ -139,7 +138,7 @@ class DataAligner:
             check_number("fill_value", fill_value, least=None)
         _reject_unknown(unknown, self._options)
         for name in calendar.values() if isinstance(calendar, Mapping) else (calendar,):
-            if name is not None and name not in COMMON_CALENDARS:
+            if name is not None:
                 canonical_name(name)
         for width in native_interval.values() if isinstance(native_interval, Mapping) else (native_interval,):
             if width is not None:

@@ -181,7 +181,7 @@ sources.polygon (line 16): the key is repeated, on lines 16 and 17""".splitlines
         ),
         (
             {"calendars": {"C": {"timezone": "UTC", "open": "09:00", "close": "10:00", "days": ["foo"]}}},
-            "calendars.C.days: calendar 'C': 'days' are some of mon",
+            "calendars.C.days[0]: 'foo': a weekday is one of mon, tue",
         ),
         (
             {"calendars": {"C": {"timezone": "UTC", "open": "09:00", "close": "10:00", "break": ["12:00"]}}},
