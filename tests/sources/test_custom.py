@@ -15,6 +15,9 @@ import pytest
 
 from mtstore.errors import BrokenFileError, ConfigError, InputError
 from mtstore.sources.batch_schema import batch_schema
+from mtstore.sources.custom.column_mapping import KEYS
+from mtstore.sources.custom.file_name import name_facts
+from mtstore.sources.custom.parse_mapping import mapping_json_schema
 from mtstore.sources.custom.read_file import ColumnMapping, CustomFile, read_mapping, table_batches
 from mtstore.synthetic import SyntheticMarket
 
@@ -327,13 +330,26 @@ def test_a_mapping_file_is_read_as_text(tmp_path: Path) -> None:
         ("schema: 1min\n", "schema: .*'1min'"),
         ("schema: ohlcv-1m\ntz: New_York\n", "tz: .*America/New_York"),
         ("schema: ohlcv-1m\nstamp: opens\n", r"stamp: 'opens' is not one of open, close; did you mean 'open'"),
-        ("schema: ohlcv-1m\ntime_unit: msec\n", "time_unit: 'msec' is not one of ns, us, ms, s"),
+        ("schema: ohlcv-1m\ntime_unit: msec\n", "time_unit: 'msec' is not one of ns, us, ms, s, auto"),
         ("schema: ohlcv-1m\ntime_unit: ms\ntime_format: '%Y'\n", "give one of them"),
         ("schema: ohlcv-1m\nticker: A\ncolumns: {ticker: sym}\n", "not both"),
         ("schema: ohlcv-1m\ncolumns: {opne: o}\n", r"columns.opne: no column of ours; did you mean 'open'"),
         ("schema: ohlcv-1m\ncolumns: {open: o, close: o}\n", "columns: 'o' is named twice"),
         ("schema: ohlcv-1m\ncolumns: [a]\n", "columns: it takes our names and theirs"),
         ("schema: ohlcv-1m\ndelimiter: ab\n", "delimiter: one character"),
+        ("schema: ohlcv-1m\nnoise: 1\n", "noise: unknown key.*the keys are schema, ticker, .*encoding"),
+        ("schema: ohlcv-1m\ntime_format: '%Y%m%d %Q'\n", "time_format: '%Q' is not a directive; valid are %a"),
+        ("schema: ohlcv-1m\ntime_format: '%Y %'\n", "time_format: '%' is not a directive"),
+        ("schema: ohlcv-1m\ntime_format: '%H:%M'\n", r"no year, month, day; .*ts_event: \[Date, Time\]"),
+        ("schema: ohlcv-1m\ntz: ET\n", "tz: 'ET' is an abbreviation.*use America/New_York"),
+        ("schema: ohlcv-1m\nticker_from: '(('\n", "ticker_from: .*use file, folder or a regular expression"),
+        ("schema: ohlcv-1m\nticker_from: 'a(?P<name>.)'\n", "ticker_from: .*the group 'name'"),
+        ("schema: ohlcv-1m\nticker: A\nticker_from: file\n", "ticker_from: .*give only one"),
+        ("schema: ohlcv-1m\nheader: maybe\n", "header: it takes true, false"),
+        ("schema: ohlcv-1m\nprice_scale: -1\n", "price_scale: a number above 0"),
+        ("schema: ohlcv-1m\ndecimal: ','\nthousands: ','\n", "thousands: .* decimal sign"),
+        ("schema: ohlcv-1m\nencoding: utf-9\n", "encoding: 'utf-9' is not known"),
+        ("schema: ohlcv-1m\ncolumns: {open: [a, b]}\n", "columns.open: it takes one name"),
         ("schema: [\n", "no YAML"),
         ("- a\n", "keys and values"),
         ("", "keys and values"),
@@ -344,6 +360,42 @@ def test_a_mapping_that_cannot_be_right_is_refused(tmp_path: Path, text: str, me
     with pytest.raises(ConfigError, match=f"map\\.yaml: .*{message}") as caught:
         read_mapping(tmp_path / "map.yaml")
     assert "no YAML" in message or caught.value.problems
+
+
+def test_every_key_is_read_from_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "map.yaml"
+    path.write_text(
+        "ticker_from: '(?P<ticker>[A-Z]+)_(?P<width>[^.]+)'\n"
+        "ticker_case: lower\ntz: '-05:00'\ntime_format: ['%Y%m%d']\n"
+        "ambiguous: first\nnonexistent: shift\nvolume: optional\nprice_scale: {ES: 0.01}\ndecimal: ','\n"
+        "thousands: .\nheader: false\nskip_lines: 2\nfooter_lines: 1\ncomment: '#'\nencoding: latin-1\n"
+        "columns: {ts_event: [1, 2], open: 3, volume: [Up, Down]}\n"
+    )
+    mapping = read_mapping(path)
+    assert mapping.columns == {"ts_event": ("1", "2"), "open": "3", "volume": ("Up", "Down")}
+    assert (mapping.header, mapping.skip_lines, mapping.footer_lines, mapping.schema) == (0, 2, 1, "")
+    assert (mapping.day_tz, mapping.time_formats, mapping.price_scale) == ("Etc/GMT+5", ("%Y%m%d",), {"ES": 0.01})
+    assert mapping.to_request() == read_mapping(path).to_request()
+    assert mapping_json_schema()["properties"].keys() == KEYS.keys()
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "ticker", "schema", "day"),
+    [
+        ("file", "x/AAPL.csv.gz", "AAPL", None, None),
+        ("folder", "x/ticker=AAPL/part-0.csv", "AAPL", None, None),
+        (r"(?P<ticker>[A-Z]+)_(?P<width>[^_]+)_", "EURUSD_M1_2024.csv", "EURUSD", "ohlcv-1m", None),
+        (r"(?P<ticker>[^_,]+), (?P<width>\w+)\.csv", "NASDAQ_AAPL, 1D.csv", "AAPL", "ohlcv-1d", None),
+        (r"(?P<ticker>[A-Z]+)(?P<width>\d+)\.", "XBTUSD60.csv", "XBTUSD", "ohlcv-1h", None),
+        (r"/(?P<ticker>\w+)/(?P<date>\d{8})_trade\.zip$", "m/ibm/20240205_trade.zip/a.csv", "ibm", None, "2024-02-05"),
+    ],
+)  # fmt: skip
+def test_names_say_ticker_width_and_date(
+    rule: str, path: str, ticker: str, schema: str | None, day: str | None
+) -> None:
+    facts = name_facts(rule, path)
+    assert facts is not None
+    assert (facts.ticker, facts.schema, facts.day and facts.day.isoformat()) == (ticker, schema, day)
 
 
 def test_a_missing_mapping_file_is_refused(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ class CustomInput(StreamedInput):
             schema=mapping.schema,
             binding=SourceBinding(name, _PROVIDER),
             span=covers,
-            day_tz=mapping.tz,
+            day_tz=mapping.day_tz,
             allows_rows_outside=True,
             mapping=mapping,
             file=file,

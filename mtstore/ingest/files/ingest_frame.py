@@ -12,7 +12,7 @@ from mtstore.ingest.files.ingest_files import ingest_inputs
 from mtstore.ingest.files.report import IngestResult
 from mtstore.ingest.run_record import start_run
 from mtstore.ranges import TimeRange
-from mtstore.sources.custom.column_mapping import as_mapping
+from mtstore.sources.custom.parse_mapping import as_mapping
 from mtstore.sources.custom.read_file import ColumnMapping
 
 if TYPE_CHECKING:

@@ -1,87 +1,188 @@
 """The mapping of custom parquet and CSV files, as in the file of `--map`.
 
     schema: ohlcv-1m            # width of the bars: ohlcv-<n><s|m|h|d>
-    ticker: AAPL                # the ticker of all rows; else columns.ticker names a column
-    tz: America/New_York        # zone of times without an offset, and of daily bars' days; default UTC
-    stamp: open                 # whether a time is the bar's open (default) or close
-    time_unit: ms               # for times that are numbers: ns, us, ms or s since 1970, UTC
+    ticker: AAPL                # the ticker of all rows; else columns.ticker or ticker_from
+    tz: America/New_York        # zone of times without an offset, and of daily bars' days
+    stamp: open                 # whether a time is the bar's open or close
     time_format: "%d.%m.%Y %H:%M"   # for text that is not ISO 8601
-    delimiter: ";"              # CSV; a comma by default
-    null_values: ["", "NA"]     # CSV; texts that mean "no value" among numbers; default: empty text
+    delimiter: ";"
     columns:                    # our name: their name; default: the same name
-      ts_event: time
+      ts_event: [Date, Time]    # columns that are joined by a blank
       open: first
-      volume: shares
+      volume: [Up, Down]        # columns that are added
 
-ts_event, open, high, low, close and volume are required; vwap and transactions are optional.
+Every key stands below as a field of `ColumnMapping` with its meaning; a key that is absent keeps its default. `KEYS`,
+the JSON schema and the table in docs/own_data.md are made of the same texts.
 """
 
+# ruff: noqa: RUF009 - `_key` only builds a field.
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
+from datetime import tzinfo
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, TypeAlias
 
-from mtstore.arguments import did_you_mean
 from mtstore.bars import VALUE_COLUMNS, is_daily, step_us
-from mtstore.bounds import parse_zone
-from mtstore.errors import ConfigError, InputError, UnsupportedSchemaError
+from mtstore.errors import ConfigError
+from mtstore.sources.custom.zones import day_zone, parse_mapping_zone
 
 Stamp = Literal["open", "close"]
-TimeUnit = Literal["ns", "us", "ms", "s"]
+TimeUnit = Literal["ns", "us", "ms", "s", "auto"]
+TickerCase = Literal["keep", "upper", "lower"]
+Ambiguous = Literal["infer", "first", "last", "quarantine", "raise"]
+Nonexistent = Literal["shift", "quarantine", "raise"]
+VolumeRule = Literal["required", "optional", "none"]
+Names: TypeAlias = tuple[str, ...]
+"""Their names for one column of ours; several are joined (ts_event) or added (volume)."""
 
-OPTIONAL_COLUMNS = ("vwap", "transactions")
-COLUMNS = ("ticker", "ts_event", *VALUE_COLUMNS)
+OPTIONAL_COLUMNS: Final = ("volume", "vwap", "transactions")
+FILE_COLUMNS: Final = ("tz", "width", "publisher_id")
+"""Columns that decide how rows are read and are not stored."""
+COLUMNS: Final = ("ticker", "ts_event", *VALUE_COLUMNS, *FILE_COLUMNS)
+ANY_OF: Final = "|"
+
+
+def _key(default: Any, kind: str, meaning: str) -> Any:
+    """A key of mappings: its default, the kind of its value (see parse_mapping) and its meaning."""
+    return field(default=default, metadata={"kind": kind, "meaning": meaning})
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """The mapping of custom files; the module's example explains each key.
-
-    Attributes
-    ----------
-    schema
-        `ohlcv-1m` …
-    columns
-        Our name to theirs, for those columns that are not called as ours are.
-    ticker
-        The ticker of all rows, or None: a column says.
-    tz
-        IANA zone of times without one, and of the days of daily bars.
-    stamp
-        Whether a time marks the open or the close of its bar.
-    time_unit
-        What numbers count since 1970, UTC.
-    time_format
-        `strptime` format of times that are text; None for ISO 8601.
+    """The mapping of custom files.
 
     Raises
     ------
     ConfigError
-        A value that cannot be right; `problems` lists all of them.
+        A value is not valid; `problems` lists all of them.
     """
 
-    schema: str
-    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
-    ticker: str | None = None
-    tz: str = "UTC"
-    stamp: Stamp = "open"
-    time_unit: TimeUnit | None = None
-    time_format: str | None = None
-    delimiter: str = ","
-    null_values: tuple[str, ...] = ("",)
+    schema: str = _key(
+        "", "text", "width of the bars, `ohlcv-<n><s|m|h|d>`; may come from `ticker_from` or `columns.width`"
+    )
+    columns: Mapping[str, str | Names] = field(
+        default_factory=dict,
+        hash=False,
+        metadata={
+            "kind": "columns",
+            "meaning": "our name: their name, or the number of the column, counted from 1. Ours: `ticker`, `ts_event`, "
+            "`open`, `high`, `low`, `close`, `volume`, `vwap`, `transactions`; `tz` (a zone per row), `width` (`5`, "
+            "`M1`, `1D`) and `publisher_id` (venues of one bar, which are aggregated). A list is joined by a blank "
+            "(`ts_event: [Date, Time]`) or added (`volume: [Up, Down]`). `A|B` is the first of two that is present and "
+            "not empty or 0 throughout. By default a column has our name, in any case, without regard to outer "
+            "blanks and angle brackets",
+        },
+    )
+    ticker: str | None = _key(None, "text", "the ticker of all rows; without it `columns.ticker` or `ticker_from`")
+    tz: str = _key(
+        "UTC",
+        "text",
+        "zone of times without one, and of the days of daily bars: an IANA name, or a fixed offset such as `-05:00`",
+    )
+    stamp: Stamp = _key("open", "choice", "whether a time is the bar's open or its close")
+    time_unit: TimeUnit | None = _key(
+        None,
+        "choice",
+        "what numeric times count since 1970, UTC (with a date in the file's name: since its midnight in `tz`); `auto` "
+        "takes the unit from the number of digits",
+    )
+    time_format: str | Names | None = _key(
+        None,
+        "texts",
+        "`strptime` format of times that are not ISO 8601, or a list of formats; `%Z` takes zone words (`US/Eastern`, "
+        "`EST`)",
+    )
+    delimiter: str = _key(",", "text", "delimiter of text files, one character")
+    null_values: Names = _key(
+        ("",), "text_list", 'texts that mean "no value" among numbers; a row without any value is skipped'
+    )
+    ticker_from: str | None = _key(
+        None,
+        "text",
+        "take the ticker from the path: `file` (name without suffixes), `folder` (`ticker=AAPL` is AAPL), or a regular "
+        "expression that is searched in the path, with the groups `(?P<ticker>…)`, `(?P<width>…)`, `(?P<date>…)`",
+    )
+    ticker_case: TickerCase = _key("keep", "choice", "whether tickers change to upper or lower case")
+    ambiguous: Ambiguous = _key(
+        "infer",
+        "choice",
+        "local times that occur twice when clocks go back: `infer` from the order of rows (else the row is quarantined)"
+        ", `first`, `last`, `quarantine`, or `raise` (the file is rejected)",
+    )
+    nonexistent: Nonexistent = _key(
+        "quarantine",
+        "choice",
+        "local times that clocks skip: `shift` by the change of the clock, `quarantine`, or `raise`",
+    )
+    volume: VolumeRule = _key(
+        "required",
+        "choice",
+        "`required`: a row without volume is quarantined, unless the file has no such column; `optional`: it is stored "
+        "as NULL; `none`: there is no volume",
+    )
+    price_scale: float | Mapping[str, float] | None = field(
+        default=None,
+        hash=False,
+        metadata={
+            "kind": "scale",
+            "meaning": "factor of prices and vwap, such as 0.0001, or one per ticker (`{ES: 0.01}`); by default 1, and "
+            "1e-9 for whole numbers in Databento's columns",
+        },
+    )
+    decimal: str = _key(".", "text", "decimal sign")
+    thousands: str | None = _key(None, "text", "thousands sign")
+    header: int = _key(
+        1,
+        "header",
+        "whether the first line has the columns' names (`true`, `false`), or the number of header lines; a header line "
+        "that begins with `Ticker` names the ticker of each column",
+    )
+    skip_lines: int = _key(0, "number", "lines to skip before the header")
+    footer_lines: int = _key(0, "number", "lines to skip at the end")
+    comment: str | None = _key(None, "text", "lines that begin with this text are skipped")
+    encoding: str | None = _key(
+        None, "text", "encoding of text files, such as `latin-1`; by default UTF-8, or the one of the byte-order mark"
+    )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
-        problems = list(self._problems())
+        from mtstore.sources.custom.check_mapping import mapping_problems
+
+        columns: dict[str, Any] = dict(self.columns)
+        columns = {ours: str(theirs) if isinstance(theirs, int) else theirs for ours, theirs in columns.items()}
+        scale = self.price_scale
+        for name, value in (
+            ("columns", MappingProxyType(columns)),
+            ("header", int(self.header)),
+            ("null_values", tuple(self.null_values)),
+            ("price_scale", MappingProxyType(dict(scale)) if isinstance(scale, Mapping) else scale),
+        ):
+            object.__setattr__(self, name, value)
+        problems = mapping_problems(self)
         if problems:
             raise ConfigError("; ".join(problems), tuple(problems))
 
     def theirs(self, ours: str) -> str:
-        """What the files call our column."""
-        return self.columns.get(ours, ours)
+        """Return the files' name of our column, as text for messages."""
+        names = self.columns.get(ours, ours)
+        return names if isinstance(names, str) else " ".join(names)
+
+    @property
+    def time_formats(self) -> Names:
+        """The formats of times that are text; empty for ISO 8601."""
+        style = self.time_format
+        return () if style is None else (style,) if isinstance(style, str) else tuple(style)
+
+    @property
+    def zone(self) -> tzinfo:
+        return parse_mapping_zone(self.tz)
+
+    @property
+    def day_tz(self) -> str:
+        """IANA zone whose midnights are stored as the opens of daily bars."""
+        return day_zone(self.tz)
 
     @property
     def is_daily(self) -> bool:
@@ -93,119 +194,27 @@ class ColumnMapping:
         return step_us(self.schema)
 
     def to_request(self) -> dict[str, Any]:
-        """The mapping as plain values: two that read files in the same way are equal."""
-        named = {ours: self.theirs(ours) for ours in COLUMNS if ours != "ticker" or self.ticker is None}
-        plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "columns"}
-        return plain | {"columns": named, "null_values": sorted(self.null_values)}
+        """Return the mapping as plain values; two that read files in the same way are equal.
 
-    def _problems(self) -> list[str]:
-        found = []
-        try:
-            step_us(self.schema)
-        except UnsupportedSchemaError as error:
-            found.append(f"schema: {error}")
-        try:
-            parse_zone(self.tz)
-        except InputError as error:
-            found.append(f"tz: {error}")
-        found += [
-            f"columns.{ours}: no column of ours{did_you_mean(ours, COLUMNS)} (ours are {', '.join(COLUMNS)})"
-            for ours in self.columns
-            if ours not in COLUMNS
-        ]
-        theirs = list(self.columns.values())
-        found += [
-            f"columns: {name!r} is named twice" for name in sorted({one for one in theirs if theirs.count(one) > 1})
-        ]
-        if self.ticker is not None and "ticker" in self.columns:
-            found.append("ticker: either one ticker for all rows, or columns.ticker, not both")
-        if self.ticker == "":
-            found.append("ticker: it is empty")
-        for key, valid in (("stamp", get_args(Stamp)), ("time_unit", (None, *get_args(TimeUnit)))):
-            value = getattr(self, key)
-            if value not in valid:
-                words = [word for word in valid if word]
-                found.append(f"{key}: {value!r} is not one of {', '.join(words)}{did_you_mean(value, words)}")
-        if self.time_unit is not None and self.time_format is not None:
-            found.append("time_unit is for numbers and time_format for text: give one of them")
-        if len(self.delimiter.encode()) != 1:
-            found.append(f"delimiter: one character, got {self.delimiter!r}")
+        Keys that came after the first release are included only if they differ from their default, so that files that
+        were ingested by it are recognised.
+        """
+        named = {
+            ours: self.columns.get(ours, ours)
+            for ours in COLUMNS
+            if ours in self.columns or not (ours in FILE_COLUMNS or (ours == "ticker" and self.ticker is not None))
+        }
+        plain = {
+            one.name: getattr(self, one.name)
+            for one in fields(self)
+            if one.name != "columns" and (one.name in _FIRST_KEYS or getattr(self, one.name) != one.default)
+        }
+        if isinstance(self.price_scale, Mapping):
+            plain["price_scale"] = dict(self.price_scale)
+        plain |= {"columns": named, "null_values": sorted(self.null_values)}
+        found: dict[str, Any] = json.loads(json.dumps(plain))
         return found
 
 
-def read_mapping(path: Path | str, schema: str | None = None) -> ColumnMapping:
-    """Read a mapping file (YAML); `schema` is for one that does not name its own.
-
-    Raises
-    ------
-    ConfigError
-        The file cannot be read, has an unknown key (the nearest valid one is named) or a value that cannot be right.
-    """
-    from mtstore.config.yaml_reader import YamlTextError, read_yaml
-
-    path = Path(path)
-    try:
-        document = read_yaml(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except YamlTextError as error:
-        raise ConfigError(f"{path}: no YAML: {error}") from error
-    problems = [f"{'.'.join(map(str, place))}: {sentence}" for place, sentence in document.problems]
-    try:
-        if not problems:
-            return parse_mapping(document.tree, schema)
-    except ConfigError as error:
-        problems = list(error.problems)
-    raise ConfigError(f"{path}: {'; '.join(problems)}", tuple(problems))
-
-
-def as_mapping(
-    given: ColumnMapping | Mapping[str, Any] | Path | str | None, schema: str | None = None
-) -> ColumnMapping | None:
-    """A mapping as it is given in Python: itself, its keys and values, or the file that has them.
-
-    `schema` is for keys and values that do not name one.
-    """
-    if given is None or isinstance(given, ColumnMapping):
-        return given
-    return read_mapping(given, schema) if isinstance(given, (Path, str)) else parse_mapping(given, schema)
-
-
-def parse_mapping(tree: Any, schema: str | None = None) -> ColumnMapping:
-    """Build a mapping from keys and values; `schema` is the default of theirs. Errors: as `ColumnMapping`."""
-    if not isinstance(tree, Mapping):
-        raise _refusal([f"a mapping is keys and values, like 'schema: ohlcv-1m', got {tree!r}"])
-    if schema is not None:
-        tree = {"schema": schema} | dict(tree)
-    valid = [one.name for one in fields(ColumnMapping)]
-    problems = [f"{key}: unknown key{did_you_mean(key, valid)}" for key in tree if key not in valid]
-    if "schema" not in tree:
-        problems.append("schema: it is missing (ohlcv-1m, ohlcv-1d, …)")
-    values: dict[str, Any] = {}
-    for key in valid:
-        if key not in tree:
-            continue
-        value = tree[key]
-        if key == "columns":
-            is_right = isinstance(value, Mapping) and all(isinstance(name, str) for name in value.values())
-            wanted = "our names and theirs"
-        elif key == "null_values":
-            is_right = _is_texts(value)
-            wanted = "a list of texts"
-            value = tuple(value) if is_right else value
-        else:
-            is_right, wanted = isinstance(value, str), "text"
-        if not is_right:
-            problems.append(f"{key}: it takes {wanted}, got {value!r}")
-        values[key] = dict(value) if key == "columns" and is_right else value
-    if problems:
-        raise _refusal(problems)
-    return ColumnMapping(**values)
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(one, str) for one in value)
-
-
-def _refusal(problems: list[str]) -> ConfigError:
-    return ConfigError("; ".join(problems), tuple(problems))
+_FIRST_KEYS: Final = ("schema", "ticker", "tz", "stamp", "time_unit", "time_format", "delimiter", "null_values")
+KEYS: Final = {one.name: one for one in sorted(fields(ColumnMapping), key=lambda one: one.name == "columns")}

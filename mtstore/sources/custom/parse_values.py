@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtstore.bounds import parse_zone
 from mtstore.errors import BrokenFileError
 from mtstore.ranges import US_PER_DAY
 from mtstore.sources.bar_grid import midnights_us
@@ -155,7 +154,7 @@ def _from_text(column: pa.Array, mapping: ColumnMapping, place: Place) -> np.nda
     import pyarrow.compute as pc
 
     texts = pc.utf8_trim_whitespace(column)
-    style = mapping.time_format or "ISO8601"
+    style = mapping.time_formats[0] if mapping.time_formats else "ISO8601"
     has_zone = pc.match_substring_regex(texts, _OFFSET).to_numpy(zero_copy_only=False)
     is_zoned = "%z" in style if mapping.time_format else bool(has_zone.any())
     if not mapping.time_format and is_zoned and not has_zone.all():
@@ -180,7 +179,7 @@ def _localize(wall: np.ndarray, mapping: ColumnMapping, place: Place) -> np.ndar
     """Return wall times of the mapping's zone as instants; each must exist exactly once."""
     import pandas as pd
 
-    zone = parse_zone(mapping.tz)
+    zone = mapping.zone
     index = pd.DatetimeIndex(wall)
     localized = _localize_or_nat(index, zone)
     is_lost = localized.isna()
@@ -201,7 +200,7 @@ def _to_opens(stamps: np.ndarray, mapping: ColumnMapping) -> np.ndarray:
     if not mapping.is_daily:
         return stamps - mapping.width_us if mapping.stamp == "close" else stamps
     # A day's close may be its last moment or the midnight after it: both belong to the day before the next moment.
-    return midnights_us(stamps - 1 if mapping.stamp == "close" else stamps, mapping.tz)
+    return midnights_us(stamps - 1 if mapping.stamp == "close" else stamps, mapping.day_tz)
 
 
 def _first_that_fails(column: pa.Array, kind: pa.DataType) -> int:

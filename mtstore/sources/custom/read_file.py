@@ -17,7 +17,8 @@ from mtstore.arguments import did_you_mean
 from mtstore.bars import PRICE_COLUMNS
 from mtstore.errors import BrokenFileError, InputError
 from mtstore.sources.batch_schema import CHUNK_ROWS, batch_schema
-from mtstore.sources.custom.column_mapping import COLUMNS, OPTIONAL_COLUMNS, ColumnMapping, parse_mapping, read_mapping
+from mtstore.sources.custom.column_mapping import COLUMNS, FILE_COLUMNS, OPTIONAL_COLUMNS, ColumnMapping
+from mtstore.sources.custom.parse_mapping import parse_mapping, read_mapping
 from mtstore.sources.custom.parse_values import to_instants, to_numbers, to_text
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class CustomFile:
         self.mapping = mapping
         self.format = file_format
         self.schema = mapping.schema
-        self.day_tz = mapping.tz
+        self.day_tz = mapping.day_tz
         names = self._csv_header() if file_format == "csv" else self._parquet_names()
         self._columns = _present_columns(names, mapping, str(self.path))
 
@@ -201,7 +202,7 @@ def _present_columns(names: Sequence[str], mapping: ColumnMapping, origin: str) 
         theirs = mapping.theirs(ours)
         if theirs in names:
             present[ours] = theirs
-        elif ours not in OPTIONAL_COLUMNS or ours in mapping.columns:
+        elif ours not in (*OPTIONAL_COLUMNS, *FILE_COLUMNS) or ours in mapping.columns:
             role = f" for {ours}" if theirs != ours else ""
             hint = did_you_mean(theirs, names)
             raise BrokenFileError(
