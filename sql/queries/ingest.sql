@@ -138,18 +138,13 @@ ORDER BY source
 
 -- name: read_flat_files
 -- The rows of Polygon flat files ($files), by column name and with the types given ($columns), never sniffed.
--- Lines that cannot be read go to DuckDB's reject tables. $tickers NULL: all. Rows without a ticker are kept.
+-- Lines that cannot be read go to DuckDB's reject tables. $tickers NULL: all. Rows without a ticker are kept. Files of
+-- indices have no volume and transactions; session_end_date is in files of futures alone.
 SELECT
-    ticker,
     window_start // 1000 AS ts_us,
     (window_start % 1000)::SMALLINT AS ts_remainder,
-    open,
-    high,
-    low,
-    close,
-    volume,
-    transactions,
-    file_index::INTEGER AS file_index
+    file_index::INTEGER AS file_index,
+    COLUMNS('^(ticker|open|high|low|close|volume|transactions|session_end_date)$')
 FROM read_csv(
     $files,
     columns = $columns,

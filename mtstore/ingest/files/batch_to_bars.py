@@ -61,11 +61,11 @@ class BatchBars:
         suspect = self._ranges_of_rejected(ticker)
         if table is not None:
             self.extents.observe(ticker, table)
-            table, strays = self._split_strays(table)
+            table, strays = self._split_strays(ticker, table)
             if strays.num_rows:
-                suspect += self._doubtful(self._check(ticker, strays, ()))
+                suspect += self._doubtful(ticker, self._check(ticker, strays, ()))
             checked = self._check(ticker, table, None if first.allows_rows_outside else covered or None)
-            suspect += self._doubtful(checked)
+            suspect += self._doubtful(ticker, checked)
             bars = checked.bars
         try:
             encode_ticker(ticker)
@@ -82,7 +82,7 @@ class BatchBars:
             bars,
             result=("complete" if bars.num_rows else "empty") if covered else "partial",
             partial_ranges=intersect(covered, suspect),
-            day_tz=first.day_tz,
+            day_tz=first.zone_of(ticker),
             final=True,
             request=first.request(),
         )
@@ -93,7 +93,7 @@ class BatchBars:
         checked = check_bars(
             {name: rows[name].to_numpy() for name in rows.column_names},
             schema=first.schema,
-            day_tz=first.day_tz,
+            day_tz=first.zone_of(ticker),
             ranges=ranges,
             allows_negative_prices=first.allows_negative(ticker),
             allows_missing_prices=first.allows_missing_prices,
@@ -102,24 +102,31 @@ class BatchBars:
         self.quarantine.add(ticker, checked.rejected)
         return checked
 
-    def _split_strays(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    def _split_strays(self, ticker: str, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         """Split off the rows outside of their own file's span, which another file of the batch should have."""
         import numpy as np
         import pyarrow as pa
 
-        spans = [one.span for one in self.batch]
-        if len(spans) == 1 or self.batch[0].allows_rows_outside:
+        if len(self.batch) == 1 or self.batch[0].allows_rows_outside:
             return rows, rows.slice(0, 0)
-        starts, ends = (
-            np.array([getattr(span, edge, 0) for span in spans], dtype=np.int64) for edge in ("start_us", "end_us")
-        )
         stamps, places = rows["ts_us"].to_numpy(), rows["file_index"].to_numpy()
+        ranges = [self._ranges_of(place, ticker) for place in range(len(self.batch))]
+        starts, ends = (
+            np.array([getattr(ones[0], edge) if ones else 0 for ones in ranges], dtype=np.int64)
+            for edge in ("start_us", "end_us")
+        )
         is_inside = (stamps >= starts[places]) & (stamps < ends[places])
+        for place, one in [(place, one) for place, ones in enumerate(ranges) for one in ones[1:]]:
+            is_inside |= (places == place) & (stamps >= one.start_us) & (stamps < one.end_us)
         if is_inside.all():
             return rows, rows.slice(0, 0)
         return rows.filter(pa.array(is_inside)), rows.filter(pa.array(~is_inside))
 
-    def _doubtful(self, checked: CheckedBars) -> list[TimeRange]:
+    def _ranges_of(self, place: int, ticker: str) -> tuple[TimeRange, ...]:
+        """Return what a file (by place) covers for a ticker that is in it."""
+        return self.batch[place].covered_ranges(ticker, has_rows=True, is_named=True)
+
+    def _doubtful(self, ticker: str, checked: CheckedBars) -> list[TimeRange]:
         """Return the time that rejected rows put in doubt: that of their own bars, or all of a file.
 
         A file with rows of another time is not what its name says. It proves no absence of bars.
@@ -129,8 +136,7 @@ class BatchBars:
 
         is_outside = pc.is_in(checked.rejected["reason"], pa.array([NO_TIME, OUTSIDE_RANGE]))
         places = set(checked.rejected.filter(is_outside)["file_index"].to_pylist())
-        spans = [span for place in sorted(places) if (span := self.batch[place].span) is not None]
-        return [*spans, *checked.slots]
+        return [*(one for place in sorted(places) for one in self._ranges_of(place, ticker)), *checked.slots]
 
     def _rows_of(self, ticker: str) -> pa.Table | None:
         if ticker not in self.rows.grouper:
@@ -152,5 +158,5 @@ class BatchBars:
 
     def _ranges_of_rejected(self, ticker: str) -> list[TimeRange]:
         """Return the spans of files with a line that cannot be read and may have been this ticker's."""
-        spans = (self.batch[one.file_index].span for one in self.rows.rejected if one.ticker in {None, ticker})
-        return [span for span in spans if span is not None]
+        places = [one.file_index for one in self.rows.rejected if one.ticker in {None, ticker}]
+        return [one for place in places for one in self._ranges_of(place, ticker)]

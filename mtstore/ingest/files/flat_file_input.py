@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from mtstore.bars import SourceBinding
 from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ranges import TimeRange
 from mtstore.sources.polygon import flat_files
-from mtstore.sources.polygon.flat_files import FlatFile
+from mtstore.sources.polygon.flat_file import FlatFile, open_flat_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,14 +22,14 @@ ROWS_PER_STATEMENT = 1_500_000
 
 @dataclass(slots=True, kw_only=True)
 class FlatFileInput(Input):
-    """One flat file; it covers its exchange day for the tickers in it and for those that the caller selected."""
+    """One flat file; it covers its day, by ticker, for the tickers in it and for those that the caller selected."""
 
     file: FlatFile
 
     @classmethod
     def open(cls, path: Path, sha256: str, source: str | None, schema: str | None) -> Self:
-        """Read a file's header; see `flat_files.open_flat_file` for errors."""
-        file = flat_files.open_flat_file(path, schema)
+        """Read a file's header; see `open_flat_file` for errors."""
+        file = open_flat_file(path, schema)
         return cls(
             path=path,
             sha256=sha256,
@@ -36,16 +37,23 @@ class FlatFileInput(Input):
             binding=SourceBinding(source or flat_files.BINDING.source, flat_files.BINDING.provider),
             span=file.span,
             day_tz=file.day_tz,
+            allows_negative_prices=file.is_futures,
+            allows_rows_outside=file.is_futures,
             file=file,
         )
 
     @property
     def batch_key(self) -> tuple[object, ...]:
-        return ()
+        return (self.file.is_futures, *sorted(flat_files.read_columns(self.file)))
 
     def covered_ranges(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
-        del ticker
-        return (self.span,) if self.span is not None and (has_rows or is_named) else ()
+        return self.file.ranges_of(ticker) if has_rows or is_named else ()
+
+    def zone_of(self, ticker: str) -> str:
+        return self.file.zone_of(ticker)
+
+    def allows_negative(self, ticker: str) -> bool:
+        return self.allows_negative_prices or ticker.startswith("I:")
 
     def request(self) -> Mapping[str, object]:
         return {"format": "polygon-flatfile"}
@@ -86,6 +94,6 @@ def _file_of(one: Input) -> FlatFile:
 
 
 def _ticker_in(file: FlatFile, line: str) -> str | None:
-    fields = line.split(",")
+    fields = next(csv.reader([line]), [])
     place = file.header.index("ticker")
     return fields[place] or None if place < len(fields) else None

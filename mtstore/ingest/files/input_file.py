@@ -96,6 +96,11 @@ class Input(ABC):
         del ticker
         return self.allows_negative_prices
 
+    def zone_of(self, ticker: str) -> str:
+        """Return the zone whose days are a ticker's."""
+        del ticker
+        return self.day_tz
+
     def named_tickers(self) -> Collection[str]:
         """Return the tickers that the file itself names, with or without rows."""
         return ()

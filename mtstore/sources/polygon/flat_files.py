@@ -6,156 +6,22 @@ nanoseconds since the epoch, UTC. No type is guessed: tickers such as NA, NAN, T
 
 from __future__ import annotations
 
-import gzip
-import re
-import zlib
+import csv
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.bars import SourceBinding
 from mtstore.duckdb_instance import new_instance
-from mtstore.errors import BrokenFileError, InputError
-from mtstore.ranges import TimeRange
+from mtstore.errors import BrokenFileError
+from mtstore.sources.polygon.flat_file import COLUMNS, SESSION_DATE, FlatFile, open_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-COLUMNS = {
-    "ticker": "VARCHAR",
-    "volume": "DOUBLE",
-    "open": "DOUBLE",
-    "close": "DOUBLE",
-    "high": "DOUBLE",
-    "low": "DOUBLE",
-    "window_start": "BIGINT",
-    "transactions": "DOUBLE",
-}
 BINDING = SourceBinding("polygon", "polygon")
-_NEW_YORK = "America/New_York"
-_UTC_MARKETS = ("global_crypto", "global_forex")
-_FOLDERS = {"minute_aggs": "ohlcv-1m", "day_aggs": "ohlcv-1d"}
-_DAY_IN_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})\.csv(?:\.gz)?\Z")
-_PEEK_ROWS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class FlatFile:
-    """One flat file, as its header, first rows and name describe it.
-
-    Attributes
-    ----------
-    header
-        Its column names, in its own order.
-    schema
-        `ohlcv-1m` or `ohlcv-1d`.
-    day
-        The exchange day, in `day_tz`; the file covers all of it.
-    """
-
-    path: Path
-    header: tuple[str, ...]
-    schema: str
-    day: date
-    day_tz: str
-
-    @property
-    def span(self) -> TimeRange:
-        """The exchange day as instants."""
-        zone = ZoneInfo(self.day_tz)
-        bounds = (datetime(d.year, d.month, d.day, tzinfo=zone) for d in (self.day, self.day + timedelta(days=1)))
-        start, end = (int(bound.timestamp()) * 1_000_000 for bound in bounds)
-        return TimeRange(start, end)
-
-
-def open_flat_file(path: Path, schema: str | None = None) -> FlatFile:
-    """Read a flat file's header, first rows and name.
-
-    Raises
-    ------
-    BrokenFileError
-        It cannot be decompressed, a column is missing, it has neither rows nor a date in its name, or it spans several
-        days.
-    InputError
-        Its bars are not those of `schema`.
-    """
-    header, rows = _peek(path)
-    missing = sorted(COLUMNS.keys() - set(header))
-    if missing:
-        raise BrokenFileError(
-            f"{path}: line 1: no column {', '.join(map(repr, missing))}; a flat file has {', '.join(COLUMNS)}"
-        )
-    day_tz = "UTC" if any(market in path.parts for market in _UTC_MARKETS) else _NEW_YORK
-    stamps = _stamps(path, header, rows)
-    return FlatFile(path, header, _schema_of(path, stamps, day_tz, schema), _day_of(path, stamps, day_tz), day_tz)
-
-
-def _peek(path: Path) -> tuple[tuple[str, ...], list[list[str]]]:
-    with _open_text(path) as stream:
-        try:
-            lines = list(islice(stream, _PEEK_ROWS))
-        except (EOFError, OSError, ValueError, zlib.error) as error:
-            raise BrokenFileError(f"{path}: cannot be decompressed and read as text: {error}") from error
-    if not lines:
-        raise BrokenFileError(f"{path}: empty; a flat file begins with the line {','.join(COLUMNS)}")
-    return tuple(lines[0].strip().split(",")), [line.rstrip("\r\n").split(",") for line in lines[1:]]
-
-
-def _open_text(path: Path) -> TextIO:
-    """Open a file as text, gzipped or not; bytes that are not UTF-8 are kept."""
-    with path.open("rb") as raw:
-        is_gzip = raw.read(2) == b"\x1f\x8b"
-    if is_gzip:
-        return gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape")
-    return path.open(encoding="utf-8", errors="surrogateescape")
-
-
-def _stamps(path: Path, header: Sequence[str], rows: list[list[str]]) -> list[datetime]:
-    place = header.index("window_start")
-    stamps = [row[place] for row in rows if len(row) == len(header) and row[place].isdigit()]
-    try:
-        return [datetime.fromtimestamp(int(stamp) / 1e9, ZoneInfo("UTC")) for stamp in stamps]
-    except (OverflowError, ValueError) as error:
-        raise BrokenFileError(f"{path}: window_start is not in nanoseconds since the epoch: {error}") from error
-
-
-def _schema_of(path: Path, stamps: list[datetime], day_tz: str, requested: str | None) -> str:
-    """Return the schema: by the folder, else by the first rows; midnights alone may also be minutes."""
-    local = [stamp.astimezone(ZoneInfo(day_tz)) for stamp in stamps]
-    named = [schema for part in path.parts for name, schema in _FOLDERS.items() if part.startswith(name)]
-    if named:
-        possible = named[-1:]
-    elif any(stamp.hour or stamp.minute for stamp in local):
-        possible = ["ohlcv-1m"]
-    else:
-        possible = ["ohlcv-1d", "ohlcv-1m"] if local else ["ohlcv-1m", "ohlcv-1d"]
-    if requested is not None and requested not in possible:
-        raise InputError(f"{path}: its bars are {' or '.join(possible)}, but {requested} was requested")
-    return requested or possible[0]
-
-
-def _day_of(path: Path, stamps: list[datetime], day_tz: str) -> date:
-    named = _DAY_IN_NAME.search(path.name)
-    days = {stamp.astimezone(ZoneInfo(day_tz)).date() for stamp in stamps}
-    if named:
-        try:
-            day = date.fromisoformat(named[1])
-        except ValueError as error:
-            raise BrokenFileError(f"{path}: {named[1]} in its name is not a date") from error
-        if days and day not in days:
-            raise BrokenFileError(f"{path}: the name does not fit: its first rows are of {min(days)}")
-        return day
-    if len(days) != 1:
-        raise BrokenFileError(
-            f"{path}: unknown exchange day: the name has no YYYY-MM-DD, and its first rows are of "
-            f"{', '.join(map(str, sorted(days))) or 'no day'}"
-        )
-    return days.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +38,8 @@ def read_flat_files(files: Sequence[FlatFile], tickers: Collection[str] | None) 
     """Return the rows of several files with the same header, in the order of the files, and the rejected lines.
 
     Columns: ticker, ts_us (µs; window_start's remainder below a microsecond stays in `ts_remainder`), open, high, low,
-    close, volume, transactions, file_index.
+    close, file_index, and volume and transactions if the files have them. A session of futures opens at midnight of its
+    date.
 
     Raises
     ------
@@ -184,12 +51,14 @@ def read_flat_files(files: Sequence[FlatFile], tickers: Collection[str] | None) 
     import pyarrow.compute as pc
 
     paths = [str(file.path) for file in files]
-    columns: dict[str, Any] = {name: COLUMNS.get(name, "VARCHAR") for name in files[0].header}
+    types = COLUMNS | {SESSION_DATE: "DATE"}
+    columns: dict[str, Any] = {name: types.get(name, "VARCHAR") for name in files[0].header}
     statement = sqlfiles.load("ingest.read_flat_files")
     parameters = {"files": paths, "columns": columns, "tickers": sorted(tickers) if tickers is not None else None}
     with new_instance() as connection:
         try:
             table = connection.sql(statement, params=parameters).to_arrow_table()
+            table = table.select(sorted(table.column_names))  # Headers differ in order.
             rejects = connection.execute(sqlfiles.load("ingest.flat_file_rejects")).fetchall()
         except duckdb.Error as error:
             raise BrokenFileError(f"{', '.join(paths)}: {error}") from error
@@ -199,7 +68,26 @@ def read_flat_files(files: Sequence[FlatFile], tickers: Collection[str] | None) 
         for file_index in np.unique(table.filter(pc.invert(is_row))["file_index"].to_numpy()):
             found += _incomplete_lines(files[file_index].path, tickers)
         table = table.filter(is_row)
+    if SESSION_DATE in table.column_names:
+        if files[0].schema == "ohlcv-1d":
+            table = _on_session_dates(table)
+        table = table.drop_columns([SESSION_DATE])
     return table, found
+
+
+def read_columns(file: FlatFile) -> frozenset[str]:
+    """Return the columns of a file that are read; files of one batch have the same."""
+    return frozenset(file.header) & {*COLUMNS, SESSION_DATE}
+
+
+def _on_session_dates(table: pa.Table) -> pa.Table:
+    """Put the bars of sessions, whose window_start is the evening before, on midnight UTC of their dates."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    dates = table[SESSION_DATE].cast(pa.timestamp("us")).cast(pa.int64())
+    stamps = pc.if_else(pc.is_valid(dates), dates, table["ts_us"])
+    return table.set_column(table.column_names.index("ts_us"), "ts_us", stamps)
 
 
 def locate_lines(path: Path, rows: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
@@ -225,12 +113,12 @@ def _incomplete_lines(path: Path, tickers: Collection[str] | None) -> Iterator[R
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield number and fields of the lines with as many fields as the header."""
-    with _open_text(path) as stream:
-        header = stream.readline().strip().split(",")
-        for number, line in enumerate(stream, start=2):
-            fields = line.rstrip("\r\n").split(",")
+    with open_text(path) as stream:
+        lines = csv.reader(stream)
+        header = next(lines)
+        for fields in lines:
             if len(fields) == len(header):
-                yield number, dict(zip(header, fields, strict=True))
+                yield lines.line_num, dict(zip(header, fields, strict=True))
 
 
 def batches(files: Sequence[FlatFile], rows_per_batch: int) -> Iterator[list[FlatFile]]:
