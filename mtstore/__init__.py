@@ -18,7 +18,7 @@ from mtstore import errors
 from mtstore.errors import *  # noqa: F403
 
 if TYPE_CHECKING:
-    from mtstore.ingest.files.report import IngestResult
+    from mtstore.ingest.files.report import IngestResult, IngestWarning
     from mtstore.ingest.network.report import FetchResult
     from mtstore.loader.aligner import DataAligner
     from mtstore.loader.cache_manager import CacheManager
@@ -44,6 +44,7 @@ _LAZY = {
     "DataQualityWarning": "mtstore.loader.validation.outcome",
     "FetchResult": "mtstore.ingest.network.report",
     "IngestResult": "mtstore.ingest.files.report",
+    "IngestWarning": "mtstore.ingest.files.report",
     "LoadResult": "mtstore.loader.load.result",
     "MetadataManager": "mtstore.loader.metadata_manager",
     "MultiTickerDataLoader": "mtstore.loader.multi_ticker",
@@ -64,6 +65,7 @@ __all__ = [
     "DataQualityWarning",
     "FetchResult",
     "IngestResult",
+    "IngestWarning",
     "LoadResult",
     "MetadataManager",
     "MultiTickerDataLoader",

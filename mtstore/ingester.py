@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import os
 import threading
+import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar, overload
@@ -56,6 +58,9 @@ def _in_thread(
     Cancelling the task ends it within two seconds; what was committed stays.
     """
     return in_thread
+
+
+_log = logging.getLogger(__name__)
 
 
 class Ingester:
@@ -189,7 +194,8 @@ class Ingester:
         Returns
         -------
         IngestResult
-            An outcome for each file. Rows that cannot be bars are in the view `quarantine`.
+            An outcome for each file; printed, it fits a screen. Rows that cannot be bars are in the view `quarantine`.
+            An IngestWarning names each reason for which files were rejected or rows quarantined.
 
         Raises
         ------
@@ -203,7 +209,7 @@ class Ingester:
         from mtstore.ingest.files.ingest_files import ingest_files
         from mtstore.ingest.files.report import no_progress
 
-        return ingest_files(
+        result = ingest_files(
             self.repository,
             [paths] if isinstance(paths, str | Path) else paths,
             format=format,
@@ -214,6 +220,8 @@ class Ingester:
             covers=covers,
             progress=progress or no_progress,
         )
+        _warn(result)
+        return result
 
     def ingest_frame(
         self,
@@ -251,9 +259,11 @@ class Ingester:
         """
         from mtstore.ingest.files.ingest_frame import ingest_frame
 
-        return ingest_frame(
+        result = ingest_frame(
             self.repository, frame, ticker=ticker, schema=schema, tz=tz, source=source, mapping=mapping, covers=covers
         )
+        _warn(result)
+        return result
 
     def fetch(
         self,
@@ -342,9 +352,23 @@ class Ingester:
         """
         from mtstore.ingest.files.ingest_references import ingest_references
 
-        return ingest_references(self.repository, splits=splits, dividends=dividends, source=source)
+        result = ingest_references(self.repository, splits=splits, dividends=dividends, source=source)
+        _warn(result)
+        return result
 
 
 def _check_options(method: Callable[..., Any], options: Iterable[str]) -> None:
     """Reject a keyword that the method does not take; its first parameter is the data or the configuration."""
     check_options(options, [*inspect.signature(method).parameters][1:])
+
+
+def _warn(result: IngestResult) -> None:
+    """Warn the caller of rejected files and quarantined rows, and log them."""
+    from mtstore.ingest.files.report import IngestWarning
+
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("mtstore."):
+        frame, level = frame.f_back, level + 1
+    for problem in result.problems():
+        _log.info(problem)
+        warnings.warn(problem, IngestWarning, stacklevel=level)

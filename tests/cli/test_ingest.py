@@ -74,7 +74,7 @@ def test_impossible_rows_are_quarantined_and_the_code_says_so(mtstore_cli, tmp_p
     odd.write_bytes(gzip.compress("\n".join([header, ",".join(cells.values()), *rest, ""]).encode()))
     shown = mtstore_cli("ingest", tmp_path / "s", odd, "--create", "--quiet")
     assert shown.code == Exit.INCOMPLETE
-    assert "1 row quarantined" in shown.err
+    assert "1 row of AAA quarantined: high is below open or close" in shown.err
     kept = mtstore_cli("query", tmp_path / "s", "SELECT ticker, high FROM quarantine", "--format", "csv").out
     assert kept == f'ticker,high\n"{cells["ticker"]}",0.01\n'
 

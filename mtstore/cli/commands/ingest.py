@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,7 @@ def command(
         raise click.UsageError("--start, --end, --plan and --yes go with --config")
     within = None if covers is None else _read_covers(covers)
     codes = []
+    warnings.simplefilter("ignore", mtstore.IngestWarning)  # their lines are printed with the counts
     with mtstore.open(store, create=create) as found:
         if paths:
             with show_progress(is_quiet=quiet) as progress:
@@ -137,16 +139,12 @@ def _read_covers(text: str) -> TimeRange:
 def _print_result(report: IngestResult, what: str = "bar") -> int:
     from mtstore.calendars import listed_years
 
-    for outcome in report.rejected:
-        echo_error(f"{outcome.path}: rejected: {outcome.error}")
-    unchanged = sum(outcome.status == "unchanged" for outcome in report.files)
-    ingested = len(report.files) - unchanged - len(report.rejected)
-    echo(f"{count(ingested, 'file')} ingested, {unchanged:,} unchanged, {len(report.rejected):,} rejected")
-    if ingested:
-        rate = f"{report.seconds:.1f} s, {report.rows / max(report.seconds, 1e-6):,.0f} rows/s"
-        echo(f"{count(report.rows, what)} of {count(report.tickers, 'ticker')}: {rate}")
+    for line in report.problems():
+        echo_error(line)
+    for line in report.summary(what):
+        echo(line)
     if report.quarantined_rows:
-        echo(f"{count(report.quarantined_rows, 'row')} quarantined; see: mtstore query STORE 'FROM quarantine'")
+        echo("see: mtstore query STORE 'FROM quarantine'")
     if report.sessionless:
         first, last = listed_years()
         named = first_few(sorted(report.sessionless))
@@ -154,6 +152,6 @@ def _print_result(report: IngestResult, what: str = "bar") -> int:
             f"{count(sum(report.sessionless.values()), 'bar')} of {named} before {first} or after {last}, for which no"
             " calendar lists sessions: aligned results omit them"
         )
-    if report.rejected and not ingested and not unchanged:
+    if report.files and len(report.rejected) == len(report.files):
         return Exit.REJECTED
     return Exit.OK if report.is_complete else Exit.INCOMPLETE

@@ -210,6 +210,7 @@ def _ingest_batch(
             progress(Progress("write", number, len(names), rows, number))
         for quarantined in quarantine.bar_batches():
             writer.add(quarantined)
+            result.add_quarantined(quarantined)
     finally:
         grouper.close()
     result.collapsed_rows += batch_bars.collapsed

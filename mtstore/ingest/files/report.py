@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
+from mtstore.arguments import first_few
+from mtstore.bars import BarBatch
 from mtstore.ingest.run_record import Run
 
 FileStatus = Literal["ingested", "unchanged", "rejected"]
+# A printed result fits a screen.
+_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,29 @@ class FileOutcome:
     status: FileStatus
     rows: int = 0
     error: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """The error without the file's path, which is equal for files with the same fault."""
+        return (self.error or "").replace(self.path, "").lstrip(":, ")
+
+
+class IngestWarning(UserWarning):
+    """Files were rejected, or rows quarantined; the rest was ingested."""
+
+
+@dataclass(slots=True)
+class RejectedRows:
+    """The rows that were quarantined for one reason, and the place of the first."""
+
+    reason: str
+    rows: int
+    tickers: list[str]
+    first: str | None
+
+    def __str__(self) -> str:
+        place = f" (the first: {self.first})" if self.first else ""
+        return f"{_count(self.rows, 'row')} of {first_few(self.tickers)} quarantined: {self.reason}{place}"
 
 
 @dataclass(slots=True)
@@ -33,6 +61,8 @@ class IngestResult:
         Bars written to the store (after repeated rows collapsed), whether or not they changed anything.
     quarantined_rows
         Rows that violate the rules for bars; the view `quarantine` shows them with reason and origin.
+    reasons
+        Why rows were quarantined: one item per reason.
     sessionless
         By ticker: the number of intraday bars before the first or after the last date for which calendars list
         sessions. They are stored but belong to no session, so aligned tables leave them out.
@@ -46,6 +76,7 @@ class IngestResult:
     rows: int = 0
     collapsed_rows: int = 0
     quarantined_rows: int = 0
+    reasons: list[RejectedRows] = field(default_factory=list)
     sessionless: dict[str, int] = field(default_factory=dict)
     commits: int = 0
     seconds: float = 0.0
@@ -61,6 +92,40 @@ class IngestResult:
         """Whether no file was rejected and no row was quarantined."""
         return not self.rejected and self.quarantined_rows == 0
 
+    def add_quarantined(self, batch: BarBatch) -> None:
+        """Count the quarantined rows of a batch by reason."""
+        if batch.quarantined is None:
+            return
+        by_reason = {one.reason: one for one in self.reasons}
+        groups = batch.quarantined.group_by("reason", use_threads=False)
+        for group in groups.aggregate([("origin", "first"), ("reason", "count")]).to_pylist():
+            found = by_reason.setdefault(group["reason"], RejectedRows(group["reason"], 0, [], group["origin_first"]))
+            found.rows += group["reason_count"]
+            found.tickers.append(batch.ticker)
+        self.reasons = list(by_reason.values())
+
+    def problems(self) -> list[str]:
+        """Return one line per reason for which files were rejected or rows quarantined, 20 at most."""
+        by_reason: dict[str, list[FileOutcome]] = {}
+        for outcome in self.rejected:
+            by_reason.setdefault(outcome.reason, []).append(outcome)
+        found = [*(_rejected_files(files) for files in by_reason.values()), *map(str, self.reasons)]
+        more = len(found) - _LINES
+        return found if more <= 0 else [*found[:_LINES], f"{more:,} more reasons: see ingest_runs and quarantine"]
+
+    def summary(self, noun: str = "bar") -> list[str]:
+        """Return the counts of files and of bars, or of other rows that `noun` names, as lines."""
+        unchanged = sum(outcome.status == "unchanged" for outcome in self.files)
+        ingested = len(self.files) - unchanged - len(self.rejected)
+        lines = [f"{_count(ingested, 'file')} ingested, {unchanged:,} unchanged, {len(self.rejected):,} rejected"]
+        if ingested:
+            rate = f"{self.seconds:.1f} s, {self.rows / max(self.seconds, 1e-6):,.0f} rows/s"
+            lines.append(f"{_count(self.rows, noun)} of {_count(self.tickers, 'ticker')}: {rate}")
+        return lines
+
+    def __str__(self) -> str:
+        return "\n".join([*self.summary(), *self.problems()])
+
     def run_row(self, run: Run) -> dict[str, Any]:
         """Return the row of `core.ingest_runs`."""
         ingested = sum(outcome.status == "ingested" for outcome in self.files)
@@ -70,7 +135,7 @@ class IngestResult:
             files=ingested,
             rows=self.rows,
             quarantined_rows=self.quarantined_rows,
-            error="; ".join(str(outcome.error) for outcome in self.rejected[:10]) or None,
+            error="; ".join(str(outcome.error) for outcome in self.rejected) or None,
         )
 
 
@@ -90,3 +155,17 @@ ProgressCallback = Callable[[Progress], None]
 
 def no_progress(progress: Progress) -> None:
     """Ignore progress."""
+
+
+def _rejected_files(files: Sequence[FileOutcome]) -> str:
+    """Describe files that were rejected for one reason."""
+    names = [outcome.path for outcome in files]
+    if len(names) == 1:
+        return f"{names[0]}: rejected: {files[0].error}"
+    first = ", ".join(Path(name).name for name in names[:3])
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return f"{len(names):,} files rejected: {files[0].reason}: {first}{more}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
