@@ -61,6 +61,7 @@ RANGES = {
 }
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.filterwarnings("ignore:.*does not cover")
 @pytest.mark.parametrize("range_", EDGES.values(), ids=EDGES)
 @pytest.mark.parametrize("read", RANGES.values(), ids=RANGES)

@@ -99,6 +99,7 @@ def test_undefined_prices_are_stored_as_no_values(store: Store, market: Syntheti
     assert core_tables(store)["core.files"] == before, "the same rows again write no file"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("cut", [1, 55, 56 * 3, 5_000])
 @pytest.mark.parametrize("name", ["x.dbn", "x.dbn.zst"])
 def test_a_file_cut_anywhere_is_refused_and_the_others_go_in(

@@ -115,6 +115,7 @@ def test_names_that_say_range_and_interval(store, old):
     assert stored(store, "SPY")["ts_event"].iloc[0] == pd.Timestamp("2024-01-03 14:30", tz="UTC")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "style",
     ["index", "unnamed", "seconds", "milliseconds", "nanoseconds", "upper", "gz", "semicolon", "polygon"],

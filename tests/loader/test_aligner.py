@@ -60,6 +60,7 @@ OPTIONS = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("options", OPTIONS)
 def test_frames_give_what_a_store_with_the_same_bars_gives(store, stored_frames, options):
     config = {"store": store.path, "tickers": list(stored_frames), "alignment": options, "on_missing": "warn"}

@@ -33,6 +33,7 @@ def loader(path, **alignment):
     return mtstore.MultiTickerDataLoader({**config, "alignment": {"resampling": "5min", **alignment}})
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("chunk", "alignment"),
     [

@@ -111,6 +111,7 @@ def applied(path, tmp_path_factory):
     return made
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.filterwarnings("ignore:.*does not cover")
 @pytest.mark.parametrize("row", CASES)
 def test_any_two_settings_together_give_the_macros_answer(path, applied, row):

@@ -150,6 +150,7 @@ ACTIVE = {"active_from": "2024-01-03", "active_to": "2024-01-04"}
 ACTIVE_DAYS = [date(2024, 1, 3), date(2024, 1, 4)]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("method", ["outer_join", "forward_fill"])
 def test_a_ticker_is_missing_outside_of_its_active_range_and_nothing_is_filled_in_there(market, method):
     frame = load(market, method, **ACTIVE)
@@ -170,6 +171,7 @@ def test_a_week_is_made_of_the_active_sessions_alone(market):
     assert frame["B_volume"].tolist() == [12.0]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("method", ["outer_join", "inner_join", "forward_fill"])
 def test_what_was_said_to_the_manager_holds_in_python_and_in_sql(market, method):
     wanted = load(market, method, **ACTIVE)

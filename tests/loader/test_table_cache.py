@@ -102,6 +102,7 @@ OPTIONS = {
 TURNS = {f"{way}, {option}": (WAYS[way], OPTIONS[option]) for way, option in zip(WAYS, cycle(OPTIONS))}
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("alignment", "options"), TURNS.values(), ids=TURNS)
 def test_a_repeated_load_is_mapped_and_equals_one_that_is_made(store, assembled, alignment, options):
     expected = load(store, options=options, cache={"derived": False}, **alignment)

@@ -71,6 +71,7 @@ def test_pandas_shows_instants_in_the_zone_of_the_call(store):
     assert str(store.bars("AAA").to_arrow().schema.field("ts_event").type) == "timestamp[us, tz=UTC]"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("method", ["outer_join", "inner_join", "forward_fill", "grid"])
 def test_an_aligned_frame_is_the_macro_s_answer_pivoted(store, method):
     aligned = store.align(["BBB", "AAA"], "5min", DAY, "2023-11-24", method=method)

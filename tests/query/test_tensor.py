@@ -38,6 +38,7 @@ def from_sql(store, tensor, interval, options=""):
     return values.reshape(tensor.values.shape), rows["is_present"].reshape(tensor.mask.shape)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("mmap", [False, True])
 @pytest.mark.parametrize(
     ("interval", "options", "sql"),

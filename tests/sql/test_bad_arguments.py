@@ -32,6 +32,7 @@ def test_wrong_argument_raises_its_message(connection: duckdb.DuckDBPyConnection
     assert message in str(caught.value)
 
 
+@pytest.mark.sampled(10)
 @pytest.mark.parametrize(
     ("statement", "message"), [pair for pair in BAD_ARGUMENTS if "stored" not in pair[1] and "did you" not in pair[1]]
 )

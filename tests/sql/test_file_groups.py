@@ -55,6 +55,7 @@ CALLS = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("call", CALLS)
 def test_answers_do_not_depend_on_how_files_are_found(listed, grouped, call):
     answers = []

@@ -15,6 +15,7 @@ def _minutes(*without: int, count: int = 390) -> list[tuple[Any, ...]]:
     return [(OPEN + timedelta(minutes=n), 1.0, 1.0, 1.0, 1.0, 1.0) for n in range(count) if n not in without]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [

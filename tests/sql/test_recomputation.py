@@ -25,6 +25,7 @@ def _assert_equal(found: pd.DataFrame, wanted: pd.DataFrame) -> None:
         np.testing.assert_allclose(left, right, rtol=1e-9, equal_nan=True, err_msg=column)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("minutes", "session"), [(1, "regular"), (5, "regular"), (60, "regular"), (30, "all"), (7, "all")]
 )
@@ -34,6 +35,7 @@ def test_resampling(world: World, minutes: int, session: str) -> None:
     _assert_equal(found, resampled(world, minutes, session).sort_index())
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("session", ["regular", "all"])
 @pytest.mark.parametrize("tz", ["America/New_York", "UTC", "Asia/Tokyo", "Pacific/Auckland", "America/Los_Angeles"])
 @pytest.mark.parametrize(("interval", "unit"), [("1d", "D"), ("1w", "W-SUN"), ("1mo", "M")])
@@ -120,6 +122,7 @@ def test_gaps(world: World) -> None:
     assert {"whole", "leading", "trailing", "interior"} <= set(found["position"])
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("method", "trailing"), [("standard", None), ("standard", 200), ("robust", None), ("robust", 50)]
 )

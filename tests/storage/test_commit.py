@@ -236,6 +236,7 @@ def test_a_moved_store_is_noticed_and_rebuild_mends_it(store: Store, tmp_path: P
         assert client.execute("SELECT count(*) FROM bars").fetchall() == [(1,)]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "missing"])
 def test_a_store_whose_database_file_is_damaged_is_rebuilt_without_it(store: Store, damage: str) -> None:
     write(store, answer("A", {0: 1.0}, minutes(0, 5)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mtstore.errors import StoreError, StoreNotFoundError
 from mtstore.storage.layout import Layout
 from mtstore.storage.maintenance.repair import repair
 from mtstore.storage.repository import Repository
+from tests.kits.store_paths import StorePlace
 from tests.kits.stores import POLYGON, answer, bars_of, core_tables, data_files, minute_bars, minutes, write
 
 NOW = datetime(2024, 1, 31, 12, 0, 0, 123_456, tzinfo=UTC)
@@ -78,6 +80,21 @@ def fill(store: Store) -> None:
         writer.record("settings", {"key": "alignment.timezone", "value": '"UTC"'})
 
 
+@pytest.fixture(scope="module")
+def filled_place(tmp_path_factory: pytest.TempPathFactory) -> StorePlace:
+    root = tmp_path_factory.mktemp("rebuild") / "store"
+    with mtstore.open(root, create=True) as store:
+        fill(store)
+    return StorePlace(root)
+
+
+@pytest.fixture
+def filled(filled_place: StorePlace) -> Iterator[Store]:
+    """A store with a bit of everything."""
+    with mtstore.open(filled_place.fresh()) as store:
+        yield store
+
+
 def assert_rebuilds_equal(store: Store) -> None:
     before, files, snapshot = core_tables(store), data_files(store.path), store.repository.layout.newest_snapshot()
     assert store.rebuild() == snapshot + 1
@@ -87,76 +104,69 @@ def assert_rebuilds_equal(store: Store) -> None:
     assert data_files(store.path) == files
 
 
-def test_a_rebuilt_store_equals_the_committed_one_table_by_table(store: Store) -> None:
-    fill(store)
-    tables = core_tables(store)
+def test_a_rebuilt_store_equals_the_committed_one_table_by_table(filled: Store) -> None:
+    tables = core_tables(filled)
     for name in ("files", "retired_files", "coverage_ledger", "splits", "dividends", "ticker_settings", "meta_files"):
         assert tables[f"core.{name}"], f"the test has no row in {name}"
     assert len(tables["core.splits"]) == 1
     assert len(tables["core.dividends"]) == 2
-    assert_rebuilds_equal(store)
-    assert_rebuilds_equal(store)
+    assert_rebuilds_equal(filled)
+    assert_rebuilds_equal(filled)
 
 
-def test_it_equals_after_replace_compaction_and_purge(store: Store) -> None:
-    fill(store)
-    store.compact()
-    assert_rebuilds_equal(store)
-    with mtstore.open(store.path, grace=timedelta(0)) as impatient:
+def test_it_equals_after_replace_compaction_and_purge(filled: Store) -> None:
+    filled.compact()
+    assert_rebuilds_equal(filled)
+    with mtstore.open(filled.path, grace=timedelta(0)) as impatient:
         write(impatient, answer("A", {}, minutes(0, 300)))
         write(impatient, answer("D", {0: 1.0}, minutes(0, 300)))
         write(impatient, answer("D", {0: 2.0}, minutes(0, 300)))
-    assert_rebuilds_equal(store)
-    with mtstore.open(store.path) as again:
+    assert_rebuilds_equal(filled)
+    with mtstore.open(filled.path) as again:
         assert_rebuilds_equal(again)
 
 
-def test_it_needs_no_generation_and_no_public_file(store: Store) -> None:
-    fill(store)
-    before = core_tables(store)
-    store.close()
+def test_it_needs_no_generation_and_no_public_file(filled: Store) -> None:
+    before = core_tables(filled)
+    filled.close()
     for folder in ("catalog", "public", "tmp"):
-        shutil.rmtree(store.path / folder)
-        (store.path / folder).mkdir()
-    (store.path / "market.duckdb").unlink()
-    Repository.rebuild_at(store.path)
-    with mtstore.open(store.path) as again:
+        shutil.rmtree(filled.path / folder)
+        (filled.path / folder).mkdir()
+    (filled.path / "market.duckdb").unlink()
+    Repository.rebuild_at(filled.path)
+    with mtstore.open(filled.path) as again:
         assert core_tables(again) == before
 
 
-def test_the_next_start_makes_a_lost_generation_from_the_log(store: Store) -> None:
-    fill(store)
-    before, newest = core_tables(store), store.repository.layout.newest_snapshot()
-    store.close()
-    store.repository.layout.catalog_file(newest).unlink()
-    with mtstore.open(store.path) as again:
+def test_the_next_start_makes_a_lost_generation_from_the_log(filled: Store) -> None:
+    before, newest = core_tables(filled), filled.repository.layout.newest_snapshot()
+    filled.close()
+    filled.repository.layout.catalog_file(newest).unlink()
+    with mtstore.open(filled.path) as again:
         assert again.repository.layout.newest_snapshot() == newest
         assert core_tables(again) == before
 
 
-def test_a_lost_data_file_is_named(store: Store) -> None:
-    fill(store)
-    path = store.sql("SELECT path FROM core.files ORDER BY path").fetchall()[0][0]
-    (store.path / path).unlink()
+def test_a_lost_data_file_is_named(filled: Store) -> None:
+    path = filled.sql("SELECT path FROM core.files ORDER BY path").fetchall()[0][0]
+    (filled.path / path).unlink()
     with pytest.raises(StoreError, match=Path(path).name):
-        store.rebuild()
-    assert list((store.path / "tmp").iterdir()) == []
+        filled.rebuild()
+    assert list((filled.path / "tmp").iterdir()) == []
 
 
-def test_a_hole_in_the_log_is_an_error(store: Store) -> None:
-    fill(store)
-    store.repository.layout.log_file(3).unlink()
+def test_a_hole_in_the_log_is_an_error(filled: Store) -> None:
+    filled.repository.layout.log_file(3).unlink()
     with pytest.raises(StoreError, match="commits are missing from the log"):
-        store.rebuild()
+        filled.rebuild()
 
 
-def test_a_damaged_log_entry_is_named(store: Store) -> None:
-    fill(store)
-    path = store.repository.layout.log_file(2)
+def test_a_damaged_log_entry_is_named(filled: Store) -> None:
+    path = filled.repository.layout.log_file(2)
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(StoreError, match=r"000002\.parquet"):
-        store.rebuild()
+        filled.rebuild()
 
 
 def test_there_is_nothing_to_rebuild_without_a_store(tmp_path: Path) -> None:
@@ -183,6 +193,7 @@ def test_data_and_meta_alone_are_enough(store: Store, tmp_path: Path, mend: str)
         assert opened.verify().is_sound
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("lost", ["catalog", "public", "tmp"])
 def test_missing_folder_is_created_again(store: Store, lost: str) -> None:
     write(store, answer("A", {0: 1.0, 1: 2.0}, minutes(0, 5)))

@@ -186,6 +186,7 @@ def test_an_error_in_the_block_drops_what_was_not_committed(store: Store) -> Non
     assert list((store.path / "tmp").iterdir()) == []
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "step", failpoints.FAILPOINTS[: failpoints.FAILPOINTS.index("log-renamed")], ids=lambda step: f"after-{step}"
 )
