@@ -126,7 +126,6 @@ def check_bars(
     day_tz: str,
     ranges: Sequence[TimeRange] | None,
     allows_negative_prices: bool = False,
-    allows_missing_prices: bool = False,
     other_tickers: Sequence[str | None] | None = None,
 ) -> CheckedBars:
     """Separate the rows of one ticker into bars and rejected rows.
@@ -144,8 +143,6 @@ def check_bars(
         What the input covers, sorted; None: no limit.
     allows_negative_prices
         Whether prices may be zero or negative (futures, indices).
-    allows_missing_prices
-        Whether prices may be missing (Databento's undefined prices); they are stored as NULL.
     other_tickers
         For each row the ticker it is for, if that is not the requested one.
     """
@@ -164,7 +161,7 @@ def check_bars(
     faults = [
         *_wrong_tickers(other_tickers or ()),
         *_wrong_times(columns, schema, day_tz, ranges),
-        *_wrong_values(values, allows_negative=allows_negative_prices, allows_missing=allows_missing_prices),
+        *_wrong_values(values, allows_negative=allows_negative_prices),
     ]
     for is_wrong, reason in faults:
         if is_wrong.any():
@@ -209,18 +206,16 @@ def _wrong_times(
         yield columns["ts_remainder"] != 0, OFF_GRID
 
 
-def _wrong_values(
-    values: Mapping[str, Floats], *, allows_negative: bool, allows_missing: bool
-) -> Iterator[tuple[Bools, str]]:
+def _wrong_values(values: Mapping[str, Floats], *, allows_negative: bool) -> Iterator[tuple[Bools, str]]:
     import numpy as np
 
     absent = np.array(np.nan)
     prices = [values.get(name, absent) for name in PRICE_COLUMNS]
     open_, high, low, close = prices
-    if not allows_missing:
-        yield _any(np.isnan(values[name]) for name in PRICE_COLUMNS if name in values), "a price is missing"
+    for name in PRICE_COLUMNS:
+        if name in values:
+            yield np.isnan(values[name]), f"{name} is missing"
     yield _any(np.isinf(price) for price in prices), "a price is not finite"
-    # A comparison with NaN is false, and fmin and fmax ignore it: the prices that are present must fit all the same.
     if not allows_negative:
         yield _any(price <= 0 for price in prices), "a price is zero or negative"
     yield high < np.fmax(open_, close), "high is below open or close"

@@ -32,10 +32,10 @@ WORDS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v", "vwa
 GOOD = {"open": 10.0, "high": 12.0, "low": 9.0, "close": 11.0, "volume": 100.0, "vwap": 10.5, "transactions": 3.0}
 NAN, INF = math.nan, math.inf
 
-MISSING, INFINITE, NOT_POSITIVE = "a price is missing", "a price is not finite", "a price is zero or negative"
+INFINITE, NOT_POSITIVE = "a price is not finite", "a price is zero or negative"
 VOLUME, COUNT = "volume is missing, negative or not finite", "transactions is negative or not a whole number"
 FAULTS: list[tuple[dict[str, float], str]] = [
-    *[({name: NAN}, MISSING) for name in ("open", "high", "low", "close")],
+    *[({name: NAN}, f"{name} is missing") for name in ("open", "high", "low", "close")],
     *[({name: INF}, INFINITE) for name in ("open", "high", "low", "close")],
     *[({name: value}, NOT_POSITIVE) for name in ("open", "high", "low", "close") for value in (0.0, -1.0)],
     *[({"high": value}, "high is below open or close") for value in (10.5, 8.0)],
@@ -167,13 +167,16 @@ def test_polygon_response_keeps_the_same_rules(polygon, polygon_source) -> None:
 
 
 def test_dbn_file_keeps_the_same_rules(store: Store, tmp_path: Path) -> None:
-    # DBN has whole volumes of zero or more, no vwap and no transactions; its undefined prices are legal.
-    faults = [(row, reason) for row, reason in FAULTS if reason not in (MISSING, INFINITE) and "volume" not in row]
+    # DBN has whole volumes of zero or more, no vwap and no transactions.
+    faults = [(row, reason) for row, reason in FAULTS if reason != INFINITE and "volume" not in row]
     faults = [(row, reason) for row, reason in faults if not {"vwap", "transactions"} & row.keys()]
     rows = [GOOD, *[GOOD | fault for fault, _ in faults]]
     records = []
     for number, row in enumerate(rows):
-        prices: dict[str, Any] = {name: round(row[name] * 1e9) for name in PRICE_COLUMNS}
+        prices: dict[str, Any] = {
+            name: databento_dbn.UNDEF_PRICE if math.isnan(row[name]) else round(row[name] * 1e9)
+            for name in PRICE_COLUMNS
+        }
         at = START_NS + number * MINUTE_NS
         message = databento_dbn.OHLCVMsg(rtype=33, publisher_id=1, instrument_id=7, ts_event=at, volume=100, **prices)
         records.append(bytes(message))
@@ -232,13 +235,6 @@ def test_every_row_is_stored_quarantined_or_a_repetition(rows: list[Row], future
         stamp = round(bar["ts_event"].timestamp() * 1e6)
         assert (bar["open"], bar["high"], bar["low"], bar["close"], bar["volume"]) == last_valid[stamp][1:]
     assert all(result.rejected["reason"].to_pylist())
-
-
-def test_undefined_prices_are_stored_where_they_are_legal() -> None:
-    rows: list[Row] = [(0, None, None, None, None, 0.0), (STEP, 1.0, 1.0, 1.0, 1.0, 1.0)]
-    assert check(columns_of(rows)).rejected["reason"].to_pylist() == [MISSING]
-    legal = check(columns_of(rows), allows_missing_prices=True)
-    assert legal.bars["close"].to_pylist() == [None, 1.0]
 
 
 def test_vwap_of_a_future_may_be_negative() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mtstore import Store
 from mtstore.ingest.files.dbn_input import DbnInput
 from mtstore.storage.files.data_file import read_footer
 from mtstore.synthetic import DbnOptions, Faults, SyntheticMarket, write_dbn
-from tests.kits.stores import core_tables
+from tests.sources.test_dbn import DAY_NS, START_NS, bar, mapped, write
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "dbn_samples"
 FIRST, LAST = "2024-03-04", "2024-03-05"
@@ -88,15 +89,16 @@ def test_an_id_that_moves_to_another_symbol_takes_no_bars_with_it(
         assert_stored(store, market, ticker)
 
 
-def test_undefined_prices_are_stored_as_no_values(store: Store, market: SyntheticMarket, tmp_path: Path) -> None:
+def test_undefined_prices_are_quarantined(store: Store, market: SyntheticMarket, tmp_path: Path) -> None:
+    write_dbn(market, tmp_path / "whole.dbn", FIRST, LAST)
     write_dbn(market, tmp_path / "x.dbn", FIRST, LAST, options=DbnOptions(undefined_every=7))
-    assert store.ingest(tmp_path / "x.dbn").is_complete
-    total, missing = store.sql("SELECT count(*), count(*) FILTER (close IS NULL) FROM bars").fetchall()[0]
-    assert missing == total // 7
-    before = core_tables(store)["core.files"]
-    copy = write_dbn(market, tmp_path / "y.dbn.zst", FIRST, LAST, options=DbnOptions(undefined_every=7))
-    store.ingest(copy)
-    assert core_tables(store)["core.files"] == before, "the same rows again write no file"
+    total = store.ingest(tmp_path / "whole.dbn", source="whole").rows
+    report = store.ingest(tmp_path / "x.dbn")
+    assert report.quarantined_rows == total // 7
+    assert report.rows == total - total // 7
+    assert store.sql("SELECT DISTINCT reason FROM quarantine").fetchall() == [("open is missing",)]
+    assert store.sql("SELECT count(*) FROM bars WHERE close IS NULL").fetchall() == [(0,)]
+    assert ("partial",) in store.sql("SELECT result FROM coverage WHERE source <> 'whole'").fetchall()
 
 
 @pytest.mark.sampled(3)
@@ -153,3 +155,41 @@ def test_the_vendors_samples_are_stored_as_the_vendors_client_reads_them(store: 
     assert report.quarantined_rows == 0
     for name in ("high", "low", "volume", "close"):
         np.testing.assert_allclose(found[name], expected[name].sort_index(), rtol=1e-12)
+
+
+BOTH = [mapped(symbol, ("2024-03-18", "2024-03-19", number)) for symbol, number in (("AAA", "1"), ("BBB", "2"))]
+
+
+@pytest.mark.parametrize("publishers", [(2, 2, 2), (2, 3, 2)])
+def test_a_limit_cuts_the_range_and_is_named(store: Store, tmp_path: Path, publishers: tuple[int, ...]) -> None:
+    places = zip([(0, 1), (0, 2), (1, 1)], publishers, strict=True)
+    rows = [bar(minute, number, publisher_id=venue) for (minute, number), venue in places]
+    path = write(tmp_path / "x.dbn", rows, BOTH, end=START_NS + DAY_NS, limit=3)
+    report = store.ingest(path)
+    reasons = [reason for (reason,) in store.sql("SELECT reason FROM quarantine").fetchall()]
+    if len(set(publishers)) == 1:
+        assert (report.rows, reasons) == (3, [])
+    else:
+        assert report.rows == 2
+        assert "limit of 3 records" in reasons[0]
+        assert "00:01:00" in reasons[0]
+    ends = store.sql("SELECT DISTINCT strftime(end_ts, '%H:%M') FROM coverage").fetchall()
+    assert ends == [("00:01",)]
+
+
+def test_symbols_come_from_the_file_beside_the_data(store: Store, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.dbn", [bar(0, 11)], [], end=START_NS + DAY_NS)
+    (rejected,) = store.ingest(path).rejected
+    assert "symbology.json" in str(rejected.error)
+    day = str(date(2024, 3, 18))
+    content = {
+        "result": {"ESH4": [{"d0": day, "d1": str(date(2024, 3, 19)), "s": "11"}]},
+        "stype_in": "raw_symbol",
+        "stype_out": "instrument_id",
+    }
+    (tmp_path / "symbology.json").write_text(json.dumps(content))
+    assert store.ingest(path).is_complete
+    assert store.sql("SELECT ticker, close, volume FROM bars").fetchall() == [("ESH4", 11.0, 100.0)]
+    (tmp_path / "symbology.json").write_text("[]")
+    (rejected,) = store.ingest(path, source="other").rejected
+    assert "not the symbology" in str(rejected.error)

@@ -225,7 +225,7 @@ BAD: dict[str, dict[str, Any]] = {
     "low is above open or close": {"low": 11.0},
     "volume is missing, negative or not finite": {"volume": -1},
     "a price is zero or negative": {"open": 0.0, "low": 0.0},
-    "a price is missing": {"open": ""},
+    "open is missing": {"open": ""},
     "a price is not finite": {"high": "inf"},
     "transactions is negative or not a whole number": {"transactions": 1.5},
 }

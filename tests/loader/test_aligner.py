@@ -130,7 +130,7 @@ FAULTS = {
     "low is above open or close": {"low": 1000.0, "high": 1001.0},
     "a price is zero or negative": {"low": 0.0},
     "a price is not finite": {"high": np.inf},
-    "a price is missing": {"close": np.nan},
+    "close is missing": {"close": np.nan},
     "volume is missing, negative or not finite": {"volume": -1.0},
 }
 

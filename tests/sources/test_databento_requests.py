@@ -138,11 +138,13 @@ def test_bars_of_several_venues_become_one(databento, databento_source):
     assert rows == [[110.0, 111.0, 99.0, 110.0, 55.0], [90.0, 91.0, 89.0, 90.0, 7.0]]
 
 
-def test_undefined_prices_are_null(databento, databento_source):
+def test_undefined_prices_are_quarantined(databento, databento_source):
     at = int(datetime(2024, 3, 4, 14, 30, tzinfo=UTC).timestamp())
     databento.list_symbol("AAPL").bars["ohlcv-1m"] = [(at, None, 5, 2)]
     [answer] = databento_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY))
-    assert (answer.result, answer.bars["open"].to_pylist()) == ("complete", [None])
+    assert answer.bars.num_rows == 0
+    assert answer.quarantined["reason"].to_pylist() == ["open is missing"]
+    assert answer.partial_ranges
 
 
 def test_lower_case_tickers_keep_their_spelling(market, databento_source):

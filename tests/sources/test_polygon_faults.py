@@ -340,9 +340,9 @@ def broken(**changes):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (broken(c=None), "a price is missing"),
-        ({k: v for k, v in broken().items() if k != "o"}, "a price is missing"),
-        (broken(o="abc"), "a price is missing"),
+        (broken(c=None), "close is missing"),
+        ({k: v for k, v in broken().items() if k != "o"}, "open is missing"),
+        (broken(o="abc"), "open is missing"),
         (broken(h=50.0), "high is below open or close"),
         (broken(l=500.0), "low is above open or close"),
         (broken(o=-5.0, l=-6.0), "a price is zero or negative"),
@@ -354,7 +354,7 @@ def broken(**changes):
         (broken(t="soon"), "ts_event is missing or not a time"),
         (broken(t=10**30), "ts_event is missing or not a time"),
         (broken(h=float("inf")), "a price is not finite"),
-        (broken(h=float("nan")), "a price is missing"),
+        (broken(h=float("nan")), "high is missing"),
     ],
 )
 def test_bad_row_is_quarantined_and_others_are_stored(polygon, polygon_source, row, reason):

@@ -89,6 +89,8 @@ class BatchBars:
 
     def _check(self, ticker: str, rows: pa.Table, ranges: tuple[TimeRange, ...] | None) -> CheckedBars:
         """Check a ticker's rows by the rules for bars, and quarantine those that violate one."""
+        import pyarrow.compute as pc
+
         first = self.batch[0]
         checked = check_bars(
             {name: rows[name].to_numpy() for name in rows.column_names},
@@ -96,10 +98,13 @@ class BatchBars:
             day_tz=first.zone_of(ticker),
             ranges=ranges,
             allows_negative_prices=first.allows_negative(ticker),
-            allows_missing_prices=first.allows_missing_prices,
         )
         self.collapsed += checked.repeated
-        self.quarantine.add(ticker, checked.rejected)
+        rejected = checked.rejected
+        if first.outside_note and rejected.num_rows:
+            noted = pc.replace_substring(rejected["reason"], OUTSIDE_RANGE, OUTSIDE_RANGE + first.outside_note)
+            rejected = rejected.set_column(rejected.column_names.index("reason"), "reason", noted)
+        self.quarantine.add(ticker, rejected)
         return checked
 
     def _split_strays(self, ticker: str, rows: pa.Table) -> tuple[pa.Table, pa.Table]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from mtstore.bars import SourceBinding
 from mtstore.errors import InputError
 from mtstore.ingest.files.input_file import StreamedInput
-from mtstore.ranges import TimeRange
+from mtstore.ranges import TimeRange, iso_instant
 from mtstore.sources.databento.dbn_file import DbnFile, allows_negative_prices
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class DbnInput(StreamedInput):
             Its bars are not those of `schema`.
         """
         file = DbnFile(path)
+        is_cut = file.is_limited and file.range is not None
         if schema is not None and schema != file.schema:
             raise InputError(f"schema: was {schema!r}, but {path} holds {file.schema}; leave schema out")
         return cls(
@@ -44,14 +45,16 @@ class DbnInput(StreamedInput):
             span=file.range,
             day_tz="UTC",
             allows_negative_prices=allows_negative_prices(file.dataset),
-            allows_missing_prices=True,
+            # Of a single publisher, the last bar before the limit is whole, though others of its time may be missing.
+            allows_rows_outside=is_cut and len(file.publishers) == 1,
+            outside_note=_limit_note(file) if is_cut else "",
             file=file,
             ranges=file.ranges_by_ticker(),
         )
 
     @property
     def batch_key(self) -> tuple[object, ...]:
-        return (self.allows_negative_prices, self.file.publishers)
+        return (self.allows_negative_prices, self.file.publishers, self.outside_note)
 
     def covered_ranges(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
         del has_rows, is_named
@@ -68,3 +71,10 @@ class DbnInput(StreamedInput):
 
         for batch in self.file.batches(tickers):
             yield pa.table(batch)
+
+
+def _limit_note(file: DbnFile) -> str:
+    end = file.range.end_us if file.range is not None else 0
+    return (
+        f": the request's limit of {file.limit} records cut the file, and rows from {iso_instant(end)} may be missing"
+    )

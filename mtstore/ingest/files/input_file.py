@@ -42,10 +42,10 @@ class Input(ABC):
         The hull of the ranges it covers; None if it covers none (custom files without `covers`).
     allows_negative_prices
         Whether prices at or below zero are legal (futures).
-    allows_missing_prices
-        Whether prices may be missing (Databento's undefined prices).
     allows_rows_outside
         Whether rows outside of the covered ranges are legal; those add bars and withdraw none.
+    outside_note
+        Why rows may lie outside of the covered ranges; it follows the reason of a rejected row.
     """
 
     path: Path
@@ -55,8 +55,8 @@ class Input(ABC):
     span: TimeRange | None
     day_tz: str
     allows_negative_prices: bool = False
-    allows_missing_prices: bool = False
     allows_rows_outside: bool = False
+    outside_note: str = ""
 
     @property
     def byte_size(self) -> int:

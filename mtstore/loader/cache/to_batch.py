@@ -55,7 +55,6 @@ def to_batch(
         width.day_tz,
         allows_negative_prices=entry.calendar in FUTURES_CALENDARS
         or (binding.dataset is not None and allows_negative_prices(binding.dataset)),
-        allows_missing_prices=binding.provider == "databento",
     )
     closed_us = min(within.end_us, _last_closed_us(binding, width, config))
     covered = [TimeRange(within.start_us, closed_us)] if closed_us > within.start_us else []

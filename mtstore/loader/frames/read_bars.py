@@ -57,9 +57,7 @@ class Rows:
             return check_width(us, native, where, self.tz)
         return infer_width(us, (self.tz, tz, "UTC"), resampling, where)
 
-    def check(
-        self, schema: str, day_tz: str, *, allows_negative_prices: bool, allows_missing_prices: bool = False
-    ) -> CheckedBars:
+    def check(self, schema: str, day_tz: str, *, allows_negative_prices: bool) -> CheckedBars:
         """Check the rows as bars of a schema; `file_index` of a rejected row is its place in the frame.
 
         Parameters: see `mtstore.sources.bar_rules.check_bars`.
@@ -71,7 +69,6 @@ class Rows:
             day_tz=day_tz,
             ranges=None,
             allows_negative_prices=allows_negative_prices,
-            allows_missing_prices=allows_missing_prices,
         )
 
 

@@ -14,7 +14,7 @@ from mtstore.errors import BrokenFileError, UnsupportedSchemaError
 from mtstore.ranges import TimeRange, intersect
 from mtstore.sources.batch_schema import CHUNK_ROWS, batch_schema
 from mtstore.sources.databento.dbn_stream import count_records, read_header
-from mtstore.sources.databento.dbn_symbols import SymbolTable, read_intervals
+from mtstore.sources.databento.dbn_symbols import SYMBOLOGY, SymbolTable, read_intervals, read_symbology
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,9 +85,11 @@ class DbnFile:
         self._start_ns = int(metadata.start)
         self._end_ns: int | None = metadata.end
         mappings: Any = metadata.mappings
-        self._table = SymbolTable(
-            read_intervals(mappings, str(metadata.stype_in), str(metadata.stype_out), self.path), self.path
-        )
+        stypes = str(metadata.stype_in), str(metadata.stype_out)
+        if not mappings:
+            # Batch jobs may leave the mappings to a file beside the data.
+            mappings, *stypes = read_symbology(self.path.with_name(SYMBOLOGY)) or ({}, *stypes)
+        self._table = SymbolTable(read_intervals(mappings, *stypes, self.path), self.path)
         self.tickers = self._table.symbols
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from mtstore.ranges import EPOCH, US_PER_DAY, Ranges, TimeRange, normalise
 
 _DAY_BITS = 20
 NS_PER_DAY = US_PER_DAY * 1_000
+SYMBOLOGY = "symbology.json"
+"""The file with the symbols of a batch job, beside its data."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -61,7 +64,8 @@ class SymbolTable:
             first = int(np.flatnonzero(is_unmapped)[0])
             raise BrokenFileError(
                 f"{self._path}: the metadata has no symbol for instrument_id {int(instrument_ids[first])} on "
-                f"{_date(days[first])} (UTC); {int(is_unmapped.sum()):,} records of this chunk are without one"
+                f"{_date(days[first])} (UTC); {int(is_unmapped.sum()):,} records of this chunk are without one; put the "
+                f"job's {SYMBOLOGY} beside the file, or download with map_symbols"
             )
         if len(found) == 1:
             return np.arange(len(keys)), found[0]
@@ -120,6 +124,36 @@ def read_intervals(
             if start < end:
                 intervals.append(SymbolInterval(int(number), start, end, symbol))
     return intervals
+
+
+def read_symbology(path: Path) -> tuple[dict[str, list[dict[str, Any]]], str, str] | None:
+    """Read a batch job's symbology.json: mappings like those of a file's metadata, and both kinds of symbols.
+
+    None if there is no such file.
+
+    Raises
+    ------
+    BrokenFileError
+        It is not what the vendor writes.
+    """
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text())
+        mappings = {
+            name: [
+                {
+                    "symbol": str(entry["s"]),
+                    "start_date": date.fromisoformat(entry["d0"]),
+                    "end_date": date.fromisoformat(entry["d1"]),
+                }
+                for entry in entries
+            ]
+            for name, entries in content["result"].items()
+        }
+        return mappings, str(content["stype_in"]), str(content["stype_out"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BrokenFileError(f"{path}: not the symbology of a Databento job: {error!r}") from error
 
 
 def _date(day: int) -> date:

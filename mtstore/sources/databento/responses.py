@@ -76,7 +76,6 @@ def to_batches(
                 day_tz="UTC",
                 ranges=(requested,),
                 allows_negative_prices=allows_negative_prices(file.dataset),
-                allows_missing_prices=True,
             )
         notes = [checked.reason] if checked.reason else []
         if symbol in file.not_found:
