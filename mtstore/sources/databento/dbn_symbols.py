@@ -64,8 +64,8 @@ class SymbolTable:
             first = int(np.flatnonzero(is_unmapped)[0])
             raise BrokenFileError(
                 f"{self._path}: the metadata has no symbol for instrument_id {int(instrument_ids[first])} on "
-                f"{_date(days[first])} (UTC); {int(is_unmapped.sum()):,} records of this chunk are without one; put the "
-                f"job's {SYMBOLOGY} beside the file, or download with map_symbols"
+                f"{_date(days[first])} (UTC); {int(is_unmapped.sum()):,} records of this chunk are without one; put "
+                f"the job's {SYMBOLOGY} beside the file, or download with map_symbols"
             )
         if len(found) == 1:
             return np.arange(len(keys)), found[0]
