@@ -85,11 +85,11 @@ class DbnFile:
         self._start_ns = int(metadata.start)
         self._end_ns: int | None = metadata.end
         mappings: Any = metadata.mappings
-        stypes = str(metadata.stype_in), str(metadata.stype_out)
+        symbology = mappings, str(metadata.stype_in), str(metadata.stype_out)
         if not mappings:
             # Batch jobs may leave the mappings to a file beside the data.
-            mappings, *stypes = read_symbology(self.path.with_name(SYMBOLOGY)) or ({}, *stypes)
-        self._table = SymbolTable(read_intervals(mappings, *stypes, self.path), self.path)
+            symbology = read_symbology(self.path.with_name(SYMBOLOGY)) or symbology
+        self._table = SymbolTable(read_intervals(*symbology, self.path), self.path)
         self.tickers = self._table.symbols
 
     def __repr__(self) -> str:
