@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from mtstore.arguments import did_you_mean
 from mtstore.errors import InputError, RangeError
+from mtstore.ranges import midnight_us
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,17 +73,18 @@ class Bounds:
             None if end is None else _microseconds(_as_instant(end, _SESSION_MARGIN + timedelta(days=1))),
         )
 
-    def as_utc_days_us(self) -> tuple[int, int]:
-        """Return instants `[start_us, end_us)`, µs since the epoch; dates are UTC days, the end date included.
+    def as_days_us(self) -> tuple[int, int]:
+        """Return instants `[start_us, end_us)`, µs since the epoch; dates are days of `tz`, the end date included.
 
         For ranges that do not select sessions, such as those that a file covers. An open end is a RangeError.
         """
         if self.start is None or self.end is None:
             raise RangeError(f"the range {self} must have both ends")
-        return (
-            _microseconds(_as_instant(self.start, timedelta(0))),
-            _microseconds(_as_instant(self.end, timedelta(days=1))),
+        start_us, end_us = (
+            _microseconds(bound) if isinstance(bound, datetime) else midnight_us(bound + days, parse_zone(self.tz))
+            for bound, days in ((self.start, timedelta(0)), (self.end, timedelta(days=1)))
         )
+        return start_us, end_us
 
     def __str__(self) -> str:
         start, end = (None if bound is None else _to_text(bound) for bound in (self.start, self.end))

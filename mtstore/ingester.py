@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
 from mtstore.arguments import check_options, ticker_names
 from mtstore.errors import InputError
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Frame: TypeAlias = pd.DataFrame | pl.DataFrame | pa.Table
     ConfigLike: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Config
     MappingLike: TypeAlias = ColumnMapping | dict[str, Any] | Path | str
-    Covers: TypeAlias = TimeRange | tuple[BoundLike, BoundLike]
+    Covers: TypeAlias = TimeRange | tuple[BoundLike, BoundLike] | Literal["auto"]
 
 
 def _in_thread(
@@ -186,8 +186,10 @@ class Ingester:
         mapping
             The columns of custom files and how they are read: a YAML file, or its content.
         covers
-            The range that custom files cover: a half-open range of instants, or two dates, UTC days, both included.
-            Stored bars in it that the files do not have are withdrawn. None: files only add and overwrite.
+            The range for which custom files are the whole answer, so that stored bars in it that they do not have are
+            withdrawn: two instants (half-open), two dates (days of the mapping's `tz`, both included), or `auto`, the
+            time from each ticker's first bar to the end of its last. None: that time counts as covered, and nothing is
+            withdrawn.
         progress
             Called as files are read.
 
@@ -250,7 +252,8 @@ class Ingester:
         source
             The source's name, `own` by default.
         mapping, covers
-            As in `ingest_files`; a mapping has `ticker` and `tz` itself.
+            As in `ingest_files`; a mapping has `ticker` and `tz` itself. Dates of `covers` are days of `tz`, or of the
+            zone of aware times.
 
         Raises
         ------

@@ -192,12 +192,17 @@ def test_covering_instants_are_exact_for_instants_and_wide_for_dates():
     assert parse_bounds("1970-01-05", "1970-01-05").covering_us() == (2 * day_us, 7 * day_us)
 
 
-def test_dates_can_mean_utc_days_with_the_last_one_included():
-    day_us = 86_400_000_000
-    assert parse_bounds("1970-01-02", "1970-01-02").as_utc_days_us() == (day_us, 2 * day_us)
-    assert parse_bounds("1970-01-02T00:00Z", "1970-01-03T00:00Z").as_utc_days_us() == (day_us, 2 * day_us)
+def test_dates_can_mean_days_of_a_zone_with_the_last_one_included():
+    hour_us = 3_600_000_000
+    day_us = 24 * hour_us
+    assert parse_bounds("1970-01-02", "1970-01-02").as_days_us() == (day_us, 2 * day_us)
+    assert parse_bounds("1970-01-02T00:00Z", "1970-01-03T00:00Z").as_days_us() == (day_us, 2 * day_us)
+    berlin = parse_bounds("1970-01-02", "1970-01-02", tz="Europe/Berlin").as_days_us()
+    assert berlin == (day_us - hour_us, 2 * day_us - hour_us)
+    start, end = parse_bounds("2023-11-05", "2023-11-05", tz="America/New_York").as_days_us()
+    assert end - start == 25 * hour_us
     with pytest.raises(RangeError, match="both ends"):
-        parse_bounds("1970-01-02", None).as_utc_days_us()
+        parse_bounds("1970-01-02", None).as_days_us()
 
 
 def test_covering_instants_exist_for_the_first_and_last_date():

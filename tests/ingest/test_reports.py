@@ -65,9 +65,10 @@ def test_a_printed_result_counts_equal_reasons(store: mtstore.Store, tmp_path: P
     lines = str(result).splitlines()
     assert lines[0] == "1 file ingested, 0 unchanged, 500 rejected"
     assert lines[1].startswith("4 bars of 1 ticker: ")
-    assert lines[2].startswith("500 files rejected: no column 'ticker'")
-    assert lines[2].endswith(": T000.csv, T001.csv, T002.csv and 497 more")
-    assert lines[3:] == [f"{REASON} (the first: {folder / 't.csv'}:4)"]
+    assert lines[2].startswith("each ticker is covered")
+    assert lines[3].startswith("500 files rejected: no column 'ticker'")
+    assert lines[3].endswith(": T000.csv, T001.csv, T002.csv and 497 more")
+    assert lines[4:] == [f"{REASON} (the first: {folder / 't.csv'}:4)"]
     recorded = store.sql("SELECT error FROM ingest_runs").fetchall()[0][0]
     assert all(f"T{number:03}.csv" in recorded for number in range(500))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -19,7 +19,6 @@ from mtstore.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from mtstore.ingest.files.report import IngestResult
-    from mtstore.ranges import TimeRange
 
 
 @click.command(short_help="Ingest files, or fetch from vendors.")
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--schema", metavar="SCHEMA", help="ohlcv-1m, ohlcv-1d, …; for formats that do not state it.")
 @click.option("--tickers", type=Tickers(), help="Only these; a flat file then covers its day for all of them.")
 @click.option("--map", "mapping", type=FILE, help="Mapping of the columns of your own parquet or CSV files (YAML).")
-@click.option("--covers", metavar="START/END", help="The range for which your own files are complete (UTC).")
+@click.option("--covers", metavar="START/END|auto", help="Where your own files are all there is; see below.")
 @click.option("--splits", type=FILE, multiple=True, help="Splits: CSV or Polygon's JSON; repeatable.")
 @click.option("--dividends", type=FILE, multiple=True, help="Cash dividends: CSV or Polygon's JSON; repeatable.")
 @click.option("--create", is_flag=True, help="Create the store if it does not exist.")
@@ -69,6 +68,10 @@ def command(
     An unchanged file is skipped, unless newer data replaced its bars. A broken file is rejected with name and place,
     and the others are ingested. Rows that cannot be bars (high below low, a negative volume) go to the view
     `quarantine`. Exit code 3: there were rejected files or quarantined rows.
+
+    Your own files count as read from each ticker's first bar to the end of its last; nothing stored is withdrawn. With
+    --covers auto they are all there is in that time, and with --covers START/END in that range: stored bars there that
+    they do not have are withdrawn. Dates are days of the mapping's tz, both included; instants are half-open.
 
     \b
     Examples:
@@ -121,19 +124,18 @@ def _check_exclusive(options: dict[str, Any]) -> None:
         raise click.UsageError(f"{', '.join(given)} is for files, --config fetches from vendors: use one or the other")
 
 
-def _read_covers(text: str) -> TimeRange:
-    """Parse `START/END`, two dates (UTC, the last included) or two instants, as a half-open range."""
-    from mtstore.bounds import parse_bounds
+def _read_covers(text: str) -> tuple[str, str] | Literal["auto"]:
+    """Parse `START/END`, two dates or two instants, or `auto`."""
     from mtstore.errors import RangeError
-    from mtstore.ranges import TimeRange
 
+    if text == "auto":
+        return "auto"
     start, _, end = text.partition("/")
     if not start or not end:
         raise RangeError(
-            f"--covers {text!r}: give two dates or instants separated by a slash, like 2023-01-01/2023-12-31"
+            f"--covers {text!r}: give auto, or two dates or instants separated by a slash, like 2023-01-01/2023-12-31"
         )
-    start_us, end_us = parse_bounds(start, end).as_utc_days_us()
-    return TimeRange(start_us, end_us)
+    return start, end
 
 
 def _print_result(report: IngestResult, what: str = "bar") -> int:

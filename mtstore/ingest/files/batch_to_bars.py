@@ -6,18 +6,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mtstore.bars import BarBatch, arrow_schema
+from mtstore.bars import BarBatch, arrow_schema, is_daily, step_us
 from mtstore.errors import TickerError
 from mtstore.ingest.files.input_extent import InputExtents
 from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ingest.files.quarantine import Quarantine
 from mtstore.ingest.files.read_batch import BatchRows
-from mtstore.ranges import TimeRange, intersect, subtract, union
+from mtstore.ranges import TimeRange, intersect, normalise, subtract, union
+from mtstore.sources.bar_grid import ceil_us
 from mtstore.sources.bar_rules import NO_TIME, OUTSIDE_RANGE, CheckedBars, check_bars
 from mtstore.storage.layout import encode_ticker
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+FROM_THE_FILE = "taken from the file"
+"""The reason of coverage that a custom file or frame has by its rows alone."""
 
 
 @dataclass(slots=True)
@@ -57,6 +62,7 @@ class BatchBars:
         table = self._rows_of(ticker)
         covered = self._covered(ticker, table)
         first = self.batch[0]
+        is_by_rows = first.span is None and first.allows_rows_outside
         bars = arrow_schema().empty_table()
         suspect = self._ranges_of_rejected(ticker)
         if table is not None:
@@ -67,6 +73,8 @@ class BatchBars:
             checked = self._check(ticker, table, None if first.allows_rows_outside else covered or None)
             suspect += self._doubtful(ticker, checked)
             bars = checked.bars
+            if is_by_rows:
+                covered = self._extents_of_rows(table, bars)
         try:
             encode_ticker(ticker)
         except TickerError as error:
@@ -81,7 +89,9 @@ class BatchBars:
             subtract(covered, suspect),
             bars,
             result=("complete" if bars.num_rows else "empty") if covered else "partial",
+            reason=FROM_THE_FILE if covered and is_by_rows else None,
             partial_ranges=intersect(covered, suspect),
+            withdraws=first.withdraws,
             day_tz=first.zone_of(ticker),
             final=True,
             request=first.request(),
@@ -160,6 +170,24 @@ class BatchBars:
             if place not in self.rows.broken
             for bounds in one.covered_ranges(ticker, has_rows=bool(counts[place]), is_named=is_named)
         )
+
+    def _extents_of_rows(self, rows: pa.Table, bars: pa.Table) -> tuple[TimeRange, ...]:
+        """Return the time from each file's first bar to the end of its last one."""
+        import numpy as np
+
+        if not bars.num_rows:
+            return ()
+        schema, day_tz = self.batch[0].schema, self.batch[0].day_tz
+        valid = bars["ts_event"].cast("int64").to_numpy()
+        stamps, places = rows["ts_us"].to_numpy(), rows["file_index"].to_numpy()
+        found = []
+        for place in np.unique(places).tolist():
+            times = stamps[(places == place) & (stamps >= valid[0]) & (stamps <= valid[-1])]
+            if len(times):
+                last = int(times.max())
+                end = ceil_us(last + 1, schema, day_tz) if is_daily(schema) else last + step_us(schema)
+                found.append(TimeRange(int(times.min()), end))
+        return normalise(found)
 
     def _ranges_of_rejected(self, ticker: str) -> list[TimeRange]:
         """Return the spans of files with a line that cannot be read and may have been this ticker's."""

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast
 
 from mtstore.bars import SourceBinding
 from mtstore.bounds import parse_bounds
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
     from mtstore.bounds import BoundLike
 
+    Covers: TypeAlias = TimeRange | tuple[BoundLike, BoundLike] | Literal["auto"]
+
 DEFAULT_SOURCE = "own"
 _PROVIDER = "own"
 
 
 @dataclass(slots=True, kw_only=True)
 class CustomInput(StreamedInput):
-    """One custom file or frame; it covers its `span`, and without one it only adds and overwrites bars.
+    """One custom file or frame; it covers its `span`, and without one the time of each ticker's rows.
 
     Attributes
     ----------
@@ -56,7 +58,7 @@ class CustomInput(StreamedInput):
         mapping: ColumnMapping | None,
         schema: str | None,
         source: str | None,
-        covers: TimeRange | None,
+        covers: Covers | None,
     ) -> Self:
         """Read a file's column names; see `CustomFile` for errors."""
         mapping = complete_mapping(mapping, schema, str(path))
@@ -64,7 +66,7 @@ class CustomInput(StreamedInput):
 
     @classmethod
     def of_frame(
-        cls, table: Any, *, name: str, mapping: ColumnMapping, source: str | None, covers: TimeRange | None
+        cls, table: Any, *, name: str, mapping: ColumnMapping, source: str | None, covers: Covers | None
     ) -> Self:
         """Take a pyarrow Table or a pandas DataFrame; the digest is that of its rows."""
         digest = hashlib.sha256()
@@ -80,24 +82,35 @@ class CustomInput(StreamedInput):
         sha256: str,
         mapping: ColumnMapping,
         source: str | None,
-        covers: TimeRange | None,
+        covers: Covers | None,
         *,
         file: CustomFile | None = None,
         table: Any = None,
     ) -> Self:
         name = DEFAULT_SOURCE if source is None else check_source_name(source)
+        span = None if covers is None or covers == "auto" else _resolve(covers, _zone_of(table, mapping))
         return cls(
             path=path,
             sha256=sha256,
             schema=mapping.schema,
             binding=SourceBinding(name, _PROVIDER),
-            span=covers,
+            span=span,
+            withdraws=covers is not None,
             day_tz=mapping.day_tz,
             allows_rows_outside=True,
             mapping=mapping,
             file=file,
             table=table,
         )
+
+    @property
+    def coverage(self) -> str:
+        """What the input counts as covering, in words."""
+        where = (
+            "the range of 'covers'" if self.span is not None else "the time from the first bar to the end of the last"
+        )
+        rest = "what was stored there besides is withdrawn" if self.withdraws else "nothing was withdrawn"
+        return f"each ticker is covered in {where}; {rest}"
 
     @property
     def batch_key(self) -> tuple[object, ...]:
@@ -121,7 +134,9 @@ class CustomInput(StreamedInput):
         return {
             "format": "frame" if self.file is None else self.file.format,
             "mapping": self.mapping.to_request(),
-            "covers": None if self.span is None else [self.span.start_us, self.span.end_us],
+            "covers": ("auto" if self.withdraws else None)
+            if self.span is None
+            else [self.span.start_us, self.span.end_us],
         }
 
     def tables(self, tickers: Collection[str] | None) -> Iterator[pa.Table]:
@@ -142,13 +157,40 @@ class CustomInput(StreamedInput):
         return {key: row + header_lines for key, row in self.file.locate(rows).items()}
 
 
-def parse_covers(covers: TimeRange | tuple[BoundLike, BoundLike] | None) -> TimeRange | None:
-    """Return the covered range: as given, or from two bounds, of which dates are UTC days, both included."""
-    if covers is None or isinstance(covers, TimeRange):
-        return covers
+def check_covers(covers: Any) -> Covers | None:
+    """Return `covers` as given, if it has a valid form; its dates are days of a zone that each file has.
+
+    Raises
+    ------
+    InputError
+        It is not `auto`, a range, or two bounds. RangeError: a bound cannot be read.
+    """
+    if covers is None or covers == "auto" or isinstance(covers, TimeRange):
+        return cast("Covers | None", covers)
     if not isinstance(covers, tuple | list) or len(covers) != 2:
-        raise InputError(f"covers: was {covers!r}; use two dates or instants, like ('2023-01-01', '2023-12-31')")
-    return TimeRange(*parse_bounds(*covers).as_utc_days_us())
+        raise InputError(
+            f"covers: was {covers!r}; use 'auto', or two dates or instants, like ('2023-01-01', '2023-12-31')"
+        )
+    parse_bounds(*covers).as_days_us()
+    return covers[0], covers[1]
+
+
+def _resolve(covers: TimeRange | tuple[BoundLike, BoundLike], tz: str) -> TimeRange:
+    return covers if isinstance(covers, TimeRange) else TimeRange(*parse_bounds(*covers, tz=tz).as_days_us())
+
+
+def _zone_of(table: Any, mapping: ColumnMapping) -> str:
+    """Return the zone whose days dates are: the mapping's, or that of a frame's times."""
+    from mtstore.bounds import zone_names
+
+    zone = None
+    if mapping.tz == "UTC" and table is not None:
+        name = mapping.theirs("ts_event")
+        if hasattr(table, "schema"):
+            zone = table.schema.field(name).type.tz if name in table.schema.names else None
+        else:
+            zone = getattr((table[name] if name in table.columns else table.index).dtype, "tz", None)
+    return str(zone) if str(zone) in zone_names() else mapping.day_tz
 
 
 def complete_mapping(mapping: ColumnMapping | None, schema: str | None, what: str) -> ColumnMapping:

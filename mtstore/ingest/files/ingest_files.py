@@ -20,7 +20,7 @@ from mtstore.errors import InputError, SourceMismatchError
 from mtstore.ingest.files.already_ingested import already_ingested, earlier_ingests
 from mtstore.ingest.files.batch_to_bars import BatchBars
 from mtstore.ingest.files.batches import in_batches
-from mtstore.ingest.files.custom_input import CustomInput, parse_covers
+from mtstore.ingest.files.custom_input import CustomInput, check_covers
 from mtstore.ingest.files.group_by_ticker import TickerGrouper
 from mtstore.ingest.files.input_file import Input
 from mtstore.ingest.files.open_inputs import InputOptions, open_inputs
@@ -28,13 +28,13 @@ from mtstore.ingest.files.quarantine import Quarantine
 from mtstore.ingest.files.read_batch import read_batch
 from mtstore.ingest.files.report import FileOutcome, IngestResult, Progress, ProgressCallback, no_progress
 from mtstore.ingest.run_record import Run, start_run
-from mtstore.ranges import TimeRange, midnight_us
+from mtstore.ranges import midnight_us
 from mtstore.sources.custom.parse_mapping import as_mapping
 from mtstore.storage.commit import source_bindings
 from mtstore.storage.commit.coverage_ledger import request_key
 
 if TYPE_CHECKING:
-    from mtstore.bounds import BoundLike
+    from mtstore.ingest.files.custom_input import Covers
     from mtstore.sources.custom.read_file import ColumnMapping
     from mtstore.storage.commit.writer import Writer
     from mtstore.storage.repository import Repository
@@ -49,7 +49,7 @@ def ingest_files(
     schema: str | None = None,
     tickers: str | Iterable[str] | None = None,
     mapping: ColumnMapping | dict[str, Any] | Path | str | None = None,
-    covers: TimeRange | tuple[BoundLike, BoundLike] | None = None,
+    covers: Covers | None = None,
     progress: ProgressCallback = no_progress,
 ) -> IngestResult:
     """Write the bars of files into a store.
@@ -69,8 +69,9 @@ def ingest_files(
     mapping
         How to read the columns of custom parquet or CSV files: the path of a YAML file, or its content.
     covers
-        The range that custom files cover: half-open, or two dates, UTC days, both included. Stored bars there that the
-        files do not have are withdrawn. Without it, custom files only add and overwrite.
+        The range for which custom files are the whole answer, so that stored bars there that they do not have are
+        withdrawn: half-open, two dates (days of the mapping's `tz`, both included), or `auto`, the time from each
+        ticker's first bar to the end of its last. None: that time counts as covered, and nothing is withdrawn.
 
     Returns
     -------
@@ -87,7 +88,7 @@ def ingest_files(
     found = _paths(paths)
     names = ticker_names(tickers)
     run = start_run("ingest", {"paths": [str(path) for path in found], "tickers": sorted(names or ())})
-    options = InputOptions(format, source, schema, as_mapping(mapping, schema), parse_covers(covers))
+    options = InputOptions(format, source, schema, as_mapping(mapping, schema), check_covers(covers))
     opened, rejected = open_inputs(found, options, progress)
     return ingest_inputs(store, opened, rejected, run, tickers=names, progress=progress)
 
@@ -111,7 +112,9 @@ def ingest_inputs(
 ) -> IngestResult:
     """Write open inputs into a store; `rejected` are the files that could not be opened."""
     result = IngestResult(run_id=run.run_id, files=rejected)
-    _set_futures(store, [one for one in opened if isinstance(one, CustomInput)])
+    custom = [one for one in opened if isinstance(one, CustomInput)]
+    _set_futures(store, custom)
+    result.coverage = custom[0].coverage if custom else None
     new = _new_inputs(store, _with_valid_binding(store, opened, result), tickers, result)
     with store.writer("ingest", run_id=run.run_id) as writer:
         for batch in in_batches(new):

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.arguments import ticker_name
 from mtstore.errors import InputError
-from mtstore.ingest.files.custom_input import CustomInput, complete_mapping, parse_covers
+from mtstore.ingest.files.custom_input import CustomInput, check_covers, complete_mapping
 from mtstore.ingest.files.ingest_files import ingest_inputs
 from mtstore.ingest.files.report import IngestResult
 from mtstore.ingest.run_record import start_run
-from mtstore.ranges import TimeRange
 from mtstore.sources.custom.parse_mapping import as_mapping
 from mtstore.sources.custom.read_file import ColumnMapping
 
 if TYPE_CHECKING:
-    from mtstore.bounds import BoundLike
+    from mtstore.ingest.files.custom_input import Covers
     from mtstore.storage.repository import Repository
 
 
@@ -36,7 +35,7 @@ def ingest_frame(
     *,
     ticker: str | None = None,
     schema: str | None = None,
-    covers: TimeRange | tuple[BoundLike, BoundLike] | None = None,
+    covers: Covers | None = None,
     tz: str = "UTC",
     mapping: ColumnMapping | dict[str, Any] | Path | str | None = None,
     source: str | None = None,
@@ -53,8 +52,7 @@ def ingest_frame(
     schema
         The bars' schema, `ohlcv-1m` ….
     covers
-        The range that the frame covers: half-open, or two dates, UTC days, both included. Stored bars there that the
-        frame does not have are withdrawn. Without it, the frame only adds and overwrites.
+        As in `ingest_files`; dates are days of `tz`, or of the zone of aware times.
     tz
         IANA zone of naive times, and of daily bars' days.
     mapping
@@ -84,5 +82,5 @@ def ingest_frame(
         raise InputError(f"ticker: was {ticker!r}, but the mapping has {mapping.ticker!r}; give only one")
     mapping = complete_mapping(mapping, schema, "the frame")
     run = start_run("ingest", {"frame": name, "mapping": mapping.to_request()})
-    opened = CustomInput.of_frame(frame, name=name, mapping=mapping, source=source, covers=parse_covers(covers))
+    opened = CustomInput.of_frame(frame, name=name, mapping=mapping, source=source, covers=check_covers(covers))
     return ingest_inputs(store, [opened], [], run)

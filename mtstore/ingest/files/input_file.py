@@ -39,13 +39,15 @@ class Input(ABC):
     sha256
         Digest of the file's bytes.
     span
-        The hull of the ranges it covers; None if it covers none (custom files without `covers`).
+        The hull of the ranges it covers; None if that is the time of each ticker's rows (custom files).
     allows_negative_prices
         Whether prices at or below zero are legal (futures).
     allows_rows_outside
         Whether rows outside of the covered ranges are legal; those add bars and withdraw none.
     outside_note
         Why rows may lie outside of the covered ranges; it follows the reason of a rejected row.
+    withdraws
+        Whether stored bars in the covered ranges that the file does not have are withdrawn.
     """
 
     path: Path
@@ -57,6 +59,7 @@ class Input(ABC):
     allows_negative_prices: bool = False
     allows_rows_outside: bool = False
     outside_note: str = ""
+    withdraws: bool = True
 
     @property
     def byte_size(self) -> int:

@@ -14,11 +14,11 @@ from mtstore.ingest.files.dbn_input import DbnInput
 from mtstore.ingest.files.flat_file_input import FlatFileInput
 from mtstore.ingest.files.input_file import Input, sha256_of
 from mtstore.ingest.files.report import FileOutcome, Progress, ProgressCallback
-from mtstore.ranges import TimeRange
 from mtstore.sources.detect_format import detect_format, expand_paths
 from mtstore.storage.layout import check_source_name
 
 if TYPE_CHECKING:
+    from mtstore.ingest.files.custom_input import Covers
     from mtstore.sources.custom.read_file import ColumnMapping
 
 
@@ -30,7 +30,7 @@ class InputOptions:
     source: str | None = None
     schema: str | None = None
     mapping: ColumnMapping | None = None
-    covers: TimeRange | None = None
+    covers: Covers | None = None
 
     def __post_init__(self) -> None:
         if self.format is not None and self.format not in FILE_FORMATS:

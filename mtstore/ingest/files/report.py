@@ -63,6 +63,8 @@ class IngestResult:
         Rows that violate the rules for bars; the view `quarantine` shows them with reason and origin.
     reasons
         Why rows were quarantined: one item per reason.
+    coverage
+        What custom files or a frame count as covering, in words; None for formats that say it themselves.
     sessionless
         By ticker: the number of intraday bars before the first or after the last date for which calendars list
         sessions. They are stored but belong to no session, so aligned tables leave them out.
@@ -77,6 +79,7 @@ class IngestResult:
     collapsed_rows: int = 0
     quarantined_rows: int = 0
     reasons: list[RejectedRows] = field(default_factory=list)
+    coverage: str | None = None
     sessionless: dict[str, int] = field(default_factory=dict)
     commits: int = 0
     seconds: float = 0.0
@@ -121,6 +124,8 @@ class IngestResult:
         if ingested:
             rate = f"{self.seconds:.1f} s, {self.rows / max(self.seconds, 1e-6):,.0f} rows/s"
             lines.append(f"{_count(self.rows, noun)} of {_count(self.tickers, 'ticker')}: {rate}")
+        if ingested and self.coverage:
+            lines.append(self.coverage)
         return lines
 
     def __str__(self) -> str:

@@ -191,7 +191,8 @@ class Writer:
     def _compute_change(self, change: _Change, current: list[DataFile]) -> Future[None] | None:
         """Merge a change into its partition; return the sync of the staged file, if there is one."""
         batch = change.batch
-        outcome = merge(self._root, current, change.bars, change.ranges, replaces=batch.result in {"complete", "empty"})
+        replaces = batch.withdraws and batch.result in {"complete", "empty"}
+        outcome = merge(self._root, current, change.bars, change.ranges, replaces=replaces)
         change.seen = tuple(file.file_id for file in current)
         change.outcome = outcome
         change.staged = None
