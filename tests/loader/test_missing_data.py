@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import mtstore
-from mtstore.bars import arrow_schema
+from mtstore.bars import BarBatch, SourceBinding, arrow_schema
 from mtstore.errors import MissingDataError, QueryError
 from tests.kits.bar_stores import add_bars, make_store, minutes, walk
+from tests.kits.stores import write
 
 DAY = "2023-11-22"
 COVERS = (DAY, "2023-11-23")
@@ -50,13 +51,14 @@ def test_an_answer_for_days_says_nothing_of_minutes(store):
 
 
 def test_uncovered_bars_differ_from_missing_ones(store):
-    frame = walk(minutes(DAY)).to_pandas().set_index("ts_event")
-    store.ingest(frame, ticker="LOOSE", schema="ohlcv-1m")
+    bars = walk(minutes(DAY))
+    write(store, BarBatch(SourceBinding("own", "own"), "ohlcv-1m", "LOOSE", (), bars, result="partial"))
     with loader(store, "LOOSE", "NEVER") as loads, pytest.raises(MissingDataError) as caught:
         loads.load_data(DAY, DAY)
     assert "for 2 of 2 tickers: LOOSE" in str(caught.value)
     assert "; bars of LOOSE are stored, but were ingested without 'covers'" in str(caught.value)
-    store.ingest(frame * 1.0, ticker="LOOSE", schema="ohlcv-1m", covers=(DAY, DAY))
+    frame = bars.to_pandas().set_index("ts_event")
+    store.ingest(frame, ticker="LOOSE", schema="ohlcv-1m", covers=(DAY, DAY))
     with loader(store, "LOOSE") as loads:
         assert len(loads.load_data(DAY, DAY)) == 390
 
