@@ -1,7 +1,8 @@
 """Group inputs into batches that can be read together.
 
-The inputs of a batch have one format, schema and source and cover disjoint ranges. Inputs that overlap go into
-different batches, one after the other, so that the later input replaces what the earlier one covered.
+The inputs of a batch have one format, schema and source. Files of vendors that cover the same time go into different
+batches, one after the other, so that the later one replaces what the earlier one covered. Custom files of one run are
+one answer together.
 """
 
 from __future__ import annotations
@@ -29,4 +30,6 @@ def in_batches(inputs: Iterable[Input]) -> list[list[Input]]:
 
 
 def _overlap(one: Input, other: Input) -> bool:
+    if one.allows_rows_outside:
+        return False
     return one.span is None or other.span is None or one.span.overlaps(other.span)
