@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import glob
 import gzip
+import re
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from mtstore.arguments import did_you_mean
+from mtstore.arguments import did_you_mean, first_few
 from mtstore.bars import FILE_FORMATS, FileFormat
 from mtstore.errors import BrokenFileError, InputError, UnrecognisedFileError
 from mtstore.sources.databento.dbn_stream import DBN_MAGIC, ZSTD_MAGIC
@@ -18,20 +19,25 @@ _PARQUET_MAGIC = b"PAR1"
 _POLYGON_COLUMNS = frozenset(("ticker", "volume", "open", "close", "high", "low", "window_start", "transactions"))
 _PEEK_BYTES = 65_536
 _DELIMITERS = ",;\t|"
-# Files beside the data in a vendor's download.
-_SIDE_SUFFIXES = frozenset(
-    (".json", ".part", ".tmp", ".txt", ".md", ".log", ".html", ".md5", ".sha256", ".yaml", ".yml")
-)
+_POLYGON_OTHERS = {"bid_price": "quotes", "sip_timestamp": "trades", "participant_timestamp": "trades"}
+# Files beside the data in a vendor's download, by suffix and by the beginning of the name.
+_SIDE_SUFFIXES = frozenset((
+    ".json", ".part", ".tmp", ".md", ".log", ".html", ".md5", ".sha1", ".sha256", ".checksum", ".yaml", ".yml", ".pdf",
+))  # fmt: skip
+_SIDE_NAMES = re.compile(r"(?:readme|license|licence|thumbs\.db\Z|desktop\.ini\Z|_success\Z|\.)", re.IGNORECASE)
+_ANGLE_BRACKETS = re.compile(r"<\w+>\s*[,;\t|]")
 
 
-def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
+def expand_paths(paths: Iterable[str | Path], passed_over: list[Path] | None = None) -> list[Path]:
     """Return the files of `paths`, each once, in the order of `paths`.
 
     Parameters
     ----------
     paths
-        Files, folders (searched recursively, without hidden files and side files such as `.json` and `.part`) and
+        Files, folders (searched recursively, without hidden files and side files such as README and `.json`) and
         globs (`**` too). Within a folder or a glob files are ordered by path.
+    passed_over
+        Takes the side files of folders.
 
     Raises
     ------
@@ -40,7 +46,7 @@ def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for path in paths:
-        for file in _expand(Path(path)):
+        for file in _expand(Path(path), [] if passed_over is None else passed_over):
             found.setdefault(file.resolve(), file)
     return list(found.values())
 
@@ -99,12 +105,16 @@ def _of_text(path: Path, head: bytes, *, packed: str) -> FileFormat:
         header = line.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise unknown from None
-    if header.startswith(("<", "{", "[")) or not header.replace("\t", "").isprintable():
+    is_markup = header.startswith(("<", "{", "[")) and not _ANGLE_BRACKETS.match(header)
+    if is_markup or not header.replace("\t", "").isprintable():
         raise unknown
     delimiter = max(_DELIMITERS, key=header.count)
     names = {name.strip().strip('"') for name in header.split(delimiter)}
     if len(names) < 2 or (not newline and len(head) >= _PEEK_BYTES):
         raise unknown
+    others = [kind for column, kind in _POLYGON_OTHERS.items() if column in names]
+    if others and "ticker" in names and not names >= {"open", "high"}:
+        raise UnrecognisedFileError(f"{path}: Polygon {others[0]}: only minute_aggs_v1 and day_aggs_v1 are taken")
     is_polygon = "window_start" in names and len(names & _POLYGON_COLUMNS) >= 4
     return "polygon-flatfile" if is_polygon else "csv"
 
@@ -165,11 +175,12 @@ def _unzstd(path: Path) -> bytes:
     return inner
 
 
-def _expand(path: Path) -> list[Path]:
+def _expand(path: Path, passed_over: list[Path]) -> list[Path]:
     if path.is_dir():
-        files = _files_below(path)
+        files = _files_below(path, passed_over)
         if not files:
-            raise InputError(f"{path}: the folder contains no data file")
+            seen = f"; these are none: {first_few(sorted({one.name for one in passed_over}))}" if passed_over else ""
+            raise InputError(f"{path}: the folder contains no data file{seen}")
         return files
     if path.exists():
         return [path]
@@ -177,7 +188,7 @@ def _expand(path: Path) -> list[Path]:
         matches = [Path(name) for name in glob.glob(str(path), recursive=True)]
         # A folder matched beside its own files (`**`) would add files that the pattern excludes.
         files = [match for match in matches if match.is_file()]
-        files = files or [file for match in matches for file in _files_below(match)]
+        files = files or [file for match in matches for file in _files_below(match, passed_over)]
         if not files:
             raise InputError(f"{path}: no file matches")
         return sorted(files, key=lambda file: file.parts)
@@ -185,15 +196,15 @@ def _expand(path: Path) -> list[Path]:
     raise InputError(f"{path}: does not exist{did_you_mean(path.name, siblings)}")
 
 
-def _files_below(folder: Path) -> list[Path]:
-    files = (
-        file
-        for file in folder.rglob("*")
-        if file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-        and file.suffix.lower() not in _SIDE_SUFFIXES
-    )
-    return sorted(files, key=lambda file: file.parts)
+def _files_below(folder: Path, passed_over: list[Path]) -> list[Path]:
+    found = []
+    for file in sorted(folder.rglob("*"), key=lambda file: file.parts):
+        folders = file.relative_to(folder).parts[:-1]
+        if not file.is_file() or any(part.startswith(".") for part in folders):
+            continue
+        is_side = _SIDE_NAMES.match(file.name) or file.suffix.lower() in _SIDE_SUFFIXES or "__MACOSX" in folders
+        (passed_over if is_side else found).append(file)
+    return found
 
 
 def _show(content: bytes) -> str:

@@ -153,6 +153,34 @@ def test_folders_and_globs_are_expanded_in_a_fixed_order(tmp_path: Path) -> None
     assert names("b/manifest.json") == ["b/manifest.json"]
 
 
+def test_side_files_of_a_folder_are_named(tmp_path: Path) -> None:
+    side = ["LICENSE", "README.txt", "Thumbs.db", "_SUCCESS", "a.csv.CHECKSUM", "__MACOSX/a.csv", ".DS_Store"]
+    touch(tmp_path, "a.txt", "2023.csv", ".git/x.csv", *side)
+    passed_over: list[Path] = []
+    assert expand_paths([tmp_path], passed_over) == [tmp_path / "2023.csv", tmp_path / "a.txt"]
+    assert sorted(str(path.relative_to(tmp_path)) for path in passed_over) == sorted(side)
+
+
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [("ticker,price,sip_timestamp,size", "trades"), ("ticker,bid_price,ask_price,sip_timestamp", "quotes")],
+)
+def test_flat_files_of_other_records_are_named(tmp_path: Path, header: str, kind: str) -> None:
+    path = tmp_path / "2023-11-03.csv"
+    path.write_text(header + "\n")
+    with pytest.raises(UnrecognisedFileError, match=f"Polygon {kind}: only minute_aggs_v1"):
+        detect_format(path)
+
+
+def test_names_in_angle_brackets_are_a_header(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("<DATE>,<OPEN>\n20231103,1\n")
+    assert detect_format(path) == "csv"
+    path.write_text("<html><head><title>a, b</title>\n")
+    with pytest.raises(UnrecognisedFileError):
+        detect_format(path)
+
+
 def test_a_name_with_brackets_is_a_file_first(tmp_path: Path) -> None:
     touch(tmp_path, "data[1].csv")
     assert expand_paths([tmp_path / "data[1].csv"]) == [tmp_path / "data[1].csv"]

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtstore.bars import FILE_FORMATS
-from mtstore.errors import IngestError, InputError
+from mtstore.errors import IngestError, InputError, UnrecognisedFileError
 from mtstore.ingest.files.custom_input import CustomInput
 from mtstore.ingest.files.dbn_input import DbnInput
 from mtstore.ingest.files.flat_file_input import FlatFileInput
 from mtstore.ingest.files.input_file import Input, sha256_of
 from mtstore.ingest.files.report import FileOutcome, Progress, ProgressCallback
 from mtstore.sources.detect_format import detect_format, expand_paths
-from mtstore.storage.layout import check_source_name
+from mtstore.storage.layout import check_source_name, decode_ticker
 
 if TYPE_CHECKING:
     from mtstore.ingest.files.custom_input import Covers
@@ -42,17 +42,24 @@ class InputOptions:
 def open_inputs(
     paths: Iterable[Path], options: InputOptions, progress: ProgressCallback
 ) -> tuple[list[Input], list[FileOutcome]]:
-    """Open every file that `paths` (files, folders, globs) name; return the inputs, and the rejected files."""
-    found = expand_paths(paths)
+    """Open every file that `paths` (files, folders, globs) name; return inputs, and the outcomes of other files.
+
+    Files of folders that are not data, by name or (text files) by content, are passed over. A file given by its own
+    name is rejected instead.
+    """
+    given = list(paths)
+    side: list[Path] = []
+    found = expand_paths(given, side)
     opened: list[Input] = []
-    rejected: list[FileOutcome] = []
+    others = [FileOutcome(str(path), "passed over") for path in dict.fromkeys(side)]
     for number, path in enumerate(found, start=1):
         try:
             opened.append(_open(path, options))
         except (IngestError, InputError, OSError) as error:
-            rejected.append(FileOutcome(str(path), "rejected", error=str(error)))
+            is_side = isinstance(error, UnrecognisedFileError) and path.suffix.lower() == ".txt" and path not in given
+            others.append(FileOutcome(str(path), "passed over" if is_side else "rejected", error=str(error)))
         progress(Progress("hash", number, len(found)))
-    return opened, rejected
+    return opened, others
 
 
 def _open(path: Path, options: InputOptions) -> Input:
@@ -71,8 +78,16 @@ def _open(path: Path, options: InputOptions) -> Input:
         path,
         digest,
         "parquet" if kind == "parquet" else "csv",
-        mapping=options.mapping,
+        mapping=options.mapping or _mapping_of_folder(path, options.schema),
         schema=options.schema,
         source=options.source,
         covers=options.covers,
     )
+
+
+def _mapping_of_folder(path: Path, schema: str | None) -> ColumnMapping | None:
+    """Return the mapping for a file in a folder `ticker=AAPL`, the layout of hive and of a store; None elsewhere."""
+    from mtstore.sources.custom.column_mapping import ColumnMapping
+
+    key, _, name = path.absolute().parent.name.partition("=")
+    return ColumnMapping(schema, ticker=decode_ticker(name)) if key == "ticker" and name and schema else None

@@ -11,7 +11,7 @@ from mtstore.arguments import first_few
 from mtstore.bars import BarBatch
 from mtstore.ingest.run_record import Run
 
-FileStatus = Literal["ingested", "unchanged", "rejected"]
+FileStatus = Literal["ingested", "unchanged", "rejected", "passed over"]
 # A printed result fits a screen.
 _LINES = 20
 
@@ -118,14 +118,18 @@ class IngestResult:
 
     def summary(self, noun: str = "bar") -> list[str]:
         """Return the counts of files and of bars, or of other rows that `noun` names, as lines."""
-        unchanged = sum(outcome.status == "unchanged" for outcome in self.files)
-        ingested = len(self.files) - unchanged - len(self.rejected)
+        unchanged, ingested = (
+            sum(outcome.status == status for outcome in self.files) for status in ("unchanged", "ingested")
+        )
         lines = [f"{_count(ingested, 'file')} ingested, {unchanged:,} unchanged, {len(self.rejected):,} rejected"]
         if ingested:
             rate = f"{self.seconds:.1f} s, {self.rows / max(self.seconds, 1e-6):,.0f} rows/s"
             lines.append(f"{_count(self.rows, noun)} of {_count(self.tickers, 'ticker')}: {rate}")
         if ingested and self.coverage:
             lines.append(self.coverage)
+        passed_over = sorted({Path(outcome.path).name for outcome in self.files if outcome.status == "passed over"})
+        if passed_over:
+            lines.append(f"passed over, not data: {first_few(passed_over)}")
         return lines
 
     def __str__(self) -> str:
