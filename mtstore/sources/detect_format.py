@@ -197,7 +197,7 @@ def _expand(path: Path, passed_over: list[Path]) -> list[Path]:
 
 
 def _files_below(folder: Path, passed_over: list[Path]) -> list[Path]:
-    found = []
+    found: list[Path] = []
     for file in sorted(folder.rglob("*"), key=lambda file: file.parts):
         folders = file.relative_to(folder).parts[:-1]
         if not file.is_file() or any(part.startswith(".") for part in folders):
