@@ -20,7 +20,8 @@ from mtstore.errors import InputError, SourceMismatchError
 from mtstore.ingest.files.already_ingested import already_ingested, earlier_ingests
 from mtstore.ingest.files.batch_to_bars import BatchBars
 from mtstore.ingest.files.batches import in_batches
-from mtstore.ingest.files.conflicts import find_conflicts
+from mtstore.ingest.files.checks.bar_width import check_widths
+from mtstore.ingest.files.checks.conflicts import find_conflicts
 from mtstore.ingest.files.custom_input import CustomInput, check_covers
 from mtstore.ingest.files.group_by_ticker import TickerGrouper
 from mtstore.ingest.files.input_file import Input
@@ -197,6 +198,9 @@ def _ingest_batch(
         found = read_batch(
             batch, tickers, grouper, lambda done, rows: progress(Progress("read", done, len(batch), rows))
         )
+        widths = check_widths(batch, found)
+        found.broken |= widths.broken
+        result.notes += widths.notes
         found.broken |= find_conflicts(batch, found)
         for rejected in found.rejected:
             if rejected.file_index not in found.broken:

@@ -32,7 +32,7 @@ class FileOutcome:
 
 
 class IngestWarning(UserWarning):
-    """Files were rejected, or rows quarantined; the rest was ingested."""
+    """Files were rejected, rows quarantined, or what was stored seems wrong; the rest was ingested."""
 
 
 @dataclass(slots=True)
@@ -63,6 +63,8 @@ class IngestResult:
         Rows that violate the rules for bars; the view `quarantine` shows them with reason and origin.
     reasons
         Why rows were quarantined: one item per reason.
+    notes
+        What seems wrong with bars that were stored, one line per kind.
     coverage
         What custom files or a frame count as covering, in words; None for formats that say it themselves.
     sessionless
@@ -79,6 +81,7 @@ class IngestResult:
     collapsed_rows: int = 0
     quarantined_rows: int = 0
     reasons: list[RejectedRows] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     coverage: str | None = None
     sessionless: dict[str, int] = field(default_factory=dict)
     commits: int = 0
@@ -108,11 +111,11 @@ class IngestResult:
         self.reasons = list(by_reason.values())
 
     def problems(self) -> list[str]:
-        """Return one line per reason for which files were rejected or rows quarantined, 20 at most."""
+        """Return one line per reason for which files were rejected or rows quarantined, and the notes; 20 at most."""
         by_reason: dict[str, list[FileOutcome]] = {}
         for outcome in self.rejected:
             by_reason.setdefault(outcome.reason, []).append(outcome)
-        found = [*(_rejected_files(files) for files in by_reason.values()), *map(str, self.reasons)]
+        found = [*(_rejected_files(files) for files in by_reason.values()), *map(str, self.reasons), *self.notes]
         more = len(found) - _LINES
         return found if more <= 0 else [*found[:_LINES], f"{more:,} more reasons: see ingest_runs and quarantine"]
 
@@ -170,7 +173,7 @@ def _rejected_files(files: Sequence[FileOutcome]) -> str:
     """Describe files that were rejected for one reason."""
     names = [outcome.path for outcome in files]
     if len(names) == 1:
-        return f"{names[0]}: rejected: {files[0].error}"
+        return f"{names[0]}: rejected: {files[0].reason}"
     first = ", ".join(Path(name).name for name in names[:3])
     more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
     return f"{len(names):,} files rejected: {files[0].reason}: {first}{more}"

@@ -1,0 +1,1 @@
+"""Checks of custom files as a whole, before their bars are stored."""
