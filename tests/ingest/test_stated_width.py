@@ -12,6 +12,7 @@ import mtstore
 from mtstore import IngestWarning
 from mtstore.cli.exit_codes import Exit
 from mtstore.cli.main import run as run_command
+from mtstore.errors import BrokenFileError
 from tests.kits.stores import bars_of
 
 
@@ -49,9 +50,8 @@ def test_days_are_not_minutes(store: mtstore.Store, tmp_path: Path) -> None:
 
 def test_bars_narrower_than_stated_are_refused(store: mtstore.Store) -> None:
     words = r"16 of 20 rows are off the grid of ohlcv-5m; the rows are 1m apart: is the schema ohlcv-1m\?"
-    with pytest.warns(IngestWarning, match=words):
-        result = store.ingest_frame(bars(grid("1min", 20)), ticker="T", schema="ohlcv-5m")
-    assert [file.status for file in result.files] == ["rejected"]
+    with pytest.raises(BrokenFileError, match=words):
+        store.ingest_frame(bars(grid("1min", 20)), ticker="T", schema="ohlcv-5m")
     assert bars_of(store) == []
 
 

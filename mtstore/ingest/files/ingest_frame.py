@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore.arguments import ticker_name
-from mtstore.errors import InputError
+from mtstore.errors import BrokenFileError, InputError
 from mtstore.ingest.files.custom_input import CustomInput, check_covers, complete_mapping
 from mtstore.ingest.files.ingest_files import ingest_inputs
 from mtstore.ingest.files.report import IngestResult
@@ -68,7 +68,7 @@ def ingest_frame(
     TickerError
         `ticker` is not a valid name.
     BrokenFileError
-        A column is missing, or a value cannot be read.
+        A column is missing, a value cannot be read, or the rows have another width than the schema.
     """
     if ticker is not None:
         ticker_name(ticker)
@@ -83,4 +83,7 @@ def ingest_frame(
     mapping = complete_mapping(mapping, schema, "the frame")
     run = start_run("ingest", {"frame": name, "mapping": mapping.to_request()})
     opened = CustomInput.of_frame(frame, name=name, mapping=mapping, source=source, covers=check_covers(covers))
-    return ingest_inputs(store, [opened], [], run)
+    result = ingest_inputs(store, [opened], [], run)
+    if result.rejected:
+        raise BrokenFileError(str(result.rejected[0].error))
+    return result
