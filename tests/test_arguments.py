@@ -211,9 +211,9 @@ def test_a_wrong_argument_is_named(world, ask, said):
     [
         ({"source": 5}, "source: was 5; use lower-case"),
         ({"source": "pol/ygon"}, "source: was 'pol/ygon'; use lower-case"),
-        ({"covers": "2023"}, "covers: was '2023'; use two dates"),
-        ({"covers": ("2023-01-01",)}, "covers: was .*; use two dates"),
-        ({"covers": 5}, "covers: was 5; use two dates"),
+        ({"covers": "2023"}, "covers: was '2023'; use 'auto', or two dates"),
+        ({"covers": ("2023-01-01",)}, "covers: was .*; use 'auto', or two dates"),
+        ({"covers": 5}, "covers: was 5; use 'auto', or two dates"),
     ],
 )
 def test_options_of_a_frame_are_checked(world, options, said):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -21,7 +22,7 @@ def store(tmp_path: Path) -> mtstore.Store:
     return mtstore.open(tmp_path / "store", create=True)
 
 
-def bars(times: object) -> pd.DataFrame:
+def bars(times: Any) -> pd.DataFrame:
     return pd.DataFrame(
         {"ts_event": pd.to_datetime(times), "open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5, "volume": 100.0}
     )
@@ -70,7 +71,7 @@ def test_few_rows_off_the_grid_are_quarantined_alone(store: mtstore.Store) -> No
     ],
     ids=["thin", "three rows", "minutes"],
 )
-def test_minutes_do_not_warn(store: mtstore.Store, times: object) -> None:
+def test_minutes_do_not_warn(store: mtstore.Store, times: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", IngestWarning)
         store.ingest_frame(bars(times), ticker="T", schema="ohlcv-1m")
