@@ -42,7 +42,7 @@ TRANSIENT = {
     "another encoding": faults.deflated,
     "malformed json": faults.malformed_json,
     "no results": faults.without("results"),
-    "no ticker": faults.without("ticker"),
+    "no ticker": faults.edit(lambda body: {**body, "ticker": None}),
     "no count": faults.without("resultsCount"),
     "fewer results than counted": faults.edit(lambda body: body["results"].pop() and None),
     "adjusted bars": faults.edit(lambda body: {**body, "adjusted": True}),

@@ -12,6 +12,7 @@ import pytest
 from mtstore.bars import arrow_schema
 from mtstore.errors import UnsupportedSchemaError
 from mtstore.sources.http.request import RequestContext, RequestStats
+from tests.servers import faults
 from tests.servers.polygon import bar, day_ms, minutes
 from tests.servers.words import span, times, us
 
@@ -250,3 +251,21 @@ def test_successor_package_makes_the_same_requests(polygon, polygon_source):
     assert polygon.lines == [
         f"{AGGS}/AAPL/range/1/minute/1709510400000/1709596799999?adjusted=false&limit=50000&sort=asc"
     ]
+
+
+@pytest.mark.parametrize("absent", ["ticker", "adjusted"])
+def test_an_index_has_no_volume_and_its_answer_may_say_less(polygon, polygon_source, absent):
+    rows = [{name: row[name] for name in ("o", "h", "l", "c", "t")} for row in minutes("2024-03-04", 10)]
+    polygon.companies["I:SPX"].minutes = rows
+    polygon.plan(faults.without(absent))
+    [answer] = polygon_source().fetch(RequestContext(["I:SPX"], "ohlcv-1m", DAY))
+    assert (answer.result, answer.bars.num_rows, answer.quarantined) == ("complete", 10, None)
+    assert set(answer.bars["volume"].to_pylist()) == {None}
+
+
+def test_a_share_needs_its_volume(polygon, polygon_source):
+    polygon.companies["AAPL"].minutes = [
+        {name: value for name, value in row.items() if name != "v"} for row in minutes("2024-03-04", 2)
+    ]
+    [answer] = polygon_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY))
+    assert answer.quarantined["reason"].to_pylist() == ["volume is missing, negative or not finite"] * 2

@@ -52,7 +52,8 @@ def read_aggregates(response: WholeResponse, *, ticker: str, span: str) -> Page:
         The response is not JSON, its count differs from its rows, it is adjusted, or its next page is of other bars.
     """
     body = _read_object(response)
-    if body.get("adjusted") is not False:
+    # Answers about indices may be without `adjusted` and `ticker`.
+    if body.get("adjusted", False) is not False:
         _reject(f"bars are adjusted={body.get('adjusted')!r}; unadjusted ones were requested", body)
     rows = _read_rows(body)
     counted = body.get("resultsCount")
@@ -60,7 +61,7 @@ def read_aggregates(response: WholeResponse, *, ticker: str, span: str) -> Page:
         _reject(f"resultsCount is {counted!r}, so it is unknown whether the response is complete", body)
     if counted != len(rows):
         _reject(f"the response holds {len(rows)} results, but its count is {counted}", body)
-    if rows and not isinstance(body.get("ticker"), str):
+    if rows and not isinstance(body.get("ticker", ticker), str):
         _reject(f"the response is for the ticker {body.get('ticker')!r}", body)
     next_page = _read_next(body)
     if next_page is not None:
@@ -71,7 +72,7 @@ def read_aggregates(response: WholeResponse, *, ticker: str, span: str) -> Page:
         next_page = NextPage(matched[3], matched[4], next_page.query)
     # Only the columns are returned: rows as objects would take ten times the memory.
     is_delayed = body.get("status") == "DELAYED"
-    return Page((), _text(body.get("ticker")), is_delayed, _text(body.get("request_id")), next_page, columns_of(rows))
+    return Page((), _text(body.get("ticker", ticker)), is_delayed, _text(body.get("request_id")), next_page, columns_of(rows))
 
 
 def read_references(response: WholeResponse) -> Page:

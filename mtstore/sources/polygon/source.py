@@ -121,8 +121,11 @@ class PolygonSource(VendorSource):
             for page in pages
             for name in [None if page.ticker == ticker else page.ticker] * len(page.columns["ts_us"])
         ]
+        columns = {name: np.concatenate([page.columns[name] for page in pages]) for name in pages[0].columns}
+        if ticker.startswith("I:") and np.isnan(columns["volume"]).all():
+            del columns["volume"]  # Indices are computed, not traded.
         return check_bars(
-            {name: np.concatenate([page.columns[name] for page in pages]) for name in pages[0].columns},
+            columns,
             schema=schema,
             day_tz=self.day_tz(ticker),
             ranges=(aligned,),
