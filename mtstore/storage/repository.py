@@ -248,4 +248,7 @@ class Repository:
 def _resolved(path: str | os.PathLike[str]) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"path: was {path!r}; use the path of a folder")
-    return Path(path).expanduser().resolve()
+    root = Path(path).expanduser().resolve()
+    if os.sep == "/" and "\\" in str(root):
+        raise InputError(f"path: {root} has a backslash, which DuckDB reads as a slash; choose a folder without one")
+    return root

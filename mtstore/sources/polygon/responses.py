@@ -72,7 +72,8 @@ def read_aggregates(response: WholeResponse, *, ticker: str, span: str) -> Page:
         next_page = NextPage(matched[3], matched[4], next_page.query)
     # Only the columns are returned: rows as objects would take ten times the memory.
     is_delayed = body.get("status") == "DELAYED"
-    return Page((), _text(body.get("ticker", ticker)), is_delayed, _text(body.get("request_id")), next_page, columns_of(rows))
+    ticker = _text(body.get("ticker", ticker)) or ticker
+    return Page((), ticker, is_delayed, _text(body.get("request_id")), next_page, columns_of(rows))
 
 
 def read_references(response: WholeResponse) -> Page:
