@@ -153,6 +153,43 @@ def test_each_way_in_stores_values_as_given(tmp_path: Path, door: str) -> None:
     assert reasons == []
 
 
+def random_rows(columns: Collection[str], seed: int) -> tuple[Rows, list[dict[str, Any]], list[str]]:
+    """Return rows with random faults in some columns, the bars that are right for them, and the reasons."""
+    random = np.random.default_rng(seed)
+    strange = (NAN, INF, -INF, -1.0, 0.0, 1.5, 11.5, 2.0**60)
+    rows = []
+    for _ in range(25):
+        faulty = random.choice(list(columns), random.choice(3), replace=False)
+        rows.append(GOOD | {str(name): float(random.choice(strange)) for name in faulty})
+    expected = check(
+        {"ts_us": STEP * np.arange(len(rows)), **{name: np.array([row[name] for row in rows]) for name in GOOD}}
+    )
+    reasons = sorted(expected.rejected["reason"].to_pylist())
+    return rows, expected.bars.select(VALUE_COLUMNS).to_pylist(), reasons
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("door", DOORS)
+def test_random_rows_fare_alike_at_every_door(tmp_path: Path, door: str, seed: int) -> None:
+    absent = ABSENT.get(door, ())
+    rows, expected, reasons = random_rows([name for name in GOOD if name not in absent], seed)
+    bars, found = DOORS[door](tmp_path, rows)
+    assert bars == [bar | dict.fromkeys(absent) for bar in expected]
+    assert sorted(found) == reasons
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_random_rows_fare_alike_in_a_response(polygon, polygon_source, seed: int) -> None:
+    rows, expected, reasons = random_rows(GOOD, seed)
+    polygon.companies["A"].minutes = [
+        {"t": us(OPEN) // 1_000 + 60_000 * number, **{WORDS[name]: value for name, value in row.items()}}
+        for number, row in enumerate(rows)
+    ]
+    [batch] = polygon_source().fetch(RequestContext(["A"], "ohlcv-1m", span("2024-03-04T05:00", "2024-03-05T05:00")))
+    assert batch.bars.select(VALUE_COLUMNS).to_pylist() == expected
+    assert sorted(batch.quarantined["reason"].to_pylist()) == reasons
+
+
 def test_polygon_response_keeps_the_same_rules(polygon, polygon_source) -> None:
     rows = [GOOD, *[GOOD | fault for fault, _ in FAULTS], *[GOOD | values for values in HARMLESS]]
     polygon.companies["A"].minutes = [
