@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+    from polygon.rest.models import Agg
 
     from mtstore.bounds import BoundLike
     from mtstore.config import Config
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
     Paths: TypeAlias = str | Path | Iterable[str | Path]
-    Frame: TypeAlias = pd.DataFrame | pl.DataFrame | pa.Table
+    Frame: TypeAlias = pd.DataFrame | pl.DataFrame | pl.LazyFrame | pa.Table
+    Bars: TypeAlias = Frame | Mapping[str, Frame] | Sequence[Sequence[float]] | Sequence[Agg]
     ConfigLike: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Config
     MappingLike: TypeAlias = ColumnMapping | dict[str, Any] | Path | str
     Covers: TypeAlias = TimeRange | tuple[BoundLike, BoundLike] | Literal["auto"]
@@ -71,7 +73,7 @@ class Ingester:
     @overload
     def ingest(
         self,
-        data: Paths | Frame,
+        data: Paths | Bars,
         *,
         format: str | None = None,
         source: str | None = None,
@@ -103,7 +105,7 @@ class Ingester:
 
     def ingest(
         self,
-        data: Paths | Frame | None = None,
+        data: Paths | Bars | None = None,
         *,
         config: ConfigLike | None = None,
         format: str | None = None,
@@ -141,7 +143,7 @@ class Ingester:
         """
         # The first statement: the names are the keywords, and nothing else yet.
         keywords = {name: value for name, value in locals().items() if name not in {"self", "data", "config"}}
-        from mtstore.ingest.files.ingest_frame import is_frame
+        from mtstore.sources.custom.python_bars import is_bars
 
         given: dict[str, Any] = {name: value for name, value in keywords.items() if value is not None}
         if config is not None:
@@ -153,7 +155,7 @@ class Ingester:
             return self.fetch(config, **given)
         if data is None:
             raise InputError("ingest needs files, a frame, or config= with sources")
-        method: Callable[..., IngestResult] = self.ingest_frame if is_frame(data) else self.ingest_files
+        method: Callable[..., IngestResult] = self.ingest_frame if is_bars(data) else self.ingest_files
         _check_options(method, given)
         return method(data, **given)
 
@@ -165,6 +167,8 @@ class Ingester:
         source: str | None = None,
         schema: str | None = None,
         tickers: str | Iterable[str] | None = None,
+        ticker: str | None = None,
+        tz: str | None = None,
         mapping: MappingLike | None = None,
         covers: Covers | None = None,
         progress: Callable[[Progress], None] | None = None,
@@ -183,6 +187,9 @@ class Ingester:
             `ohlcv-1m` …, where the format does not imply it.
         tickers
             Only these; flat files then cover their day for all of them, present or not.
+        ticker, tz
+            The ticker of all rows of custom files, and the zone of times without one (UTC): what the mapping does not
+            say.
         mapping
             The columns of custom files and how they are read: a YAML file, or its content.
         covers
@@ -218,6 +225,8 @@ class Ingester:
             source=source,
             schema=schema,
             tickers=tickers,
+            ticker=ticker,
+            tz=tz,
             mapping=mapping,
             covers=covers,
             progress=progress or no_progress,
@@ -227,32 +236,33 @@ class Ingester:
 
     def ingest_frame(
         self,
-        frame: Frame,
+        frame: Bars,
         *,
         ticker: str | None = None,
         schema: str | None = None,
-        tz: str = "UTC",
+        tz: str | None = None,
         source: str | None = None,
         mapping: MappingLike | None = None,
         covers: Covers | None = None,
     ) -> IngestResult:
-        """Store the bars of a pandas or polars DataFrame or an Arrow table.
+        """Store the bars of a pandas or polars DataFrame, an Arrow table, or what a client returns.
 
         Parameters
         ----------
         frame
             Columns ts_event (or a DatetimeIndex; the bars' opens), open, high, low, close in quote currency, volume in
-            units traded; optionally vwap, transactions and ticker.
+            units traded; optionally vwap, transactions and ticker. Or `{ticker: frame}`, ccxt's lists `[ms, open, high,
+            low, close, volume]`, or Polygon's `Agg` objects.
         ticker
             The bars' ticker, unless a column has it.
         schema
             `ohlcv-1m` …; needed unless `mapping` has it.
         tz
-            IANA zone of naive times and of the days of daily bars.
+            IANA zone of naive times and of the days of daily bars; by default UTC.
         source
             The source's name, `own` by default.
         mapping, covers
-            As in `ingest_files`; a mapping has `ticker` and `tz` itself. Dates of `covers` are days of `tz`, or of the
+            As in `ingest_files`. Dates of `covers` are days of `tz`, or of the
             zone of aware times.
 
         Raises

@@ -38,7 +38,7 @@ def test_ingest_rejects_a_keyword_of_another_way_in_and_lists_the_documented_one
     frame = store.sql("FROM bars").to_pandas()
     calls = [
         (mtstore.Store.ingest_frame, lambda **options: store.ingest(frame, **options), "refresh_all"),
-        (mtstore.Store.ingest_files, lambda **options: store.ingest("x.csv", **options), "ticker"),
+        (mtstore.Store.ingest_files, lambda **options: store.ingest("x.csv", **options), "cancel"),
         (mtstore.Store.fetch, lambda **options: store.ingest(config={"store": "x"}, start=DAY, **options), "covers"),
     ]
     for method, call, keyword in calls:

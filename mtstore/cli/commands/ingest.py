@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 @click.option("--source", metavar="NAME", help="Default: polygon, or databento- and the dataset.")
 @click.option("--schema", metavar="SCHEMA", help="ohlcv-1m, ohlcv-1d, …; for formats that do not state it.")
 @click.option("--tickers", type=Tickers(), help="Only these; a flat file then covers its day for all of them.")
+@click.option("--ticker", metavar="NAME", help="The ticker of all rows of your own files.")
+@click.option("--tz", metavar="ZONE", help="The zone of your own files' times without one; default: UTC.")
 @click.option("--map", "mapping", type=FILE, help="Mapping of the columns of your own parquet or CSV files (YAML).")
 @click.option("--covers", metavar="START/END|auto", help="Where your own files are all there is; see below.")
 @click.option("--splits", type=FILE, multiple=True, help="Splits: CSV or Polygon's JSON; repeatable.")
@@ -118,7 +120,7 @@ def command(
 def _check_exclusive(options: dict[str, Any]) -> None:
     """Reject the arguments of files in a fetch."""
     words = {"mapping": "--map", "PATH": "PATH"}
-    names = ("format", "source", "mapping", "splits", "dividends", "PATH", "covers")
+    names = ("format", "source", "ticker", "tz", "mapping", "splits", "dividends", "PATH", "covers")
     given = [words.get(name, f"--{name}") for name in names if options[name] not in {None, ()}]
     if given:
         raise click.UsageError(f"{', '.join(given)} is for files, --config fetches from vendors: use one or the other")

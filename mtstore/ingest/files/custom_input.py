@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast
 
@@ -55,13 +55,11 @@ class CustomInput(StreamedInput):
         sha256: str,
         file_format: CustomFormat,
         *,
-        mapping: ColumnMapping | None,
-        schema: str | None,
+        mapping: ColumnMapping,
         source: str | None,
         covers: Covers | None,
     ) -> Self:
         """Read a file's column names; see `CustomFile` for errors."""
-        mapping = complete_mapping(mapping, schema, str(path))
         return cls._create(path, sha256, mapping, source, covers, file=CustomFile(path, mapping, file_format))
 
     @classmethod
@@ -193,21 +191,27 @@ def _zone_of(table: Any, mapping: ColumnMapping) -> str:
     return str(zone) if str(zone) in zone_names() else mapping.day_tz
 
 
-def complete_mapping(mapping: ColumnMapping | None, schema: str | None, what: str) -> ColumnMapping:
-    """Return the mapping, or the one in which columns have mtstore's own names.
+def complete_mapping(
+    mapping: ColumnMapping | None, what: str, *, schema: str | None, ticker: str | None = None, tz: str | None = None
+) -> ColumnMapping:
+    """Return the mapping with what is given beside it; without one, columns have mtstore's own names.
 
     Raises
     ------
     InputError
-        Neither a mapping nor a schema is given, or they disagree.
+        Neither a mapping nor a schema is given, or a value is given that differs from the mapping's.
     """
+    given = {"schema": schema, "ticker": ticker, "tz": tz}
+    beside = {name: value for name, value in given.items() if value is not None}
     if mapping is None:
         if schema is None:
             raise InputError(
                 f"{what}: custom data need a mapping (--map FILE), or at least a schema (--schema ohlcv-1m) "
                 "where the columns are called ticker, ts_event, open, high, low, close, volume"
             )
-        return ColumnMapping(schema)
-    if schema is not None and schema != mapping.schema:
-        raise InputError(f"{what}: schema: was {schema!r}, but the mapping has {mapping.schema!r}; give only one")
-    return mapping
+        return ColumnMapping(**beside)
+    for name, value in beside.items():
+        stated = getattr(mapping, name)
+        if value != stated and not (name == "tz" and stated == "UTC") and stated not in {None, ""}:
+            raise InputError(f"{what}: {name}: was {value!r}, but the mapping has {stated!r}; give only one")
+    return replace(mapping, **beside)

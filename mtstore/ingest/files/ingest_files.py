@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.arguments import ticker_names
+from mtstore.arguments import ticker_name, ticker_names
 from mtstore.bars import BarBatch, is_daily
 from mtstore.calendars import FUTURES_CALENDARS, listed_years
 from mtstore.errors import InputError, SourceMismatchError
@@ -50,6 +50,8 @@ def ingest_files(
     source: str | None = None,
     schema: str | None = None,
     tickers: str | Iterable[str] | None = None,
+    ticker: str | None = None,
+    tz: str | None = None,
     mapping: ColumnMapping | dict[str, Any] | Path | str | None = None,
     covers: Covers | None = None,
     progress: ProgressCallback = no_progress,
@@ -68,6 +70,8 @@ def ingest_files(
         `ohlcv-1m` …, where the format does not say.
     tickers
         Only these; flat files then cover their day for all of them, present or not.
+    ticker, tz
+        The ticker of all rows and the zone of times without one, where the mapping of custom files does not say.
     mapping
         How to read the columns of custom parquet or CSV files: the path of a YAML file, or its content.
     covers
@@ -90,7 +94,9 @@ def ingest_files(
     found = _paths(paths)
     names = ticker_names(tickers)
     run = start_run("ingest", {"paths": [str(path) for path in found], "tickers": sorted(names or ())})
-    options = InputOptions(format, source, schema, as_mapping(mapping, schema), check_covers(covers))
+    if ticker is not None:
+        ticker_name(ticker)
+    options = InputOptions(format, source, schema, ticker, tz, as_mapping(mapping, schema), check_covers(covers))
     opened, rejected = open_inputs(found, options, progress)
     return ingest_inputs(store, opened, rejected, run, tickers=names, progress=progress)
 

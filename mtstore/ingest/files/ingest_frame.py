@@ -1,4 +1,4 @@
-"""Ingest a frame in memory: a pandas or polars DataFrame, or a pyarrow Table."""
+"""Ingest bars in memory: a pandas or polars DataFrame, a pyarrow Table, or what clients return."""
 
 from __future__ import annotations
 
@@ -6,27 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtstore.arguments import ticker_name
-from mtstore.errors import BrokenFileError, InputError
+from mtstore.errors import BrokenFileError
 from mtstore.ingest.files.custom_input import CustomInput, check_covers, complete_mapping
 from mtstore.ingest.files.ingest_files import ingest_inputs
 from mtstore.ingest.files.report import IngestResult
 from mtstore.ingest.run_record import start_run
 from mtstore.sources.custom.parse_mapping import as_mapping
-from mtstore.sources.custom.read_file import ColumnMapping
+from mtstore.sources.custom.python_bars import as_frame
 
 if TYPE_CHECKING:
     from mtstore.ingest.files.custom_input import Covers
+    from mtstore.sources.custom.column_mapping import ColumnMapping
     from mtstore.storage.repository import Repository
-
-
-def is_frame(data: object) -> bool:
-    """Whether `data` is a pandas or polars DataFrame, or a pyarrow Table."""
-    return _kind(data) in {("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table")}
-
-
-def _kind(data: object) -> tuple[str, str]:
-    # By name, so that no package is imported only to find out.
-    return type(data).__module__.partition(".")[0], type(data).__name__
 
 
 def ingest_frame(
@@ -36,7 +27,7 @@ def ingest_frame(
     ticker: str | None = None,
     schema: str | None = None,
     covers: Covers | None = None,
-    tz: str = "UTC",
+    tz: str | None = None,
     mapping: ColumnMapping | dict[str, Any] | Path | str | None = None,
     source: str | None = None,
 ) -> IngestResult:
@@ -46,7 +37,7 @@ def ingest_frame(
     ----------
     frame
         Columns ts_event (or the index), open, high, low, close, volume, and optionally vwap and transactions; and
-        ticker, unless `ticker` is given.
+        ticker, unless `ticker` is given. Or frames by ticker, ccxt's lists, or Polygon's `Agg` objects.
     ticker
         The ticker of all rows.
     schema
@@ -54,10 +45,10 @@ def ingest_frame(
     covers
         As in `ingest_files`; dates are days of `tz`, or of the zone of aware times.
     tz
-        IANA zone of naive times, and of daily bars' days.
+        IANA zone of naive times, and of daily bars' days; by default UTC.
     mapping
-        Other names of columns and every other setting of `ColumnMapping`, or the path of a file with them. `ticker` and
-        `tz` are then settings of the mapping.
+        Other names of columns and every other setting of `ColumnMapping`, or the path of a file with them; what it does
+        not say may stand beside it.
     source
         The source's name, `own` by default.
 
@@ -72,15 +63,9 @@ def ingest_frame(
     """
     if ticker is not None:
         ticker_name(ticker)
-    if _kind(frame)[0] == "polars":
-        frame = frame.to_arrow()
     name = f"<{type(frame).__name__}>"
-    mapping = as_mapping(mapping, schema)
-    if mapping is None and schema is not None:
-        mapping = ColumnMapping(schema, ticker=ticker, tz=tz)
-    elif ticker is not None and mapping is not None and mapping.ticker != ticker:
-        raise InputError(f"ticker: was {ticker!r}, but the mapping has {mapping.ticker!r}; give only one")
-    mapping = complete_mapping(mapping, schema, "the frame")
+    frame = as_frame(frame)
+    mapping = complete_mapping(as_mapping(mapping, schema), "the frame", schema=schema, ticker=ticker, tz=tz)
     run = start_run("ingest", {"frame": name, "mapping": mapping.to_request()})
     opened = CustomInput.of_frame(frame, name=name, mapping=mapping, source=source, covers=check_covers(covers))
     result = ingest_inputs(store, [opened], [], run)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mtstore.bars import FILE_FORMATS
 from mtstore.errors import IngestError, InputError, UnrecognisedFileError
-from mtstore.ingest.files.custom_input import CustomInput
+from mtstore.ingest.files.custom_input import CustomInput, complete_mapping
 from mtstore.ingest.files.dbn_input import DbnInput
 from mtstore.ingest.files.flat_file_input import FlatFileInput
 from mtstore.ingest.files.input_file import Input, sha256_of
@@ -19,7 +19,7 @@ from mtstore.storage.layout import check_source_name, decode_ticker
 
 if TYPE_CHECKING:
     from mtstore.ingest.files.custom_input import Covers
-    from mtstore.sources.custom.read_file import ColumnMapping
+    from mtstore.sources.custom.read_file import ColumnMapping, CustomFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class InputOptions:
     format: str | None = None
     source: str | None = None
     schema: str | None = None
+    ticker: str | None = None
+    tz: str | None = None
     mapping: ColumnMapping | None = None
     covers: Covers | None = None
 
@@ -66,7 +68,7 @@ def _open(path: Path, options: InputOptions) -> Input:
     kind = options.format or detect_format(path)
     digest = sha256_of(path)
     if kind in ("polygon-flatfile", "dbn"):
-        for name in ("mapping", "covers"):
+        for name in ("ticker", "tz", "mapping", "covers"):
             if getattr(options, name) is not None:
                 raise InputError(
                     f"{name}: applies to custom parquet and CSV files only; {path} has the format {kind}, "
@@ -74,20 +76,15 @@ def _open(path: Path, options: InputOptions) -> Input:
                 )
         vendor_input = FlatFileInput if kind == "polygon-flatfile" else DbnInput
         return vendor_input.open(path, digest, options.source, options.schema)
-    return CustomInput.open(
-        path,
-        digest,
-        "parquet" if kind == "parquet" else "csv",
-        mapping=options.mapping or _mapping_of_folder(path, options.schema),
-        schema=options.schema,
-        source=options.source,
-        covers=options.covers,
-    )
+    ticker = options.ticker
+    if ticker is None and options.mapping is None:
+        ticker = _ticker_of_folder(path)
+    mapping = complete_mapping(options.mapping, str(path), schema=options.schema, ticker=ticker, tz=options.tz)
+    table_format: CustomFormat = "parquet" if kind == "parquet" else "csv"
+    return CustomInput.open(path, digest, table_format, mapping=mapping, source=options.source, covers=options.covers)
 
 
-def _mapping_of_folder(path: Path, schema: str | None) -> ColumnMapping | None:
-    """Return the mapping for a file in a folder `ticker=AAPL`, the layout of hive and of a store; None elsewhere."""
-    from mtstore.sources.custom.column_mapping import ColumnMapping
-
+def _ticker_of_folder(path: Path) -> str | None:
+    """Return the ticker of a file in a folder `ticker=AAPL`, the layout of hive and of a store; None elsewhere."""
     key, _, name = path.absolute().parent.name.partition("=")
-    return ColumnMapping(schema, ticker=decode_ticker(name)) if key == "ticker" and name and schema else None
+    return decode_ticker(name) if key == "ticker" and name else None
