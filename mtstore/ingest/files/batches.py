@@ -1,8 +1,8 @@
 """Group inputs into batches that can be read together.
 
 The inputs of a batch have one format, schema and source. Files of vendors that cover the same time go into different
-batches, one after the other, so that the later one replaces what the earlier one covered. Custom files of one run are
-one answer together.
+batches, one after the other, so that the later one replaces what the earlier one covered. Custom files of one run,
+which cover the same range or none, are one answer together.
 """
 
 from __future__ import annotations
@@ -30,6 +30,6 @@ def in_batches(inputs: Iterable[Input]) -> list[list[Input]]:
 
 
 def _overlap(one: Input, other: Input) -> bool:
-    if one.allows_rows_outside:
+    if one.allows_rows_outside and one.span == other.span:
         return False
     return one.span is None or other.span is None or one.span.overlaps(other.span)

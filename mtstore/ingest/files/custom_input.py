@@ -202,7 +202,7 @@ def complete_mapping(
         Neither a mapping nor a schema is given, or a value is given that differs from the mapping's.
     """
     given = {"schema": schema, "ticker": ticker, "tz": tz}
-    beside = {name: value for name, value in given.items() if value is not None}
+    beside: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if mapping is None:
         if schema is None:
             raise InputError(

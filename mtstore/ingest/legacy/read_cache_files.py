@@ -137,7 +137,6 @@ def to_inputs(inspected: Sequence[CachedBars], *, tz: str, schema: str | None, s
                 sha256_of(one.file.path),
                 one.file.format,
                 mapping=replace(one.mapping, schema=chosen, tz=day_tz),
-                schema=chosen,
                 source=source,
                 covers=_covers(one, chosen, day_tz),
             )
