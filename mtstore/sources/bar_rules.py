@@ -126,6 +126,7 @@ def check_bars(
     day_tz: str,
     ranges: Sequence[TimeRange] | None,
     allows_negative_prices: bool = False,
+    allows_missing_volume: bool = False,
     other_tickers: Sequence[str | None] | None = None,
 ) -> CheckedBars:
     """Separate the rows of one ticker into bars and rejected rows.
@@ -143,6 +144,8 @@ def check_bars(
         What the input covers, sorted; None: no limit.
     allows_negative_prices
         Whether prices may be zero or negative (futures, indices).
+    allows_missing_volume
+        Whether a row may have no volume beside rows that have one.
     other_tickers
         For each row the ticker it is for, if that is not the requested one.
     """
@@ -161,7 +164,7 @@ def check_bars(
     faults = [
         *_wrong_tickers(other_tickers or ()),
         *_wrong_times(columns, schema, day_tz, ranges),
-        *_wrong_values(values, allows_negative=allows_negative_prices),
+        *_wrong_values(values, allows_negative=allows_negative_prices, allows_missing_volume=allows_missing_volume),
     ]
     for is_wrong, reason in faults:
         if is_wrong.any():
@@ -206,7 +209,9 @@ def _wrong_times(
         yield columns["ts_remainder"] != 0, OFF_GRID
 
 
-def _wrong_values(values: Mapping[str, Floats], *, allows_negative: bool) -> Iterator[tuple[Bools, str]]:
+def _wrong_values(
+    values: Mapping[str, Floats], *, allows_negative: bool, allows_missing_volume: bool
+) -> Iterator[tuple[Bools, str]]:
     import numpy as np
 
     absent = np.array(np.nan)
@@ -222,6 +227,8 @@ def _wrong_values(values: Mapping[str, Floats], *, allows_negative: bool) -> Ite
     yield low > np.fmin(open_, close), "low is above open or close"
     if "volume" in values:
         is_right = np.isfinite(values["volume"]) & (values["volume"] >= 0)
+        if allows_missing_volume:
+            is_right |= np.isnan(values["volume"])
         yield ~is_right, "volume is missing, negative or not finite"
     if "vwap" in values:
         yield np.isinf(values["vwap"]), "vwap is not finite"
@@ -276,12 +283,14 @@ def _aggregated(columns: Columns, values: Mapping[str, Floats], rows: Ints) -> p
     is_first = np.append(np.ones(min(len(rows), 1), dtype=bool), ts[rows][1:] != ts[rows][:-1])
     if is_first.all():
         return _bars(ts, values, rows)
-    rows = rows[np.lexsort((columns["publisher_id"][rows], -values["volume"][rows], ts[rows]))]
+    volume = values.get("volume", np.zeros(len(ts)))
+    rows = rows[np.lexsort((columns["publisher_id"][rows], -volume[rows], ts[rows]))]
     starts = np.flatnonzero(is_first)
     bars = {name: column[rows[starts]] for name, column in values.items()}
     bars["high"] = np.fmax.reduceat(values["high"][rows], starts)
     bars["low"] = np.fmin.reduceat(values["low"][rows], starts)
-    bars["volume"] = np.add.reduceat(values["volume"][rows], starts)
+    if "volume" in values:
+        bars["volume"] = np.add.reduceat(volume[rows], starts)
     return _bars(ts[rows[starts]], bars, slice(None))
 
 

@@ -108,13 +108,14 @@ def test_prices_of_futures_may_be_zero_or_negative_once_the_store_knows_what_the
     assert store.ingest(both, schema="ohlcv-1m").quarantined_rows == 2
 
 
-def test_a_value_that_cannot_be_read_refuses_the_file_and_leaves_nothing(store: Store, tmp_path: Path) -> None:
+def test_a_value_that_cannot_be_read_is_quarantined_with_its_line(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     rows = [f"A,{1_704_205_800 + number * 60},1,1,1,{'x' if number == 299_999 else 1},1" for number in range(300_000)]
     path.write_text("\n".join(["ticker,ts_event,open,high,low,close,volume", *rows]))
     report = store.ingest(path, mapping=ColumnMapping("ohlcv-1m", time_unit="s"))
-    assert "row 300,000" in str(report.rejected[0].error)
-    assert bars_of(store) == []
+    assert (report.rows, report.quarantined_rows) == (299_999, 1)
+    found = store.sql("SELECT ticker, reason, origin FROM quarantine").fetchall()
+    assert found == [("A", "close: 'x' is not a number", f"{path}:300001")]
 
 
 def test_bars_outside_every_session_are_reported(store: Store, tmp_path: Path) -> None:

@@ -186,13 +186,13 @@ def test_what_cannot_be_read_is_refused_and_the_rest_goes_in(store, old):
     put(bars("2024-01-03 09:30", count=20), old / "GOOD.parquet")
     (old / "CUT.parquet").write_bytes(b"PAR1 and no more")
     (old / "EMPTY.csv").write_bytes(b"")
-    put(bars("2024-01-03 09:30", count=20).drop(columns="volume"), old / "NOVOLUME.csv")
+    put(bars("2024-01-03 09:30", count=20).drop(columns="close"), old / "NOCLOSE.csv")
     (old / "notes.txt").write_text("hello", encoding="utf-8")
     report = migrate(store.repository, old)
     assert not report.is_complete
     assert [one.ticker for one in report.tickers if one.is_verified] == ["GOOD"]
     assert {os.path.basename(outcome.path) for outcome in report.rejected} == {
-        "CUT.parquet", "EMPTY.csv", "NOVOLUME.csv",
+        "CUT.parquet", "EMPTY.csv", "NOCLOSE.csv",
     }  # fmt: skip
     assert [os.path.basename(path) for path in report.unknown] == ["notes.txt"]
 

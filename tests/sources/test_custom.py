@@ -17,6 +17,7 @@ from mtstore.errors import BrokenFileError, ConfigError, InputError
 from mtstore.sources.batch_schema import batch_schema
 from mtstore.sources.custom.column_mapping import KEYS
 from mtstore.sources.custom.file_name import name_facts
+from mtstore.sources.custom.load_presets import preset_names
 from mtstore.sources.custom.parse_mapping import mapping_json_schema
 from mtstore.sources.custom.read_file import ColumnMapping, CustomFile, read_mapping, table_batches
 from mtstore.synthetic import SyntheticMarket
@@ -34,6 +35,19 @@ def rows_of(batches: Any) -> pd.DataFrame:
 def read_csv(tmp_path: Path, text: str, mapping: ColumnMapping, **options: Any) -> pd.DataFrame:
     (tmp_path / "own.csv").write_text(text, encoding="utf-8")
     return rows_of(CustomFile(tmp_path / "own.csv", mapping, "csv").batches(**options))
+
+
+def csv_file(folder: Path, text: str, mapping: ColumnMapping) -> CustomFile:
+    (folder / "own.csv").write_text(text)
+    return CustomFile(folder / "own.csv", mapping, "csv")
+
+
+def rejected(folder: Path, text: str) -> list[tuple[int, str, str | None]]:
+    return [
+        (line.line, line.reason, line.ticker)
+        for one in csv_file(folder, text, ColumnMapping("ohlcv-1m")).read()
+        for line in one.rejected
+    ]
 
 
 def read_times(tmp_path: Path, times: list[str], **settings: Any) -> list[str]:
@@ -102,16 +116,53 @@ def test_wall_times_follow_the_clocks(tmp_path: Path) -> None:
     assert read_times(tmp_path, ["2024-03-08 09:30", "2024-03-11 09:30"], tz="America/New_York") == [
         "2024-03-08T14:30:00+00:00", "2024-03-11T13:30:00+00:00",
     ]  # fmt: skip
-    for lost in ("2024-03-10 02:30", "2024-11-03 01:30"):
-        with pytest.raises(
-            BrokenFileError, match=f"row 2: {lost}:00 is a wall time that America/New_York does not have"
-        ):
-            read_times(tmp_path, ["2024-03-08 09:30", lost], tz="America/New_York")
+
+
+AUTUMN = [f"2023-11-05 {clock}" for clock in ("00:30", "01:00", "01:30", "01:00", "01:30", "02:00")]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_order_of_rows_tells_which_of_two_equal_wall_times_it_is(tmp_path: Path, order: int) -> None:
+    found = read_times(tmp_path, AUTUMN[::order], tz="America/New_York", schema="ohlcv-30m")
+    clocks = [time[11:16] for time in found[::order]]
+    assert clocks == ["04:30", "05:00", "05:30", "06:00", "06:30", "07:00"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "times", "left", "reason"),
+    [
+        ({}, ["2024-03-10 01:30", "2024-03-10 02:30"], ["06:30"], "2024-03-10 02:30:00 does not exist in America"),
+        ({"nonexistent": "shift"}, ["2024-03-10 01:30", "2024-03-10 02:30"], ["06:30", "07:30"], None),
+        ({}, ["2023-11-05 00:30", "2023-11-05 01:30"], ["04:30"], "2023-11-05 01:30:00 occurs twice in America"),
+        ({"ambiguous": "first"}, ["2023-11-05 01:30"], ["05:30"], None),
+        ({"ambiguous": "last"}, ["2023-11-05 01:30"], ["06:30"], None),
+        ({"ambiguous": "quarantine"}, AUTUMN, ["04:30", "07:00"], "occurs twice"),
+    ],
+)
+def test_local_times_that_do_not_exist_or_occur_twice(
+    tmp_path: Path, settings: dict[str, Any], times: list[str], left: list[str], reason: str | None
+) -> None:
+    text = PLAIN + "".join(f"A,{one},1,2,1,2,10\n" for one in times)
+    if settings.get("ambiguous") == "quarantine":
+        text += "".join(f"A,2023-11-06 0{hour}:00,1,2,1,2,10\n" for hour in range(9))
+    mapping = ColumnMapping("ohlcv-30m", tz="America/New_York", **settings)
+    found = list(csv_file(tmp_path, text, mapping).read())
+    clocks = [str(time)[11:16] for one in found for time in one.batch["ts_event"].to_pylist()]
+    assert clocks[: len(left)] == left
+    reasons = [line.reason for one in found for line in one.rejected]
+    assert all(reason in one for one in reasons) if reason else reasons == []
+
+
+@pytest.mark.parametrize("key", ["ambiguous", "nonexistent"])
+def test_local_times_can_refuse_the_file(tmp_path: Path, key: str) -> None:
+    text = "2023-11-05 01:30" if key == "ambiguous" else "2024-03-10 02:30"
+    with pytest.raises(BrokenFileError, match=f"set {key}, or give times in UTC"):
+        read_times(tmp_path, [text], tz="America/New_York", **{key: "raise"})
 
 
 def test_times_with_and_without_a_zone_are_not_mixed(tmp_path: Path) -> None:
-    with pytest.raises(BrokenFileError, match=r"row 2: 'ts_event' is 2024-01-02 14:31, without a zone"):
-        read_times(tmp_path, ["2024-01-02T14:30Z", "2024-01-02 14:31"])
+    lines = rejected(tmp_path, PLAIN + "A,2024-01-02T14:30Z,1,2,1,2,10\nA,2024-01-02 14:31,1,2,1,2,10\n")
+    assert lines == [(3, "ts_event: '2024-01-02 14:31' is without a zone; others have one", "A")]
 
 
 def test_a_stamp_at_the_close_becomes_the_open(tmp_path: Path) -> None:
@@ -123,7 +174,7 @@ def test_a_stamp_at_the_close_becomes_the_open(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stamp", "text"),
-    [("open", "2024-03-11"), ("open", "2024-03-11 09:30"), ("close", "2024-03-11 16:00"), ("close", "2024-03-12"),
+    [("open", "2024-03-11"), ("open", "2024-03-11 09:30"), ("close", "2024-03-11 16:00"), ("close", "2024-03-11"),
      ("close", "2024-03-12 00:00")],
 )  # fmt: skip
 def test_a_day_is_labelled_by_its_midnight(tmp_path: Path, stamp: str, text: str) -> None:
@@ -132,53 +183,61 @@ def test_a_day_is_labelled_by_its_midnight(tmp_path: Path, stamp: str, text: str
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("line", "reason"),
     [
-        ("AAA,2024-01-02 14:31,x,2,1,2,10", "row 2: 'open' is x, not a number"),
-        ("AAA,2024-01-02 14:31,1,2,1,2,1 000", "row 2: 'volume' is 1 000, not a number"),
-        ("AAA,noon,1,2,1,2,10", r"row 2: 'ts_event' is 'noon', not a time \(ISO 8601"),
-        ("AAA,,1,2,1,2,10", "row 2: 'ts_event' is '', not a time"),
-        (",2024-01-02 14:31,1,2,1,2,10", "row 2: 'ticker' has no value"),
-        ("AAA,2024-01-02 14:31,1,2,1", "cannot be read to its end: .*Row #3: Expected 7 columns, got 5"),
-        ("AAA,1789-07-14,1,2,1,2,10", "row 2: 'ts_event' is 1789-07-14, not the time of a bar"),
+        ("AAA,2024-01-02 14:31,x,2,1,2,10", "open: 'x' is not a number"),
+        ("AAA,2024-01-02 14:31,1,2,1,2,1 000", "volume: '1 000' is not a number"),
+        ("AAA,noon,1,2,1,2,10", "ts_event: 'noon' is not a time (ISO 8601"),
+        ("AAA,,1,2,1,2,10", "ts_event: it has no value"),
+        (",2024-01-02 14:31,1,2,1,2,10", "ticker: it has no value"),
+        ("AAA,2024-01-02 14:31,1,2,1", "columns: 5 instead of 7: 'AAA,2024-01-02 14:31,1,2,1'"),
+        ("AAA,1789-07-14,1,2,1,2,10", "ts_event: 1789-07-14 is not the time of a bar"),
     ],
 )
-def test_what_cannot_be_read_is_named_by_file_and_row(tmp_path: Path, line: str, message: str) -> None:
-    with pytest.raises(BrokenFileError, match=f"own\\.csv.*{message}"):
-        read_csv(tmp_path, PLAIN + "AAA,2024-01-02 14:30,1,2,1,2,10\n" + line + "\n", ColumnMapping("ohlcv-1m"))
+def test_a_row_that_cannot_be_read_is_rejected_alone_with_its_line(tmp_path: Path, line: str, reason: str) -> None:
+    good = "AAA,2024-01-02 14:30,1,2,1,2,10\n"
+    text = PLAIN + good + line + "\n" + good.replace("14:30", "14:32")
+    ((at, found, _),) = rejected(tmp_path, text)
+    assert (at, found[: len(reason)]) == (3, reason)
+    assert len(read_csv(tmp_path, text, ColumnMapping("ohlcv-1m"))) == 2
+
+
+def test_a_file_of_which_most_rows_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    text = PLAIN + "AAA,2024-01-02 14:30,1,2,1,2,10\n" + "AAA,noon,1,2,1,2,10\n" * 2
+    with pytest.raises(
+        BrokenFileError, match=r"own\.csv: 2 of 3 rows cannot be read; the first is row 3: ts_event: 'noon'"
+    ):
+        read_csv(tmp_path, text, ColumnMapping("ohlcv-1m"))
 
 
 def test_rows_are_counted_over_all_chunks(tmp_path: Path) -> None:
     lines = [f"AAA,{1704205800 + 60 * at},1,2,1,2,10\n" for at in range(5_000)]
     lines[4_321] = lines[4_321].replace(",2,10", ",two,10")
-    with pytest.raises(BrokenFileError, match="row 4,322: 'close' is two"):
-        read_csv(tmp_path, PLAIN + "".join(lines), ColumnMapping("ohlcv-1m", time_unit="s"), chunk_rows=64)
+    lines[17] = "ragged\n"
+    file = csv_file(tmp_path, PLAIN + "".join(lines), ColumnMapping("ohlcv-1m", time_unit="s"))
+    found = [line.line for one in file.read(chunk_rows=64) for line in one.rejected]
+    assert sorted(found) == [19, 4_323]
 
 
-@pytest.mark.parametrize(
-    ("unit", "number"), [("s", "1704205800000"), ("ns", "1704205800"), ("s", "nan"), ("s", "1e300")]
-)
-def test_a_wrong_unit_is_noticed(tmp_path: Path, unit: str, number: str) -> None:
-    if unit == "ns":
-        assert read_times(tmp_path, [number], time_unit=unit) == ["1970-01-01T00:00:01.704205+00:00"]
-        return
-    with pytest.raises(BrokenFileError, match=r"row 1: 'ts_event' is .*not (a|the) time"):
-        read_times(tmp_path, [number], time_unit=unit)
+@pytest.mark.parametrize("number", ["1704205800000", "nan", "1e300"])
+def test_a_wrong_unit_is_noticed(tmp_path: Path, number: str) -> None:
+    with pytest.raises(BrokenFileError, match=r"1 of 1 rows cannot be read; the first is row 2: ts_event"):
+        read_times(tmp_path, [number], time_unit="s")
 
 
 def test_words_for_nothing_are_null_where_they_are_named(tmp_path: Path) -> None:
     text = PLAIN + "NA,2024-01-02T14:30Z,1,2,1,2,NA\n"
     assert read_csv(tmp_path, text, ColumnMapping("ohlcv-1m", null_values=("", "NA"))).volume.isna().all()
-    with pytest.raises(BrokenFileError, match="'volume' is NA, not a number"):
+    with pytest.raises(BrokenFileError, match="volume: 'NA' is not a number"):
         read_csv(tmp_path, text, ColumnMapping("ohlcv-1m"))
 
 
 def test_a_missing_column_is_named_with_the_nearest_one(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text("ticker,Time,open,high,low,close,volume\n")
     with pytest.raises(
-        BrokenFileError, match=r"no column 'time' for ts_event; did you mean 'Time'\?; its columns are 'ticker'"
+        BrokenFileError, match=r"no column 'tme' for ts_event; did you mean 'Time'\?; its columns are 'ticker'"
     ):
-        CustomFile(tmp_path / "own.csv", ColumnMapping("ohlcv-1m", columns={"ts_event": "time"}), "csv")
+        CustomFile(tmp_path / "own.csv", ColumnMapping("ohlcv-1m", columns={"ts_event": "tme"}), "csv")
     with pytest.raises(BrokenFileError, match="no column 'vw' for vwap"):
         CustomFile(tmp_path / "own.csv", ColumnMapping("ohlcv-1m", columns={"ts_event": "Time", "vwap": "vw"}), "csv")
     (tmp_path / "own.csv").write_text("ticker,ts_event,open,open,high,low,close,volume\n")
@@ -206,7 +265,7 @@ def test_rows_can_be_located(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text(text)
     file = CustomFile(tmp_path / "own.csv", ColumnMapping("ohlcv-1m"), "csv")
     at = pd.Timestamp("2024-01-02 14:32Z").value // 1000
-    assert file.locate([("A", at), ("B", at), ("B", at + 60_000_000)]) == {("A", at): 3, ("B", at + 60_000_000): 4}
+    assert file.locate([("A", at), ("B", at), ("B", at + 60_000_000)]) == {("A", at): 4, ("B", at + 60_000_000): 5}
     assert file.locate([]) == {}
 
 
@@ -259,8 +318,8 @@ def test_parquet_dates_are_days_of_the_zone(tmp_path: Path) -> None:
     ("column", "values", "message"),
     [
         ("ts_event", pa.array([1704205800]), "'ts_event' holds numbers; set time_unit"),
-        ("ts_event", pa.array([None], pa.timestamp("us")), "row 1: 'ts_event' has no value"),
-        ("ticker", pa.array([1]), "'ticker' holds int64, not text"),
+        ("ts_event", pa.array([None], pa.timestamp("us")), "row 1: ts_event: it has no value"),
+        ("ticker", pa.array([1.5]), "'ticker' holds double, not text"),
         ("open", pa.array([True]), "'open' holds bool, not numbers"),
     ],
 )
@@ -410,3 +469,8 @@ def test_equal_mappings_make_equal_requests() -> None:
     assert hash(one) == hash(two)
     assert one.to_request() != ColumnMapping("ohlcv-1m", ticker="B").to_request()
     assert "ticker" not in one.to_request()["columns"]
+
+
+def test_the_guide_names_every_key_and_preset() -> None:
+    text = (Path(__file__).parents[2] / "mtstore/docs/own_data.md").read_text(encoding="utf-8")
+    assert [name for name in (*KEYS, *preset_names()) if f"`{name}`" not in text] == []

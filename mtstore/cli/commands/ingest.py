@@ -11,7 +11,6 @@ import click
 
 import mtstore
 from mtstore.arguments import first_few
-from mtstore.bars import FILE_FORMATS
 from mtstore.cli.console import count, echo, echo_error
 from mtstore.cli.exit_codes import Exit
 from mtstore.cli.options import FILE, Tickers, quiet_option, store_argument
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Ingest files, or fetch from vendors.")
 @store_argument
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH…]")
-@click.option("--format", type=click.Choice(FILE_FORMATS), help="Default: detected from the content.")
+@click.option("--format", metavar="NAME", help="Default: detected from the content; or a vendor's export, see below.")
 @click.option("--source", metavar="NAME", help="Default: polygon, or databento- and the dataset.")
 @click.option("--schema", metavar="SCHEMA", help="ohlcv-1m, ohlcv-1d, …; for formats that do not state it.")
 @click.option("--tickers", type=Tickers(), help="Only these; a flat file then covers its day for all of them.")
@@ -64,6 +63,9 @@ def command(
       polygon-flatfile  Polygon/Massive minute_aggs_v1 and day_aggs_v1, .csv or .csv.gz
       dbn               Databento ohlcv-1s, -1m, -1h, -1d: .dbn or .dbn.zst, versions 1 to 3
       parquet, csv      your own files, with --map and --schema
+      kibot, yahoo, …   exports of vendors: alphavantage binance cryptodatadownload databento dukascopy firstratedata
+                        histdata ibkr kibot kraken lean metatrader4 metatrader5 ninjatrader stooq tradestation
+                        tradingview yahoo yfinance
       --splits          ticker, execution_date, split_from, split_to: CSV, or Polygon's JSON
       --dividends       ticker, ex_dividend_date, cash_amount, optionally currency and dividend_type
 

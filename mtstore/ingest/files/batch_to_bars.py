@@ -62,7 +62,7 @@ class BatchBars:
         table = self._rows_of(ticker)
         covered = self._covered(ticker, table)
         first = self.batch[0]
-        is_by_rows = first.span is None and first.allows_rows_outside
+        is_by_rows = first.span is None and first.is_custom
         bars = arrow_schema().empty_table()
         suspect = self._ranges_of_rejected(ticker)
         if table is not None:
@@ -108,6 +108,7 @@ class BatchBars:
             day_tz=first.zone_of(ticker),
             ranges=ranges,
             allows_negative_prices=first.allows_negative(ticker),
+            allows_missing_volume=first.allows_missing_volume,
         )
         self.collapsed += checked.repeated
         rejected = checked.rejected

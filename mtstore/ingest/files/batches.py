@@ -30,6 +30,6 @@ def in_batches(inputs: Iterable[Input]) -> list[list[Input]]:
 
 
 def _overlap(one: Input, other: Input) -> bool:
-    if one.allows_rows_outside and one.span == other.span:
+    if one.is_custom and one.span == other.span:
         return False
     return one.span is None or other.span is None or one.span.overlaps(other.span)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast
 
 from mtstore.bars import SourceBinding
 from mtstore.bounds import parse_bounds
 from mtstore.errors import InputError
-from mtstore.ingest.files.input_file import StreamedInput
+from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ranges import TimeRange
-from mtstore.sources.custom.read_file import ColumnMapping, CustomFile, CustomFormat, table_batches
+from mtstore.sources.custom.column_mapping import ColumnMapping
+from mtstore.sources.custom.read_file import CustomFile, CustomFormat, read_table, table_has
 from mtstore.storage.layout import check_source_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from mtstore.bounds import BoundLike
+    from mtstore.sources.custom.convert_rows import Converted, RejectedLine
 
     Covers: TypeAlias = TimeRange | tuple[BoundLike, BoundLike] | Literal["auto"]
 
@@ -28,7 +31,7 @@ _PROVIDER = "own"
 
 
 @dataclass(slots=True, kw_only=True)
-class CustomInput(StreamedInput):
+class CustomInput(Input):
     """One custom file or frame; it covers its `span`, and without one the time of each ticker's rows.
 
     Attributes
@@ -42,6 +45,8 @@ class CustomInput(StreamedInput):
     futures
         The store's tickers on calendars of futures venues: their prices may be zero or negative.
     """
+
+    is_custom: ClassVar[bool] = True
 
     mapping: ColumnMapping
     file: CustomFile | None = None
@@ -60,7 +65,8 @@ class CustomInput(StreamedInput):
         covers: Covers | None,
     ) -> Self:
         """Read a file's column names; see `CustomFile` for errors."""
-        return cls._create(path, sha256, mapping, source, covers, file=CustomFile(path, mapping, file_format))
+        file = CustomFile(path, mapping, file_format)
+        return cls._create(path, sha256, file.mapping, source, covers, file=file)
 
     @classmethod
     def of_frame(
@@ -68,9 +74,10 @@ class CustomInput(StreamedInput):
     ) -> Self:
         """Take a pyarrow Table or a pandas DataFrame; the digest is that of its rows."""
         digest = hashlib.sha256()
-        for batch in table_batches(table, mapping, name=name):
-            for column in batch.columns:
+        for found in read_table(table, mapping, name=name):
+            for column in found.batch.columns:
                 digest.update(repr(column.to_pylist()).encode())
+            digest.update(repr(found.rejected).encode() if found.rejected else b"")
         return cls._create(Path(name), digest.hexdigest(), mapping, source, covers, table=table)
 
     @classmethod
@@ -94,6 +101,7 @@ class CustomInput(StreamedInput):
             binding=SourceBinding(name, _PROVIDER),
             span=span,
             withdraws=covers is not None,
+            allows_missing_volume=mapping.volume == "optional",
             day_tz=mapping.day_tz,
             allows_rows_outside=True,
             mapping=mapping,
@@ -112,7 +120,7 @@ class CustomInput(StreamedInput):
 
     @property
     def batch_key(self) -> tuple[object, ...]:
-        return (self.mapping,)
+        return (self.mapping, tuple(self._absent))
 
     @property
     def byte_size(self) -> int:
@@ -126,7 +134,8 @@ class CustomInput(StreamedInput):
         return ticker in self.futures
 
     def named_tickers(self) -> Collection[str]:
-        return () if self.mapping.ticker is None else (self.mapping.ticker,)
+        named = () if self.mapping.ticker is None else (self.mapping.ticker,)
+        return named if self.file is None else self.file.tickers
 
     def request(self) -> Mapping[str, object]:
         return {
@@ -137,22 +146,37 @@ class CustomInput(StreamedInput):
             else [self.span.start_us, self.span.end_us],
         }
 
-    def tables(self, tickers: Collection[str] | None) -> Iterator[pa.Table]:
+    @classmethod
+    def read(
+        cls, batch: Sequence[Input], places: Sequence[int], tickers: Collection[str] | None
+    ) -> Iterator[tuple[pa.Table, list[RejectedRow]]]:
         import pyarrow as pa
 
+        for place in places:
+            one = cast("CustomInput", batch[place])
+            for found in one._converted(tickers):
+                rows = pa.table(found.batch)
+                stamps = rows["ts_event"].cast(pa.int64())
+                rows = rows.set_column(rows.column_names.index("ts_event"), "ts_us", stamps)
+                rows = rows.append_column("file_index", pa.repeat(pa.scalar(place, pa.int32()), rows.num_rows))
+                yield rows.drop_columns(one._absent), [one._rejected(place, line) for line in found.rejected]
+
+    def _converted(self, tickers: Collection[str] | None) -> Iterator[Converted]:
         if self.file is not None:
-            batches = self.file.batches(tickers)
-        else:
-            batches = table_batches(self.table, self.mapping, name=str(self.path), tickers=tickers)
-        for batch in batches:
-            yield pa.table(batch).drop_columns(["publisher_id"])
+            return self.file.read(tickers)
+        return read_table(self.table, self.mapping, name=str(self.path), tickers=tickers)
+
+    @property
+    def _absent(self) -> list[str]:
+        """The columns that the input does not have, which the rules for bars do not check."""
+        has = self.file.has_column if self.file is not None else partial(table_has, self.table, self.mapping)
+        return [name for name in ("volume", "publisher_id") if not has(name)]
+
+    def _rejected(self, place: int, line: RejectedLine) -> RejectedRow:
+        return RejectedRow(place, f"{self.path}:{line.line}", line.reason, line.ticker)
 
     def locate(self, rows: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        if self.file is None:
-            return {}
-        # Rows count from 1 without the header; a CSV's lines count it (a row that spans lines shifts those after it).
-        header_lines = 1 if self.file.format == "csv" else 0
-        return {key: row + header_lines for key, row in self.file.locate(rows).items()}
+        return {} if self.file is None else self.file.locate(rows)
 
 
 def check_covers(covers: Any) -> Covers | None:

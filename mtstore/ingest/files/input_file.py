@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from mtstore.bars import SourceBinding
 from mtstore.ranges import TimeRange
@@ -42,6 +42,8 @@ class Input(ABC):
         The hull of the ranges it covers; None if that is the time of each ticker's rows (custom files).
     allows_negative_prices
         Whether prices at or below zero are legal (futures).
+    allows_missing_volume
+        Whether rows may have no volume beside rows that have one.
     allows_rows_outside
         Whether rows outside of the covered ranges are legal; those add bars and withdraw none.
     outside_note
@@ -50,6 +52,9 @@ class Input(ABC):
         Whether stored bars in the covered ranges that the file does not have are withdrawn.
     """
 
+    is_custom: ClassVar[bool] = False
+    """Whether it is a custom file or frame: nothing but its rows says what it covers."""
+
     path: Path
     sha256: str
     schema: str
@@ -57,6 +62,7 @@ class Input(ABC):
     span: TimeRange | None
     day_tz: str
     allows_negative_prices: bool = False
+    allows_missing_volume: bool = False
     allows_rows_outside: bool = False
     outside_note: str = ""
     withdraws: bool = True

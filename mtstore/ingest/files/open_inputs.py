@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtstore.arguments import did_you_mean
 from mtstore.bars import FILE_FORMATS
 from mtstore.errors import IngestError, InputError, UnrecognisedFileError
 from mtstore.ingest.files.custom_input import CustomInput, complete_mapping
@@ -14,6 +15,8 @@ from mtstore.ingest.files.dbn_input import DbnInput
 from mtstore.ingest.files.flat_file_input import FlatFileInput
 from mtstore.ingest.files.input_file import Input, sha256_of
 from mtstore.ingest.files.report import FileOutcome, Progress, ProgressCallback
+from mtstore.sources.custom.load_presets import load_preset, preset_names
+from mtstore.sources.custom.open_text import is_text
 from mtstore.sources.detect_format import detect_format, expand_paths
 from mtstore.storage.layout import check_source_name, decode_ticker
 
@@ -35,8 +38,11 @@ class InputOptions:
     covers: Covers | None = None
 
     def __post_init__(self) -> None:
-        if self.format is not None and self.format not in FILE_FORMATS:
-            raise InputError(f"format: was {self.format!r}; use one of {', '.join(FILE_FORMATS)}")
+        valid = (*FILE_FORMATS, *preset_names())
+        if self.format is not None and self.format not in valid:
+            raise InputError(
+                f"format: was {self.format!r}{did_you_mean(self.format, valid)}; use one of {', '.join(valid)}"
+            )
         if self.source is not None:
             check_source_name(self.source)
 
@@ -65,7 +71,7 @@ def open_inputs(
 
 
 def _open(path: Path, options: InputOptions) -> Input:
-    kind = options.format or detect_format(path)
+    kind = _format_of(path, options)
     digest = sha256_of(path)
     if kind in ("polygon-flatfile", "dbn"):
         for name in ("ticker", "tz", "mapping", "covers"):
@@ -76,12 +82,31 @@ def _open(path: Path, options: InputOptions) -> Input:
                 )
         vendor_input = FlatFileInput if kind == "polygon-flatfile" else DbnInput
         return vendor_input.open(path, digest, options.source, options.schema)
-    ticker = options.ticker
-    if ticker is None and options.mapping is None:
-        ticker = _ticker_of_folder(path)
-    mapping = complete_mapping(options.mapping, str(path), schema=options.schema, ticker=ticker, tz=options.tz)
     table_format: CustomFormat = "parquet" if kind == "parquet" else "csv"
+    mapping = _mapping_of(path, options)
     return CustomInput.open(path, digest, table_format, mapping=mapping, source=options.source, covers=options.covers)
+
+
+def _format_of(path: Path, options: InputOptions) -> str:
+    """Return the format: the given one, or what the content says; beside a mapping, files are tables."""
+    if options.format in preset_names():
+        return "csv"
+    if options.format is not None or options.mapping is None:
+        return options.format or detect_format(path)
+    if is_text(path):
+        return "csv"
+    return detect_format(path)
+
+
+def _mapping_of(path: Path, options: InputOptions) -> ColumnMapping:
+    given = {"schema": options.schema, "ticker": options.ticker, "tz": options.tz}
+    if options.format in preset_names():
+        if options.mapping is not None:
+            raise InputError(f"mapping: format {options.format!r} has one; give only one of the two")
+        return load_preset(options.format).mapping_of(path, **given)
+    if options.ticker is None and options.mapping is None:
+        given["ticker"] = _ticker_of_folder(path)
+    return complete_mapping(options.mapping, str(path), **given)
 
 
 def _ticker_of_folder(path: Path) -> str | None:

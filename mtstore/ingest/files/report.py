@@ -46,7 +46,9 @@ class RejectedRows:
 
     def __str__(self) -> str:
         place = f" (the first: {self.first})" if self.first else ""
-        return f"{_count(self.rows, 'row')} of {first_few(self.tickers)} quarantined: {self.reason}{place}"
+        named = [ticker for ticker in self.tickers if ticker]
+        whose = f" of {first_few(named)}" if named else ""
+        return f"{_count(self.rows, 'row')}{whose} quarantined: {self.reason}{place}"
 
 
 @dataclass(slots=True)

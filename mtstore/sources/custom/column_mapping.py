@@ -71,8 +71,9 @@ class ColumnMapping:
             "meaning": "our name: their name, or the number of the column, counted from 1. Ours: `ticker`, `ts_event`, "
             "`open`, `high`, `low`, `close`, `volume`, `vwap`, `transactions`; `tz` (a zone per row), `width` (`5`, "
             "`M1`, `1D`) and `publisher_id` (venues of one bar, which are aggregated). A list is joined by a blank "
-            "(`ts_event: [Date, Time]`) or added (`volume: [Up, Down]`). `A|B` is the first of two that is present and "
-            "not empty or 0 throughout. By default a column has our name, in any case, without regard to outer "
+            "(`ts_event: [Date, Time]`) or added (`volume: [Up, Down]`). `A|B` is the first of two that is present; of "
+            "volumes, the first that is not empty or 0 throughout. By default a column has our name, in any case, "
+            "without regard to outer "
             "blanks and angle brackets",
         },
     )

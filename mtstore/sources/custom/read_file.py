@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mtstore.arguments import did_you_mean
-from mtstore.bars import PRICE_COLUMNS
 from mtstore.errors import BrokenFileError, InputError
-from mtstore.sources.batch_schema import CHUNK_ROWS, batch_schema
-from mtstore.sources.custom.column_mapping import COLUMNS, FILE_COLUMNS, OPTIONAL_COLUMNS, ColumnMapping
+from mtstore.sources.batch_schema import CHUNK_ROWS
+from mtstore.sources.custom.column_mapping import ColumnMapping
+from mtstore.sources.custom.convert_rows import Converted, Converter, RejectedLine
+from mtstore.sources.custom.file_name import NameFacts, name_facts, schema_of_width
+from mtstore.sources.custom.find_columns import Block, find_blocks
+from mtstore.sources.custom.frame_table import frame_to_table, table_header
+from mtstore.sources.custom.open_text import archive_members, named_errors, open_text
 from mtstore.sources.custom.parse_mapping import parse_mapping, read_mapping
-from mtstore.sources.custom.parse_values import to_instants, to_numbers, to_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,20 +27,18 @@ if TYPE_CHECKING:
 __all__ = ["ColumnMapping", "CustomFile", "CustomFormat", "parse_mapping", "read_mapping", "table_batches"]
 
 CustomFormat = Literal["parquet", "csv"]
-_GZIP_MAGIC = b"\x1f\x8b"
+_MOST_HEADER_BYTES = 1 << 20
 
 
 class CustomFile:
-    """One parquet or CSV file (gzipped or not) and its mapping.
+    """One parquet or text file (packed or not), or all members of a zip file, and its mapping.
 
-    Parameters
+    Attributes
     ----------
-    path
-        The file.
     mapping
-        The meaning of its columns.
-    file_format
-        `parquet` or `csv`.
+        The mapping with the width and, for a single member, the ticker that the file's name says.
+    schema, day_tz
+        The bars' width, and the zone whose days daily bars are.
 
     Raises
     ------
@@ -52,243 +50,329 @@ class CustomFile:
         if file_format not in ("parquet", "csv"):
             raise InputError(f"file_format: was {file_format!r}; use parquet or csv")
         self.path = Path(path)
-        self.mapping = mapping
         self.format = file_format
-        self.schema = mapping.schema
-        self.day_tz = mapping.day_tz
-        names = self._csv_header() if file_format == "csv" else self._parquet_names()
-        self._columns = _present_columns(names, mapping, str(self.path))
+        members: list[str | None] = list(archive_members(self.path)) if file_format == "csv" else []
+        self._parts = [_Part(self.path, member, mapping, file_format) for member in members or [None]]
+        schemas = sorted({part.mapping.schema for part in self._parts})
+        if len(schemas) > 1:
+            raise BrokenFileError(f"{self.path}: its members have several widths: {', '.join(schemas)}")
+        self.mapping = self._parts[0].mapping
+        if len({part.ticker for part in self._parts}) > 1:
+            self.mapping = replace(self.mapping, ticker=mapping.ticker)
+        self.schema = self.mapping.schema
+        self.day_tz = self.mapping.day_tz
+
+    def has_column(self, ours: str) -> bool:
+        """Return whether the file has one of our optional columns."""
+        return all(ours in block.columns for part in self._parts for block in part.blocks)
+
+    @property
+    def tickers(self) -> tuple[str, ...]:
+        """The tickers that the file's name, its members' or the mapping names."""
+        return tuple(dict.fromkeys(part.ticker for part in self._parts if part.ticker is not None))
 
     def batches(
         self, tickers: Collection[str] | None = None, *, chunk_rows: int = CHUNK_ROWS
     ) -> Iterator[pa.RecordBatch]:
-        """Stream the rows as batches of `batch_schema()` (publisher_id is NULL), in the file's order.
+        """Stream the rows that can be read as batches of `batch_schema()`, in the file's order; errors: `read`."""
+        for found in self.read(tickers, chunk_rows=chunk_rows):
+            if len(found.batch):
+                yield found.batch
+
+    def read(self, tickers: Collection[str] | None = None, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[Converted]:
+        """Stream the rows and, beside them, those that cannot be read, with their lines.
 
         Raises
         ------
         BrokenFileError
-            The file is truncated, or a value cannot be read; the error names the row, counted from 1 without the
-            header. Earlier batches have been yielded by then.
+            The file is truncated, or most of its rows cannot be read. Earlier rows have been yielded by then.
         """
-        for batch, _ in self._numbered(tickers, chunk_rows):
-            yield batch
+        for part in self._parts:
+            yield from _select(_without_bad_files(part.read(chunk_rows), part.origin), tickers)
 
     def locate(self, rows: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """Return the numbers of rows (ticker, ts_event in microseconds), counted from 1 without the header.
+        """Return the lines of rows (ticker, ts_event in microseconds); of a parquet file the number of the row.
 
         The first of several rows with one key counts. Reads the file once more.
         """
         wanted = set(rows)
         stamps = np.array(sorted({ts_us for _, ts_us in wanted}), dtype=np.int64)
         found: dict[tuple[str, int], int] = {}
-        for batch, numbers in self._numbered(sorted({ticker for ticker, _ in wanted}), CHUNK_ROWS):
-            moments = batch["ts_event"].to_numpy(zero_copy_only=False).astype("datetime64[us]").astype(np.int64)
+        for read in self.read(sorted({ticker for ticker, _ in wanted})):
+            moments = read.batch["ts_event"].to_numpy(zero_copy_only=False).astype("datetime64[us]").astype(np.int64)
             for at in np.flatnonzero(np.isin(moments, stamps)).tolist():
-                key = (batch["ticker"][at].as_py(), int(moments[at]))
+                key = (read.batch["ticker"][at].as_py(), int(moments[at]))
                 if key in wanted:
-                    found.setdefault(key, int(numbers[at]))
+                    found.setdefault(key, int(read.lines[at]))
         return found
 
-    def _numbered(
-        self, tickers: Collection[str] | None, chunk_rows: int
-    ) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
+
+class _Part:
+    """A file, or a member of a zip file."""
+
+    def __init__(self, path: Path, member: str | None, mapping: ColumnMapping, file_format: CustomFormat) -> None:
+        self.path, self.member, self.format = path, member, file_format
+        self.origin = str(path) if member is None else f"{path}/{member}"
+        facts = self._name_facts(mapping)
+        self.ticker = facts.ticker or mapping.ticker
+        self.day = facts.day
+        self.width = 0
+        header = self._csv_header(mapping) if file_format == "csv" else self._parquet_header(mapping)
+        self.blocks = find_blocks(header, mapping, self.origin, has_ticker=self.ticker is not None)
+        self.blocks = [self._with_filled_volume(block) for block in self.blocks]
+        schema = facts.schema or mapping.schema or self._schema_in_rows(mapping)
+        ticker = None if "ticker" in mapping.columns else self.ticker
+        columns = {ours: theirs for ours, theirs in mapping.columns.items() if ours != "width"}
+        self.mapping = replace(
+            mapping, schema=schema, ticker=ticker, ticker_from=None, columns=columns, time_format=None
+        )
+        object.__setattr__(self.mapping, "time_format", mapping.time_format)  # A time of day, with the name's date.
+
+    def read(self, chunk_rows: int) -> Iterator[Converted]:
         chunks = self._csv_chunks(chunk_rows) if self.format == "csv" else self._parquet_chunks(chunk_rows)
-        yield from _converted(chunks, self._columns, self.mapping, str(self.path), tickers)
+        converters = [Converter(block, self.mapping, block.ticker or self.ticker, self.day) for block in self.blocks]
+        yield from _convert_chunks(chunks, converters, self.origin)
 
-    # ---- CSV ---------------------------------------------------------------------------------------------------
+    def _with_filled_volume(self, block: Block) -> Block:
+        """Return the block with the first of the columns `volume: A|B` that is not empty or 0 throughout."""
+        for place in (*block.columns.get("volume", ()), *block.others) if block.others else ():
+            self.blocks = [Block({"volume": (place,)})]
+            chunks = self._csv_chunks(CHUNK_ROWS) if self.format == "csv" else self._parquet_chunks(CHUNK_ROWS)
+            words = {str(one).strip(" 0.") for _, columns, _ in chunks for one in columns[place].unique().to_pylist()}
+            if words - {"", "None"}:
+                return replace(block, columns=block.columns | {"volume": (place,)})
+        return block
 
-    def _open_text(self) -> BinaryIO:
-        with self.path.open("rb") as stream:
-            is_gzip = stream.read(2) == _GZIP_MAGIC
-        return cast(BinaryIO, gzip.open(self.path, "rb")) if is_gzip else self.path.open("rb")
-
-    def _csv_header(self) -> list[str]:
-        with _named_errors(self.path), self._open_text() as stream:
-            first = stream.readline(1 << 20)
-        if not first.strip():
-            raise BrokenFileError(f"{self.path}: the file has no header line")
+    def _name_facts(self, mapping: ColumnMapping) -> NameFacts:
+        if mapping.ticker_from is None:
+            return NameFacts()
         try:
-            line = first.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise BrokenFileError(f"{self.path}: the header is not UTF-8: {error.reason}") from error
-        return next(csv.reader(io.StringIO(line), delimiter=self.mapping.delimiter))
+            facts = name_facts(mapping.ticker_from, Path(self.origin).absolute().as_posix())
+        except ValueError as error:
+            raise BrokenFileError(f"{self.origin}: ticker_from: {error}") from error
+        if facts is None or (facts.ticker is None and mapping.ticker is None and "ticker" not in mapping.columns):
+            raise BrokenFileError(f"{self.origin}: ticker_from: the name does not match {mapping.ticker_from!r}")
+        if facts.ticker and mapping.ticker_case != "keep":
+            facts = replace(facts, ticker=getattr(facts.ticker, mapping.ticker_case)())
+        return facts
 
-    def _csv_chunks(self, chunk_rows: int) -> Iterator[pa.RecordBatch]:
+    def _schema_in_rows(self, mapping: ColumnMapping) -> str:
+        place = self.blocks[0].columns["width"][0]
+        first = next(iter(self._csv_chunks(CHUNK_ROWS) if self.format == "csv" else self._parquet_chunks(1_000)), None)
+        del mapping
+        if first is None:
+            raise BrokenFileError(f"{self.origin}: it has no rows, so the bars' width is not known; set schema")
+        words = {str(one).strip() for one in first[1][place].unique().to_pylist()}
+        try:
+            schemas = {schema_of_width(word) for word in words}
+        except ValueError as error:
+            raise BrokenFileError(f"{self.origin}: columns.width: {error}") from error
+        if len(schemas) > 1:
+            raise BrokenFileError(f"{self.origin}: bars of several widths: {', '.join(sorted(words))}")
+        return schemas.pop()
+
+    # ---- text --------------------------------------------------------------------------------------------------
+
+    def _csv_header(self, mapping: ColumnMapping) -> list[list[str]]:
+        self._raw = mapping
+        with named_errors(self.path), open_text(self.path, self.member, mapping) as stream:
+            lines = self._head_lines(stream)
+            rows = [_cells(line, mapping.delimiter) for line in lines]
+            first = _cells(stream.readline(_MOST_HEADER_BYTES), mapping.delimiter)
+        if mapping.header and not any(any(row) for row in rows):
+            raise BrokenFileError(f"{self.path}: the file has no header line")
+        self.width = max(map(len, [*rows, first]))
+        padded = [row + [""] * (self.width - len(row)) for row in rows]
+        return padded or [[""] * self.width]
+
+    def _head_lines(self, stream: Any) -> list[bytes]:
+        for _ in range(self._raw.skip_lines):
+            stream.readline(_MOST_HEADER_BYTES)
+        return [stream.readline(_MOST_HEADER_BYTES) for _ in range(self._raw.header)]
+
+    def _csv_chunks(self, chunk_rows: int) -> Iterator[_Chunk]:
         import pyarrow as pa
         from pyarrow import csv as pa_csv
 
-        theirs = list(self._columns.values())
+        places = sorted({place for block in self.blocks for ours in block.columns.values() for place in ours})
+        names = [f"c{at}" for at in range(self.width)]
+        wanted = [names[place] for place in places]
+        ragged: list[tuple[int, str]] = []
+
+        def skip(row: Any) -> str:
+            text = str(row.text)[:200]
+            ragged.append((row.number, f"columns: {row.actual_columns} instead of {self.width}: {text!r}"))
+            return "skip"
+
         # All columns are read as text, so that no ticker becomes a number and no type is guessed.
         convert = pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(theirs, pa.string()),
-            include_columns=theirs,
-            strings_can_be_null=False,
+            column_types=dict.fromkeys(wanted, pa.string()), include_columns=wanted, strings_can_be_null=False
         )
-        parse = pa_csv.ParseOptions(delimiter=self.mapping.delimiter)
+        parse = pa_csv.ParseOptions(delimiter=self._raw.delimiter, invalid_row_handler=skip)
         # A line of bars has about 64 bytes; Arrow rejects lines longer than a block.
-        read = pa_csv.ReadOptions(block_size=max(64 * chunk_rows, 4_096), use_threads=False)
-        with (
-            _named_errors(self.path),
-            self._open_text() as stream,
-            pa_csv.open_csv(stream, read, parse, convert) as reader,
-        ):
-            yield from reader
+        read = pa_csv.ReadOptions(block_size=max(64 * chunk_rows, 4_096), use_threads=False, column_names=names)
+        with named_errors(self.path), open_text(self.path, self.member, self._raw) as stream:
+            self._head_lines(stream)
+            if not (first := stream.read(1)):
+                return
+            before, reported = 0, 0
+            head = self._raw.skip_lines + self._raw.header
+            with pa_csv.open_csv(_Rest(first, stream), read, parse, convert) as reader:
+                for batch in reader:
+                    rows = _physical_rows(before, len(batch), [number for number, _ in ragged])
+                    before += len(batch)
+                    bad = [RejectedLine(head + number, reason, None) for number, reason in ragged[reported:]]
+                    reported = len(ragged)
+                    yield head + rows, dict(zip(places, batch.columns, strict=True)), bad
+                rest = [RejectedLine(head + number, reason, None) for number, reason in ragged[reported:]]
+                if rest:
+                    yield np.empty(0, np.int64), {place: pa.array([], pa.string()) for place in places}, rest
 
     # ---- parquet -----------------------------------------------------------------------------------------------
 
-    def _parquet_names(self) -> list[str]:
+    def _parquet_header(self, mapping: ColumnMapping) -> list[list[str]]:
         import pyarrow.parquet as pq
 
-        with _named_errors(self.path), pq.ParquetFile(self.path) as file:
-            return list(file.schema_arrow.names)
+        with named_errors(self.path), pq.ParquetFile(self.path) as file:
+            return table_header(file.schema_arrow, mapping)
 
-    def _parquet_chunks(self, chunk_rows: int) -> Iterator[pa.RecordBatch]:
+    def _parquet_chunks(self, chunk_rows: int) -> Iterator[_Chunk]:
         import pyarrow.parquet as pq
 
-        with _named_errors(self.path), pq.ParquetFile(self.path) as file:
-            yield from file.iter_batches(chunk_rows, columns=list(self._columns.values()))
+        places = sorted({place for block in self.blocks for ours in block.columns.values() for place in ours})
+        with named_errors(self.path), pq.ParquetFile(self.path) as file:
+            names = file.schema_arrow.names
+            before = 0
+            for batch in file.iter_batches(chunk_rows, columns=[names[place] for place in places]):
+                rows = np.arange(before + 1, before + len(batch) + 1)
+                before += len(batch)
+                yield rows, {place: batch[names[place]] for place in places}, []
+
+
+_Chunk = tuple[np.ndarray, dict[int, Any], list[RejectedLine]]
 
 
 def table_batches(
     table: Any, mapping: ColumnMapping, *, name: str = "the table", tickers: Collection[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Yield batches of `batch_schema()` from a pyarrow Table or a pandas DataFrame.
+    """Yield batches of `batch_schema()` from a pyarrow Table or a pandas DataFrame; see `read_table`."""
+    for found in read_table(table, mapping, name=name, tickers=tickers):
+        if len(found.batch):
+            yield found.batch
+
+
+def read_table(
+    table: Any, mapping: ColumnMapping, *, name: str = "the table", tickers: Collection[str] | None = None
+) -> Iterator[Converted]:
+    """Read a pyarrow Table or a pandas DataFrame.
 
     A DataFrame's index of times is `ts_event`, unless a column has that name. Another index is a column if it has a
-    name.
+    name. Columns of two levels, (price, ticker) in either order, are a block per ticker.
     """
     import pyarrow as pa
 
+    header: list[list[str]] | None = None
     if not isinstance(table, pa.Table):
-        table = _frame_to_table(table, mapping)
-    columns = _present_columns(table.column_names, mapping, name)
-    chunks = table.select(list(columns.values())).to_batches(max_chunksize=CHUNK_ROWS)
-    for batch, _ in _converted(chunks, columns, mapping, name, tickers):
-        yield batch
+        table, header = frame_to_table(table, mapping)
+    blocks = find_blocks(
+        header or table_header(table.schema, mapping), mapping, name, has_ticker=mapping.ticker is not None
+    )
+    converters = [Converter(block, mapping, block.ticker or mapping.ticker) for block in blocks]
+    yield from _select(_without_bad_files(_convert_chunks(_table_chunks(table), converters, name), name), tickers)
 
 
-def _frame_to_table(frame: Any, mapping: ColumnMapping) -> pa.Table:
-    import pandas as pd
+def table_has(table: Any, mapping: ColumnMapping, ours: str) -> bool:
+    """Return whether a table has one of our optional columns."""
     import pyarrow as pa
 
-    if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"frame: was a {type(frame).__name__}; use a pyarrow Table or a pandas DataFrame")
-    time = mapping.theirs("ts_event")
-    if time not in frame.columns and _is_time(frame.index, mapping):
-        frame = frame.rename_axis(index=time)
-    has_names = any(one is not None for one in frame.index.names)
-    return pa.Table.from_pandas(frame.reset_index() if has_names else frame, preserve_index=False)
+    header: list[list[str]] | None = None
+    if not isinstance(table, pa.Table):
+        table, header = frame_to_table(table, mapping)
+    header = header or table_header(table.schema, mapping)
+    blocks: list[Block] = find_blocks(header, mapping, "the table", has_ticker=True)
+    return all(ours in block.columns for block in blocks)
 
 
-def _is_time(index: Any, mapping: ColumnMapping) -> bool:
-    """Return whether an index has the bars' times: instants, dates, text, or numbers with a time_unit."""
-    import pandas as pd
-
-    if isinstance(index, pd.DatetimeIndex):
-        return True
-    is_number = pd.api.types.is_numeric_dtype(index.dtype)
-    return index.nlevels == 1 and index.name is None and (mapping.time_unit is not None or not is_number)
-
-
-def _present_columns(names: Sequence[str], mapping: ColumnMapping, origin: str) -> dict[str, str]:
-    """Return our names of the present columns and theirs; a missing required column is an error."""
-    twice = sorted({name for name in names if names.count(name) > 1 and name in map(mapping.theirs, COLUMNS)})
-    if twice:
-        raise BrokenFileError(f"{origin}: column {twice[0]!r} occurs {names.count(twice[0])} times")
-    present = {}
-    for ours in COLUMNS:
-        if ours == "ticker" and mapping.ticker is not None:
-            continue
-        theirs = mapping.theirs(ours)
-        if theirs in names:
-            present[ours] = theirs
-        elif ours not in (*OPTIONAL_COLUMNS, *FILE_COLUMNS) or ours in mapping.columns:
-            role = f" for {ours}" if theirs != ours else ""
-            hint = did_you_mean(theirs, names)
-            raise BrokenFileError(
-                f"{origin}: no column {theirs!r}{role}{hint}; its columns are {', '.join(map(repr, names))}"
-                f" (a mapping names it: columns: {{{ours}: …}})"
-            )
-    return present
-
-
-def _converted(
-    chunks: Iterable[pa.RecordBatch],
-    columns: dict[str, str],
-    mapping: ColumnMapping,
-    origin: str,
-    tickers: Collection[str] | None,
-) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
-    """Yield the rows as batches with their numbers, which count from 1."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
+def _table_chunks(table: pa.Table) -> Iterator[_Chunk]:
     before = 0
-    for chunk in chunks:
-        batch = _convert(chunk, columns, mapping, origin, before)
-        numbers = np.arange(before + 1, before + len(chunk) + 1)
-        before += len(chunk)
-        if tickers is not None:
-            keep = pc.is_in(batch["ticker"], value_set=pa.array(sorted(tickers), pa.string()))
-            batch, numbers = batch.filter(keep), numbers[keep.to_numpy(zero_copy_only=False)]
-        if len(batch):
-            yield batch, numbers
+    for batch in table.to_batches(max_chunksize=CHUNK_ROWS):
+        rows = np.arange(before + 1, before + len(batch) + 1)
+        before += len(batch)
+        yield rows, dict(enumerate(batch.columns)), []
 
 
-def _convert(
-    chunk: pa.RecordBatch, columns: dict[str, str], mapping: ColumnMapping, origin: str, before: int
-) -> pa.RecordBatch:
+def _convert_chunks(chunks: Iterable[_Chunk], converters: Sequence[Converter], origin: str) -> Iterator[Converted]:
     import pyarrow as pa
 
-    count = len(chunk)
-
-    def place(at: int) -> str:
-        return f"{origin}, row {before + at + 1:,}"
-
-    def numbers(ours: str, kind: pa.DataType) -> pa.Array:
-        if ours not in columns:
-            return pa.nulls(count, kind)
-        return to_numbers(chunk[columns[ours]], columns[ours], kind, mapping, place)
-
-    stamps = to_instants(chunk[columns["ts_event"]], mapping, place) if count else np.empty(0, np.int64)
-    arrays: dict[str, Any] = {
-        "ticker": _tickers(chunk, columns, mapping, place),
-        "ts_event": pa.array(stamps.view("datetime64[us]"), pa.timestamp("us", tz="UTC")),
-        "vwap": numbers("vwap", pa.float64()),
-        "transactions": numbers("transactions", pa.float64()),
-        "publisher_id": pa.nulls(count, pa.uint16()),
-    }
-    for ours in (*PRICE_COLUMNS, "volume"):
-        arrays[ours] = numbers(ours, pa.float64())
-    schema = batch_schema()
-    return pa.RecordBatch.from_arrays([arrays[field.name] for field in schema], schema=schema)
+    held: _Chunk | None = None
+    iterator = iter(chunks)
+    chunk = next(iterator, None)
+    while chunk is not None:
+        following = next(iterator, None)
+        if held is not None:
+            columns = {at: pa.concat_arrays([held[1][at], chunk[1][at]]) for at in chunk[1]}
+            chunk, held = (np.append(held[0], chunk[0]), columns, held[2] + chunk[2]), None
+        try:
+            found = [one.convert(chunk[1], chunk[0]) for one in converters]
+        except BrokenFileError as error:
+            raise BrokenFileError(f"{origin}: {error}") from error
+        if following is not None and any(one.ends_open for one in found):
+            # The clock goes back here: the order of the next rows tells which of two times these are.
+            held = chunk
+        else:
+            found[0].rejected = sorted(found[0].rejected + chunk[2])
+            yield from found
+        chunk = following
 
 
-def _tickers(chunk: pa.RecordBatch, columns: dict[str, str], mapping: ColumnMapping, place: Any) -> pa.Array:
+def _without_bad_files(found: Iterable[Converted], origin: str) -> Iterator[Converted]:
+    """Pass rows on; raise BrokenFileError if most of them cannot be read."""
+    total = bad = 0
+    for one in found:
+        bad += len(one.rejected)
+        total += len(one.batch) + len(one.rejected)
+        if bad * 2 > total:
+            first = one.rejected[0]
+            raise BrokenFileError(
+                f"{origin}: {bad:,} of {total:,} rows cannot be read; the first is row {first.line:,}: {first.reason}"
+            )
+        yield one
+
+
+def _select(found: Iterable[Converted], tickers: Collection[str] | None) -> Iterator[Converted]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if mapping.ticker is not None:
-        return pa.repeat(pa.scalar(mapping.ticker, pa.string()), len(chunk))
-    name = columns["ticker"]
-    texts = pc.utf8_trim_whitespace(to_text(chunk[name], name, place))
-    is_missing = pc.or_kleene(pc.is_null(texts), pc.equal(texts, "")).to_numpy(zero_copy_only=False)
-    if is_missing.astype(bool).any():
-        raise BrokenFileError(f"{place(int(np.flatnonzero(is_missing)[0]))}: {name!r} has no value")
-    return texts
+    for one in found:
+        if tickers is not None:
+            keep = pc.is_in(one.batch["ticker"], value_set=pa.array(sorted(tickers), pa.string()))
+            one.batch, one.lines = one.batch.filter(keep), one.lines[keep.to_numpy(zero_copy_only=False)]
+        if len(one.batch) or one.rejected:
+            yield one
 
 
-@contextlib.contextmanager
-def _named_errors(path: Path) -> Iterator[None]:
-    """Map errors of Arrow and gzip about an unreadable file to BrokenFileError."""
-    import pyarrow as pa
+def _physical_rows(before: int, count: int, skipped: Sequence[int]) -> np.ndarray:
+    """Return the rows' numbers among all rows, of which Arrow does not count those that it skips."""
+    rows = np.arange(before + 1, before + count + 1)
+    for number in sorted(skipped):
+        rows[rows >= number] += 1
+    return rows
 
-    try:
-        yield
-    except (pa.ArrowException, EOFError, zlib.error) as error:
-        raise BrokenFileError(f"{path}: cannot be read to its end: {error}") from error
-    except OSError as error:
-        # Arrow and gzip raise it without a number for bad content; the system's own errors pass.
-        if error.errno is not None:
-            raise
-        raise BrokenFileError(f"{path}: cannot be read to its end: {error}") from error
+
+def _cells(line: bytes, delimiter: str) -> list[str]:
+    return next(csv.reader(io.StringIO(line.decode("utf-8").rstrip("\r\n")), delimiter=delimiter), [])
+
+
+class _Rest(io.RawIOBase):
+    """The rest of a stream, of which the first byte was read."""
+
+    def __init__(self, first: bytes, stream: Any) -> None:
+        self._first, self._stream = first, stream
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        first, self._first = self._first, b""
+        rest: bytes = self._stream.read(size if size < 0 else max(size - len(first), 0))
+        return first + rest

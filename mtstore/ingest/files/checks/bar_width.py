@@ -37,7 +37,7 @@ def check_widths(batch: Sequence[Input], rows: BatchRows) -> WidthCheck:
 
     schema = batch[0].schema
     found = WidthCheck()
-    if is_daily(schema) or not batch[0].allows_rows_outside:
+    if is_daily(schema) or not batch[0].is_custom:
         return found
     errors: dict[int, list[str | None]] = defaultdict(list)
     wider: dict[int, list[str]] = defaultdict(list)

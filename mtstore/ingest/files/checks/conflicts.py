@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def find_conflicts(batch: Sequence[Input], rows: BatchRows) -> dict[int, BrokenFileError]:
     """Return the inputs (by place) whose bars differ from those of another one, each with an error that names both."""
     found: dict[int, BrokenFileError] = {}
-    if len(batch) == 1 or not batch[0].allows_rows_outside:
+    if len(batch) == 1 or not batch[0].is_custom:
         return found
     for ticker in rows.grouper.tickers():
         for one, other, ts_us in _disagreements(rows.grouper.bars(ticker, without=rows.broken)):
@@ -44,7 +44,7 @@ def _disagreements(rows: pa.Table) -> list[tuple[int, int, int]]:
     is_repeated = (stamps[order][1:] == stamps[order][:-1]) & (places[order][1:] != places[order][:-1])
     first, second = order[:-1][is_repeated], order[1:][is_repeated]
     differs = np.zeros(len(first), dtype=bool)
-    for name in VALUE_COLUMNS:
+    for name in (name for name in VALUE_COLUMNS if name in rows.column_names):
         values = rows[name].to_numpy().astype(np.float64)
         one, other = values[first], values[second]
         differs |= ~((one == other) | (np.isnan(one) & np.isnan(other)))
