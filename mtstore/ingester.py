@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mtstore.ingest.network.report import FetchResult
     from mtstore.progress_bar import FetchProgress
     from mtstore.ranges import TimeRange
-    from mtstore.sources.custom.column_mapping import ColumnMapping
+    from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
     from mtstore.storage.repository import Repository
 
     Paths: TypeAlias = str | Path | Iterable[str | Path]

@@ -13,7 +13,7 @@ import pytest
 from mtstore import CacheManager, Store
 from mtstore.ingest.files.already_ingested import EarlierIngest, already_ingested
 from mtstore.ingest.files.report import IngestResult
-from mtstore.sources.custom.column_mapping import ColumnMapping
+from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 from mtstore.synthetic import Faults, SyntheticMarket, write_dbn
 from tests.kits.flat_files import row, write_flat
 from tests.kits.stores import answer, closes_of, minute_bars, minutes, write

@@ -19,7 +19,7 @@ from mtstore import CacheManager, DataAligner, Store
 from mtstore.bars import PRICE_COLUMNS, VALUE_COLUMNS
 from mtstore.ranges import TimeRange
 from mtstore.sources.bar_rules import CheckedBars, check_bars
-from mtstore.sources.custom.column_mapping import ColumnMapping
+from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 from mtstore.sources.http.request import RequestContext
 from tests.kits.flat_files import row as flat_row
 from tests.kits.flat_files import write_flat

@@ -15,10 +15,10 @@ import pytest
 
 from mtstore.errors import BrokenFileError, ConfigError, InputError
 from mtstore.sources.batch_schema import batch_schema
-from mtstore.sources.custom.column_mapping import KEYS
-from mtstore.sources.custom.file_name import name_facts
 from mtstore.sources.custom.load_presets import preset_names
-from mtstore.sources.custom.parse_mapping import mapping_json_schema
+from mtstore.sources.custom.mapping.column_mapping import KEYS
+from mtstore.sources.custom.mapping.file_name import name_facts
+from mtstore.sources.custom.mapping.parse_mapping import mapping_json_schema
 from mtstore.sources.custom.read_file import ColumnMapping, CustomFile, read_mapping, table_batches
 from mtstore.synthetic import SyntheticMarket
 

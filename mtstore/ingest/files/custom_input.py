@@ -14,7 +14,7 @@ from mtstore.bounds import parse_bounds
 from mtstore.errors import InputError
 from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ranges import TimeRange
-from mtstore.sources.custom.column_mapping import ColumnMapping
+from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 from mtstore.sources.custom.read_file import CustomFile, CustomFormat, read_table, table_has
 from mtstore.storage.layout import check_source_name
 

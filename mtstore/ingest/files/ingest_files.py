@@ -31,7 +31,7 @@ from mtstore.ingest.files.read_batch import read_batch
 from mtstore.ingest.files.report import FileOutcome, IngestResult, Progress, ProgressCallback, no_progress
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.ranges import midnight_us
-from mtstore.sources.custom.parse_mapping import as_mapping
+from mtstore.sources.custom.mapping.parse_mapping import as_mapping
 from mtstore.storage.commit import source_bindings
 from mtstore.storage.commit.coverage_ledger import request_key
 

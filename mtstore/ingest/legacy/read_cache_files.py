@@ -19,7 +19,7 @@ from mtstore.ingest.files.input_file import sha256_of
 from mtstore.ingest.legacy.cache_layouts import CacheFile
 from mtstore.intervals import parse_interval
 from mtstore.ranges import TimeRange, midnight_us
-from mtstore.sources.custom.column_mapping import ColumnMapping, TimeUnit
+from mtstore.sources.custom.mapping.column_mapping import ColumnMapping, TimeUnit
 from mtstore.sources.custom.read_file import CustomFile
 from mtstore.sources.infer_bar_width import infer_width, schema_of
 

@@ -11,8 +11,8 @@ import numpy as np
 from mtstore.bars import PRICE_COLUMNS
 from mtstore.errors import BrokenFileError
 from mtstore.sources.batch_schema import batch_schema
-from mtstore.sources.custom.column_mapping import ColumnMapping
 from mtstore.sources.custom.find_columns import Block
+from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 from mtstore.sources.custom.parse_numbers import is_text_type, read_numbers, scaled_prices, without_undefined
 from mtstore.sources.custom.parse_times import read_times
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from mtstore.arguments import did_you_mean
 from mtstore.errors import BrokenFileError
-from mtstore.sources.custom.column_mapping import ANY_OF, COLUMNS, FILE_COLUMNS, OPTIONAL_COLUMNS, ColumnMapping
+from mtstore.sources.custom.mapping.column_mapping import ANY_OF, COLUMNS, FILE_COLUMNS, OPTIONAL_COLUMNS, ColumnMapping
 
 _VOLUME_LIKE: Final = re.compile(r"vol\.?$|^vol|volume|^qty$|^quantity$|^shares$", re.IGNORECASE)
 _DATABENTO: Final = ("rtype", "publisher_id", "instrument_id")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import InputError
-from mtstore.sources.custom.column_mapping import ColumnMapping
+from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from mtstore.arguments import did_you_mean
 from mtstore.errors import BrokenFileError, InputError
-from mtstore.sources.custom.column_mapping import ColumnMapping
+from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
+from mtstore.sources.custom.mapping.parse_mapping import parse_mapping
 from mtstore.sources.custom.open_text import archive_members, named_errors, open_text
-from mtstore.sources.custom.parse_mapping import parse_mapping
 
 _FOLDER: Final = resources.files("mtstore.sources.custom") / "presets"
 _PLAIN: Final = ColumnMapping("ohlcv-1m")

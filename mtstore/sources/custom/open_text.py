@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 from mtstore.errors import BrokenFileError
-from mtstore.sources.custom.column_mapping import ColumnMapping
+from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 
 _GZIP, _ZIP, _ZSTD, _BZ2, _XZ = b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00"
 _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

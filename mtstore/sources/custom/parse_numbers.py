@@ -13,7 +13,7 @@ from mtstore.errors import BrokenFileError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mtstore.sources.custom.column_mapping import ColumnMapping
+    from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 
 _FACTORS: Final = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "bn": 1e9, "t": 1e12}
 _UNDEFINED_PRICE: Final = 2**63 - 1

@@ -11,14 +11,14 @@ import numpy as np
 from mtstore.errors import BrokenFileError
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, midnight_us
 from mtstore.sources.custom.local_times import Instants, localize
+from mtstore.sources.custom.mapping.zones import zone_of_word
 from mtstore.sources.custom.parse_numbers import is_text_type, read_numbers
 from mtstore.sources.custom.text_times import TextTimes, read_texts
-from mtstore.sources.custom.zones import zone_of_word
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mtstore.sources.custom.column_mapping import ColumnMapping
+    from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 
 _US_PER_UNIT: Final = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
 # Bars outside of these years come from a wrong unit.

@@ -13,13 +13,13 @@ import numpy as np
 
 from mtstore.errors import BrokenFileError, InputError
 from mtstore.sources.batch_schema import CHUNK_ROWS
-from mtstore.sources.custom.column_mapping import ColumnMapping
 from mtstore.sources.custom.convert_rows import Converted, Converter, RejectedLine
-from mtstore.sources.custom.file_name import NameFacts, name_facts, schema_of_width
 from mtstore.sources.custom.find_columns import Block, find_blocks
 from mtstore.sources.custom.frame_table import frame_to_table, table_header
+from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
+from mtstore.sources.custom.mapping.file_name import NameFacts, name_facts, schema_of_width
+from mtstore.sources.custom.mapping.parse_mapping import parse_mapping, read_mapping
 from mtstore.sources.custom.open_text import archive_members, named_errors, open_text
-from mtstore.sources.custom.parse_mapping import parse_mapping, read_mapping
 
 if TYPE_CHECKING:
     import pyarrow as pa

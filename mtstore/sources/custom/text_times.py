@@ -10,13 +10,13 @@ import numpy as np
 
 from mtstore.ranges import US_PER_DAY
 from mtstore.sources.custom.local_times import localize
-from mtstore.sources.custom.time_format import has_clock
-from mtstore.sources.custom.zones import zone_of_word
+from mtstore.sources.custom.mapping.time_format import has_clock
+from mtstore.sources.custom.mapping.zones import zone_of_word
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mtstore.sources.custom.column_mapping import ColumnMapping
+    from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 
 _OFFSET: Final = r"\d[T ]\d{2}:?\d{2}.*(?:Z|z|[+-]\d{2}(?::?\d{2})?)$"
 _ZONE_WORD: Final = r"^(?P<wall>.*\d)\s+(?P<zone>(?:[A-Za-z]{2,6}|[A-Za-z_]+/[A-Za-z_/+\-0-9]+))$"

@@ -27,7 +27,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from mtstore.bars import VALUE_COLUMNS, is_daily, step_us
 from mtstore.errors import ConfigError
-from mtstore.sources.custom.zones import day_zone, parse_mapping_zone
+from mtstore.sources.custom.mapping.zones import day_zone, parse_mapping_zone
 
 Stamp = Literal["open", "close"]
 TimeUnit = Literal["ns", "us", "ms", "s", "auto"]
@@ -149,7 +149,7 @@ class ColumnMapping:
     )
 
     def __post_init__(self) -> None:
-        from mtstore.sources.custom.check_mapping import mapping_problems
+        from mtstore.sources.custom.mapping.check_mapping import mapping_problems
 
         columns: dict[str, Any] = dict(self.columns)
         columns = {ours: str(theirs) if isinstance(theirs, int) else theirs for ours, theirs in columns.items()}

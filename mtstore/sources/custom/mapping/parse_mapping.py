@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from mtstore.arguments import did_you_mean
 from mtstore.errors import ConfigError
-from mtstore.sources.custom.check_mapping import CHOICES
-from mtstore.sources.custom.column_mapping import COLUMNS, KEYS, ColumnMapping
+from mtstore.sources.custom.mapping.check_mapping import CHOICES
+from mtstore.sources.custom.mapping.column_mapping import COLUMNS, KEYS, ColumnMapping
 
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from mtstore.arguments import did_you_mean
 from mtstore.bars import PRICE_COLUMNS, step_us
 from mtstore.errors import InputError, UnsupportedSchemaError
-from mtstore.sources.custom import column_mapping as model
-from mtstore.sources.custom.file_name import GROUPS
-from mtstore.sources.custom.time_format import format_problems
-from mtstore.sources.custom.zones import parse_mapping_zone
+from mtstore.sources.custom.mapping import column_mapping as model
+from mtstore.sources.custom.mapping.file_name import GROUPS
+from mtstore.sources.custom.mapping.time_format import format_problems
+from mtstore.sources.custom.mapping.zones import parse_mapping_zone
 
 if TYPE_CHECKING:
-    from mtstore.sources.custom.column_mapping import ColumnMapping
+    from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "stamp": get_args(model.Stamp),
