@@ -85,7 +85,7 @@ def inspect_cache(file: CacheFile, tz: str) -> CachedBars:
     for ours, theirs in _NAMES.items():
         found = next((lower[name] for name in theirs if name in lower), None)
         if found is not None:
-            columns[ours] = found
+            columns[ours] = found or str(head.names.index(found) + 1)  # an index that pandas wrote has no name
     if "ts_event" not in columns:
         raise BrokenFileError(f"{file.path}: no column of times; its columns are {', '.join(map(repr, head.names))}")
     unit, time_format = _time_style(head.sample.get(columns["ts_event"]))
