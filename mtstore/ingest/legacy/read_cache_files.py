@@ -85,10 +85,12 @@ def inspect_cache(file: CacheFile, tz: str) -> CachedBars:
     for ours, theirs in _NAMES.items():
         found = next((lower[name] for name in theirs if name in lower), None)
         if found is not None:
-            columns[ours] = found or str(head.names.index(found) + 1)  # an index that pandas wrote has no name
+            columns[ours] = found
     if "ts_event" not in columns:
         raise BrokenFileError(f"{file.path}: no column of times; its columns are {', '.join(map(repr, head.names))}")
     unit, time_format = _time_style(head.sample.get(columns["ts_event"]))
+    # An index that pandas wrote without a name has only its place.
+    columns = {ours: name or str(head.names.index(name) + 1) for ours, name in columns.items()}
     # Read as seconds: the bars' width is not known yet, and times stay as they are.
     mapping = ColumnMapping(
         "ohlcv-1s",
