@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,19 @@ def test_months_of_one_ticker_complete_each_other(store: mtstore.Store, tmp_path
     assert store.ingest_files(tmp_path / "files", mapping=MAPPING, covers=covers).is_complete
     assert len(bars_of(store)) == 2, "the second file must not withdraw the first one's bars"
     assert store.ingest_files(tmp_path / "files", mapping=MAPPING, covers=covers).rows == 0, "both are known"
+
+
+@pytest.mark.parametrize("covers", [("2023-10-01", "2023-12-31"), "auto"])
+def test_a_new_file_beside_known_ones_withdraws_none_of_their_bars(
+    store: mtstore.Store, tmp_path: Path, covers: Any
+) -> None:
+    write(tmp_path / "files", "1.csv", ONE, "2023-11-03 13:33,1,2,0.5,1.5,100")
+    store.ingest_files(tmp_path / "files", mapping=MAPPING, covers=covers)
+    write(tmp_path / "files", "2.csv", "2023-11-03 13:29,1,2,0.5,1.5,100", "2023-11-03 13:34,1,2,0.5,1.5,100")
+    for statuses in (["ingested", "ingested"], ["unchanged", "unchanged"]):
+        result = store.ingest_files(tmp_path / "files", mapping=MAPPING, covers=covers)
+        assert [file.status for file in result.files] == statuses
+        assert len(bars_of(store)) == 4
 
 
 def test_equal_bars_of_two_files_are_one(store: mtstore.Store, tmp_path: Path) -> None:

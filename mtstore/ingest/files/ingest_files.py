@@ -181,6 +181,9 @@ def _new_inputs(
     """Return the inputs that were not ingested before, or were replaced since, each once."""
     keys = [_input_key(one, tickers) for one in opened]
     skipped = already_ingested(keys, earlier_ingests(store, keys))
+    # Custom files that withdraw are one answer: without those that are skipped, a new one would withdraw their bars.
+    new_answers = {_answer(one) for key, one in zip(keys, opened, strict=True) if key not in skipped}
+    skipped -= {key for key, one in zip(keys, opened, strict=True) if _is_part_of(one, new_answers)}
     new: list[Input] = []
     for key, one in zip(keys, opened, strict=True):
         if key in skipped:
@@ -189,6 +192,14 @@ def _new_inputs(
             skipped.add(key)
             new.append(one)
     return new
+
+
+def _answer(one: Input) -> tuple[object, ...]:
+    return one.binding, one.schema
+
+
+def _is_part_of(one: Input, answers: set[tuple[object, ...]]) -> bool:
+    return one.is_custom and one.withdraws and _answer(one) in answers
 
 
 def _ingest_batch(
