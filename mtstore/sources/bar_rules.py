@@ -46,6 +46,8 @@ OFF_GRID = "ts_event is not on a whole bar"
 _EARLIEST_US, _LATEST_US = -9_000_000_000_000_000, 9_000_000_000_000_000
 # Whole numbers above this are not exact as float64.
 _MAX_COUNT = 2.0**53
+# Bars of this width and wider may have a grid of their own.
+_WIDE_US = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def check_bars(
     ranges: Sequence[TimeRange] | None,
     allows_negative_prices: bool = False,
     allows_missing_volume: bool = False,
+    allows_own_grid: bool = False,
     other_tickers: Sequence[str | None] | None = None,
 ) -> CheckedBars:
     """Separate the rows of one ticker into bars and rejected rows.
@@ -144,6 +147,8 @@ def check_bars(
         What the input covers, sorted; None: no limit.
     allows_negative_prices
         Whether prices may be zero or negative (futures, indices).
+    allows_own_grid
+        Whether bars of an hour and wider may open at an offset from the UTC grid, which is that of most rows.
     allows_missing_volume
         Whether a row may have no volume beside rows that have one.
     other_tickers
@@ -163,7 +168,7 @@ def check_bars(
 
     faults = [
         *_wrong_tickers(other_tickers or ()),
-        *_wrong_times(columns, schema, day_tz, ranges),
+        *_wrong_times(columns, schema, day_tz, ranges, allows_own_grid=allows_own_grid),
         *_wrong_values(values, allows_negative=allows_negative_prices, allows_missing_volume=allows_missing_volume),
     ]
     for is_wrong, reason in faults:
@@ -189,7 +194,7 @@ def _wrong_tickers(tickers: Sequence[str | None]) -> Iterator[tuple[Bools, str]]
 
 
 def _wrong_times(
-    columns: Columns, schema: str, day_tz: str, ranges: Sequence[TimeRange] | None
+    columns: Columns, schema: str, day_tz: str, ranges: Sequence[TimeRange] | None, *, allows_own_grid: bool
 ) -> Iterator[tuple[Bools, str]]:
     import numpy as np
 
@@ -204,9 +209,29 @@ def _wrong_times(
     if is_daily(schema):
         yield midnights_us(np.where(is_unusable, 0, ts), day_tz) != ts, OFF_GRID
     else:
-        yield ts % step_us(schema) != 0, OFF_GRID
+        is_off = ts % step_us(schema) != 0
+        if allows_own_grid and step_us(schema) >= _WIDE_US and is_off.any():
+            is_off = _off_own_grid(ts, step_us(schema), day_tz, is_off, usable=~is_unusable)
+        yield is_off, OFF_GRID
     if "ts_remainder" in columns:
         yield columns["ts_remainder"] != 0, OFF_GRID
+
+
+def _off_own_grid(ts: Ints, step: int, day_tz: str, is_off: Bools, *, usable: Bools) -> Bools:
+    """Return the rows off the grid of most rows, which has one offset from midnight in UTC or in `day_tz`.
+
+    Hours from 09:30 on have one offset in UTC. Four hours, or 65 minutes, from 09:30 on have one in local time.
+    """
+    import numpy as np
+
+    ts = np.where(usable, ts, 0)
+    for since in (ts, ts - midnights_us(ts, day_tz)):
+        phases = since % step
+        offsets, counts = np.unique(phases[usable], return_counts=True)
+        # Rows without a common offset have no grid of their own.
+        if len(counts) and counts.max() * 2 > usable.sum() and counts.max() > (usable & ~is_off).sum():
+            is_off = phases != offsets[np.argmax(counts)]
+    return is_off
 
 
 def _wrong_values(

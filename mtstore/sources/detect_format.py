@@ -18,6 +18,12 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _PARQUET_MAGIC = b"PAR1"
 _POLYGON_COLUMNS = frozenset(("ticker", "volume", "open", "close", "high", "low", "window_start", "transactions"))
 _PEEK_BYTES = 65_536
+_OTHER_TABLES = (
+    (b"PK\x03\x04\x14\x00\x06\x00", "an Excel workbook"),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
+    (b"ARROW1", "a feather file"),
+    (b"FEA1", "a feather file"),
+)
 _DELIMITERS = ",;\t|"
 _POLYGON_OTHERS = {"bid_price": "quotes", "sip_timestamp": "trades", "participant_timestamp": "trades"}
 # Files beside the data in a vendor's download, by suffix and by the beginning of the name.
@@ -91,6 +97,9 @@ def _of_content(path: Path, head: bytes) -> tuple[FileFormat, bool]:
                 f"{path}: zstd data that begins with {_show(inner)}; zstd is supported for DBN only"
             )
         return "dbn", False
+    for magics, kind in _OTHER_TABLES:
+        if head.startswith(magics):
+            raise UnrecognisedFileError(f"{path}: {kind}; save it as CSV or parquet")
     if head.startswith(_GZIP_MAGIC):
         return _of_text(path, _gunzip(path), packed="gzip data that begins"), True
     return _of_text(path, head, packed="it begins"), False

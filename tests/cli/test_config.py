@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,10 @@ def test_apply_publishes_the_universe_to_every_client(mtstore_cli, tmp_path, fla
     )
     wide = mtstore_cli("query", store, "SELECT count(*) AS n FROM aligned", "--format", "csv")
     assert wide.out == "n\n120\n"
+
+
+def test_schema_prints_the_json_schemas_of_configurations_and_mappings(mtstore_cli):
+    assert "multi_ticker" in json.loads(mtstore_cli("config", "schema").out)["properties"]
+    keys = json.loads(mtstore_cli("config", "schema", "--mapping").out)["properties"]
+    assert keys["stamp"]["enum"] == ["open", "close"]
+    assert all(key["description"] for key in keys.values())

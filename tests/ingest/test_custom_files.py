@@ -207,3 +207,35 @@ def test_daily_frames_keep_the_days_of_their_zone(store: Store) -> None:
     rows = store.sql("SELECT ts_event::VARCHAR FROM bars ORDER BY ts_event").fetchall()
     assert rows == [("2024-03-08 05:00:00+00",), ("2024-03-11 04:00:00+00",)]
     assert store.sql("SELECT day_tz FROM core.series").fetchall() == [("America/New_York",)]
+
+
+def test_hours_may_open_off_the_utc_grid(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "hours.csv"
+    rows = "".join(f"2023-11-0{day} {clock},1,2,0.5,1.5,100\n" for day in (3, 6) for clock in ("09:30", "10:30"))
+    path.write_text("ts_event,open,high,low,close,volume\n" + rows + "2023-11-06 12:10,1,2,0.5,1.5,100\n")
+    report = store.ingest(path, mapping={"schema": "ohlcv-1h", "ticker": "A", "tz": "America/New_York"})
+    assert (report.rows, report.quarantined_rows) == (4, 1)
+    opens = store.sql("SELECT strftime(timezone('UTC', ts_event), '%d %H:%M') FROM bars ORDER BY ts_event").fetchall()
+    assert [one for (one,) in opens] == ["03 13:30", "03 14:30", "06 14:30", "06 15:30"]
+
+
+def test_four_hours_keep_the_grid_of_their_own_clock(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "hours.csv"
+    rows = "".join(
+        f"2023-{day} {clock},1,2,0.5,1.5,100\n" for day in ("11-03", "11-06") for clock in ("09:30", "13:30")
+    )
+    path.write_text("ts_event,open,high,low,close,volume\n" + rows)
+    report = store.ingest(path, mapping={"schema": "ohlcv-4h", "ticker": "A", "tz": "America/New_York"})
+    assert (report.rows, report.quarantined_rows) == (4, 0)
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_frames_with_columns_of_two_levels_go_in(store: Store, order: list[int]) -> None:
+    one = pd.DataFrame({"Open": 1.0, "High": 2.0, "Low": 0.5, "Close": [1.5, 1.0], "Volume": 100.0},
+                       index=pd.to_datetime(["2024-01-02", "2024-01-03"]))  # fmt: skip
+    other = one.copy()
+    other.iloc[1] = float("nan")
+    frame = pd.concat({"ADBE": one, "CRM": other}, axis=1).reorder_levels(order, axis=1)
+    report = store.ingest(frame, schema="ohlcv-1d")
+    assert (report.rows, report.quarantined_rows) == (3, 0)
+    assert store.sql("SELECT ticker, count(*) FROM bars GROUP BY 1 ORDER BY 1").fetchall() == [("ADBE", 2), ("CRM", 1)]

@@ -194,3 +194,10 @@ def test_nothing_found_is_an_error_that_names_the_path(tmp_path: Path) -> None:
         expand_paths([tmp_path / "*.dbn"])
     with pytest.raises(InputError, match="the folder contains no data file"):
         expand_paths([tmp_path / "empty"])
+
+
+@pytest.mark.parametrize("head", [b"PK\x03\x04\x14\x00\x06\x00workbook", b"ARROW1\x00\x00columns"])
+def test_other_tables_are_to_be_saved_as_csv(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "a.bin").write_bytes(head)
+    with pytest.raises(UnrecognisedFileError, match="save it as CSV or parquet"):
+        detect_format(tmp_path / "a.bin")

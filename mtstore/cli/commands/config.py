@@ -57,6 +57,19 @@ def print_reference() -> None:
     write_stdout(reference())
 
 
+@command.command("schema")
+@click.option("--mapping", "is_mapping", is_flag=True, help="The schema of mappings (`ingest --map`) instead.")
+def print_schema(is_mapping: bool) -> None:
+    """Print the JSON schema of configuration files, for completion and checks in editors."""
+    import json
+
+    from mtstore.config.json_schema import schema_text
+    from mtstore.sources.custom.mapping.parse_mapping import mapping_json_schema
+
+    mapping_text = json.dumps(mapping_json_schema(), indent=2, ensure_ascii=False) + "\n"
+    write_stdout(mapping_text if is_mapping else schema_text())
+
+
 @command.command("apply")
 @store_argument
 @_FILE

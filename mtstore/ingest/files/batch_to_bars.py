@@ -109,6 +109,7 @@ class BatchBars:
             ranges=ranges,
             allows_negative_prices=first.allows_negative(ticker),
             allows_missing_volume=first.allows_missing_volume,
+            allows_own_grid=first.allows_own_grid,
         )
         self.collapsed += checked.repeated
         rejected = checked.rejected

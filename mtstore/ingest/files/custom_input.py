@@ -101,6 +101,7 @@ class CustomInput(Input):
             binding=SourceBinding(name, _PROVIDER),
             span=span,
             withdraws=covers is not None,
+            allows_own_grid=True,
             allows_missing_volume=mapping.volume == "optional",
             day_tz=mapping.day_tz,
             allows_rows_outside=True,

@@ -42,6 +42,8 @@ class Input(ABC):
         The hull of the ranges it covers; None if that is the time of each ticker's rows (custom files).
     allows_negative_prices
         Whether prices at or below zero are legal (futures).
+    allows_own_grid
+        Whether bars of an hour and wider may open at one offset from the UTC grid.
     allows_missing_volume
         Whether rows may have no volume beside rows that have one.
     allows_rows_outside
@@ -63,6 +65,7 @@ class Input(ABC):
     day_tz: str
     allows_negative_prices: bool = False
     allows_missing_volume: bool = False
+    allows_own_grid: bool = False
     allows_rows_outside: bool = False
     outside_note: str = ""
     withdraws: bool = True

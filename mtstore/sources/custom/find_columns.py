@@ -76,12 +76,12 @@ def find_blocks(
     )
     if tickers is None and len(lines) == 2:
         # The levels of a frame need not be named: the one without the names of prices has the tickers.
-        levels = [line for line in lines if not _PRICE_NAMES & set(map(_plain, line))]
+        levels = [line for line in lines if not has_price_names(line)]
         tickers = levels[0] if len(levels) == 1 else None
     if tickers is None:
         names = lines[0] if lines else []
         return [find_columns(names, mapping, origin, has_ticker=has_ticker)]
-    prices = next((line for line in lines if _PRICE_NAMES & set(map(_plain, line))), lines[0])
+    prices = next((line for line in lines if has_price_names(line)), lines[0])
     width = max(map(len, lines))
     # A column without a ticker of its own (the times) is named by its last header line.
     labels = [next((line[at] for line in reversed(lines) if at < len(line) and line[at]), "") for at in range(width)]
@@ -97,6 +97,11 @@ def find_blocks(
         block = find_columns(names, mapping, f"{origin}, {ticker}", has_ticker=True)
         found.append(replace(block, ticker=ticker))
     return found
+
+
+def has_price_names(names: Sequence[str]) -> bool:
+    """Return whether a line of names has one of the prices'."""
+    return bool(_PRICE_NAMES & set(map(_plain, names)))
 
 
 def _find_any(name: str, names: Sequence[str], mapping: ColumnMapping, origin: str) -> int | None:

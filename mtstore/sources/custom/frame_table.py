@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import InputError
+from mtstore.sources.custom.find_columns import has_price_names
 from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def frame_to_table(frame: Any, mapping: ColumnMapping) -> tuple[pa.Table, list[l
     time = mapping.theirs("ts_event")
     if frame.columns.nlevels > 1:
         levels = [["", *map(str, frame.columns.get_level_values(at))] for at in range(frame.columns.nlevels)]
-        levels[-1][0] = levels[-1][0] or time
+        # The times are named beside the names of prices, so that no ticker has the name of the times.
+        named = next((level for level in levels if has_price_names(level)), levels[-1])
+        named[0] = time
         header = levels
         frame = frame.set_axis([f"c{at}" for at in range(frame.shape[1])], axis=1).rename_axis(index=time)
         return pa.Table.from_pandas(frame.reset_index(), preserve_index=False), header
