@@ -25,6 +25,7 @@ from mtstore.storage.commit.coverage_ledger import Freshness
 from mtstore.storage.files import data_file
 from mtstore.storage.files.active_files import ActiveFiles
 from mtstore.storage.files.data_file import DataFile, Provenance
+from mtstore.storage.files.day_zone import in_day_zone
 from mtstore.storage.files.merge_partition import MergeResult, merge, split_by_year
 from mtstore.storage.layout import Partition, encode_ticker, new_id
 
@@ -118,6 +119,9 @@ class Writer:
         # A second change of a partition must see the first one, so that is committed before.
         if any(change.partition in self._changes for change in changes):
             self.commit()
+        if changes and is_daily(batch.schema):
+            batch = self._in_stored_day_zone(batch)
+            changes = list(_changes_of(batch))
         self._batches.append(batch)
         self._count(batch)
         if not self._changes:
@@ -176,6 +180,11 @@ class Writer:
         """End the worker threads, and drop what was not committed."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._syncers.shutdown(wait=True, cancel_futures=True)
+
+    def _in_stored_day_zone(self, batch: BarBatch) -> BarBatch:
+        partition = Partition(batch.schema, batch.binding.source, batch.ticker, None)
+        stored = self._active.of([partition])[partition]
+        return in_day_zone(batch, stored[-1].day_tz) if stored else batch
 
     def _check_source(self, binding: SourceBinding) -> None:
         if binding.source not in self._bound:
