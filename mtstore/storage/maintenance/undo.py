@@ -72,10 +72,13 @@ def undo(store: Repository, run_id: str | None = None) -> UndoResult:
         name = _find_run(fetch_rows(commit.reader, sqlfiles.load("undo.runs")), run_id)
         found = fetch_rows(commit.reader, sqlfiles.load("undo.snapshots_of_run"), {"run_id": name})
         snapshots = [row["generation"] for row in found]
-        removed = _added_by(commit, snapshots)
-        restored = _replaced_by(commit, name, snapshots)
-        touched = _touched(commit, name, snapshots[0], [*removed, *restored])
-        _check_coverage_since(commit, name, snapshots[0], touched)
+        added, gone = _file_changes(commit, snapshots)
+        active = (file for files in all_active_files(commit.reader).values() for file in files)
+        removed = [file for file in active if file.path in added]
+        restored = _retired_files(commit, name, snapshots, gone)
+        since = fetch_rows(commit.reader, sqlfiles.load("undo.coverage_since"), {"snapshot": snapshots[0]})
+        touched = _touched(since, name, [*removed, *restored])
+        _check_coverage_since(since, name, touched)
         _check_files_since(commit, name, found[0]["written_at"], touched, {file.path for file in removed})
         commit.retire(removed)
         commit.restore(restored)
@@ -101,24 +104,22 @@ def _find_run(runs: Sequence[dict[str, Any]], given: str | None) -> str:
     raise InputError(f"run: was {given!r}; use a run of ingest_runs that brought bars and is not undone{hint}")
 
 
-def _added_by(commit: Commit, snapshots: Sequence[int]) -> list[DataFile]:
-    """Return the active data files that the run wrote."""
-    paths = {path for entry in _entries(commit, snapshots) for path in entry.get(("put", "files"), ())}
-    return [file for files in all_active_files(commit.reader).values() for file in files if file.path in paths]
+def _file_changes(commit: Commit, snapshots: Iterable[int]) -> tuple[set[str], set[str]]:
+    """Return the paths of the data files that a run's commits added, and the ids of those that they retired."""
+    added: set[str] = set()
+    retired: set[str] = set()
+    for snapshot in snapshots:
+        for record in read_entry(commit.layout.log_file(snapshot), "files").records:
+            if record.op == "put":
+                added.add(record.row["path"])
+            else:
+                retired.add(record.row["file_id"])
+    return added, retired - {Path(path).stem for path in added}
 
 
-def _replaced_by(commit: Commit, run_id: str, snapshots: Sequence[int]) -> list[DataFile]:
-    """Return the data files of others that the run retired.
-
-    Raises
-    ------
-    InputError
-        One of them is deleted.
-    """
+def _retired_files(commit: Commit, run_id: str, snapshots: Sequence[int], gone: set[str]) -> list[DataFile]:
+    """Return the retired data files `gone`; InputError if one of them is deleted."""
     retired = fetch_rows(commit.reader, sqlfiles.load("undo.retired_by"), {"snapshots": list(snapshots)})
-    entries = _entries(commit, snapshots)
-    added = {Path(path).stem for entry in entries for path in entry.get(("put", "files"), ())}
-    gone = {file_id for entry in entries for file_id in entry.get(("delete", "files"), ())} - added
     available = {row["file_id"]: row for row in retired if row["retired_at"] >= commit.at - commit.grace}
     if lost := gone - available.keys():
         raise InputError(
@@ -128,21 +129,10 @@ def _replaced_by(commit: Commit, run_id: str, snapshots: Sequence[int]) -> list[
     return [read_footer(commit.layout.root, available[file_id]["path"])[0] for file_id in sorted(gone)]
 
 
-def _entries(commit: Commit, snapshots: Iterable[int]) -> list[dict[tuple[str, str], list[str]]]:
-    """Return the data files that each commit added (paths) and removed (ids), from the log."""
-    found = []
-    for snapshot in snapshots:
-        names: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for record in read_entry(commit.layout.log_file(snapshot), "files").records:
-            names[record.op, "files"].append(record.row["path" if record.op == "put" else "file_id"])
-        found.append(names)
-    return found
-
-
-def _touched(commit: Commit, run_id: str, first: int, files: Iterable[DataFile]) -> dict[_Series, list[TimeRange]]:
+def _touched(since: Iterable[dict[str, Any]], run_id: str, files: Iterable[DataFile]) -> dict[_Series, list[TimeRange]]:
     """Return the time of each series that the run covered or changed."""
     touched: dict[_Series, list[TimeRange]] = defaultdict(list)
-    for row in fetch_rows(commit.reader, sqlfiles.load("undo.coverage_since"), {"snapshot": first}):
+    for row in since:
         if row["run_id"] == run_id:
             touched[row["schema"], row["source"], row["ticker"]] += _ranges(row)
     for file in files:
@@ -150,9 +140,11 @@ def _touched(commit: Commit, run_id: str, first: int, files: Iterable[DataFile])
     return dict(touched)
 
 
-def _check_coverage_since(commit: Commit, run_id: str, first: int, touched: dict[_Series, list[TimeRange]]) -> None:
+def _check_coverage_since(
+    since: Iterable[dict[str, Any]], run_id: str, touched: dict[_Series, list[TimeRange]]
+) -> None:
     """Raise InputError if a later run changed or confirmed what the run brought."""
-    for row in fetch_rows(commit.reader, sqlfiles.load("undo.coverage_since"), {"snapshot": first}):
+    for row in since:
         series = (row["schema"], row["source"], row["ticker"])
         if row["run_id"] != run_id and intersect(normalise(touched.get(series, ())), _ranges(row)):
             raise _built_on(run_id, series, f"run {row['run_id']}")
