@@ -1,4 +1,4 @@
-"""What files and frames of one's own cover: their rows' time by default, and what `covers` says in their own zone."""
+"""What custom files and frames cover: the time of their rows by default, else `covers`, in the zone of the data."""
 
 from __future__ import annotations
 

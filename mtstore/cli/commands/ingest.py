@@ -11,7 +11,7 @@ import click
 
 import mtstore
 from mtstore.arguments import first_few
-from mtstore.cli.console import count, echo, echo_error
+from mtstore.cli.console import count, echo, echo_error, echo_warning
 from mtstore.cli.exit_codes import Exit
 from mtstore.cli.options import FILE, Tickers, quiet_option, store_argument
 from mtstore.cli.progress import show_progress
@@ -144,9 +144,12 @@ def _read_covers(text: str) -> tuple[str, str] | Literal["auto"]:
 
 def _print_result(report: IngestResult, what: str = "bar") -> int:
     from mtstore.calendars import listed_years
+    from mtstore.ingest.files.report import first_lines
 
-    for line in report.problems():
+    for line in first_lines(report.errors()):
         echo_error(line)
+    for line in first_lines(report.warnings()):
+        echo_warning(line)
     for line in report.summary(what):
         echo(line)
     if report.quarantined_rows:

@@ -32,6 +32,7 @@ from mtstore.ingest.files.report import FileOutcome, IngestResult, Progress, Pro
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.ranges import midnight_us
 from mtstore.sources.custom.mapping.parse_mapping import as_mapping
+from mtstore.sources.custom.mapping.zones import zone_warning
 from mtstore.storage.commit import source_bindings
 from mtstore.storage.commit.coverage_ledger import request_key
 
@@ -123,6 +124,7 @@ def ingest_inputs(
     custom = [one for one in opened if isinstance(one, CustomInput)]
     _set_futures(store, custom)
     result.coverage = custom[0].coverage if custom else None
+    result.notes += sorted({note for one in custom if (note := zone_warning(one.mapping.zone_name))})
     new = _new_inputs(store, _with_valid_binding(store, opened, result), tickers, result)
     with store.writer("ingest", run_id=run.run_id) as writer:
         for batch in in_batches(new):
@@ -195,7 +197,7 @@ def _new_inputs(
 
 
 def _answer(one: Input) -> tuple[object, ...]:
-    return one.binding, one.schema
+    return one.binding, one.schema, one.span
 
 
 def _is_part_of(one: Input, answers: set[tuple[object, ...]]) -> bool:

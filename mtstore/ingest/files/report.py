@@ -112,14 +112,20 @@ class IngestResult:
             found.tickers.append(batch.ticker)
         self.reasons = list(by_reason.values())
 
-    def problems(self) -> list[str]:
-        """Return one line per reason for which files were rejected or rows quarantined, and the notes; 20 at most."""
+    def errors(self) -> list[str]:
+        """Return one line per reason for which files were rejected."""
         by_reason: dict[str, list[FileOutcome]] = {}
         for outcome in self.rejected:
             by_reason.setdefault(outcome.reason, []).append(outcome)
-        found = [*(_rejected_files(files) for files in by_reason.values()), *map(str, self.reasons), *self.notes]
-        more = len(found) - _LINES
-        return found if more <= 0 else [*found[:_LINES], f"{more:,} more reasons: see ingest_runs and quarantine"]
+        return [_rejected_files(files) for files in by_reason.values()]
+
+    def warnings(self) -> list[str]:
+        """Return one line per reason for which rows were quarantined, and the notes."""
+        return [*map(str, self.reasons), *self.notes]
+
+    def problems(self) -> list[str]:
+        """Return the lines of `errors` and `warnings`, 20 at most."""
+        return first_lines([*self.errors(), *self.warnings()])
 
     def summary(self, noun: str = "bar") -> list[str]:
         """Return the counts of files and of bars, or of other rows that `noun` names, as lines."""
@@ -169,6 +175,12 @@ ProgressCallback = Callable[[Progress], None]
 
 def no_progress(progress: Progress) -> None:
     """Ignore progress."""
+
+
+def first_lines(lines: list[str]) -> list[str]:
+    """Return the first 20 lines, and the number of the others."""
+    more = len(lines) - _LINES
+    return lines if more <= 0 else [*lines[:_LINES], f"{more:,} more reasons: see ingest_runs and quarantine"]
 
 
 def _rejected_files(files: Sequence[FileOutcome]) -> str:

@@ -44,8 +44,10 @@ def check_widths(batch: Sequence[Input], rows: BatchRows) -> WidthCheck:
     for ticker in rows.grouper.tickers():
         table = rows.grouper.bars(ticker, without=rows.broken)
         stamps, places = table["ts_us"].to_numpy(), table["file_index"].to_numpy()
-        for place in np.unique(places).tolist():
-            times = np.unique(stamps[places == place])
+        for place in np.unique(places).tolist() if len(batch) > 1 else [0]:
+            times = stamps[places == place] if len(batch) > 1 else stamps
+            if not bool((times[1:] > times[:-1]).all()):
+                times = np.unique(times)
             if len(times) < _FEWEST_ROWS:
                 errors[place].append(None)
                 continue
@@ -71,10 +73,11 @@ def _error(times: npt.NDArray[np.int64], schema: str) -> str | None:
     smallest = int(gaps.min())
     if smallest >= _DAY_US:
         return f"its rows are a day or more apart, but the schema is {schema}: is it ohlcv-1d?"
+    if smallest >= step:
+        return None
     # A series may have a grid of its own, such as hours from 09:30.
-    phases, counts = np.unique(times % step, return_counts=True)
-    off = len(times) - int(counts.max())
-    if smallest >= step or 2 * off <= len(times) or len(phases) == 1:
+    off = len(times) - int(np.unique(times % step, return_counts=True)[1].max())
+    if 2 * off <= len(times):
         return None
     return (
         f"{off:,} of {len(times):,} rows are off the grid of {schema}; the rows are {_width(smallest)} apart: "
