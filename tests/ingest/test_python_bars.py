@@ -111,6 +111,26 @@ def test_an_argument_that_contradicts_the_mapping_is_refused(
     assert stored(store) == []
 
 
+@pytest.mark.parametrize("stated", ["UTC", "Europe/Berlin"])
+def test_a_zone_beside_one_that_the_mapping_states_is_refused(store: mtstore.Store, stated: str) -> None:
+    with pytest.raises(InputError, match=f"tz: was 'America/New_York', but the mapping has '{stated}'"):
+        store.ingest(frame(), mapping=GIVEN | {"tz": stated}, tz="America/New_York")
+
+
+def test_a_zone_name_without_daylight_saving_is_noted(store: mtstore.Store) -> None:
+    with pytest.warns(mtstore.IngestWarning, match=r"tz: EST is a fixed offset.*use America/New_York"):
+        store.ingest(frame(), mapping=GIVEN | {"tz": "EST"})
+
+
+def test_equal_bytes_under_two_names_are_two_tickers(store: mtstore.Store, tmp_path: Path) -> None:
+    for name in ("A.csv", "B.csv"):
+        frame().to_csv(tmp_path / name, index=False)
+    mapping = {"schema": "ohlcv-1m", "ticker_from": "file"}
+    for rows in (2, 0):
+        assert store.ingest_files([tmp_path / "A.csv", tmp_path / "B.csv"], mapping=mapping).rows == rows
+    assert [row[0] for row in stored(store)] == ["A", "B"]
+
+
 def test_a_ticker_that_cannot_be(store: mtstore.Store, tmp_path: Path) -> None:
     for call in doors(store, tmp_path).values():
         with pytest.raises(TickerError):

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mtstore.cli.commands import ingest
 from mtstore.errors import BrokenFileError, ConfigError, InputError
 from mtstore.sources.batch_schema import batch_schema
 from mtstore.sources.custom.load_presets import preset_names
@@ -474,3 +475,13 @@ def test_equal_mappings_make_equal_requests() -> None:
 def test_the_guide_names_every_key_and_preset() -> None:
     text = (Path(__file__).parents[2] / "mtstore/docs/own_data.md").read_text(encoding="utf-8")
     assert [name for name in (*KEYS, *preset_names()) if f"`{name}`" not in text] == []
+    assert [name for name in preset_names() if name not in (ingest.command.help or "")] == []
+
+
+def test_many_ragged_rows_are_numbered_in_one_pass(tmp_path: Path) -> None:
+    lines = [f"AAA,{1704205800 + 60 * at},1,2,1,2,10\n" if at % 3 else "ragged\n" for at in range(60_000)]
+    file = csv_file(tmp_path, PLAIN + "".join(lines), ColumnMapping("ohlcv-1m", time_unit="s"))
+    chunks = list(file.read(chunk_rows=5_000))
+    assert [line.line for one in chunks for line in one.rejected] == list(range(2, 60_002, 3))
+    rows = [line for one in chunks for line in one.lines.tolist()]
+    assert rows == [at + 2 for at in range(60_000) if at % 3]

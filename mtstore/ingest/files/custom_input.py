@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast
 
@@ -15,7 +14,7 @@ from mtstore.errors import InputError
 from mtstore.ingest.files.input_file import Input, RejectedRow
 from mtstore.ranges import TimeRange
 from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
-from mtstore.sources.custom.read_file import CustomFile, CustomFormat, read_table, table_has
+from mtstore.sources.custom.read_file import CustomFile, CustomFormat, read_table, table_columns
 from mtstore.storage.layout import check_source_name
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ class CustomInput(Input):
         The frame (a pyarrow Table or a pandas DataFrame); None for a file.
     futures
         The store's tickers on calendars of futures venues: their prices may be zero or negative.
+    absent
+        The columns that it does not have, which the rules for bars do not check.
     """
 
     is_custom: ClassVar[bool] = True
@@ -52,6 +53,7 @@ class CustomInput(Input):
     file: CustomFile | None = None
     table: Any = None
     futures: frozenset[str] = frozenset()
+    absent: tuple[str, ...] = ()
 
     @classmethod
     def open(
@@ -92,6 +94,7 @@ class CustomInput(Input):
         file: CustomFile | None = None,
         table: Any = None,
     ) -> Self:
+        columns = file.columns if file is not None else table_columns(table, mapping)
         name = DEFAULT_SOURCE if source is None else check_source_name(source)
         span = None if covers is None or covers == "auto" else _resolve(covers, _zone_of(table, mapping))
         return cls(
@@ -108,6 +111,7 @@ class CustomInput(Input):
             mapping=mapping,
             file=file,
             table=table,
+            absent=tuple(ours for ours in ("volume", "publisher_id") if ours not in columns),
         )
 
     @property
@@ -121,14 +125,14 @@ class CustomInput(Input):
 
     @property
     def batch_key(self) -> tuple[object, ...]:
-        return (self.mapping, tuple(self._absent))
+        return (self.mapping, self.absent)
 
     @property
     def byte_size(self) -> int:
         return 0 if self.file is None else self.path.stat().st_size
 
     def covered_ranges(self, ticker: str, *, has_rows: bool, is_named: bool) -> tuple[TimeRange, ...]:
-        is_covered = has_rows or is_named or ticker == self.mapping.ticker
+        is_covered = has_rows or is_named or ticker in self.named_tickers()
         return (self.span,) if self.span is not None and is_covered else ()
 
     def allows_negative(self, ticker: str) -> bool:
@@ -139,13 +143,16 @@ class CustomInput(Input):
         return named if self.file is None else self.file.tickers
 
     def request(self) -> Mapping[str, object]:
-        return {
+        covers = None if self.span is None else [self.span.start_us, self.span.end_us]
+        found: dict[str, object] = {
             "format": "frame" if self.file is None else self.file.format,
             "mapping": self.mapping.to_request(),
-            "covers": ("auto" if self.withdraws else None)
-            if self.span is None
-            else [self.span.start_us, self.span.end_us],
+            "covers": "auto" if covers is None and self.withdraws else covers,
         }
+        # The same bytes under another name are other bars.
+        if self.file is not None and self.mapping.ticker_from is not None:
+            found["name"] = self.file.name_facts
+        return found
 
     @classmethod
     def read(
@@ -160,18 +167,12 @@ class CustomInput(Input):
                 stamps = rows["ts_event"].cast(pa.int64())
                 rows = rows.set_column(rows.column_names.index("ts_event"), "ts_us", stamps)
                 rows = rows.append_column("file_index", pa.repeat(pa.scalar(place, pa.int32()), rows.num_rows))
-                yield rows.drop_columns(one._absent), [one._rejected(place, line) for line in found.rejected]
+                yield rows.drop_columns(one.absent), [one._rejected(place, line) for line in found.rejected]
 
     def _converted(self, tickers: Collection[str] | None) -> Iterator[Converted]:
         if self.file is not None:
             return self.file.read(tickers)
         return read_table(self.table, self.mapping, name=str(self.path), tickers=tickers)
-
-    @property
-    def _absent(self) -> list[str]:
-        """The columns that the input does not have, which the rules for bars do not check."""
-        has = self.file.has_column if self.file is not None else partial(table_has, self.table, self.mapping)
-        return [name for name in ("volume", "publisher_id") if not has(name)]
 
     def _rejected(self, place: int, line: RejectedLine) -> RejectedRow:
         return RejectedRow(place, f"{self.path}:{line.line}", line.reason, line.ticker)
@@ -207,7 +208,7 @@ def _zone_of(table: Any, mapping: ColumnMapping) -> str:
     from mtstore.bounds import zone_names
 
     zone = None
-    if mapping.tz == "UTC" and table is not None:
+    if mapping.tz is None and table is not None:
         name = mapping.theirs("ts_event")
         if hasattr(table, "schema"):
             zone = table.schema.field(name).type.tz if name in table.schema.names else None
@@ -237,6 +238,6 @@ def complete_mapping(
         return ColumnMapping(**beside)
     for name, value in beside.items():
         stated = getattr(mapping, name)
-        if value != stated and not (name == "tz" and stated == "UTC") and stated not in {None, ""}:
+        if value != stated and stated not in {None, ""}:
             raise InputError(f"{what}: {name}: was {value!r}, but the mapping has {stated!r}; give only one")
     return replace(mapping, **beside)

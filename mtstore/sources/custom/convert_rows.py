@@ -52,7 +52,6 @@ class Converter:
     def convert(self, columns: Mapping[int, Any], lines: np.ndarray) -> Converted:
         """Convert a chunk, given as arrays by position."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         count, mapping, found = len(lines), self.mapping, self.block.columns
         faults: dict[int, str] = {}
@@ -90,7 +89,6 @@ class Converter:
                 rejected.append(RejectedLine(int(lines[at]), faults[at], tickers[at].as_py() or None))
                 keep[at] = False
         kept = batch.filter(pa.array(keep))
-        del pc
         return Converted(kept, lines[keep], rejected, ends_open)
 
     def _tickers(self, columns: Mapping[int, Any], count: int, faults: dict[int, str]) -> pa.Array:

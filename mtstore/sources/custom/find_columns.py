@@ -49,7 +49,7 @@ def find_columns(names: Sequence[str], mapping: ColumnMapping, origin: str, *, h
         ):
             continue
         wanted = (given,) if isinstance(given, str) else given or (ours,)
-        places = [_find_any(name, names, mapping, origin) for name in wanted]
+        places = [_find_any(name, names, origin) for name in wanted]
         missing = [name for name, place in zip(wanted, places, strict=True) if place is None]
         if not missing:
             found[ours] = tuple(place for place in places if place is not None)
@@ -104,13 +104,12 @@ def has_price_names(names: Sequence[str]) -> bool:
     return bool(_PRICE_NAMES & set(map(_plain, names)))
 
 
-def _find_any(name: str, names: Sequence[str], mapping: ColumnMapping, origin: str) -> int | None:
+def _find_any(name: str, names: Sequence[str], origin: str) -> int | None:
     place = _find(name, names, origin)
     if place is None and ANY_OF in name:
         return next((at for one in name.split(ANY_OF) if (at := _find(one, names, origin)) is not None), None)
     if place is None and name.isdigit() and 1 <= int(name) <= len(names):
         return int(name) - 1
-    del mapping
     return place
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtstore.errors import BrokenFileError
 from mtstore.ranges import US_PER_DAY
+from mtstore.sources.custom.mapping.zones import zone_of_word
+
+if TYPE_CHECKING:
+    from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 
 
 @dataclass(slots=True)
@@ -22,6 +26,36 @@ class Instants:
     us: np.ndarray
     faults: dict[int, str] = field(default_factory=dict)
     ends_open: bool = False
+
+
+@dataclass(slots=True)
+class WallTimes:
+    """Wall times in microseconds before their zone is known.
+
+    `offset` (microseconds) leads to UTC and is NaN for rows without one; None: no row has one. `is_date` marks dates
+    without a time of day, `faults` has the reason of each row that cannot be read.
+    """
+
+    wall: np.ndarray
+    offset: np.ndarray | None
+    is_date: np.ndarray | bool
+    faults: dict[int, str] = field(default_factory=dict)
+
+
+def apply_zone_words(times: WallTimes, words: np.ndarray, mapping: ColumnMapping) -> None:
+    """Set the offsets of rows that have a zone word of their own; an empty text is none."""
+    offset = np.full(len(words), np.nan) if times.offset is None else times.offset
+    is_usable = ~np.isin(np.arange(len(words)), list(times.faults))
+    for word in sorted(set(words.tolist()) - {""}):
+        rows = np.flatnonzero((words == word) & is_usable)
+        zone = zone_of_word(word, mapping.zone_name)
+        if zone is None:
+            times.faults |= dict.fromkeys(rows.tolist(), f"ts_event: {word!r} is not a known zone")
+            continue
+        local = localize(times.wall[rows], zone, mapping.ambiguous, mapping.nonexistent, None)
+        offset[rows] = times.wall[rows] - local.us
+        times.faults |= {int(rows[at]): reason for at, reason in local.faults.items()}
+    times.offset = offset
 
 
 def localize(wall: np.ndarray, zone: tzinfo, ambiguous: str, nonexistent: str, groups: np.ndarray | None) -> Instants:

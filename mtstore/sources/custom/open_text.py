@@ -41,7 +41,7 @@ def open_text(path: Path, member: str | None, mapping: ColumnMapping) -> Iterato
     """Open a file, or a member of a zip file, as UTF-8 without byte-order mark, comments and footer."""
     with contextlib.ExitStack() as stack:
         packed = cast(BinaryIO, stack.enter_context(path.open("rb")))
-        stream = _unpack(packed, path, member, stack)
+        stream = _unpack(packed, member, stack)
         stream = stack.enter_context(_as_utf8(stream, mapping.encoding))
         if mapping.comment is not None or mapping.footer_lines:
             lines = _data_lines(stream, mapping)
@@ -55,7 +55,7 @@ def is_text(path: Path) -> bool:
         members = archive_members(path)
         with contextlib.ExitStack() as stack:
             packed = stack.enter_context(path.open("rb"))
-            stream = _unpack(cast(BinaryIO, packed), path, members[0] if members else None, stack)
+            stream = _unpack(cast(BinaryIO, packed), members[0] if members else None, stack)
             head = stream.read(4_096)
     except (BrokenFileError, OSError, EOFError, lzma.LZMAError, zlib.error):
         return False
@@ -87,7 +87,7 @@ def named_errors(path: Path) -> Iterator[None]:
         raise BrokenFileError(f"{path}: cannot be read to its end: {error}") from error
 
 
-def _unpack(packed: BinaryIO, path: Path, member: str | None, stack: contextlib.ExitStack) -> BinaryIO:
+def _unpack(packed: BinaryIO, member: str | None, stack: contextlib.ExitStack) -> BinaryIO:
     if member is not None:
         archive = stack.enter_context(zipfile.ZipFile(packed))
         inner = stack.enter_context(archive.open(member))
@@ -106,7 +106,6 @@ def _unpack(packed: BinaryIO, path: Path, member: str | None, stack: contextlib.
 
         reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
         opened = stack.enter_context(io.BufferedReader(cast(Any, reader)))
-    del path
     return cast(BinaryIO, opened)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,10 +9,9 @@ import numpy as np
 
 from mtstore.errors import BrokenFileError
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, midnight_us
-from mtstore.sources.custom.local_times import Instants, localize
-from mtstore.sources.custom.mapping.zones import zone_of_word
+from mtstore.sources.custom.local_times import Instants, WallTimes, apply_zone_words, localize
 from mtstore.sources.custom.parse_numbers import is_text_type, read_numbers
-from mtstore.sources.custom.text_times import TextTimes, read_texts
+from mtstore.sources.custom.text_times import read_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,16 +22,6 @@ _US_PER_UNIT: Final = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
 # Bars outside of these years come from a wrong unit.
 _EARLIEST_US, _LATEST_US = -70 * 366 * US_PER_DAY, 131 * 365 * US_PER_DAY
 _YEAR_1970_US = 365 * US_PER_DAY
-
-
-@dataclass(slots=True)
-class _Times:
-    """Times before their zone is known: wall times, and for rows with `offset` (not NaN) the offset of the text."""
-
-    wall: np.ndarray
-    offset: np.ndarray | None
-    is_date: np.ndarray | bool
-    faults: dict[int, str]
 
 
 def read_times(
@@ -59,7 +47,9 @@ def read_times(
     """
     times = _read(column, mapping, day)
     if zones is not None:
-        _set_zones(times, [str(one or "") for one in zones.to_pylist()], mapping)
+        words = zones.fill_null("").to_numpy(zero_copy_only=False)
+        times.faults |= dict.fromkeys(np.flatnonzero(words == "").tolist(), "tz: it has no value")
+        apply_zone_words(times, words, mapping)
     found = _opens_of_days(times, mapping) if mapping.is_daily else _opens(times, mapping, groups)
     found.faults = {**found.faults, **times.faults}
     is_wild = (found.us < _EARLIEST_US) | (found.us > _LATEST_US)
@@ -69,7 +59,7 @@ def read_times(
     return found
 
 
-def _read(column: pa.Array, mapping: ColumnMapping, day: date | None) -> _Times:
+def _read(column: pa.Array, mapping: ColumnMapping, day: date | None) -> WallTimes:
     import pyarrow as pa
 
     kind = column.type
@@ -77,7 +67,7 @@ def _read(column: pa.Array, mapping: ColumnMapping, day: date | None) -> _Times:
         column = column.cast(pa.int64(), safe=False).cast(pa.string())  # dates written as numbers
         kind = column.type
     if is_text_type(kind) and mapping.time_unit is None:
-        return _of_texts(read_texts(column.cast(pa.string()), mapping, day))
+        return read_texts(column.cast(pa.string()), mapping, day)
     missing = dict.fromkeys(
         np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)).tolist(), "ts_event: it has no value"
     )
@@ -86,12 +76,12 @@ def _read(column: pa.Array, mapping: ColumnMapping, day: date | None) -> _Times:
         moments = column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.int64()).fill_null(0)
         values = moments.to_numpy(zero_copy_only=False).copy()
         if kind.tz is None:
-            return _Times(values, None, False, missing)
+            return WallTimes(values, None, False, missing)
         offset = _offsets(values, kind.tz)
-        return _Times(values + offset, offset.astype(np.float64), False, missing)
+        return WallTimes(values + offset, offset.astype(np.float64), False, missing)
     if pa.types.is_date(kind):
         days = column.cast(pa.date32()).cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False)
-        return _Times(days.astype(np.int64) * US_PER_DAY, None, True, missing)
+        return WallTimes(days.astype(np.int64) * US_PER_DAY, None, True, missing)
     if mapping.time_unit is None:
         raise BrokenFileError(
             f"{mapping.theirs('ts_event')!r} holds {'numbers' if not pa.types.is_time(kind) else kind}; set time_unit "
@@ -100,12 +90,8 @@ def _read(column: pa.Array, mapping: ColumnMapping, day: date | None) -> _Times:
     values, faults = _from_numbers(column, mapping, day)
     if day is not None:
         midnight = midnight_us(day)
-        return _Times(values + midnight, None, False, missing | faults)
-    return _Times(values, np.zeros(len(values)), False, missing | faults)
-
-
-def _of_texts(read: TextTimes) -> _Times:
-    return _Times(read.wall, read.offset, read.is_date, read.faults)
+        return WallTimes(values + midnight, None, False, missing | faults)
+    return WallTimes(values, np.zeros(len(values)), False, missing | faults)
 
 
 def _offsets(instants: np.ndarray, zone: str) -> np.ndarray:
@@ -157,22 +143,7 @@ def _from_numbers(column: pa.Array, mapping: ColumnMapping, day: date | None) ->
     return stamps, faults
 
 
-def _set_zones(times: _Times, words: list[str], mapping: ColumnMapping) -> None:
-    """Apply the zone of each row's own column."""
-    offset = np.full(len(words), np.nan) if times.offset is None else times.offset
-    for word in sorted(set(words)):
-        zone = zone_of_word(word, mapping.tz)
-        rows = np.flatnonzero([one == word for one in words])
-        if zone is None:
-            times.faults |= dict.fromkeys(rows.tolist(), f"ts_event: {word!r} is not a zone")
-            continue
-        local = localize(times.wall[rows], zone, mapping.ambiguous, mapping.nonexistent, None)
-        offset[rows] = times.wall[rows] - local.us
-        times.faults |= {int(rows[at]): reason for at, reason in local.faults.items()}
-    times.offset = offset
-
-
-def _opens(times: _Times, mapping: ColumnMapping, groups: np.ndarray | None) -> Instants:
+def _opens(times: WallTimes, mapping: ColumnMapping, groups: np.ndarray | None) -> Instants:
     is_naive = np.ones(len(times.wall), bool) if times.offset is None else np.isnan(times.offset)
     if times.offset is not None and not is_naive.any():
         found = Instants(times.wall - times.offset.astype(np.int64))
@@ -204,7 +175,7 @@ def _whole_closes(stamps: np.ndarray, width_us: int) -> np.ndarray:
     return whole
 
 
-def _opens_of_days(times: _Times, mapping: ColumnMapping) -> Instants:
+def _opens_of_days(times: WallTimes, mapping: ColumnMapping) -> Instants:
     """Return the midnights of the bars' dates: those of the value's own zone, or else of the mapping's."""
     import pandas as pd
 

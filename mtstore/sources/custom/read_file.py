@@ -36,7 +36,7 @@ class CustomFile:
     Attributes
     ----------
     mapping
-        The mapping with the width and, for a single member, the ticker that the file's name says.
+        The mapping with the width that the file's name or rows say.
     schema, day_tz
         The bars' width, and the zone whose days daily bars are.
 
@@ -57,14 +57,18 @@ class CustomFile:
         if len(schemas) > 1:
             raise BrokenFileError(f"{self.path}: its members have several widths: {', '.join(schemas)}")
         self.mapping = self._parts[0].mapping
-        if len({part.ticker for part in self._parts}) > 1:
-            self.mapping = replace(self.mapping, ticker=mapping.ticker)
         self.schema = self.mapping.schema
         self.day_tz = self.mapping.day_tz
 
-    def has_column(self, ours: str) -> bool:
-        """Return whether the file has one of our optional columns."""
-        return all(ours in block.columns for part in self._parts for block in part.blocks)
+    @property
+    def columns(self) -> frozenset[str]:
+        """Those of our columns that the file has (in all members, for all tickers)."""
+        return _common_columns(block for part in self._parts for block in part.blocks)
+
+    @property
+    def name_facts(self) -> list[tuple[str | None, str, str]]:
+        """What the names of the file and of its members say: tickers, widths and dates."""
+        return [(part.ticker, part.mapping.schema, str(part.day)) for part in self._parts]
 
     @property
     def tickers(self) -> tuple[str, ...]:
@@ -120,28 +124,28 @@ class _Part:
         header = self._csv_header(mapping) if file_format == "csv" else self._parquet_header(mapping)
         self.blocks = find_blocks(header, mapping, self.origin, has_ticker=self.ticker is not None)
         self.blocks = [self._with_filled_volume(block) for block in self.blocks]
-        schema = facts.schema or mapping.schema or self._schema_in_rows(mapping)
-        ticker = None if "ticker" in mapping.columns else self.ticker
-        columns = {ours: theirs for ours, theirs in mapping.columns.items() if ours != "width"}
-        self.mapping = replace(
-            mapping, schema=schema, ticker=ticker, ticker_from=None, columns=columns, time_format=None
-        )
-        object.__setattr__(self.mapping, "time_format", mapping.time_format)  # A time of day, with the name's date.
+        self.mapping = replace(mapping, schema=mapping.schema or facts.schema or self._schema_in_rows())
 
     def read(self, chunk_rows: int) -> Iterator[Converted]:
-        chunks = self._csv_chunks(chunk_rows) if self.format == "csv" else self._parquet_chunks(chunk_rows)
+        chunks = self._chunks(chunk_rows)
         converters = [Converter(block, self.mapping, block.ticker or self.ticker, self.day) for block in self.blocks]
         yield from _convert_chunks(chunks, converters, self.origin)
+
+    def _chunks(self, chunk_rows: int) -> Iterator[_Chunk]:
+        return self._csv_chunks(chunk_rows) if self.format == "csv" else self._parquet_chunks(chunk_rows)
 
     def _with_filled_volume(self, block: Block) -> Block:
         """Return the block with the first of the columns `volume: A|B` that is not empty or 0 throughout."""
         for place in (*block.columns.get("volume", ()), *block.others) if block.others else ():
-            self.blocks = [Block({"volume": (place,)})]
-            chunks = self._csv_chunks(CHUNK_ROWS) if self.format == "csv" else self._parquet_chunks(CHUNK_ROWS)
-            words = {str(one).strip(" 0.") for _, columns, _ in chunks for one in columns[place].unique().to_pylist()}
-            if words - {"", "None"}:
-                return replace(block, columns=block.columns | {"volume": (place,)})
-        return block
+            values = (one for _, columns, _ in self._chunks(CHUNK_ROWS) for one in columns[place].unique().to_pylist())
+            if any(str(one).strip(" 0.") not in {"", "None"} for one in values):
+                return replace(block, columns=block.columns | {"volume": (place,)}, others=())
+        return replace(block, others=())
+
+    def _places(self) -> list[int]:
+        """Return the positions of the columns that are read."""
+        groups = [group for block in self.blocks for group in (*block.columns.values(), block.others)]
+        return sorted({place for group in groups for place in group})
 
     def _name_facts(self, mapping: ColumnMapping) -> NameFacts:
         if mapping.ticker_from is None:
@@ -156,10 +160,9 @@ class _Part:
             facts = replace(facts, ticker=getattr(facts.ticker, mapping.ticker_case)())
         return facts
 
-    def _schema_in_rows(self, mapping: ColumnMapping) -> str:
+    def _schema_in_rows(self) -> str:
         place = self.blocks[0].columns["width"][0]
-        first = next(iter(self._csv_chunks(CHUNK_ROWS) if self.format == "csv" else self._parquet_chunks(1_000)), None)
-        del mapping
+        first = next(self._chunks(CHUNK_ROWS), None)
         if first is None:
             raise BrokenFileError(f"{self.origin}: it has no rows, so the bars' width is not known; set schema")
         words = {str(one).strip() for one in first[1][place].unique().to_pylist()}
@@ -194,7 +197,7 @@ class _Part:
         import pyarrow as pa
         from pyarrow import csv as pa_csv
 
-        places = sorted({place for block in self.blocks for ours in block.columns.values() for place in ours})
+        places = self._places()
         names = [f"c{at}" for at in range(self.width)]
         wanted = [names[place] for place in places]
         ragged: list[tuple[int, str]] = []
@@ -239,7 +242,7 @@ class _Part:
     def _parquet_chunks(self, chunk_rows: int) -> Iterator[_Chunk]:
         import pyarrow.parquet as pq
 
-        places = sorted({place for block in self.blocks for ours in block.columns.values() for place in ours})
+        places = self._places()
         with named_errors(self.path), pq.ParquetFile(self.path) as file:
             names = file.schema_arrow.names
             before = 0
@@ -281,16 +284,19 @@ def read_table(
     yield from _select(_without_bad_files(_convert_chunks(_table_chunks(table), converters, name), name), tickers)
 
 
-def table_has(table: Any, mapping: ColumnMapping, ours: str) -> bool:
-    """Return whether a table has one of our optional columns."""
+def table_columns(table: Any, mapping: ColumnMapping) -> frozenset[str]:
+    """Return those of our columns that a table has (for all tickers)."""
     import pyarrow as pa
 
     header: list[list[str]] | None = None
     if not isinstance(table, pa.Table):
-        table, header = frame_to_table(table, mapping)
-    header = header or table_header(table.schema, mapping)
-    blocks: list[Block] = find_blocks(header, mapping, "the table", has_ticker=True)
-    return all(ours in block.columns for block in blocks)
+        table, header = frame_to_table(table.iloc[:1], mapping)
+    blocks = find_blocks(header or table_header(table.schema, mapping), mapping, "the table", has_ticker=True)
+    return _common_columns(blocks)
+
+
+def _common_columns(blocks: Iterable[Block]) -> frozenset[str]:
+    return frozenset.intersection(*(frozenset(block.columns) for block in blocks))
 
 
 def _table_chunks(table: pa.Table) -> Iterator[_Chunk]:
@@ -326,17 +332,18 @@ def _convert_chunks(chunks: Iterable[_Chunk], converters: Sequence[Converter], o
 
 
 def _without_bad_files(found: Iterable[Converted], origin: str) -> Iterator[Converted]:
-    """Pass rows on; raise BrokenFileError if most of them cannot be read."""
+    """Pass rows on; raise BrokenFileError at the end if most of them cannot be read."""
     total = bad = 0
+    first: RejectedLine | None = None
     for one in found:
         bad += len(one.rejected)
         total += len(one.batch) + len(one.rejected)
-        if bad * 2 > total:
-            first = one.rejected[0]
-            raise BrokenFileError(
-                f"{origin}: {bad:,} of {total:,} rows cannot be read; the first is row {first.line:,}: {first.reason}"
-            )
+        first = first or next(iter(one.rejected), None)
         yield one
+    if first is not None and bad * 2 > total:
+        raise BrokenFileError(
+            f"{origin}: {bad:,} of {total:,} rows cannot be read; the first is row {first.line:,}: {first.reason}"
+        )
 
 
 def _select(found: Iterable[Converted], tickers: Collection[str] | None) -> Iterator[Converted]:
@@ -354,9 +361,8 @@ def _select(found: Iterable[Converted], tickers: Collection[str] | None) -> Iter
 def _physical_rows(before: int, count: int, skipped: Sequence[int]) -> np.ndarray:
     """Return the rows' numbers among all rows, of which Arrow does not count those that it skips."""
     rows = np.arange(before + 1, before + count + 1)
-    for number in sorted(skipped):
-        rows[rows >= number] += 1
-    return rows
+    kept_before = np.sort(np.array(skipped, dtype=np.int64)) - np.arange(len(skipped))
+    return rows + np.searchsorted(kept_before, rows, side="right")
 
 
 def _cells(line: bytes, delimiter: str) -> list[str]:

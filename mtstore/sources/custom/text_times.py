@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from mtstore.ranges import US_PER_DAY
-from mtstore.sources.custom.local_times import localize
+from mtstore.sources.custom.local_times import WallTimes, apply_zone_words
 from mtstore.sources.custom.mapping.time_format import has_clock
-from mtstore.sources.custom.mapping.zones import zone_of_word
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,17 +22,7 @@ _MIDNIGHT: Final = r"^(?P<head>.*\D)24(?P<zeros>:?00(?::?00(?:\.0+)?)?)$"
 _NOT_ZONES: Final = ("AM", "PM", "am", "pm")
 
 
-@dataclass(slots=True)
-class TextTimes:
-    """Wall times in microseconds; `offset` (microseconds, NaN without one) leads to UTC."""
-
-    wall: np.ndarray
-    offset: np.ndarray | None
-    is_date: np.ndarray
-    faults: dict[int, str] = field(default_factory=dict)
-
-
-def read_texts(column: pa.Array, mapping: ColumnMapping, day: date | None) -> TextTimes:
+def read_texts(column: pa.Array, mapping: ColumnMapping, day: date | None) -> WallTimes:
     """Read a column of text; `day` is the date of times of day."""
     import pandas as pd
     import pyarrow as pa
@@ -62,7 +50,7 @@ def read_texts(column: pa.Array, mapping: ColumnMapping, day: date | None) -> Te
             at: f"ts_event: {str(texts[at])!r} is without a zone; others have one"
             for at in np.flatnonzero(~has_offset & ~parsed.isna()).tolist()
         }
-    found = TextTimes(parsed.asi8.copy(), None, _are_dates(texts, mapping), faults)
+    found = WallTimes(parsed.asi8.copy(), None, _are_dates(texts, mapping), faults)
     if parsed.isna().any():
         _mend_midnights(found, texts, formats, parsed.isna())
     expected = mapping.time_format or "ISO 8601, like 2024-01-31 09:30; else set time_format or time_unit"
@@ -75,7 +63,7 @@ def read_texts(column: pa.Array, mapping: ColumnMapping, day: date | None) -> Te
         found.offset = _offsets(texts)
         found.wall = found.wall + found.offset.astype(np.int64)
     if words is not None:
-        _apply_words(found, words, mapping)
+        apply_zone_words(found, words, mapping)
     return found
 
 
@@ -94,7 +82,7 @@ def _parse(texts: pa.Array, formats: tuple[str, ...], *, utc: bool) -> Any:
     return index.tz_localize(None).as_unit("us") if utc else index.as_unit("us")
 
 
-def _mend_midnights(found: TextTimes, texts: pa.Array, formats: tuple[str, ...], is_lost: np.ndarray) -> None:
+def _mend_midnights(found: WallTimes, texts: pa.Array, formats: tuple[str, ...], is_lost: np.ndarray) -> None:
     """Read 24:00 as the midnight after its date."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -165,17 +153,3 @@ def _zone_words(texts: pa.Array) -> np.ndarray | None:
     words: np.ndarray = zones.fill_null("").to_numpy(zero_copy_only=False)
     words = np.where(np.isin(words, _NOT_ZONES), "", words)
     return words if (words != "").any() else None
-
-
-def _apply_words(found: TextTimes, words: np.ndarray, mapping: ColumnMapping) -> None:
-    offset = np.full(len(words), np.nan) if found.offset is None else found.offset
-    for word in sorted(set(words.tolist()) - {""}):
-        rows = np.flatnonzero((words == word) & ~np.isin(np.arange(len(words)), list(found.faults)))
-        zone = zone_of_word(word, mapping.tz)
-        if zone is None:
-            found.faults |= dict.fromkeys(rows.tolist(), f"ts_event: {word!r} is not a known zone")
-            continue
-        local = localize(found.wall[rows], zone, mapping.ambiguous, mapping.nonexistent, None)
-        offset[rows] = found.wall[rows] - local.us
-        found.faults |= {int(rows[at]): reason for at, reason in local.faults.items()}
-    found.offset = offset

@@ -96,8 +96,6 @@ def _ticker(mapping: ColumnMapping) -> Iterator[str]:
         yield f"ticker_from: {rule!r} has {what}; use file, folder, or the groups {valid}"
     elif "ticker" in groups and any(given):
         yield "ticker_from: its group 'ticker' beside ticker or columns.ticker; give only one"
-    if mapping.schema and "width" in groups:
-        yield "ticker_from: its group 'width' beside schema; give only one"
 
 
 def _words(mapping: ColumnMapping) -> Iterator[str]:
@@ -106,7 +104,7 @@ def _words(mapping: ColumnMapping) -> Iterator[str]:
         if value is not None and value not in valid:
             yield f"{key}: {value!r} is not one of {', '.join(valid)}{did_you_mean(value, valid)}"
     try:
-        parse_mapping_zone(mapping.tz)
+        parse_mapping_zone(mapping.zone_name)
     except InputError as error:
         yield f"tz: {error}"
 

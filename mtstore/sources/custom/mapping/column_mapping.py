@@ -61,7 +61,7 @@ class ColumnMapping:
     """
 
     schema: str = _key(
-        "", "text", "width of the bars, `ohlcv-<n><s|m|h|d>`; may come from `ticker_from` or `columns.width`"
+        "", "text", "width of the bars, `ohlcv-<n><s|m|h|d>`; by default that of `ticker_from` or `columns.width`"
     )
     columns: Mapping[str, str | Names] = field(
         default_factory=dict,
@@ -78,10 +78,11 @@ class ColumnMapping:
         },
     )
     ticker: str | None = _key(None, "text", "the ticker of all rows; without it `columns.ticker` or `ticker_from`")
-    tz: str = _key(
-        "UTC",
+    tz: str | None = _key(
+        None,
         "text",
-        "zone of times without one, and of the days of daily bars: an IANA name, or a fixed offset such as `-05:00`",
+        "zone of times without one, and of the days of daily bars: an IANA name, or a fixed offset such as `-05:00`; "
+        "by default UTC",
     )
     stamp: Stamp = _key("open", "choice", "whether a time is the bar's open or its close")
     time_unit: TimeUnit | None = _key(
@@ -177,13 +178,18 @@ class ColumnMapping:
         return () if style is None else (style,) if isinstance(style, str) else tuple(style)
 
     @property
+    def zone_name(self) -> str:
+        """The name of the zone of times without one; UTC if `tz` does not say."""
+        return self.tz or "UTC"
+
+    @property
     def zone(self) -> tzinfo:
-        return parse_mapping_zone(self.tz)
+        return parse_mapping_zone(self.zone_name)
 
     @property
     def day_tz(self) -> str:
         """IANA zone whose midnights are stored as the opens of daily bars."""
-        return day_zone(self.tz)
+        return day_zone(self.zone_name)
 
     @property
     def is_daily(self) -> bool:
@@ -212,7 +218,7 @@ class ColumnMapping:
         }
         if isinstance(self.price_scale, Mapping):
             plain["price_scale"] = dict(self.price_scale)
-        plain |= {"columns": named, "null_values": sorted(self.null_values)}
+        plain |= {"tz": self.zone_name, "columns": named, "null_values": sorted(self.null_values)}
         found: dict[str, Any] = json.loads(json.dumps(plain))
         return found
 
