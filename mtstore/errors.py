@@ -144,7 +144,11 @@ class SourceMismatchError(IngestError):
 
 
 class SourceError(MtstoreError):
-    """The base of errors of a vendor over the network."""
+    """The base of errors of a vendor over the network; `reason` is the vendor's own words, if it answered."""
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class SourceAuthError(SourceError):

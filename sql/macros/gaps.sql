@@ -70,7 +70,7 @@ answered_ranges AS (
         epoch_us(a.start_ts) AS answer_start_us,
         epoch_us(a.end_ts) AS answer_end_us,
         max(epoch_us(a.end_ts)) OVER (
-            PARTITION BY r.ticker, r.start_us ORDER BY epoch_us(a.start_ts) ASC
+            PARTITION BY r.ticker, r.start_us, a.result = 'failed' ORDER BY epoch_us(a.start_ts) ASC
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS earlier_end_us
     FROM long_runs AS r
@@ -85,12 +85,14 @@ answers AS (
     SELECT
         ticker,
         start_us,
-        arg_max(result, age) AS result,
-        arg_max(ledger_reason, age) AS ledger_reason,
+        -- A failed request wrote nothing: it explains only what no other answer covers.
+        arg_max(result, age) FILTER (result <> 'failed') AS result,
+        arg_max(ledger_reason, age) FILTER (result <> 'failed') AS ledger_reason,
+        arg_max(ledger_reason, age) FILTER (result = 'failed') AS failure,
         -- The rest of a partly requested run is unknown.
-        min(answer_start_us) <= start_us
-        AND max(answer_end_us) >= end_us
-        AND count(CASE WHEN answer_start_us > earlier_end_us THEN 1 END) = 0 AS is_whole
+        min(answer_start_us) FILTER (result <> 'failed') <= start_us
+        AND max(answer_end_us) FILTER (result <> 'failed') >= end_us
+        AND count(CASE WHEN result <> 'failed' AND answer_start_us > earlier_end_us THEN 1 END) = 0 AS is_whole
     FROM answered_ranges
     GROUP BY ticker, start_us, end_us
 ),
@@ -114,12 +116,21 @@ explained_runs AS (
         r.position,
         CASE
             WHEN q.ticker_slot IS NOT NULL THEN 'quarantined'
-            WHEN a.result IS NULL THEN 'not asked'
-            WHEN a.result IN ('complete', 'empty') AND NOT a.is_whole THEN 'not asked'
-            WHEN a.result IN ('complete', 'empty') THEN 'asked and no trade'
-            ELSE a.result
+            WHEN a.result IN ('complete', 'empty') AND a.is_whole THEN 'asked and no trade'
+            WHEN a.result NOT IN ('complete', 'empty') THEN a.result
+            WHEN a.failure IS NOT NULL THEN 'failed'
+            ELSE 'not asked'
         END AS reason,
-        coalesce(q.reason, nullif(a.ledger_reason, '')) AS ledger_reason,
+        coalesce(
+            q.reason,
+            nullif(
+                CASE
+                    WHEN a.result NOT IN ('complete', 'empty') OR a.is_whole THEN a.ledger_reason
+                    ELSE coalesce(a.failure, a.ledger_reason)
+                END,
+                ''
+            )
+        ) AS ledger_reason,
         r.limit_minutes AS max_gap_minutes,
         r.source,
         r.schema

@@ -55,6 +55,22 @@ SELECT
 FROM core.coverage
 WHERE result IN ('complete', 'empty', 'partial')
 
+-- name: failed_ranges
+-- The ranges of some tickers ($tickers) that a source did not give, the newest first: µs bounds and the reason.
+SELECT
+    ticker,
+    epoch_us(start_ts) AS start_us,
+    epoch_us(end_ts) AS end_us,
+    reason
+FROM core.coverage
+WHERE result = 'failed'
+    AND list_contains($tickers, ticker)
+ORDER BY
+    generation DESC,
+    fetched_at DESC,
+    ticker,
+    start_us
+
 -- name: session_segments
 -- The time line of one session key ($session_key) below a day, buckets counted from the session's open: the
 -- segments of the macro core.bucket_days, joined at midnights in UTC.

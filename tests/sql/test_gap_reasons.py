@@ -51,6 +51,16 @@ def test_a_later_answer_takes_the_place_of_an_earlier_one(market: Any) -> None:
     assert {row[2:] for row in _gaps(market)} == {("asked and no trade", None)}
 
 
+def test_failure_explains_only_what_no_other_answer_covers(market: Any) -> None:
+    market.configure("AAA", calendar="XNYS")
+    market.add_bars("AAA", [(at, 1.0, 1.0, 1.0, 1.0, 1.0) for at in HOUR])
+    market.add_answer("AAA", "2023-06-01T14:00", "2023-06-01T15:30", "complete")
+    market.add_answer("AAA", "2023-06-01T14:00", "2023-06-01T21:00", "failed", reason="timeout")
+    reasons = {row[0]: row[2:] for row in _gaps(market)}
+    assert reasons["14:01"] == ("asked and no trade", None)
+    assert reasons["15:01"] == reasons["16:01"] == ("failed", "timeout")
+
+
 def _refuse(market: Any, ts_event: str, **labels: Any) -> None:
     bad = market.table([(ts_event, 1.0, 0.5, 1.0, 1.0, 1.0)])
     assert bad.schema == arrow_schema()

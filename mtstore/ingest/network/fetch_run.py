@@ -67,6 +67,7 @@ class FetchRun:
         self._result = FetchResult()
         self._targets: dict[str, FetchTarget] = {}
         self._unsettled: list[BarBatch] = []
+        self._refused: list[BarBatch] = []
         self._details: dict[str, dict[str, Any]] = {}
         self._symbology = Symbology()
 
@@ -99,13 +100,13 @@ class FetchRun:
         if todo or revalidations or due:
             run = start_run("fetch", arguments)
             result.run_id = run.run_id
-            affordable, cost_check = self._affordable(todo)
+            cost_check = self._cost_check(todo)
             writing = self._store.writer(
                 "fetch", run_id=run.run_id, freshness=self._freshness, is_compressed=self._is_compressed
             )
             try:
                 with writing as writer:
-                    self._write(run, writer, revalidations, affordable, cost_check, due)
+                    self._write(run, writer, revalidations, todo, cost_check, due)
             finally:
                 # Bars fetched before an error stay in the store, so their metadata must, too.
                 self._store_metadata()
@@ -155,11 +156,14 @@ class FetchRun:
         self._count(stats)
         return left, revalidations
 
-    def _affordable(self, todo: Sequence[Chunk]) -> tuple[list[Chunk], CostCheck]:
-        """Return the chunks that may be fetched and their budgets; fail those whose cost is not known."""
+    def _cost_check(self, todo: Sequence[Chunk]) -> CostCheck:
         stats = RequestStats()
         cost_check = check_cost(todo, self._confirm_cost, cancel=self._cancel, stats=stats)
         self._count(stats)
+        return cost_check
+
+    def _affordable(self, todo: Sequence[Chunk], cost_check: CostCheck) -> list[Chunk]:
+        """Return the chunks that may be fetched; fail those whose cost is not known."""
         affordable = []
         for chunk in todo:
             error = cost_check.unknown.get(chunk.source.settings.source)
@@ -167,14 +171,14 @@ class FetchRun:
                 affordable.append(chunk)
             else:
                 self._fail(chunk, error)
-        return affordable, cost_check
+        return affordable
 
     def _write(  # noqa: PLR0917 - the steps of `run`, in its words
         self,
         run: Run,
         writer: Writer,
         revalidations: Sequence[BarBatch],
-        affordable: Sequence[Chunk],
+        todo: Sequence[Chunk],
         cost_check: CostCheck,
         due: Sequence[FetchTarget],
     ) -> None:
@@ -182,6 +186,7 @@ class FetchRun:
             at = datetime.now(UTC)
             for row in coverage_ledger.rows(revalidations, writer.run_id, at, self._freshness):
                 writer.record("coverage_ledger", row)
+            affordable = self._affordable(todo, cost_check)
             fetcher = Fetcher(writer.staging, cost_check.budgets, self._cancel)
             for number, fetched in enumerate(fetcher.run(affordable), start=1):
                 self._accept(fetched, writer)
@@ -249,6 +254,8 @@ class FetchRun:
         for ticker in chunk.tickers:
             stale = intersect((chunk.range,), self._targets[ticker].plan.stale)
             self._result.tickers[ticker].fail(error, (chunk.range,), stale)
+        if isinstance(error, SourceError):
+            self._refused += chunk.refused(error.reason or str(error))
         logger.warning("%s", error, extra={"ticker": ",".join(chunk.tickers), "source": chunk.source.settings.source})
         self._raise_if_configured(error)
 
@@ -258,6 +265,9 @@ class FetchRun:
             writer.commit()
         for batch in self._unsettled:
             writer.add(batch)
+        # Recorded without `add`, which would bind the source's name to a dataset that may be a typing error.
+        for ledger_row in coverage_ledger.rows(self._refused, writer.run_id, datetime.now(UTC), Freshness(None)):
+            writer.record("coverage_ledger", ledger_row)
         result = self._result
         row = run.row(
             status=status,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtstore.bars import BarBatch, is_daily
+from mtstore.bars import BarBatch, arrow_schema, is_daily
 from mtstore.errors import MtstoreError, SourceUnavailableError
 from mtstore.ingest.network.fetch_plan import group_by_ranges
 from mtstore.ranges import TimeRange, chunks
@@ -41,6 +41,15 @@ class Chunk:
     def request(self, cancel: threading.Event | None, stats: RequestStats | None = None) -> RequestContext:
         """Return the request for the chunk's bars, which counts in `stats`."""
         return RequestContext(self.tickers, self.schema, self.range, cancel, stats or RequestStats())
+
+    def refused(self, reason: str) -> list[BarBatch]:
+        """Return the chunk's range as failed, ticker by ticker."""
+        request = dict(self.source.request_parameters(self.schema))
+        no_bars = arrow_schema().empty_table()
+        return [
+            BarBatch(self.source.binding, self.schema, one, (self.range,), no_bars, "failed", reason, request=request)
+            for one in self.tickers
+        ]
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import MissingDataError
 from mtstore.loader.load.fetch_missing import FetchOutcome
 from mtstore.query.snapshot.uncovered import describe_ranges, tickers_without_coverage, uncovered_ranges
-from mtstore.ranges import subtract
+from mtstore.ranges import TimeRange, intersect, subtract
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mtstore.config import Config
     from mtstore.query.request.request import SeriesRequest
     from mtstore.query.snapshot.store_facts import StoreFacts
-    from mtstore.ranges import TimeRange
 
 
 def missing_ranges(facts: StoreFacts, call: SeriesRequest, fetched: FetchOutcome) -> dict[str, tuple[TimeRange, ...]]:
@@ -58,9 +57,26 @@ def describe_missing(
             f"; bars of {first_few(names)} are stored, but were ingested without 'covers', the ranges that they are "
             "complete for"
         )
+    failures = _failures(facts, missing)
+    if failures:
+        text += f"; the last request for them failed: {first_few(failures, joint='; ')}"
     if config.multi_ticker.on_missing == "raise":
         raise MissingDataError(f"{text}; ingest them, or set on_missing: warn")
     return text
+
+
+def _failures(facts: StoreFacts, missing: Mapping[str, tuple[TimeRange, ...]]) -> list[str]:
+    """Return the newest reason for each ticker whose missing ranges a source did not give."""
+    found: dict[str, str] = {}
+    for row in facts.rows("store_facts.failed_ranges", {"tickers": list(missing)}):
+        failed = (TimeRange(row["start_us"], row["end_us"]),)
+        if row["ticker"] not in found and intersect(missing[row["ticker"]], failed):
+            found[row["ticker"]] = row["reason"] or "without a reason"
+    tickers: dict[str, list[str]] = {}
+    for ticker in missing:
+        if ticker in found:
+            tickers.setdefault(found[ticker], []).append(ticker)
+    return [f"{first_few(names)}: {reason}" for reason, names in tickers.items()]
 
 
 def other_sources(facts: StoreFacts, config: Config, tickers: Collection[str]) -> Iterator[str]:

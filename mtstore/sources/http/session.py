@@ -114,7 +114,7 @@ class VendorSession(ABC):
     def fail(self, error: CallFailedError) -> NoReturn:
         """Raise the error under `SourceError` for a failed call."""
         kind = _ERRORS[error.failure.kind]
-        raise kind(str(error)) from self._cause(error.failure)
+        raise kind(str(error), error.failure.headline) from self._cause(error.failure)
 
     def _wait_seconds(self, failure: Failure, attempt: int) -> float:
         policy = self._policy
