@@ -90,6 +90,7 @@ class BarBatch:
     `result` 'complete' or 'empty' the batch replaces everything stored there; with 'partial' it adds and overwrites;
     'failed' and 'quarantined' are only recorded in the coverage ledger. `partial_ranges` are parts of an otherwise
     complete batch that it does not cover, because rows there were quarantined; the ledger has them as partial.
+    `partial_reason` is the reason of those alone.
     `withdraws` is false for batches that cover their ranges without replacing what else is stored there. `day_tz`
     is the zone of the days of daily bars. `final` batches never expire (files). `quarantined` has the columns of
     `arrow_schema()` and `reason` and `origin` (a file and line, or a request). `symbology` has the instruments that
@@ -104,6 +105,7 @@ class BarBatch:
     result: Result = "complete"
     reason: str | None = None
     partial_ranges: tuple[TimeRange, ...] = ()
+    partial_reason: str | None = None
     withdraws: bool = True
     day_tz: str = "UTC"
     final: bool = False

@@ -79,16 +79,24 @@ def test_plan_has_all_missing_and_no_fresh_ranges(asked, rows, closed, end):
     plan = fetch_plan.plan_fetch(
         asked, rows, now_us=now, request_keys={None, "today"}, closed=closed, available_end_us=end
     )
+    segments = fetch_plan.latest_segments(rows)
+    # Short pieces between two that are fetched again may be fetched with them.
+    between = {
+        at
+        for before, here, after in zip(segments, segments[1:], segments[2:], strict=False)
+        if before.row.result == after.row.result == "partial"
+        for at in instants([here.range])
+    }
     fresh = {
         at
-        for s in fetch_plan.latest_segments(rows)
+        for s in segments
         if s.row.is_fresh(now) and s.row.request_key in (None, "today")
         for at in instants([s.range])
     }
     answerable = {at for at in instants(asked) if end is None or at < end}
     needs = instants(plan.needs)
     assert needs >= answerable - fresh - instants(closed)
-    assert needs & fresh <= instants(closed)
+    assert needs & fresh <= instants(closed) | between
     assert needs <= answerable
     assert instants(plan.beyond) == instants(asked) - answerable
     parts = [needs, instants(plan.cached), instants(plan.closed)]
@@ -131,11 +139,21 @@ def test_refresh_all_asks_for_fresh_ranges_too():
     assert plan.needs == plan.stale == (TimeRange(0, 10),)
 
 
-def test_partial_response_is_fetched_again_after_a_day():
+def test_partial_response_is_fetched_again_at_once():
     rows = [LedgerRow((TimeRange(0, 10),), "partial", 0, 100, None)]
-    asked = [TimeRange(0, 10)]
-    assert fetch_plan.plan_fetch(asked, rows, now_us=100 + US_PER_DAY - 1).needs == ()
-    assert fetch_plan.plan_fetch(asked, rows, now_us=100 + US_PER_DAY).stale == (TimeRange(0, 10),)
+    assert fetch_plan.plan_fetch([TimeRange(0, 10)], rows, now_us=100).stale == (TimeRange(0, 10),)
+
+
+@pytest.mark.parametrize(("key", "minutes_apart", "requests"), [("today", 60, 1), ("today", 61, 2), (None, 60, 2)])
+def test_partial_pieces_close_together_are_one_request(key, minutes_apart, requests):
+    gap, end = minutes_apart * 60_000_000, 10 * US_PER_DAY
+    pieces = (TimeRange(100, 200), TimeRange(200 + gap, 300 + gap))
+    rows = [
+        LedgerRow(rangesets.subtract((TimeRange(0, end),), pieces), "complete", 0, 0, None, key),
+        LedgerRow(pieces, "partial", 1, 0, None, key),
+    ]
+    plan = fetch_plan.plan_fetch([TimeRange(0, end)], rows, now_us=end, request_keys={None, "today"})
+    assert plan.needs == ((TimeRange(100, 300 + gap),) if requests == 1 else pieces)
 
 
 def test_answer_to_other_parameters_is_stale_and_rows_from_files_are_not():

@@ -147,6 +147,20 @@ def test_ticker_that_does_not_resolve_is_noted_and_remembered(load, market):
     assert market.requests == []
 
 
+def test_rejected_rows_are_fetched_again_at_once(load, market, store):
+    rows = market.list_symbol("AAPL").bars["ohlcv-1m"]
+    at, price, *rest = rows[7]
+    rows[7] = (at, None, *rest)
+    assert load(tickers=["AAPL"]).rows == 59
+    reasons = store.sql("SELECT result, reason FROM coverage WHERE ticker = 'AAPL' ORDER BY start_ts").fetchall()
+    assert [result for result, _ in reasons] == ["complete", "partial", "complete"]
+    assert [reason is None for _, reason in reasons] == [True, False, True]
+    rows[7] = (at, price, *rest)
+    report = load(tickers=["AAPL"])
+    assert (report.rows, report.cost_usd) == (1, pytest.approx(0.01))
+    assert store.sql("SELECT count(*) FROM bars").fetchall() == [(60,)]
+
+
 def test_truncated_stream_is_bought_again_within_the_budget(load, market, store):
     market.plan(faults.cut_stream, when=lambda request: request.path.endswith("get_range"))
     report = load(max_cost_usd=10)

@@ -356,8 +356,33 @@ def test_quarantined_rows_have_their_reason(load, market, store):
     assert report.tickers["AAPL"].quarantined_rows == 1
     assert report.tickers["AAPL"].notes == ["1 rows: high is below open or close"]
     assert store.sql("SELECT ticker, reason FROM quarantine").fetchall() == [("AAPL", "high is below open or close")]
+    ledger = store.sql("SELECT result, reason FROM coverage ORDER BY start_ts").fetchall()
+    assert ledger == [("complete", None), ("partial", "1 rows: high is below open or close"), ("complete", None)]
+
+
+def test_rejected_rows_are_fetched_again_at_once(load, market, store):
+    rows = market.companies["AAPL"].minutes
+    broken = [{**row, "c": None} if place in (0, 5, 40) else row for place, row in enumerate(rows)]
+    market.companies["AAPL"].minutes = broken
+    load("2024-03-01", "2024-03-08", ["AAPL"])
+    assert len(bars(store)) == 6 * 30 - 3
     market.forget()
-    load("2024-03-01", "2024-03-04", ["AAPL"])
+    load("2024-03-01", "2024-03-08", ["AAPL"])
+    market.companies["AAPL"].minutes = rows
+    # The minutes between the first two are fresh, but one request is better than two.
+    opened = us("2024-03-01T14:30")
+    asked_again = [
+        ("AAPL", opened, opened + 6 * 60_000_000),
+        ("AAPL", us("2024-03-04T14:40"), us("2024-03-04T14:41")),
+    ]
+    assert asked(market) == asked_again
+    assert len(bars(store)) == 6 * 30 - 3
+    market.forget()
+    load("2024-03-01", "2024-03-08", ["AAPL"])
+    assert asked(market) == asked_again
+    assert len(bars(store)) == 6 * 30
+    market.forget()
+    load("2024-03-01", "2024-03-08", ["AAPL"])
     assert market.requests == []
 
 

@@ -6,7 +6,7 @@ Every function here is pure. Times are microseconds since the epoch, UTC; ranges
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from mtstore.bars import Result
 from mtstore.ranges import (
     US_PER_DAY,
+    US_PER_SECOND,
     Ranges,
     TimeRange,
     bridge,
@@ -25,12 +26,13 @@ from mtstore.ranges import (
     midnight_us,
     normalise,
     subtract,
+    union,
 )
 
 FRESH_RESULTS: frozenset[Result] = frozenset({"complete", "empty"})
 """The results that cover all of their range; ranges with another are fetched again."""
 
-PARTIAL_RETRY_US = US_PER_DAY
+_RETRY_TOGETHER_US = 3_600 * US_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,6 @@ class LedgerRow:
 
     def is_fresh(self, now_us: int) -> bool:
         """Whether its ranges need not be fetched again at `now_us`."""
-        if self.result == "partial":
-            # The vendor would only repeat itself at once: try again after a day.
-            return now_us < self.fetched_at_us + PARTIAL_RETRY_US
         if self.result not in FRESH_RESULTS:
             return False
         return self.fresh_until_us is None or now_us < self.fresh_until_us
@@ -174,13 +173,26 @@ def plan_fetch(
         )
     stored = normalise(segment.range for segment in segments if segment.row.result != "failed")
     shut = intersect(closed, available)
-    needs = bridge(subtract(subtract(available, fresh), shut), shut)
+    needs = bridge(subtract(subtract(available, fresh), shut), union(shut, _between_partial(segments)))
     return FetchPlan(
         needs=needs,
         stale=intersect(needs, stored),
         cached=subtract(intersect(available, fresh), needs),
         closed=subtract(subtract(available, needs), fresh),
         beyond=subtract(requested, available),
+    )
+
+
+def _between_partial(segments: Sequence[Segment]) -> Ranges:
+    """Return the short pieces of vendors' answers between partial ones: one request for all is better than many."""
+    return normalise(
+        here.range
+        for before, here, after in zip(segments, segments[1:], segments[2:], strict=False)
+        if before.row.result == after.row.result == "partial"
+        and here.row.request_key is not None
+        and before.range.end_us == here.range.start_us
+        and here.range.end_us == after.range.start_us
+        and here.range.end_us - here.range.start_us <= _RETRY_TOGETHER_US
     )
 
 

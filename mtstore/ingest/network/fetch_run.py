@@ -228,9 +228,9 @@ class FetchRun:
         self._result.rows += batch.bars.num_rows
         if batch.quarantined is not None:
             outcome.quarantined_rows += batch.quarantined.num_rows
-        if batch.reason is not None:
-            outcome.notes.append(batch.reason)
-            logger.warning("%s: %s: %s", batch.binding.source, batch.ticker, batch.reason)
+        for reason in filter(None, (batch.partial_reason, batch.reason)):
+            outcome.notes.append(reason)
+            logger.warning("%s: %s: %s", batch.binding.source, batch.ticker, reason)
         if batch.result == "failed":
             outcome.failed = union(outcome.failed, batch.ranges)
             outcome.error = outcome.error or batch.reason

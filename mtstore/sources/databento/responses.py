@@ -77,11 +77,11 @@ def to_batches(
                 ranges=(requested,),
                 allows_negative_prices=allows_negative_prices(file.dataset),
             )
-        notes = [checked.reason] if checked.reason else []
+        note = None
         if symbol in file.not_found:
-            notes.append(unresolved(ticker))
+            note = unresolved(ticker)
         elif symbol in file.partial:
-            notes.append(f"{ticker} resolves on some days of the range only")
+            note = f"{ticker} resolves on some days of the range only"
         yield to_batch(
             checked,
             binding,
@@ -90,7 +90,7 @@ def to_batches(
             answered=requested,
             request=request,
             origin=origin,
-            reason="; ".join(notes) or None,
+            reason=note,
             symbology=file.symbology(symbol),
         )
 

@@ -48,7 +48,11 @@ def rows(batches: Iterable[BarBatch], run_id: str, at: datetime, freshness: Fres
 
 
 def _rows_of(batch: BarBatch, run_id: str, at: datetime, freshness: Freshness) -> Iterator[dict[str, Any]]:
-    for result, ranges in ((batch.result, batch.ranges), ("partial", batch.partial_ranges)):
+    parts = (
+        (batch.result, batch.reason, batch.ranges),
+        ("partial", batch.partial_reason or batch.reason, batch.partial_ranges),
+    )
+    for result, reason, ranges in parts:
         by_freshness: dict[datetime | None, list[TimeRange]] = {}
         for bounds in normalise(ranges):
             by_freshness.setdefault(freshness.fresh_until(batch, bounds, at), []).append(bounds)
@@ -58,7 +62,7 @@ def _rows_of(batch: BarBatch, run_id: str, at: datetime, freshness: Freshness) -
                 "schema": batch.schema,
                 "ranges": range_values(same),
                 "result": result,
-                "reason": batch.reason,
+                "reason": reason,
                 "request_key": request_key(batch.request),
                 "run_id": run_id,
                 "fetched_at": at,
