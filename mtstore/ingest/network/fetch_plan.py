@@ -173,7 +173,8 @@ def plan_fetch(
         )
     stored = normalise(segment.range for segment in segments if segment.row.result != "failed")
     shut = intersect(closed, available)
-    needs = bridge(subtract(subtract(available, fresh), shut), union(shut, _between_partial(segments)))
+    between = intersect(_between_partial(segments), available)
+    needs = bridge(subtract(subtract(available, fresh), shut), union(shut, between))
     return FetchPlan(
         needs=needs,
         stale=intersect(needs, stored),
