@@ -1,4 +1,4 @@
-"""Trading calendars: opens and closes of sessions, and the inferred calendar of a ticker.
+"""Trading calendars: opens and closes of sessions.
 
 A session is labelled by its date; its bounds are instants, half-open `[open_ts, close_ts)`, less a break.
 Sessions come from the library exchange_calendars, or from custom calendars (`CustomCalendar`).
@@ -7,7 +7,6 @@ Sessions come from the library exchange_calendars, or from custom calendars (`Cu
 from __future__ import annotations
 
 import functools
-import re
 import warnings
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
@@ -29,21 +28,6 @@ _COMMON_ALIASES: Final = ("NASDAQ", "NYSE", "CME")
 
 # CME Globex halts daily for maintenance, which the library's session (17:00 to 17:00 Chicago) includes.
 _MAINTENANCE_BREAKS: Final = {"CMES": (time(16), time(17))}
-
-_CALENDAR_OF_DATASET: Final = {
-    "GLBX.MDP3": "CMES",
-    "XEUR.EOBI": "XEUR",
-    "XEEE.EOBI": "XEEE",
-    "IFEU.IMPACT": "IEPA",
-    "IFLL.IMPACT": "IEPA",
-    "IFUS.IMPACT": "IEPA",
-    "NDEX.IMPACT": "IEPA",
-}
-FUTURES_CALENDARS: Final = frozenset(_CALENDAR_OF_DATASET.values())
-"""Calendars of venues where futures trade, whose prices may be zero or negative."""
-
-_CALENDAR_OF_PREFIX: Final = {"X:": "24/7", "C:": "24/5"}
-_CRYPTO_PAIR: Final = re.compile(r"[A-Z0-9]{2,10}[/-](USD|USDT|USDC|EUR|GBP|BTC|ETH)\Z")
 
 
 def session_schema() -> pa.Schema:
@@ -149,22 +133,6 @@ def calendar_tables(
     )
     tables = [session_table(name, own=own, last=last) for name in names]
     return zones, pa.concat_tables([session_schema().empty_table(), *tables])
-
-
-def infer_calendar(ticker: str, provider: str, dataset: str | None = None) -> str:
-    """Return the inferred calendar of a ticker without a configured one.
-
-    Polygon's prefixes decide first (`X:` crypto 24/7, `C:` currencies 24/5), then Databento's dataset
-    (`GLBX.MDP3` is CMES), then the shape of the name (`BTC/USD` is 24/7); everything else is taken for a US
-    equity, XNYS. A guess: it never suppresses a fetch.
-    """
-    by_prefix = _CALENDAR_OF_PREFIX.get(ticker[:2])
-    if by_prefix is not None:
-        return by_prefix
-    by_dataset = _CALENDAR_OF_DATASET.get(dataset or "")
-    if by_dataset is not None:
-        return by_dataset
-    return "24/7" if provider != "databento" and _CRYPTO_PAIR.match(ticker) else "XNYS"
 
 
 def listed_years() -> tuple[date, date]:

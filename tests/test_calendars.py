@@ -12,8 +12,6 @@ import pytest
 from mtstore.calendars import (
     calendar_tables,
     calendar_timezone,
-    canonical_name,
-    infer_calendar,
     session_schema,
     session_table,
 )
@@ -152,26 +150,6 @@ def test_a_broken_calendar_of_ones_own_is_refused(change: dict[str, Any], messag
 def test_a_calendar_of_ones_own_needs_its_hours() -> None:
     with pytest.raises(InputError, match=r"calendars.NIGHT.close: is missing"):
         _custom({"timezone": "UTC", "open": "09:00"})
-
-
-@pytest.mark.parametrize(
-    ("ticker", "provider", "dataset", "calendar"),
-    [
-        ("AAPL", "polygon", None, "XNYS"),
-        ("X:BTCUSD", "polygon", None, "24/7"),
-        ("C:EURUSD", "polygon", None, "24/5"),
-        ("ESH4", "databento", "GLBX.MDP3", "CMES"),
-        ("AAPL", "databento", "XNAS.ITCH", "XNYS"),
-        ("FDAX", "databento", "XEUR.EOBI", "XEUR"),
-        ("BTC/USD", "files", None, "24/7"),
-        ("BRK/B", "files", None, "XNYS"),
-    ],
-)
-def test_the_calendar_is_inferred_from_what_is_known_of_a_ticker(
-    ticker: str, provider: str, dataset: str | None, calendar: str
-) -> None:
-    assert infer_calendar(ticker, provider, dataset) == calendar
-    assert canonical_name(calendar) == calendar
 
 
 def test_deprecations_of_the_library_are_silenced() -> None:

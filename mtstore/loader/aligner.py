@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Never
 from mtstore.arguments import check_choice, check_number, check_options, ticker_names
 from mtstore.bars import VALUE_COLUMNS
 from mtstore.bounds import parse_zone
-from mtstore.calendars import FUTURES_CALENDARS, canonical_name
+from mtstore.calendars import canonical_name
 from mtstore.config.choices import LABELS
 from mtstore.errors import InputError
+from mtstore.infer_calendar import FUTURES_CALENDARS
 from mtstore.intervals import BarInterval, parse_interval
 from mtstore.loader.frames.bar_widths import common_interval, widths_of
 from mtstore.loader.frames.read_bars import Rows, read_rows

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mtstore.bars import arrow_schema, is_daily
-from mtstore.calendars import calendar_tables, infer_calendar
+from mtstore.calendars import calendar_tables
+from mtstore.infer_calendar import infer_calendar
 from mtstore.storage.commit import replay
 from mtstore.storage.layout import encode_ticker
 from mtstore.storage.views.create_views import create_views

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from mtstore import sqlfiles
 from mtstore.arguments import ticker_name, ticker_names
 from mtstore.bars import BarBatch, is_daily
-from mtstore.calendars import FUTURES_CALENDARS, listed_years
+from mtstore.calendars import listed_years
 from mtstore.errors import InputError, SourceMismatchError
+from mtstore.infer_calendar import FUTURES_CALENDARS
 from mtstore.ingest.files.already_ingested import already_ingested, earlier_ingests
 from mtstore.ingest.files.batch_to_bars import BatchBars
 from mtstore.ingest.files.batches import in_batches

@@ -14,6 +14,7 @@ from mtstore import calendars, sqlfiles
 from mtstore.bars import is_daily, step_us
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import MissingDataError, MtstoreError, RangeError
+from mtstore.infer_calendar import infer_calendar
 from mtstore.ingest.network.fetch_plan import FetchPlan, LedgerRow, closed_days, plan_fetch
 from mtstore.intervals import parse_interval
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, from_us, midnight_us, to_us
@@ -172,7 +173,7 @@ class FetchTargets:
         end_us = to_us(last) if isinstance(last, datetime) else midnight_us(last + timedelta(days=1), zone)
         if not is_daily(schema):
             # A session can begin on the evening before its date, or end after it.
-            calendar = settings.calendar or calendars.infer_calendar(
+            calendar = settings.calendar or infer_calendar(
                 settings.ticker, source.binding.provider, source.binding.dataset
             )
             sessions = self._sessions_of(calendar).rows

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from mtstore import sqlfiles
 from mtstore.arguments import nearest_word
 from mtstore.bars import SourceBinding, is_daily, step_us
-from mtstore.calendars import infer_calendar
 from mtstore.config import models
 from mtstore.config.sources import bound_dataset
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import InputError
+from mtstore.infer_calendar import infer_calendar
 from mtstore.loader.cache.freshness import Sessions
 from mtstore.storage.commit import source_bindings
 from mtstore.storage.layout import check_source_name

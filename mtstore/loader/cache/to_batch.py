@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mtstore.bars import VALUE_COLUMNS, BarBatch, SourceBinding, is_daily, step_us
-from mtstore.calendars import FUTURES_CALENDARS
 from mtstore.config.sources import NetworkSource
 from mtstore.errors import InputError
+from mtstore.infer_calendar import FUTURES_CALENDARS
 from mtstore.loader.cache.choose_series import binding_of, known_series, range_of, source_name
 from mtstore.loader.frames.read_bars import Rows
 from mtstore.ranges import TimeRange, intersect, subtract

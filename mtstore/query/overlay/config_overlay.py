@@ -15,8 +15,9 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.calendars import calendar_tables, canonical_name, infer_calendar
+from mtstore.calendars import calendar_tables, canonical_name
 from mtstore.custom_calendars import CustomCalendar
+from mtstore.infer_calendar import infer_calendar
 from mtstore.sqlfiles import Sql, identifier
 from mtstore.storage.commit import replay
 from mtstore.storage.views.create_views import create_views

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.bars import arrow_schema
-from mtstore.calendars import calendar_tables, canonical_name, infer_calendar
+from mtstore.calendars import calendar_tables, canonical_name
 from mtstore.duckdb_instance import new_instance
+from mtstore.infer_calendar import infer_calendar
 from mtstore.ranges import iso_instant
 from mtstore.sqlfiles import identifier, literal
 from mtstore.storage.commit import replay

@@ -87,7 +87,7 @@ def _apply(
     view_files: Mapping[str, Any] | None = None,
 ) -> list[LogRecord]:
     """Replay `entries` in the current database, and update what is derived from its tables."""
-    from mtstore.calendars import infer_calendar
+    from mtstore.infer_calendar import infer_calendar
     from mtstore.storage.views.create_views import create_views
 
     for entry in entries:

@@ -1,0 +1,82 @@
+"""The calendar of a ticker without a configured one, inferred from its name and its source.
+
+Only names that are certain have a calendar of their own; everything else is taken for a US equity.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+US_EQUITIES: Final = "XNYS"
+
+_CALENDAR_OF_DATASET: Final = {
+    "GLBX.MDP3": "CMES",
+    "XEUR.EOBI": "XEUR",
+    "XEEE.EOBI": "XEEE",
+    "IFEU.IMPACT": "IEPA",
+    "IFLL.IMPACT": "IEPA",
+    "IFUS.IMPACT": "IEPA",
+    "NDEX.IMPACT": "IEPA",
+}
+FUTURES_CALENDARS: Final = frozenset(_CALENDAR_OF_DATASET.values())
+"""Calendars of venues where futures trade, whose prices may be zero or negative."""
+
+_CALENDAR_OF_PREFIX: Final = {"X:": "24/7", "C:": "24/5"}
+
+# Suffixes of exchanges as Yahoo has them, without those of US share classes (BRK.A). Shenzhen keeps the hours of
+# Shanghai, and the National Stock Exchange of India those of Bombay.
+_CALENDAR_OF_SUFFIX: Final = {
+    suffix: calendar
+    for calendar, suffixes in {
+        "BVMF": "SA", "XAMS": "AS", "XASX": "AX", "XBKK": "BK", "XBOM": "BO NS", "XBRU": "BR", "XBUE": "BA",
+        "XCSE": "CO", "XDUB": "IR", "XETR": "DE", "XFRA": "F", "XHEL": "HE", "XHKG": "HK", "XIDX": "JK", "XIST": "IS",
+        "XJSE": "JO", "XKLS": "KL", "XKRX": "KS KQ", "XLIS": "LS", "XLON": "L", "XMAD": "MC", "XMEX": "MX",
+        "XMIL": "MI", "XNZE": "NZ", "XOSL": "OL", "XPAR": "PA", "XPRA": "PR", "XSES": "SI", "XSGO": "SN",
+        "XSHG": "SS SZ", "XSTO": "ST", "XSWX": "SW", "XTAI": "TW TWO", "XTKS": "T", "XTSE": "TO V", "XWAR": "WA",
+        "XWBO": "VI",
+    }.items()
+    for suffix in suffixes.split()
+}  # fmt: skip
+
+_CURRENCY: Final = "(?:USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|TRY|ZAR|MXN|SGD|HKD|CNH|CNY|ILS|KRW)"
+_COIN: Final = "(?:BTC|XBT|ETH|SOL|XRP|LTC|BCH|ADA|DOGE|DOT|BNB|AVAX)"
+_INDEX_AND_RATE_ROOTS: Final = "ES NQ RTY YM MES MNQ M2K MYM NKD ZT ZF ZN TN ZB UB SR1 SR3 GE"
+_CURRENCY_ROOTS: Final = "6A 6B 6C 6E 6J 6L 6M 6N 6S 6Z M6A M6B M6E BTC MBT ETH MET"
+_METAL_ROOTS: Final = "GC SI HG PL PA MGC SIL"
+# Energy is missing: its prices may be negative, which only a configured calendar or a known data set allows.
+_ROOTS: Final = "|".join(f"{_INDEX_AND_RATE_ROOTS} {_CURRENCY_ROOTS} {_METAL_ROOTS}".split())
+
+_CALENDAR_OF_SHAPE: Final = (
+    # EURUSD, EUR/USD, EURUSD=X
+    (re.compile(rf"{_CURRENCY}[/._-]?{_CURRENCY}(?:=X)?\Z"), "24/5"),
+    # BTC/USD, BTCUSDT, BTCUSD, BTC-PERP
+    (re.compile(r"[A-Z0-9]{2,10}[/-](?:USD|USDT|USDC|EUR|GBP|BTC|ETH)\Z"), "24/7"),
+    (re.compile(rf"[A-Z0-9]{{2,12}}(?:USDT|USDC|[-_]PERP)\Z|{_COIN}{_CURRENCY}\Z"), "24/7"),
+    # ESH4, ESH24, ES 03-24, ES=F, ES1!, ES.c.0
+    (re.compile(rf"/?(?:{_ROOTS})(?:[FGHJKMNQUVXZ]\d{{1,2}}| \d\d-\d\d|=F|\d!|\.[cnv]\.\d+)\Z"), "CMES"),
+)
+
+
+def infer_calendar(ticker: str, provider: str, dataset: str | None = None) -> str:
+    """Return the inferred calendar of a ticker without a configured one.
+
+    Polygon's prefixes decide first (`X:` crypto 24/7, `C:` currencies 24/5), then Databento's dataset (`GLBX.MDP3` is
+    CMES). Other sources are read by the name: pairs of currencies (`EURUSD` is 24/5) and of crypto (`BTC/USD`,
+    `BTC-PERP` are 24/7), futures of CME (`ESH4` is CMES), and the suffix of an exchange (`7203.T` is XTKS). Everything
+    else is taken for a US equity, XNYS. An inferred calendar never suppresses a fetch.
+    """
+    by_prefix = _CALENDAR_OF_PREFIX.get(ticker[:2])
+    if by_prefix is not None:
+        return by_prefix
+    by_dataset = _CALENDAR_OF_DATASET.get(dataset or "")
+    if by_dataset is not None:
+        return by_dataset
+    if provider == "databento":
+        return US_EQUITIES
+    by_shape = next((calendar for shape, calendar in _CALENDAR_OF_SHAPE if shape.match(ticker)), None)
+    if by_shape is not None:
+        return by_shape
+    base, _, suffix = ticker.rpartition(".")
+    # Polygon writes other things after the point: BRK.A, ACHR.WS.
+    return _CALENDAR_OF_SUFFIX.get(suffix, US_EQUITIES) if base and provider != "polygon" else US_EQUITIES
