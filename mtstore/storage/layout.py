@@ -8,6 +8,7 @@ STORE/
   meta/log/000123.parquet           the commit log; meta/quarantine, meta/revisions beside it
   tmp/<run>/                        staging folders of running writers
   write.lock                        locked by the one process that commits
+  write.next                        locked by the one that commits after it
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from urllib.parse import unquote
 from mtstore.arguments import ticker_name
 from mtstore.bars import is_daily
 from mtstore.errors import InputError, TickerError
+from mtstore.storage.write_lock import next_lock
 
 FOLDERS = ("tmp", "catalog", "public", "data", "meta/log")
 
@@ -136,7 +138,7 @@ class Layout:
 
     def is_empty_or_unfinished(self) -> bool:
         """Return whether the root is empty, or has only what an interrupted `create` leaves."""
-        own = {name.partition("/")[0] for name in FOLDERS} | {self.lock.name}
+        own = {name.partition("/")[0] for name in FOLDERS} | {self.lock.name, next_lock(self.lock).name}
         data = self.root / "data"
         return {entry.name for entry in self.root.iterdir()} <= own and not (data.is_dir() and any(data.iterdir()))
 

@@ -292,7 +292,7 @@ def check_store(store: Store) -> None:
     assert leftovers == []
     assert list(store.path.rglob("*.wal")) == []
     assert {path.name for path in store.path.iterdir()} == (
-        {"market.duckdb", "public", "catalog", "data", "meta", "tmp", "write.lock"}
+        {"market.duckdb", "public", "catalog", "data", "meta", "tmp", "write.lock", "write.next"}
     )
     assert [path for path in layout.public.iterdir() if not path.name.isdigit()] == []
     assert known_files(store) == data_files(store.path)

@@ -48,6 +48,18 @@ with write_lock(Path(args[0]) / "write.lock", "hold still"):
 """
 
 
+LOOP = """
+import select, time
+from pathlib import Path
+from mtstore.storage.write_lock import write_lock
+
+while not select.select([sys.stdin], [], [], 0)[0]:
+    with write_lock(Path(args[0]) / "write.lock", "commit in a loop"):
+        print("held", flush=True)
+        time.sleep(0.2)
+"""
+
+
 def test_two_processes_that_write_queue_and_lose_nothing(store: Store) -> None:
     children = [process(INGEST, store.path, letter, 2) for letter in "AB"]
     for child in children:
@@ -74,6 +86,16 @@ def test_lock_timeout_names_the_holder(store: Store) -> None:
         end(child)
         write(other, answer("A", {0: 1.0}, minutes(0, 5)))
     assert store.tickers() == ["A"]
+
+
+def test_a_process_that_takes_the_lock_in_a_loop_lets_the_waiting_one_in(store: Store) -> None:
+    loop = process(LOOP, store.path)
+    assert next(iter(lines_of(loop))) == "held"
+    with mtstore.open(store.path, lock_timeout_seconds=10.0) as other:
+        write(other, answer("A", {0: 1.0}, minutes(0, 5)))
+    assert loop.poll() is None, "it was still at it"
+    tell(loop, "stop")
+    end(loop)
 
 
 def test_the_lock_of_a_killed_process_is_free(store: Store) -> None:
