@@ -21,6 +21,7 @@ PolygonClient = Literal["polygon", "massive"]
 
 METHODS: Final[tuple[str, ...]] = get_args(Method)
 LABELS: Final[tuple[str, ...]] = get_args(Label)
+ON_MISSING: Final[tuple[str, ...]] = get_args(OnMissing)
 SESSIONS: Final[tuple[str, ...]] = get_args(Session)
 ANCHORS: Final[tuple[str, ...]] = get_args(Anchor)
 ADJUSTMENTS: Final[tuple[str, ...]] = get_args(Adjust)

@@ -46,9 +46,13 @@ def load_config(config: str | os.PathLike[str] | Mapping[str, Any] | Config) -> 
 
 
 def with_changes(
-    config: Config, *, store: str | os.PathLike[str] | None = None, **sections: Mapping[str, Any]
+    config: Config,
+    *,
+    store: str | os.PathLike[str] | None = None,
+    on_missing: str | None = None,
+    **sections: Mapping[str, Any],
 ) -> Config:
-    """Return a configuration with another store, or with changed keys in sections of `multi_ticker`.
+    """Return a configuration with another store or `on_missing`, or with changed keys in sections of `multi_ticker`.
 
     Raises
     ------
@@ -59,6 +63,8 @@ def with_changes(
     multi = tree.setdefault("multi_ticker", {})
     if store is not None:
         multi["store"] = os.fspath(store)
+    if on_missing is not None:
+        multi["on_missing"] = on_missing
     for name, changes in sections.items():
         multi[name] = {**multi.get(name, {}), **changes}
     return load_config(tree)

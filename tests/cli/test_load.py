@@ -73,6 +73,17 @@ def test_what_cannot_be_loaded_says_why_with_its_own_code(mtstore_cli, market, a
     assert sentence in shown.err
 
 
+def test_the_message_about_a_range_that_is_not_covered_names_the_option_that_allows_it(mtstore_cli, market):
+    beyond = ("load", market, "--tickers", "AAA", "--start", "2023-11-22", "--end", "2023-12-05", "--format", "csv")
+    refused = mtstore_cli(*beyond)
+    assert refused.code == Exit.MISSING
+    assert "--on-missing warn" in refused.err
+    with pytest.warns(UserWarning, match="does not cover"):
+        allowed = mtstore_cli(*beyond, "--on-missing", "warn")
+    assert allowed.code == Exit.OK
+    assert allowed.out.count("\n") == 1 + 390 + 210
+
+
 def test_the_demo_runs_without_keys_twice_and_its_advice_is_true(mtstore_cli, tmp_path, monkeypatch):
     for name in ("POLYGON_API_KEY", "DATABENTO_API_KEY", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)

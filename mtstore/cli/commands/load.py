@@ -9,7 +9,7 @@ import click
 
 import mtstore
 from mtstore.cli.options import FILE, Output, Tickers, end_option, output_options, start_option, store_argument
-from mtstore.config.choices import ADJUSTMENTS, METHODS, SESSIONS
+from mtstore.config.choices import ADJUSTMENTS, METHODS, ON_MISSING, SESSIONS
 
 if TYPE_CHECKING:
     from mtstore.config import Config
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 @click.option("--adjust", type=click.Choice(ADJUSTMENTS), help="[default: none]")
 @click.option("--fields", type=Tickers(), metavar="A,B",
               help="Of open, high, low, close, volume, vwap, transactions  [default: the first five]")  # fmt: skip
+@click.option("--on-missing", type=click.Choice(ON_MISSING),
+              help="A range that the store does not cover: exit code 8, or a warning.  [default: raise]")  # fmt: skip
 @output_options
 def command(
     store: Path,
@@ -37,6 +39,7 @@ def command(
     start: str | None,
     end: str | None,
     fields: list[str] | None,
+    on_missing: str | None,
     output: Output,
     **alignment: str | None,
 ) -> None:
@@ -52,13 +55,19 @@ def command(
     """
     import pyarrow as pa
 
-    config = _config(store, config_file, tickers, alignment)
+    config = _config(store, config_file, tickers, on_missing, alignment)
     with mtstore.MultiTickerDataLoader(config) as loader:
         frame = loader.load_data(start, end, tickers=tickers, fields=fields)
     output.write_table(pa.Table.from_pandas(frame.reset_index(), preserve_index=False))
 
 
-def _config(store: Path, file: Path | None, tickers: list[str] | None, alignment: dict[str, str | None]) -> Config:
+def _config(
+    store: Path,
+    file: Path | None,
+    tickers: list[str] | None,
+    on_missing: str | None,
+    alignment: dict[str, str | None],
+) -> Config:
     from mtstore.config import load_config, with_changes
     from mtstore.errors import InputError
 
@@ -66,5 +75,5 @@ def _config(store: Path, file: Path | None, tickers: list[str] | None, alignment
         raise InputError("load: give the tickers, --config FILE or --tickers A,B")
     changes = {key: value for key, value in alignment.items() if value is not None}
     if file is None:
-        return load_config({"store": store, "alignment": changes})
-    return with_changes(load_config(file), store=store, alignment=changes)
+        return with_changes(load_config({"store": store}), on_missing=on_missing, alignment=changes)
+    return with_changes(load_config(file), store=store, on_missing=on_missing, alignment=changes)

@@ -61,7 +61,7 @@ def describe_missing(
     if failures:
         text += f"; the last request for them failed: {first_few(failures, joint='; ')}"
     if config.multi_ticker.on_missing == "raise":
-        raise MissingDataError(f"{text}; ingest them, or set on_missing: warn")
+        raise MissingDataError(f"{text}; ingest them, or set on_missing: warn (mtstore load: --on-missing warn)")
     return text
 
 
