@@ -1,12 +1,13 @@
 """The grid on which the bars of a schema open: aligned ranges, and the last closed bar.
 
-Bars shorter than a day open at multiples of their width in UTC; daily bars at midnight of the vendor's day zone.
+Bars shorter than a day open at multiples of their width in UTC; daily bars at midnight of the vendor's day zone. In
+files and frames, bars of an hour and wider may have a grid of their own: hours from 09:30.
 """
 
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from mtstore import ranges
@@ -15,6 +16,9 @@ from mtstore.ranges import TimeRange, from_us
 
 if TYPE_CHECKING:
     import numpy as np
+
+OWN_GRID_US: Final = 3_600_000_000
+"""Bars of this width and wider may have a grid of their own."""
 
 
 def midnight_us(day: date, tz: str) -> int:
@@ -70,3 +74,29 @@ def days_in(aligned: TimeRange, day_tz: str) -> list[date]:
             found.append(day)
         day += timedelta(days=1)
     return found
+
+
+def off_own_grid(stamps: np.ndarray, step: int, day_tz: str, usable: np.ndarray | None = None) -> np.ndarray:
+    """Return which instants (µs) are off the grid of most of them, else off the UTC grid.
+
+    Hours from 09:30 on have one offset in UTC. Four hours, or 65 minutes, from 09:30 on have one in local time.
+
+    Parameters
+    ----------
+    step
+        The bars' width in microseconds.
+    usable
+        Which instants count; all without it.
+    """
+    import numpy as np
+
+    usable = np.ones(len(stamps), dtype=bool) if usable is None else usable
+    stamps = np.where(usable, stamps, 0)
+    is_off: np.ndarray = stamps % step != 0
+    for since in (stamps, stamps - midnights_us(stamps, day_tz)):
+        phases = since % step
+        offsets, counts = np.unique(phases[usable], return_counts=True)
+        # Instants without a common offset have no grid of their own.
+        if len(counts) and counts.max() * 2 > usable.sum() and counts.max() > (usable & ~is_off).sum():
+            is_off = phases != offsets[np.argmax(counts)]
+    return is_off

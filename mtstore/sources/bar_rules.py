@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import PRICE_COLUMNS, VALUE_COLUMNS, Result, arrow_schema, is_daily, step_us
 from mtstore.ranges import Ranges, TimeRange, normalise
-from mtstore.sources.bar_grid import ceil_us, floor_us, midnights_us
+from mtstore.sources.bar_grid import OWN_GRID_US, ceil_us, floor_us, midnights_us, off_own_grid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,8 +46,6 @@ OFF_GRID = "ts_event is not on a whole bar"
 _EARLIEST_US, _LATEST_US = -9_000_000_000_000_000, 9_000_000_000_000_000
 # Whole numbers above this are not exact as float64.
 _MAX_COUNT = 2.0**53
-# Bars of this width and wider may have a grid of their own.
-_WIDE_US = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,28 +208,11 @@ def _wrong_times(
         yield midnights_us(np.where(is_unusable, 0, ts), day_tz) != ts, OFF_GRID
     else:
         is_off = ts % step_us(schema) != 0
-        if allows_own_grid and step_us(schema) >= _WIDE_US and is_off.any():
-            is_off = _off_own_grid(ts, step_us(schema), day_tz, is_off, usable=~is_unusable)
+        if allows_own_grid and step_us(schema) >= OWN_GRID_US and is_off.any():
+            is_off = off_own_grid(ts, step_us(schema), day_tz, ~is_unusable)
         yield is_off, OFF_GRID
     if "ts_remainder" in columns:
         yield columns["ts_remainder"] != 0, OFF_GRID
-
-
-def _off_own_grid(ts: Ints, step: int, day_tz: str, is_off: Bools, *, usable: Bools) -> Bools:
-    """Return the rows off the grid of most rows, which has one offset from midnight in UTC or in `day_tz`.
-
-    Hours from 09:30 on have one offset in UTC. Four hours, or 65 minutes, from 09:30 on have one in local time.
-    """
-    import numpy as np
-
-    ts = np.where(usable, ts, 0)
-    for since in (ts, ts - midnights_us(ts, day_tz)):
-        phases = since % step
-        offsets, counts = np.unique(phases[usable], return_counts=True)
-        # Rows without a common offset have no grid of their own.
-        if len(counts) and counts.max() * 2 > usable.sum() and counts.max() > (usable & ~is_off).sum():
-            is_off = phases != offsets[np.argmax(counts)]
-    return is_off
 
 
 def _wrong_values(

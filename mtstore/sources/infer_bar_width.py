@@ -10,6 +10,7 @@ from mtstore.bounds import parse_zone
 from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import BarInterval, parse_interval
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND
+from mtstore.sources.bar_grid import OWN_GRID_US, off_own_grid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,13 +65,14 @@ def check_width(us: np.ndarray, interval: BarInterval, where: str, tz: str) -> I
 
 
 def infer_width(
-    us: np.ndarray, zones: tuple[str, ...], resampling: BarInterval | None, where: str
+    us: np.ndarray, zones: tuple[str, ...], resampling: BarInterval | None, where: str, *, own_grid: bool = False
 ) -> InferredWidth | None:
     """Infer the width of bars that open at `us` (sorted, unique); None if a single row could have any width.
 
     Rows at midnight (of one of `zones`) are days. Otherwise the grid that contains the times decides, at most as wide
     as `resampling`; if most steps are equal, that step is the interval. Single rows off a grid that most steps and nine
-    tenths of the rows keep are not bars, and do not make it finer.
+    tenths of the rows keep are not bars, and do not make it finer. With `own_grid`, bars of an hour and wider may open
+    at one offset from the UTC grid: hours from 09:30 are `ohlcv-1h`.
 
     Raises
     ------
@@ -95,6 +97,9 @@ def infer_width(
     # A single step may decide, but is not evidence against a requested interval.
     is_regular = len(steps) > int(resampling is not None) and 2 * np.count_nonzero(steps == step) >= len(steps)
     interval = _as_interval(step) if is_regular else None
+    may_be_own = own_grid and OWN_GRID_US <= step < US_PER_DAY
+    if interval is not None and may_be_own and not off_own_grid(us, step, zones[0]).any():
+        return InferredWidth(schema_of(interval), interval, zones[0])
     if resampling is not None and resampling.is_intraday:
         grid = int(np.gcd(grid, resampling.microseconds))
     width = next(width for width in _WIDTHS if grid % width == 0)

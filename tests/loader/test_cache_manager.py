@@ -196,11 +196,41 @@ def test_what_cannot_be_right_is_refused(cache):
         cache.cache_data("AAPL", frame.drop(columns="volume"), "2024-01-03", "2024-01-03")
     with pytest.raises(InputError, match="0 rows do not show the bars' width; name a schema"):
         cache.cache_data("AAPL", frame.iloc[:0], "2024-01-03", "2024-01-03")
-    with pytest.raises(InputError, match="is not the open of an ohlcv-5m bar"):
+    with pytest.raises(InputError, match="4 of 5 rows are off the grid of ohlcv-5m; the rows are 1m apart"):
         cache.cache_data("AAPL", frame, "2024-01-03", "2024-01-03", schema="ohlcv-5m")
     with pytest.raises(RangeError, match="must have both ends"):
         cache.cache_data("AAPL", frame, "2024-01-03", None)
     assert cache.stats()["rows"] == 0
+
+
+@pytest.mark.parametrize(("step", "schema"), [("1h", "ohlcv-1h"), ("4h", "ohlcv-4h")])
+@pytest.mark.parametrize("stated", [True, False])
+def test_hours_from_half_past_nine_are_hours(cache, step, schema, stated):
+    frame = minutes("2023-11-03 09:30", 6, step=step)
+    cache.cache_data("AAPL", frame, "2023-11-03", "2023-11-04", schema=schema if stated else None)
+    assert cache.store.sql("SELECT DISTINCT schema FROM bars").fetchall() == [(schema,)]
+    given = cache.get_cached_data("AAPL", "2023-11-03", "2023-11-04")
+    pd.testing.assert_frame_equal(given[list(frame.columns)], frame, check_freq=False, check_names=False)
+
+
+def test_rows_that_are_farther_apart_than_the_given_schema_warn_or_are_refused(cache):
+    days = minutes("2024-01-03", 6, step="1D")
+    with pytest.raises(InputError, match=r"'AAPL': its rows are a day or more apart, .* is it ohlcv-1d\?"):
+        cache.cache_data("AAPL", days, "2024-01-03", "2024-01-08", schema="ohlcv-1m")
+    frame = minutes("2024-01-03 09:30", 6, step="5min")
+    with pytest.warns(UserWarning, match="'AAPL': every gap is 5m or a multiple of it: is the schema ohlcv-5m"):
+        cache.cache_data("AAPL", frame, "2024-01-03", "2024-01-03", schema="ohlcv-1m")
+    assert bar_count(cache.get_cached_data("AAPL", "2024-01-03", "2024-01-03")) == 6
+
+
+def test_an_hour_of_an_own_grid_that_is_still_open_is_not_covered(cache):
+    last = pd.Timestamp.now("UTC").floor("h") + pd.Timedelta(minutes=-30)
+    times = pd.date_range(end=last, periods=6, freq="1h")
+    frame = minutes(times[0], 6, tz=None, step="1h")
+    cache.cache_data("X:BTCUSD", frame, times[0].date(), last.date(), schema="ohlcv-1h")
+    ((end,),) = cache.store.sql("SELECT max(end_ts) FROM coverage").fetchall()
+    is_closed = pd.Timestamp.now("UTC") >= last + pd.Timedelta(hours=1)
+    assert end == (last + pd.Timedelta(hours=1) if is_closed else last)
 
 
 def test_stats_count_what_is_held_and_how_often_it_helped(cache):

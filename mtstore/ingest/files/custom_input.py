@@ -232,8 +232,8 @@ def complete_mapping(
     if mapping is None:
         if schema is None:
             raise InputError(
-                f"{what}: custom data need a mapping (--map FILE), or at least a schema (--schema ohlcv-1m) "
-                "where the columns are called ticker, ts_event, open, high, low, close, volume"
+                f"{what}: custom data need a mapping (mapping=…, --map FILE), or at least a schema (schema='ohlcv-1m', "
+                "--schema ohlcv-1m) where the columns are called ticker, ts_event, open, high, low, close, volume"
             )
         return ColumnMapping(**beside)
     for name, value in beside.items():

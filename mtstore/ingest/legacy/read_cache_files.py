@@ -124,7 +124,7 @@ def to_inputs(inspected: Sequence[CachedBars], *, tz: str, schema: str | None, s
     for interval, alike in by_interval.items():
         us = np.unique(np.concatenate([one.us for one in alike]))
         zone = next((one.zone for one in alike if one.zone is not None), None)
-        width = infer_width(us, tuple(filter(None, (zone, tz, "UTC"))), None, alike[0].file.ticker)
+        width = infer_width(us, tuple(filter(None, (zone, tz, "UTC"))), None, alike[0].file.ticker, own_grid=True)
         chosen = schema or (interval and schema_of(parse_interval(interval)))
         if not chosen and width is not None:
             chosen = width.schema

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ from mtstore.infer_calendar import FUTURES_CALENDARS
 from mtstore.loader.cache.choose_series import binding_of, known_series, range_of, source_name
 from mtstore.loader.frames.read_bars import Rows
 from mtstore.ranges import TimeRange, intersect, subtract
-from mtstore.sources.bar_grid import floor_us
+from mtstore.sources.bar_grid import OWN_GRID_US, floor_us, off_own_grid
 from mtstore.sources.databento.dbn_file import allows_negative_prices
 from mtstore.sources.infer_bar_width import InferredWidth
+from mtstore.sources.stated_width import wider_note, wider_step, width_error
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,8 +57,9 @@ def to_batch(
         width.day_tz,
         allows_negative_prices=entry.calendar in FUTURES_CALENDARS
         or (binding.dataset is not None and allows_negative_prices(binding.dataset)),
+        allows_own_grid=True,
     )
-    closed_us = min(within.end_us, _last_closed_us(binding, width, config))
+    closed_us = min(within.end_us, _last_closed_us(rows, binding, width, config))
     covered = [TimeRange(within.start_us, closed_us)] if closed_us > within.start_us else []
     # Before the first bar has closed, nothing is covered: the bars are only added.
     result = ("complete" if checked.bars.num_rows else "empty") if covered else "partial"
@@ -75,20 +78,28 @@ def to_batch(
 
 
 def _bar_width(rows: Rows, ticker: str, tz: str, schema: str | None, stored: Sequence[InferredWidth]) -> InferredWidth:
-    """Return the width of the bars: as given, else as their times show, else as the one stored series has."""
+    """Return the width of the bars: as given, else as their times show, else as the one stored series has.
+
+    Warns if the times are on a wider grid than the given schema's.
+    """
     import numpy as np
 
     if schema is None:
-        inferred = rows.width(repr(ticker), tz=tz, native=None) if len(rows.us) else None
+        inferred = rows.width(repr(ticker), tz=tz, native=None, own_grid=True) if len(rows.us) else None
         if inferred is None and len(stored) != 1:
             raise InputError(f"{ticker!r}: {len(rows.us)} rows do not show the bars' width; name a schema: 'ohlcv-1m'")
         return inferred or stored[0]
+    day_tz = next((width.day_tz for width in stored if width.schema == schema), None) or rows.tz
     if not is_daily(schema):
-        off = np.flatnonzero(rows.us % step_us(schema))
-        if len(off):
-            raise InputError(f"{ticker!r}: {_utc(rows, off[0])} is not the open of an {schema} bar")
-    day_tz = next((width.day_tz for width in stored if width.schema == schema), None)
-    return InferredWidth(schema, None, day_tz or rows.tz)
+        us, step = np.unique(rows.us), step_us(schema)
+        if error := width_error(us, schema):
+            raise InputError(f"{ticker!r}: {error}")
+        is_off = off_own_grid(us, step, day_tz) if step >= OWN_GRID_US else us % step != 0
+        if is_off.any():
+            raise InputError(f"{ticker!r}: {_utc(us[is_off][0])} is not the open of an {schema} bar")
+        if wider := wider_step(us, schema):
+            warnings.warn(wider_note(repr(ticker), wider), stacklevel=3)
+    return InferredWidth(schema, None, day_tz)
 
 
 def _check_rows(rows: Rows, ticker: str, within: TimeRange, bounds: Bounds) -> None:
@@ -96,19 +107,23 @@ def _check_rows(rows: Rows, ticker: str, within: TimeRange, bounds: Bounds) -> N
 
     outside = np.flatnonzero((rows.us < within.start_us) | (rows.us >= within.end_us))
     if len(outside):
-        raise InputError(f"{ticker!r}: {len(outside)} rows are outside {bounds}, the first at {_utc(rows, outside[0])}")
+        raise InputError(
+            f"{ticker!r}: {len(outside)} rows are outside {bounds}, the first at {_utc(rows.us[outside[0]])}"
+        )
     missing = [name for name in _REQUIRED if name not in rows.values]
     if missing and len(rows.us):
         raise InputError(f"{ticker!r}: {', '.join(missing)} is missing; cached bars need {', '.join(_REQUIRED)}")
 
 
-def _utc(rows: Rows, place: int) -> str:
+def _utc(us: int) -> str:
     import numpy as np
 
-    return f"{np.datetime64(int(rows.us[place]), 'us')} UTC"
+    return f"{np.datetime64(int(us), 'us')} UTC"
 
 
-def _last_closed_us(binding: SourceBinding, width: InferredWidth, config: Config) -> int:
+def _last_closed_us(rows: Rows, binding: SourceBinding, width: InferredWidth, config: Config) -> int:
     source = config.sources.get(binding.source)
     lag_us = int(source.publishing_lag_seconds * 1e6) if isinstance(source, NetworkSource) else 0
-    return floor_us(time.time_ns() // 1_000 - lag_us, width.schema, width.day_tz)
+    # Bars with a grid of their own close as far past the grid's ends as the last of them opens past it.
+    phase = 0 if is_daily(width.schema) or not len(rows.us) else int(rows.us[-1]) % step_us(width.schema)
+    return floor_us(time.time_ns() // 1_000 - lag_us - phase, width.schema, width.day_tz) + phase

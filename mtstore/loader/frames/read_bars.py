@@ -47,7 +47,13 @@ class Rows:
     places: np.ndarray
 
     def width(
-        self, where: str, *, tz: str, native: BarInterval | None, resampling: BarInterval | None = None
+        self,
+        where: str,
+        *,
+        tz: str,
+        native: BarInterval | None,
+        resampling: BarInterval | None = None,
+        own_grid: bool = False,
     ) -> InferredWidth | None:
         """Return the bars' width: as given, else inferred; see `infer_width`."""
         import numpy as np
@@ -55,9 +61,11 @@ class Rows:
         us = np.unique(self.us)
         if native is not None:
             return check_width(us, native, where, self.tz)
-        return infer_width(us, (self.tz, tz, "UTC"), resampling, where)
+        return infer_width(us, (self.tz, tz, "UTC"), resampling, where, own_grid=own_grid)
 
-    def check(self, schema: str, day_tz: str, *, allows_negative_prices: bool) -> CheckedBars:
+    def check(
+        self, schema: str, day_tz: str, *, allows_negative_prices: bool, allows_own_grid: bool = False
+    ) -> CheckedBars:
         """Check the rows as bars of a schema; `file_index` of a rejected row is its place in the frame.
 
         Parameters: see `mtstore.sources.bar_rules.check_bars`.
@@ -69,6 +77,7 @@ class Rows:
             day_tz=day_tz,
             ranges=None,
             allows_negative_prices=allows_negative_prices,
+            allows_own_grid=allows_own_grid,
         )
 
 
