@@ -23,7 +23,7 @@ class Exit(IntEnum):
     OK = 0, "everything was done as requested"
     FAILED = 1, "the system rejected it: no permission, no space, an unreadable file"
     USAGE = 2, "an option, a name, a range or the configuration is not valid"
-    INCOMPLETE = 3, "done, but some files were rejected or some rows quarantined"
+    INCOMPLETE = 3, "done, but not all: files rejected, rows quarantined, ranges that a vendor does not give"
     STORE = 4, "no store at that path, or it cannot be used as it is"
     LOCKED = 5, "another process is writing; the same command may work later"
     REJECTED = 6, "the input was rejected; nothing of it was stored"

@@ -103,7 +103,7 @@ def _print_result(report: FetchResult) -> int:
     )
     if report.is_complete:
         return Exit.OK
-    return Exit.INCOMPLETE if whole else Exit.SOURCE
+    return Exit.INCOMPLETE if whole or any(one.has_answer for one in report.failed) else Exit.SOURCE
 
 
 def _failure(outcome: TickerOutcome) -> str:

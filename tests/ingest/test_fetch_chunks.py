@@ -20,9 +20,10 @@ from mtstore.errors import ConfigError, CostLimitError, SourceAuthError
 from mtstore.ranges import US_PER_DAY, TimeRange
 from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import check_bars
-from mtstore.sources.databento.metadata import DayCondition, changed_since, read_instant_us
+from mtstore.sources.databento.metadata import DayCondition, changed_since
 from mtstore.sources.databento.session import DatabentoSession
 from mtstore.sources.http.failures import Failure, kind_of_status, parse_retry_after
+from mtstore.sources.http.named_end import read_instant_us
 from mtstore.sources.http.rate_limit import Limiter, StopSignal
 from mtstore.sources.http.settings import Secret
 from mtstore.sources.vendor import CostBudget

@@ -60,7 +60,10 @@ class Instrument:
 
 
 class DatabentoServer(VendorServer):
-    """See the module. `starts` and `ends` bound what the key may have; `dollars_per_record` is the price."""
+    """See the module. `starts` and `ends` bound the dataset, `licence_ends` what the key may have of it.
+
+    `dollars_per_record` is the price.
+    """
 
     scheme = "https"
 
@@ -73,6 +76,7 @@ class DatabentoServer(VendorServer):
         self.starts = datetime(2018, 5, 1, tzinfo=UTC)
         self.ends = datetime(2024, 6, 1, tzinfo=UTC)
         self.really_ends: datetime | None = None
+        self.licence_ends: datetime | None = None
         self.dollars_per_record = 0.0
         self.conditions: dict[date, tuple[str, str | None]] = {}
         self.frames = 1
@@ -120,6 +124,12 @@ class DatabentoServer(VendorServer):
             return error_reply(422, "symbology_invalid_request", "None of the symbols could be resolved")
         return None
 
+    def _unlicensed(self, given) -> Reply | None:
+        if self.licence_ends is None or int(given["end"]) <= int(self.licence_ends.timestamp()) * NS:
+            return None
+        message = f"A licence is required. Try again with an end time before {self.licence_ends:%Y-%m-%d}."
+        return error_reply(422, "dataset_unavailable_range", message)
+
     def _found(self, given) -> list[str]:
         until = _day(int(given["end"]) - 1)
         return [
@@ -132,7 +142,7 @@ class DatabentoServer(VendorServer):
         return self._check(given) or json_reply(value(len(self._records(given))))
 
     def _range(self, given) -> Reply:
-        refused = self._check(given)
+        refused = self._check(given) or self._unlicensed(given)
         if refused:
             return refused
         raw = self.dbn(given)

@@ -39,14 +39,19 @@ class Company:
 
 
 class PolygonServer(VendorServer):
-    """See the module. `history_starts` and `clips` make a plan with limited history; `now_ms` the unfinished bar."""
+    """See the module. `history_starts_ms` and `history_ends_ms` bound the plan's history.
+
+    What is partly before its start is left out, what reaches past its end is refused.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.companies: dict[str, Company] = defaultdict(Company)
         self.keys = {KEY}
         self.history_starts_ms: int | None = None
+        self.history_ends_ms: int | None = None
         self.status = "OK"
+        self.words_of_end = "Your plan doesn't include this data timeframe. Please upgrade."
         self.page_limit = 50_000
         self.per_minute: int | None = None
         self.window_seconds = 60.0
@@ -97,6 +102,8 @@ class PolygonServer(VendorServer):
                     403, "NOT_AUTHORIZED", "Your plan doesn't include this data timeframe. Please upgrade.", "message"
                 )
             start_ms = self.history_starts_ms
+        if self.history_ends_ms is not None and end_ms >= self.history_ends_ms:
+            return _error(403, "NOT_AUTHORIZED", self.words_of_end, "message")
         is_adjusted = query.get("adjusted", "true") == "true"
         limit = min(int(query.get("limit", 5_000)), self.page_limit)
         rows, next_ms = self._page(ticker, span, start_ms, end_ms, limit)

@@ -207,6 +207,8 @@ class FetchRun:
             outcome.requests += fetched.stats.requests
             outcome.retries += fetched.stats.retries
             outcome.seconds += fetched.seconds
+            if fetched.error is None:
+                outcome.add_beyond(fetched.chunk.range, [one for one in fetched.batches if one.ticker == ticker])
         if fetched.error is not None:
             self._fail(fetched.chunk, fetched.error)
         settled_us = settled_until_us(
@@ -216,26 +218,20 @@ class FetchRun:
         )
         for batch in fetched.batches:
             self._record(batch)
+            if batch.is_beyond:
+                self._refused.append(batch)
+                continue
             settled, unsettled = (batch, None) if settled_us is None else split_at_settled(batch, settled_us)
             writer.add(settled)
             if unsettled is not None:
                 self._unsettled.append(unsettled)
 
     def _record(self, batch: BarBatch) -> None:
-        outcome = self._result.tickers[batch.ticker]
         self._symbology.add(batch)
-        outcome.rows += batch.bars.num_rows
         self._result.rows += batch.bars.num_rows
-        if batch.quarantined is not None:
-            outcome.quarantined_rows += batch.quarantined.num_rows
+        self._result.tickers[batch.ticker].add(batch, self._targets[batch.ticker].plan.stale)
         for reason in filter(None, (batch.partial_reason, batch.reason)):
-            outcome.notes.append(reason)
             logger.warning("%s: %s: %s", batch.binding.source, batch.ticker, reason)
-        if batch.result == "failed":
-            outcome.failed = union(outcome.failed, batch.ranges)
-            outcome.error = outcome.error or batch.reason
-        else:
-            outcome.fetched = union(outcome.fetched, batch.ranges, batch.partial_ranges)
 
     def _accept_references(self, found: References, writer: Writer) -> None:
         self._count(found.stats)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from mtstore.bars import BarBatch
 from mtstore.errors import MtstoreError
 from mtstore.progress_bar import FetchProgress
-from mtstore.ranges import Ranges, TimeRange, union
+from mtstore.ranges import Ranges, TimeRange, intersect, subtract, union
 from mtstore.sources.vendor import Estimate
 
 FetchCallback = Callable[[FetchProgress], None]
@@ -26,7 +27,8 @@ class TickerOutcome:
     stale
         The part of `failed` for which the store has older bars, which queries return.
     beyond
-        Requested, but not available yet: unfinished bars, the future.
+        Requested, but not available: unfinished bars, the future, what the vendor does not have yet. What is past the
+        end of the key's licence is among the failed, too.
     requests, retries
         Requests sent; one for several tickers counts for each of them.
     notes
@@ -55,6 +57,29 @@ class TickerOutcome:
     def is_complete(self) -> bool:
         """Whether the store now has every bar that is available."""
         return self.error is None and not self.failed
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the vendor gave a part, or all that it has for the key."""
+        return bool(self.fetched or self.unchanged) or (bool(self.failed) and not subtract(self.failed, self.beyond))
+
+    def add(self, batch: BarBatch, stale: Ranges) -> None:
+        """Record what a vendor answered; `stale` is the part of the request for which older bars are stored."""
+        self.rows += batch.bars.num_rows
+        if batch.quarantined is not None:
+            self.quarantined_rows += batch.quarantined.num_rows
+        if batch.result == "failed":
+            self.error = self.error or batch.reason
+            self.failed = union(self.failed, batch.ranges)
+            self.stale = union(self.stale, intersect(batch.ranges, stale))
+        else:
+            self.notes += filter(None, (batch.partial_reason, batch.reason))
+            self.fetched = union(self.fetched, batch.ranges, batch.partial_ranges)
+
+    def add_beyond(self, requested: TimeRange, answers: Sequence[BarBatch]) -> None:
+        """Record the part of a request that the vendor does not have yet, or does not give."""
+        given = (part for one in answers if not one.is_beyond for part in (one.ranges, one.partial_ranges))
+        self.beyond = union(self.beyond, subtract((requested,), union((), *given)))
 
     def fail(self, error: MtstoreError, ranges: Ranges, stale: Ranges) -> None:
         """Record that ranges were not fetched."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal, TypeVar
 
-from mtstore.ranges import US_PER_DAY, Ranges, TimeRange, from_us, intersect, midnight_us, normalise, subtract, to_us
+from mtstore.ranges import US_PER_DAY, Ranges, TimeRange, from_us, intersect, midnight_us, normalise, subtract
 from mtstore.sources.databento.session import DatabentoSession
+from mtstore.sources.http.named_end import read_instant_us
 from mtstore.sources.http.request import RequestContext
 
 T = TypeVar("T")
 
 Condition = Literal["available", "degraded", "pending", "missing"]
-
-_INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(?:Z|\+00:00)?)?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +92,6 @@ def changed_since(found: Sequence[DayCondition], requested: TimeRange, since_us:
     )
     days = TimeRange(requested.start_us // US_PER_DAY * US_PER_DAY, -(-requested.end_us // US_PER_DAY) * US_PER_DAY)
     return intersect((requested,), subtract((days,), unchanged))
-
-
-def read_instant_us(text: str) -> int:
-    """Parse an instant as the vendor writes it (UTC, up to nanoseconds) into microseconds, rounded down."""
-    matched = _INSTANT.match(text)
-    if matched is None:
-        raise ValueError(f"{text!r} is not an instant")
-    whole = datetime.fromisoformat(f"{matched[1]}T{matched[2] or '00:00:00'}+00:00")
-    fraction = int((matched[3] or "0").ljust(9, "0")[:6])
-    return to_us(whole) + fraction
 
 
 def _strict(read: Callable[[Any], T]) -> Callable[[Any], T]:

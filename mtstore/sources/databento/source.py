@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from mtstore.sources.databento.metadata import DayCondition
 from mtstore.sources.databento.responses import to_batches, unresolved
 from mtstore.sources.databento.session import DatabentoSession
 from mtstore.sources.http.failures import CallFailedError
+from mtstore.sources.http.named_end import named_end_us, past_the_end
 from mtstore.sources.http.request import RequestContext
 from mtstore.sources.http.settings import NetworkSettings
 from mtstore.sources.vendor import CostBudget, Estimate, VendorSource, to_batch
@@ -31,8 +32,19 @@ RECORDS_PER_CHUNK = 2_000_000
 WINDOW_SECONDS = 300.0
 
 _HOURS_A_WEEK = 5 * 23
-_PAST_THE_END = "data_end_after_available_end"
+_MORE_TRIES = 2
+_PAST_AVAILABLE = "data_end_after_available_end"
+_PAST_LICENCE = "dataset_unavailable_range"
 _UNRESOLVED = "symbology_invalid_request"
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The range of a schema that the key may read, requested at `at` (s); why it ends, if a refusal named its end."""
+
+    at: float
+    range: TimeRange
+    refusal: str | None = None
 
 
 class DatabentoSource(VendorSource):
@@ -52,7 +64,7 @@ class DatabentoSource(VendorSource):
         self._session = DatabentoSession(settings)
         self._downloader = Downloader(self._session)
         self._updating = threading.Lock()
-        self._windows: dict[str, tuple[float, TimeRange]] = {}
+        self._windows: dict[str, _Window] = {}
         self._conditions: dict[TimeRange, tuple[float, list[DayCondition]]] = {}
 
     def request_parameters(self, schema: str) -> Mapping[str, Any]:
@@ -95,14 +107,14 @@ class DatabentoSource(VendorSource):
         """Yield one batch per ticker for the part that the vendor has.
 
         Before it comes an 'empty' one with a reason for the time before the dataset. A ticker that does not resolve
-        has an 'empty' one with a reason, too.
+        has an 'empty' one with a reason, too. A 'failed' one is about the time past the end of the key's licence.
         """
         tickers, schema, requested = request.tickers, request.schema, request.bounds
         symbols = symbols_of(tickers, self.settings.stype_in)
         last_closed = min(requested.end_us, self.last_closed_us(schema, ""))
         if last_closed <= requested.start_us:
             return
-        begins = bar_grid.ceil_us(self._window(request).start_us, schema, "UTC")
+        begins = bar_grid.ceil_us(self._window(request).range.start_us, schema, "UTC")
         before = _aligned(requested.start_us, min(last_closed, begins), schema)
         if before is not None:
             for ticker in tickers:
@@ -110,6 +122,7 @@ class DatabentoSource(VendorSource):
         budget = budget or CostBudget(self.settings.max_cost_usd)
         with TemporaryDirectory(prefix="databento-", dir=folder, ignore_cleanup_errors=True) as scratch:
             file, inside = self._clamping(request, lambda one: self._downloader.download(one, Path(scratch), budget))
+            yield from self._beyond(request, TimeRange(requested.start_us, last_closed))
             if inside is None:
                 return
             if file is None:
@@ -125,50 +138,64 @@ class DatabentoSource(VendorSource):
                 origin=f"timeseries.get_range {self.settings.dataset} {schema} {inside.start_us}000 {inside.end_us}000",
             )
 
-    def _window(self, request: RequestContext) -> TimeRange:
-        """Return the range of a schema that the key may read; requested once in five minutes."""
+    def _window(self, request: RequestContext) -> _Window:
+        """Return what the key may read of a schema; requested once in five minutes."""
         schema = request.schema
         _check_schema(schema)
         with self._updating:
-            cached = self._windows.get(schema)
-            if cached is None or self._clock() - cached[0] > WINDOW_SECONDS:
+            window = self._windows.get(schema)
+            if window is None or self._clock() - window.at > WINDOW_SECONDS:
                 context = replace(request, what="range of the dataset", tickers=(), range=None)
-                cached = (self._clock(), databento_metadata.dataset_window(self._session, context))
-                self._windows[schema] = cached
-        return cached[1]
+                window = _Window(self._clock(), databento_metadata.dataset_window(self._session, context))
+                self._windows[schema] = window
+        return window
 
     def _clamping(
         self, context: RequestContext, work: Callable[[RequestContext], T]
     ) -> tuple[T | None, TimeRange | None]:
         """Do `work` for the part of the context's range that the vendor has; return its value and that part."""
-        # The vendor's data may end before the range that it named: its error has the end, for one more request.
-        for is_first in (True, False):
-            inside = self._clamped(context)
-            if inside is None:
-                break
+        # The data, or the key's licence, may end before the range that the vendor named: its refusal has the end.
+        tries_left = _MORE_TRIES
+        while (inside := self._clamped(context)) is not None:
             try:
                 return work(replace(context, range=inside)), inside
             except CallFailedError as error:
                 if error.failure.code == _UNRESOLVED:
                     return None, inside
-                end = error.failure.payload.get("available_end")
-                if not (is_first and error.failure.code == _PAST_THE_END and isinstance(end, str)):
-                    self._session.fail(error)
-                self._shorten_window(context.schema, databento_metadata.read_instant_us(end))
+                self._shorten_window(context.schema, inside, error, can_try=tries_left > 0)
+                tries_left -= 1
         return None, None
 
     def _clamped(self, context: RequestContext) -> TimeRange | None:
         """Return the context's range in whole bars that are closed and within the vendor's range."""
         requested, schema = context.bounds, context.schema
-        window = self._window(context)
+        window = self._window(context).range
         vendor_end = bar_grid.floor_us(window.end_us, schema, "UTC")
         end_us = min(requested.end_us, self.last_closed_us(schema, ""), vendor_end)
         return _aligned(max(requested.start_us, window.start_us), end_us, schema)
 
-    def _shorten_window(self, schema: str, end_us: int) -> None:
+    def _shorten_window(self, schema: str, refused: TimeRange, error: CallFailedError, *, can_try: bool) -> None:
+        """Take the end of what the key may read from a refusal; raise the error of one that names none."""
+        failure = error.failure
+        end_us = named_end_us(failure) if failure.code in (_PAST_AVAILABLE, _PAST_LICENCE) else None
+        if end_us is None or not can_try:
+            self._session.fail(error)
         with self._updating:
-            cached_at, window = self._windows[schema]
-            self._windows[schema] = (cached_at, TimeRange(window.start_us, max(window.start_us + 1, end_us)))
+            window = self._windows[schema]
+            # An end that was refused itself is not within it.
+            end_us = max(window.range.start_us + 1, min(end_us, refused.end_us - 1, window.range.end_us))
+            refusal = past_the_end(failure) if failure.code == _PAST_LICENCE else window.refusal
+            self._windows[schema] = replace(window, range=TimeRange(window.range.start_us, end_us), refusal=refusal)
+
+    def _beyond(self, request: RequestContext, wanted: TimeRange) -> Iterator[BarBatch]:
+        """Yield the part of a range that is past the end of the key's licence, ticker by ticker."""
+        window, schema = self._window(request), request.schema
+        end_us = bar_grid.floor_us(window.range.end_us, schema, "UTC")
+        beyond = _aligned(max(wanted.start_us, end_us), wanted.end_us, schema)
+        if window.refusal is not None and beyond is not None:
+            for ticker in request.tickers:
+                refused = self._empty(ticker, schema, beyond, window.refusal)
+                yield replace(refused, result="failed", is_beyond=True)
 
     def _empty(self, ticker: str, schema: str, answered: TimeRange, reason: str) -> BarBatch:
         return to_batch(

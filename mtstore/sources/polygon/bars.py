@@ -46,7 +46,15 @@ class BarPages:
         return f"/v2/aggs/ticker/{quoted(self._ticker)}/range/1/{self._span}/{start}/{end}"
 
     def all(self) -> list[Page]:
-        """Fetch all pages; each page names the next one, so none is missing."""
+        """Fetch all pages; each page names the next one, so none is missing.
+
+        Raises
+        ------
+        CallFailedError
+            A request failed after all retries.
+        SourceAnswerError
+            The pages name one another in circles.
+        """
         pages: list[Page] = []
         seen: set[Any] = set()
         known: set[int] = set()
@@ -72,10 +80,10 @@ class BarPages:
     def _page(self, following: NextPage | None) -> Page:
         if following is None:
             start, end = self._bounds(self._context.bounds)
-            return self._session.call(
+            return self._session.try_call(
                 lambda client: self._list(client, start, end, sort="asc", limit=PAGE_BASE_AGGREGATES), self._context
             )
-        return self._session.call(
+        return self._session.try_call(
             lambda client: self._list(client, following.start, following.end, params=dict(following.query)),
             self._context,
         )

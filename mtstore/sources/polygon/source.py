@@ -6,7 +6,6 @@ last page was received and checked.
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,10 +18,13 @@ from mtstore.ranges import US_PER_DAY, US_PER_SECOND, TimeRange
 from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import CheckedBars, check_bars, no_bars
 from mtstore.sources.custom.splits_and_dividends import Kind, Row
+from mtstore.sources.http.failures import CallFailedError
+from mtstore.sources.http.named_end import past_the_end
 from mtstore.sources.http.request import RequestContext
 from mtstore.sources.http.settings import NetworkSettings
 from mtstore.sources.polygon import references as polygon_references
 from mtstore.sources.polygon.bars import PAGE_BASE_AGGREGATES, BarPages, span_of
+from mtstore.sources.polygon.plan_limits import end_of_plan_us
 from mtstore.sources.polygon.responses import Page
 from mtstore.sources.polygon.session import PolygonSession
 from mtstore.sources.vendor import CostBudget, Estimate, VendorSource, to_batch
@@ -65,7 +67,7 @@ class PolygonSource(VendorSource):
     def fetch(
         self, request: RequestContext, *, folder: Path | None = None, budget: CostBudget | None = None
     ) -> Iterator[BarBatch]:
-        """Yield one batch per ticker; two where the plan clips the beginning: the clipped part is 'failed'."""
+        """Yield one batch per ticker, and a 'failed' one where the plan leaves out the beginning, or the end."""
         schema, requested = request.schema, request.bounds
         span_of(schema)
         for ticker in request.tickers:
@@ -74,7 +76,7 @@ class PolygonSource(VendorSource):
                 continue
             aligned = bar_grid.align(TimeRange(requested.start_us, end_us), schema, self.day_tz(ticker))
             if aligned is not None:
-                yield from self._fetch_one(replace(request, tickers=(ticker,)), aligned)
+                yield from self._within_plan(replace(request, tickers=(ticker,)), aligned)
 
     def references(self, request: RequestContext, kind: Kind) -> list[Row]:
         """Return all splits or cash dividends of the request's ticker; see `polygon.references`."""
@@ -83,6 +85,24 @@ class PolygonSource(VendorSource):
     def details(self, request: RequestContext, *, on: date | None = None) -> Mapping[str, Any] | None:
         """Return the details of the request's ticker (on a day); None if the vendor does not know it."""
         return polygon_references.details(self._session, replace(request, what="details"), on=on)
+
+    def _within_plan(self, request: RequestContext, aligned: TimeRange) -> Iterator[BarBatch]:
+        """Fetch one ticker's bars up to the end of what the plan includes."""
+        [ticker], schema = request.tickers, request.schema
+        day_tz = self.day_tz(ticker)
+        try:
+            try:
+                yield from self._fetch_one(request, aligned)
+            except CallFailedError as error:
+                end_us = end_of_plan_us(error.failure, aligned, now_us=self._now_us, schema=schema, day_tz=day_tz)
+                if end_us is None:
+                    raise
+                if end_us > aligned.start_us:
+                    yield from self._fetch_one(request, TimeRange(aligned.start_us, end_us))
+                beyond = TimeRange(end_us, aligned.end_us)
+                yield self._refused(ticker, schema, beyond, past_the_end(error.failure), is_beyond=True)
+        except CallFailedError as error:
+            self._session.fail(error)
 
     def _fetch_one(self, request: RequestContext, aligned: TimeRange) -> Iterator[BarBatch]:
         [ticker], schema = request.tickers, request.schema
@@ -98,20 +118,37 @@ class PolygonSource(VendorSource):
         checked = self._check(ticker, schema, aligned, pages)
         if answered != aligned:
             checked = _until(checked, answered.end_us)
-        to_bars = functools.partial(
-            to_batch,
-            binding=self.binding,
+        clipped, reason = bar_pages.clipped(checked.bars, answered)
+        if clipped is not None:
+            yield self._refused(ticker, schema, clipped, reason)
+            answered = TimeRange(clipped.end_us, answered.end_us)
+        yield to_batch(
+            checked,
+            self.binding,
             ticker=ticker,
             schema=schema,
+            answered=answered,
             request=self.request_parameters(schema),
             origin=bar_pages.origin,
             day_tz=self.day_tz(ticker),
         )
-        clipped, reason = bar_pages.clipped(checked.bars, answered)
-        if clipped is not None:
-            yield to_bars(no_bars(), answered=clipped, result="failed", reason=reason)
-            answered = TimeRange(clipped.end_us, answered.end_us)
-        yield to_bars(checked, answered=answered)
+
+    def _refused(
+        self, ticker: str, schema: str, refused: TimeRange, reason: str | None, *, is_beyond: bool = False
+    ) -> BarBatch:
+        request, day_tz = self.request_parameters(schema), self.day_tz(ticker)
+        batch = to_batch(
+            no_bars(),
+            self.binding,
+            ticker=ticker,
+            schema=schema,
+            answered=refused,
+            request=request,
+            day_tz=day_tz,
+            result="failed",
+            reason=reason,
+        )
+        return replace(batch, is_beyond=is_beyond)
 
     def _check(self, ticker: str, schema: str, aligned: TimeRange, pages: Sequence[Page]) -> CheckedBars:
         import numpy as np
