@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import gzip
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
+from mtstore import Store
 from mtstore.cli.commands import ingest
 from mtstore.errors import BrokenFileError, ConfigError, InputError
 from mtstore.sources.batch_schema import batch_schema
 from mtstore.sources.custom.load_presets import preset_names
 from mtstore.sources.custom.mapping.column_mapping import KEYS
+from mtstore.sources.custom.mapping.example import EXAMPLE
 from mtstore.sources.custom.mapping.file_name import name_facts
-from mtstore.sources.custom.mapping.parse_mapping import mapping_json_schema
+from mtstore.sources.custom.mapping.parse_mapping import mapping_json_schema, parse_mapping
 from mtstore.sources.custom.read_file import ColumnMapping, CustomFile, read_mapping, table_batches
 from mtstore.synthetic import SyntheticMarket
 
@@ -470,6 +475,22 @@ def test_equal_mappings_make_equal_requests() -> None:
     assert hash(one) == hash(two)
     assert one.to_request() != ColumnMapping("ohlcv-1m", ticker="B").to_request()
     assert "ticker" not in one.to_request()["columns"]
+
+
+def test_the_example_has_every_key_and_is_shown_where_users_look(tmp_path: Path) -> None:
+    every = re.sub(r"^# (?=\w+:)", "", EXAMPLE, flags=re.MULTILINE)
+    assert set(yaml.safe_load(every)) == set(KEYS)
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = ((readme, 0), (ingest.command.epilog or "", 2), (Store.ingest.__doc__ or "", 12))
+    for page, blanks in shown:
+        assert indent(EXAMPLE, " " * blanks) in page
+    text = "a\nb\nDate;Time;Open;high;low;close;Up;Down\n#\n03.11.2023;09:30;1.234,5;1.300,0;1.200,0;n/a;1;2\n"
+    text += "03.11.2023;09:31;1.234,5;1.300,0;1.200,0;1.250,0;1;2\nend\n"
+    rows = read_csv(tmp_path, text, parse_mapping(yaml.safe_load(EXAMPLE)))
+    assert rows.iloc[-1][["ticker", "open", "high", "low", "close", "volume"]].tolist() == [
+        "AAPL", 12.345, 13.0, 12.0, 12.5, 3.0,
+    ]  # fmt: skip
+    assert str(rows.iloc[-1]["ts_event"]) == "2023-11-03 13:31:00+00:00"
 
 
 def test_the_guide_names_every_key_and_preset() -> None:

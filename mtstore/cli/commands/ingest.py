@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from functools import partial
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -15,12 +16,16 @@ from mtstore.cli.console import count, echo, echo_error, echo_warning
 from mtstore.cli.exit_codes import Exit
 from mtstore.cli.options import FILE, Tickers, quiet_option, store_argument
 from mtstore.cli.progress import show_progress
+from mtstore.sources.custom.mapping.example import EXAMPLE
 
 if TYPE_CHECKING:
     from mtstore.ingest.files.report import IngestResult
 
 
-@click.command(short_help="Ingest files, or fetch from vendors.")
+@click.command(
+    short_help="Ingest files, or fetch from vendors.",
+    epilog=f"\b\nThe file of --map, with every key (only schema is required):\n{indent(EXAMPLE, '  ')}",
+)
 @store_argument
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH…]")
 @click.option("--format", metavar="NAME", help="Default: detected from the content; or a vendor's export, see below.")

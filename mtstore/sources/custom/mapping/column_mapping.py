@@ -1,15 +1,4 @@
-"""The mapping of custom parquet and CSV files, as in the file of `--map`.
-
-    schema: ohlcv-1m            # width of the bars: ohlcv-<n><s|m|h|d>
-    ticker: AAPL                # the ticker of all rows; else columns.ticker or ticker_from
-    tz: America/New_York        # zone of times without an offset, and of daily bars' days
-    stamp: open                 # whether a time is the bar's open or close
-    time_format: "%d.%m.%Y %H:%M"   # for text that is not ISO 8601
-    delimiter: ";"
-    columns:                    # our name: their name; default: the same name
-      ts_event: [Date, Time]    # columns that are joined by a blank
-      open: first
-      volume: [Up, Down]        # columns that are added
+"""The mapping of custom parquet and CSV files, as in the file of `--map`; `example` has one with every key.
 
 Every key stands below as a field of `ColumnMapping` with its meaning; a key that is absent keeps its default. `KEYS`,
 the JSON schema and the table in docs/own_data.md are made of the same texts.
