@@ -118,6 +118,37 @@ def test_a_value_that_cannot_be_read_is_quarantined_with_its_line(store: Store, 
     assert found == [("A", "close: 'x' is not a number", f"{path}:300001")]
 
 
+@pytest.mark.filterwarnings("ignore::mtstore.IngestWarning")
+@pytest.mark.parametrize(
+    ("row", "is_doubtful"),
+    [
+        ("2023-11-03;12.345;12.400;12.300;12.350;45.000", True),
+        ("2023-11-03;12.345;12.400;12.300;12.350;45", False),
+        ("2023-11-03;12.345;12.4;12.300;12.350;45.000", False),
+        ("2023-11-03;12345;12400;12300;12350;45000", False),
+    ],
+)
+def test_points_that_may_separate_thousands_are_noted(
+    store: Store, tmp_path: Path, row: str, *, is_doubtful: bool
+) -> None:
+    path = tmp_path / "dax.csv"
+    path.write_text(f"ts_event;open;high;low;close;volume\n{row}\n")
+    mapping = {"schema": "ohlcv-1d", "ticker": "DAX", "delimiter": ";"}
+    notes = store.ingest(path, mapping=mapping).notes
+    signs = 'if the point separates thousands, set decimal: "," and thousands: "."'
+    expected = [f"{path}: every number has exactly three digits after the point; {signs}"] if is_doubtful else []
+    assert [note for note in notes if "three digits" in note] == expected
+
+
+def test_points_that_are_said_to_separate_thousands_do(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "dax.csv"
+    path.write_text("ts_event;open;high;low;close;volume\n2023-11-03;12.345;12.400;12.300;12.350;45.000\n")
+    mapping = {"schema": "ohlcv-1d", "ticker": "DAX", "delimiter": ";", "decimal": ",", "thousands": "."}
+    assert store.ingest(path, mapping=mapping).notes == []
+    rows = store.sql("SELECT open, high, low, close, volume FROM bars").fetchall()
+    assert rows == [(12345.0, 12400.0, 12300.0, 12350.0, 45000.0)]
+
+
 def test_bars_outside_every_session_are_reported(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     next_year = datetime.now(UTC).year + 1

@@ -23,6 +23,7 @@ from mtstore.ingest.files.batch_to_bars import BatchBars
 from mtstore.ingest.files.batches import in_batches
 from mtstore.ingest.files.checks.bar_width import check_widths
 from mtstore.ingest.files.checks.conflicts import find_conflicts
+from mtstore.ingest.files.checks.mapping_notes import mapping_notes
 from mtstore.ingest.files.custom_input import CustomInput, check_covers
 from mtstore.ingest.files.group_by_ticker import TickerGrouper
 from mtstore.ingest.files.input_file import Input
@@ -33,7 +34,6 @@ from mtstore.ingest.files.report import FileOutcome, IngestResult, Progress, Pro
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.ranges import midnight_us
 from mtstore.sources.custom.mapping.parse_mapping import as_mapping
-from mtstore.sources.custom.mapping.zones import zone_warning
 from mtstore.storage.commit import source_bindings
 from mtstore.storage.commit.coverage_ledger import request_key
 
@@ -125,7 +125,7 @@ def ingest_inputs(
     custom = [one for one in opened if isinstance(one, CustomInput)]
     _set_futures(store, custom)
     result.coverage = custom[0].coverage if custom else None
-    result.notes += sorted({note for one in custom if (note := zone_warning(one.mapping.zone_name))})
+    result.notes += mapping_notes(custom)
     new = _new_inputs(store, _with_valid_binding(store, opened, result), tickers, result)
     with store.writer("ingest", run_id=run.run_id) as writer:
         for batch in in_batches(new):

@@ -73,6 +73,13 @@ def without_undefined(values: np.ndarray) -> np.ndarray:
     return np.where(values >= float(_UNDEFINED_PRICE), np.nan, values)
 
 
+def are_three_decimals(texts: pa.Array) -> bool:
+    """Return whether every value, as far as there is one, has exactly three digits after a point."""
+    import pyarrow.compute as pc
+
+    return bool(pc.all(pc.match_substring_regex(texts, r"^\s*([+-]?\d+\.\d{3}\s*)?$"), min_count=0).as_py())
+
+
 def is_text_type(kind: pa.DataType) -> bool:
     """Return whether a column holds text of any kind."""
     import pyarrow as pa

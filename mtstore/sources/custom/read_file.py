@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from mtstore.bars import VALUE_COLUMNS
 from mtstore.errors import BrokenFileError, InputError
 from mtstore.sources.batch_schema import CHUNK_ROWS
 from mtstore.sources.custom.convert_rows import Converted, Converter, RejectedLine
@@ -20,6 +21,7 @@ from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 from mtstore.sources.custom.mapping.file_name import NameFacts, name_facts, schema_of_width
 from mtstore.sources.custom.mapping.parse_mapping import parse_mapping, read_mapping
 from mtstore.sources.custom.open_text import archive_members, named_errors, open_text
+from mtstore.sources.custom.parse_numbers import are_three_decimals
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +30,7 @@ __all__ = ["ColumnMapping", "CustomFile", "CustomFormat", "parse_mapping", "read
 
 CustomFormat = Literal["parquet", "csv"]
 _MOST_HEADER_BYTES = 1 << 20
+_SAMPLE_ROWS = 1_000
 
 
 class CustomFile:
@@ -74,6 +77,19 @@ class CustomFile:
     def tickers(self) -> tuple[str, ...]:
         """The tickers that the file's name, its members' or the mapping names."""
         return tuple(dict.fromkeys(part.ticker for part in self._parts if part.ticker is not None))
+
+    def has_doubtful_points(self) -> bool:
+        """Return whether points that are read as decimal signs may separate thousands.
+
+        In a file separated by semicolons, its first rows have no number but with three digits after a point.
+        """
+        signs = (self.mapping.delimiter, self.mapping.decimal, self.mapping.thousands)
+        if self.format != "csv" or signs != (";", ".", None):
+            return False
+        _, columns, _ = next(self._parts[0].chunks(_SAMPLE_ROWS), ([], {}, []))
+        block = self._parts[0].blocks[0].columns
+        numbers = [columns[place] for name in VALUE_COLUMNS for place in block.get(name, ())]
+        return any(len(one) for one in numbers) and all(map(are_three_decimals, numbers))
 
     def batches(
         self, tickers: Collection[str] | None = None, *, chunk_rows: int = CHUNK_ROWS
@@ -127,17 +143,17 @@ class _Part:
         self.mapping = replace(mapping, schema=mapping.schema or facts.schema or self._schema_in_rows())
 
     def read(self, chunk_rows: int) -> Iterator[Converted]:
-        chunks = self._chunks(chunk_rows)
+        chunks = self.chunks(chunk_rows)
         converters = [Converter(block, self.mapping, block.ticker or self.ticker, self.day) for block in self.blocks]
         yield from _convert_chunks(chunks, converters, self.origin)
 
-    def _chunks(self, chunk_rows: int) -> Iterator[_Chunk]:
+    def chunks(self, chunk_rows: int) -> Iterator[_Chunk]:
         return self._csv_chunks(chunk_rows) if self.format == "csv" else self._parquet_chunks(chunk_rows)
 
     def _with_filled_volume(self, block: Block) -> Block:
         """Return the block with the first of the columns `volume: A|B` that is not empty or 0 throughout."""
         for place in (*block.columns.get("volume", ()), *block.others) if block.others else ():
-            values = (one for _, columns, _ in self._chunks(CHUNK_ROWS) for one in columns[place].unique().to_pylist())
+            values = (one for _, columns, _ in self.chunks(CHUNK_ROWS) for one in columns[place].unique().to_pylist())
             if any(str(one).strip(" 0.") not in {"", "None"} for one in values):
                 return replace(block, columns=block.columns | {"volume": (place,)}, others=())
         return replace(block, others=())
@@ -162,7 +178,7 @@ class _Part:
 
     def _schema_in_rows(self) -> str:
         place = self.blocks[0].columns["width"][0]
-        first = next(self._chunks(CHUNK_ROWS), None)
+        first = next(self.chunks(CHUNK_ROWS), None)
         if first is None:
             raise BrokenFileError(f"{self.origin}: it has no rows, so the bars' width is not known; set schema")
         words = {str(one).strip() for one in first[1][place].unique().to_pylist()}
