@@ -20,6 +20,8 @@ from mtstore.errors import *  # noqa: F403
 if TYPE_CHECKING:
     from mtstore.ingest.files.report import IngestResult, IngestWarning
     from mtstore.ingest.network.report import FetchResult
+    from mtstore.ingest.sniff.result import SniffedLayout, SniffResult
+    from mtstore.ingest.sniff.sniff_files import sniff
     from mtstore.loader.aligner import DataAligner
     from mtstore.loader.cache_manager import CacheManager
     from mtstore.loader.legacy.single_ticker import TickerDataLoader, UnifiedDataLoader
@@ -50,12 +52,15 @@ _LAZY = {
     "MultiTickerDataLoader": "mtstore.loader.multi_ticker",
     "PruneResult": "mtstore.query.cache.cache_limits",
     "RepairResult": "mtstore.storage.maintenance.repair",
+    "SniffResult": "mtstore.ingest.sniff.result",
+    "SniffedLayout": "mtstore.ingest.sniff.result",
     "Store": "mtstore.store",
     "Tensor": "mtstore.query.align.tensor",
     "TickerDataLoader": "mtstore.loader.legacy.single_ticker",
     "UndoResult": "mtstore.storage.maintenance.undo",
     "UnifiedDataLoader": "mtstore.loader.legacy.single_ticker",
     "VerifyResult": "mtstore.storage.maintenance.problems",
+    "sniff": "mtstore.ingest.sniff.sniff_files",
 }
 
 __all__ = [
@@ -71,6 +76,8 @@ __all__ = [
     "MultiTickerDataLoader",
     "PruneResult",
     "RepairResult",
+    "SniffResult",
+    "SniffedLayout",
     "Store",
     "Tensor",
     "TickerDataLoader",
@@ -80,6 +87,7 @@ __all__ = [
     "__version__",
     "errors",
     "open",
+    "sniff",
 ]
 __all__ += errors.__all__
 

@@ -17,6 +17,7 @@ from mtstore.errors import MtstoreError
 VERBS: Final = (
     "init",
     "ingest",
+    "sniff",
     "update",
     "undo",
     "query",

@@ -11,6 +11,9 @@ from mtstore.errors import ConfigError
 from mtstore.sources.custom.mapping.check_mapping import CHOICES
 from mtstore.sources.custom.mapping.column_mapping import COLUMNS, KEYS, ColumnMapping
 
+CHOOSE: Final = "CHOOSE"
+"""The value of a key that `mtstore sniff` left open, because files do not show it."""
+
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 
@@ -73,6 +76,9 @@ def parse_mapping(tree: Any, schema: str | None = None) -> ColumnMapping:
     values: dict[str, Any] = {}
     for key, value in tree.items():
         if key not in KEYS:
+            continue
+        if value == CHOOSE:
+            problems.append(f"{key}: it is not chosen yet, and the files do not show it: write a value")
             continue
         parse, wanted = _KINDS[KEYS[key].metadata["kind"]]
         try:

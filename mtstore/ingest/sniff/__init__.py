@@ -1,0 +1,1 @@
+"""Propose the mapping of a custom file from its content and name."""

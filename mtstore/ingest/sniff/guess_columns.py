@@ -1,0 +1,268 @@
+"""Guess which of a table's columns are ours: by names (synonyms, in any case), or without a header by values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from mtstore.errors import BrokenFileError
+from mtstore.ingest.sniff.draft import Draft
+from mtstore.ingest.sniff.guess_times import TimeGuess, guess_times, is_clock
+from mtstore.ingest.sniff.text_head import Sample
+from mtstore.sources.custom.mapping.file_name import schema_of_width
+
+_PRICES: Final = ("open", "high", "low", "close")
+_ORDERS: Final = (
+    _PRICES,
+    ("open", "close", "high", "low"),
+    ("close", "high", "low", "open"),
+    ("high", "low", "open", "close"),
+    ("open", "close", "low", "high"),
+)
+_SYNONYMS: Final = {
+    "open": "open o first openprice openingprice priceopen pxopen op eröffnung eroeffnung erster anfang "
+    "openbid bidopen",
+    "high": "high h max highprice pricehigh pxhigh hi hoch höchst hoechst tageshoch highbid bidhigh",
+    "low": "low l min lowprice pricelow pxlow lo tief niedrigst tagestief lowbid bidlow",
+    "close": "close c last closeprice priceclose closingprice pxclose pxlast closelast cl schluss schlusskurs letzter "
+    "settle settlement price nav closebid bidclose",
+    "volume": "volume v vol shares volumen qty quantity size basevolume volumebase tradevolume totalvolume volumebtc "
+    "stück stueck umsatz tickvolume tickvol sharevolume",
+    "transactions": "transactions trades numberoftrades tradecount numtrades tradescount barcount notrades n "
+    "count ticks",
+    "vwap": "vwap vw average wap avgprice",
+    "ticker": "ticker symbol sym tickersymbol instrument code stock security name rootsymbol",
+    "publisher_id": "publisherid",
+}  # fmt: skip
+_TIMES: Final = str.split(
+    "tsevent windowstart opentime timestamp datetime unix unixtime unixtimestamp epoch date time gmttime utctime "
+    "localtime timeutc dateutc timestampms timestampns timestamputc datetimeutc begin start starttime barstart "
+    "periodstart t ts dt day tradedate tradingday zeitpunkt zeit datum closetime endtime dategmt timegmt index "
+    "price"
+)
+_CLOCK_NAMES: Final = ("time", "clock", "zeit", "hour", "uhrzeit", "timeutc", "localtime", "timegmt")
+_CLOSES: Final = ("closetime", "endtime")
+_WIDTHS: Final = ("per", "interval", "timeframe", "period", "resolution")
+_ZONES: Final = ("tz", "timezone", "zone")
+
+
+def guess_columns(path: object, sample: Sample, draft: Draft) -> tuple[TimeGuess, list[str], tuple[int, ...]]:
+    """Set `columns` in `draft`; return how times are read, the times, and their columns.
+
+    Raises
+    ------
+    BrokenFileError
+        No column has times, or none has prices.
+    """
+    plain = [_plain(name) for name in sample.names]
+    guess, values, places = _times(sample, plain)
+    if guess is None:
+        shown = ", ".join(map(repr, sample.names if sample.has_header else sample.rows[0]))
+        raise BrokenFileError(f"{path}: no column has times; its columns are {shown[:300]}")
+    columns: dict[str, Any] = {"ts_event": _names(sample, places)}
+    draft.notes["columns.ts_event"] = f"{guess.note}" + (", joined" if len(places) > 1 else "")
+    if sample.has_header:
+        _by_name(sample, plain, set(places), columns, draft)
+    else:
+        _by_value(sample, set(places), columns, draft)
+    if any(one not in columns for one in _PRICES):
+        missing = [one for one in _PRICES if one not in columns]
+        raise BrokenFileError(
+            f"{path}: no column for {', '.join(missing)}; its columns are {', '.join(map(repr, sample.names))[:300]}"
+        )
+    draft.tree["columns"] = columns
+    if sample.has_header and plain[places[0]] in _CLOSES:
+        draft.set("stamp", "close", f"{sample.names[places[0]]!r} is a bar's end")
+    return guess, values, places
+
+
+def _times(sample: Sample, plain: Sequence[str]) -> tuple[TimeGuess | None, list[str], tuple[int, ...]]:
+    if sample.has_header:
+        order = [plain.index(name) for name in _TIMES if name in plain]
+        if sum(name in ("date", "datum", "day") for name in plain) and not order:
+            order = list(range(len(plain)))
+    else:
+        order = list(range(min(3, len(plain))))
+    guesses = {place: _guess(sample, place) for place in order}
+    found = [place for place in order if guesses[place] is not None]
+    # Instants, then wall times, then a date beside which the time of day is another column.
+    ranks = {"instant": 0, "naive": 1, "date": 2}
+    found.sort(key=lambda place: ranks[_known(guesses[place]).kind])
+    if not found:
+        return None, [], ()
+    place = found[0]
+    guess = _known(guesses[place])
+    values = sample.column(place)
+    if guess.kind == "date":
+        clock = _clock_column(sample, plain, place)
+        if clock is not None and _has_kind(sample, place) == "":
+            joined = [f"{row[place].strip()} {row[clock].strip()}" for row in sample.rows]
+            both = guess_times(joined)
+            if both is not None:
+                return both, joined, (place, clock)
+        elif clock is not None:
+            return TimeGuess("naive", "a date and a time"), values, (place, clock)
+    return guess, values, (place,)
+
+
+def _guess(sample: Sample, place: int) -> TimeGuess | None:
+    kind = _has_kind(sample, place)
+    if kind:
+        kinds: Any = kind
+        return TimeGuess(kinds, f"a column of {'times with a zone' if kind == 'instant' else kind + ' times'}")
+    return guess_times(sample.column(place))
+
+
+def _has_kind(sample: Sample, place: int) -> str:
+    return sample.kinds[place] if sample.kinds else ""
+
+
+def _known(guess: TimeGuess | None) -> TimeGuess:
+    if guess is None:
+        raise LookupError("no guess")
+    return guess
+
+
+def _clock_column(sample: Sample, plain: Sequence[str], date_place: int) -> int | None:
+    if not sample.has_header:
+        place = date_place + 1
+        return place if place < len(plain) and _is_clock_column(sample, place) else None
+    places = [plain.index(name) for name in _CLOCK_NAMES if name in plain]
+    return next((place for place in places if place != date_place and _is_clock_column(sample, place)), None)
+
+
+def _is_clock_column(sample: Sample, place: int) -> bool:
+    return is_clock(sample.column(place)[:200])
+
+
+def _by_name(sample: Sample, plain: Sequence[str], taken: set[int], columns: dict[str, Any], draft: Draft) -> None:
+    for ours, words in _SYNONYMS.items():
+        found = [place for word in words.split() for place, name in enumerate(plain) if name == word]
+        found += [place for place, name in enumerate(plain) if ours == "volume" and name.startswith("volume")]
+        found = [place for place in dict.fromkeys(found) if place not in taken]
+        if ours not in ("ticker",):
+            found = [place for place in found if not sample.column(place) or _is_numeric(sample, place)]
+        if ours == "ticker":
+            found = [place for place in found if sample.column(place)]
+        if not found:
+            continue
+        taken.add(found[0])
+        columns[ours] = _name(sample, found[0])
+        others = [sample.names[place] for place in found[1:]]
+        draft.notes[f"columns.{ours}"] = _example(sample, found[0]) + (
+            f"; also possible: {', '.join(others)}" if others else ""
+        )
+        if others and ours == "volume":
+            draft.doubts.append(f"columns.volume: {sample.names[found[0]]!r}, not {others[0]!r}")
+    _special(sample, plain, taken, columns, draft)
+
+
+def _special(sample: Sample, plain: Sequence[str], taken: set[int], columns: dict[str, Any], draft: Draft) -> None:
+    if "volume" not in columns and {"up", "down"} <= set(plain):
+        columns["volume"] = [sample.names[plain.index(name)] for name in ("up", "down")]
+        draft.notes["columns.volume"] = "the sum of two columns"
+    if {"tickvol", "vol"} <= set(plain):
+        columns["volume"] = "|".join(sample.names[plain.index(name)].strip("<>") for name in ("vol", "tickvol"))
+        draft.notes["columns.volume"] = "the first of the two that is not 0 throughout"
+    missing = [one for one in _PRICES if one not in columns]
+    if missing == ["open", "high", "low"]:
+        for ours in missing:
+            columns[ours] = columns["close"]
+            draft.notes[f"columns.{ours}"] = "the only price"
+        draft.doubts.append(f"columns: {columns['close']!r} is the only price: it is open, high, low and close")
+        columns.update({ours: columns.pop(ours) for ours in ("close", "volume", "ticker") if ours in columns})
+    for ours, words in (("width", _WIDTHS), ("tz", _ZONES)):
+        place = next((plain.index(word) for word in words if word in plain and plain.index(word) not in taken), None)
+        if place is not None and (ours == "tz" or _are_widths(sample.column(place))):
+            columns[ours] = _name(sample, place)
+            draft.notes[f"columns.{ours}"] = _example(sample, place)
+
+
+def _by_value(sample: Sample, taken: set[int], columns: dict[str, Any], draft: Draft) -> None:
+    rest = [place for place in range(len(sample.names)) if place not in taken]
+    numeric = [place for place in rest if _is_numeric(sample, place)]
+    text = [place for place in rest if place not in numeric and sample.column(place)]
+    if text and text[0] < (numeric[0] if numeric else 0):
+        columns["ticker"] = text[0] + 1
+        draft.notes["columns.ticker"] = _example(sample, text[0])
+    if len(numeric) < 4:
+        return
+    shares = [_share_of_bars(sample, dict(zip(order, numeric, strict=False))) for order in _ORDERS]
+    best = 0 if shares[0] >= 0.5 else shares.index(max(shares))
+    for ours, place in zip(_ORDERS[best], numeric, strict=False):
+        columns[ours] = place + 1
+        draft.notes[f"columns.{ours}"] = _example(sample, place)
+    draft.notes["columns.open"] += f"; as {', '.join(_ORDERS[best])} {shares[best]:.0%} of the rows are bars"
+    ordered = {ours: columns.pop(ours) for ours in _PRICES}
+    columns |= ordered
+    if len(numeric) > 4:
+        columns["volume"] = numeric[4] + 1
+        draft.notes["columns.volume"] = _example(sample, numeric[4]) + "; the number after the prices"
+    if len(numeric) > 5:
+        draft.doubts.append(
+            f"columns: {', '.join(str(place + 1) for place in numeric[5:])}: not read; transactions or vwap, perhaps"
+        )
+
+
+def _share_of_bars(sample: Sample, places: dict[str, int]) -> float:
+    good = total = 0
+    for row in sample.rows[:500]:
+        try:
+            values = {ours: _number(row[place]) for ours, place in places.items()}
+        except (ValueError, IndexError):
+            continue
+        total += 1
+        inner = (values["open"], values["close"])
+        good += values["high"] >= max(inner) and values["low"] <= min(inner)
+    return good / total if total else 0.0
+
+
+def _number(text: str) -> float:
+    text = re.sub(r"[^\d.,eE+-]", "", text)
+    if "," in text:
+        text = text.replace(".", "").replace(",", ".") if text.rfind(",") > text.rfind(".") else text.replace(",", "")
+    return float(text)
+
+
+def _is_numeric(sample: Sample, place: int) -> bool:
+    values = sample.column(place)[:300]
+    return sum(any(letter.isdigit() for letter in value) and _is_number(value) for value in values) * 2 >= len(values)
+
+
+def _is_number(value: str) -> bool:
+    return re.match(r"[-+−]?\s*[$€£¥]?\s*[\d.,'\s]+(?:[eE][-+]?\d+)?\s*[kKmMbBtT]?[nN]?\Z", value) is not None
+
+
+def _are_widths(values: list[str]) -> bool:
+    try:
+        return bool(values) and len({schema_of_width(value) for value in values}) == 1
+    except ValueError:
+        return False
+
+
+def _names(sample: Sample, places: tuple[int, ...]) -> Any:
+    found = [_name(sample, place) for place in places]
+    return found[0] if len(found) == 1 else found
+
+
+def _name(sample: Sample, place: int) -> Any:
+    """Return a column's name; its number where the name is empty, occurs twice or has a sign with another meaning."""
+    name = sample.names[place]
+    alike = [one for one in sample.names if one == name]
+    if not sample.has_header or not name.strip() or len(alike) > 1 or "|" in name:
+        return place + 1
+    return name.strip() if name.strip() in sample.names or len(_same(sample, name)) == 1 else name
+
+
+def _same(sample: Sample, name: str) -> list[str]:
+    return [one for one in sample.names if one.strip() == name.strip()]
+
+
+def _example(sample: Sample, place: int) -> str:
+    values = sample.column(place)
+    return f"as in {values[0][:40]}" if values else "empty in the first rows"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w]|_", "", re.sub(r"\A\s*\d+\.\s", "", name.casefold()))
