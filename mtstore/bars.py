@@ -94,8 +94,8 @@ class BarBatch:
     `withdraws` is false for batches that cover their ranges without replacing what else is stored there. `day_tz`
     is the zone of the days of daily bars. `final` batches never expire (files). `quarantined` has the columns of
     `arrow_schema()` and `reason` and `origin` (a file and line, or a request). `symbology` has the instruments that
-    the ticker meant, if the vendor reports them. `is_beyond` batches are 'failed' because their ranges are past the end
-    of what the vendor gives.
+    the ticker meant, if the vendor reports them. `is_unavailable` batches are 'failed' because the vendor does not have
+    their ranges, or not for this key.
     """
 
     binding: SourceBinding
@@ -113,4 +113,4 @@ class BarBatch:
     request: Mapping[str, Any] = field(default_factory=dict)
     quarantined: pa.Table | None = None
     symbology: tuple[SymbolSpan, ...] = ()
-    is_beyond: bool = False
+    is_unavailable: bool = False

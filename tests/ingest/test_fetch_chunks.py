@@ -20,7 +20,7 @@ from mtstore.errors import ConfigError, CostLimitError, SourceAuthError
 from mtstore.ranges import US_PER_DAY, TimeRange
 from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import check_bars
-from mtstore.sources.databento.metadata import DayCondition, changed_since
+from mtstore.sources.databento.day_conditions import DayCondition, changed_since
 from mtstore.sources.databento.session import DatabentoSession
 from mtstore.sources.http.failures import Failure, kind_of_status, parse_retry_after
 from mtstore.sources.http.named_end import read_instant_us

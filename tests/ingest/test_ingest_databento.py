@@ -55,7 +55,13 @@ def methods(server):
 
 def test_tickers_that_need_the_same_ranges_share_one_paid_request(load, market, store):
     report = load()
-    assert methods(market) == ["get_dataset_range", "get_record_count", "get_cost", "get_range"]
+    assert methods(market) == [
+        "get_dataset_range",
+        "get_record_count",
+        "get_cost",
+        "get_dataset_condition",
+        "get_range",
+    ]
     assert market.requests[-1].form["symbols"] == "AAPL,MSFT"
     assert {name: outcome.rows for name, outcome in report.tickers.items()} == {"AAPL": 60, "MSFT": 60}
     assert report.cost_usd == pytest.approx(1.2)
@@ -118,6 +124,7 @@ def test_stale_days_that_did_not_change_are_renewed_and_not_bought_again(load, m
         "get_dataset_range",
         "get_record_count",
         "get_cost",
+        "get_dataset_condition",
         "get_range",
     ]
     sent = market.requests[-1].form

@@ -30,18 +30,19 @@ def market(databento):
     return databento
 
 
-def test_two_tickers_are_one_paid_request_after_three_free_ones(market, databento_source, tmp_path):
+def test_two_tickers_are_one_paid_request_after_four_free_ones(market, databento_source, tmp_path):
     source = databento_source()
     stats = RequestStats()
     first, second = source.fetch(RequestContext(["AAPL", "MSFT"], "ohlcv-1m", DAY, stats=stats), folder=tmp_path)
     assert methods(market) == [
         "metadata.get_dataset_range",
+        "metadata.get_dataset_condition",
         "metadata.get_record_count",
         "metadata.get_cost",
         "timeseries.get_range",
     ]
     start, end = DAY.start_us * 1000, DAY.end_us * 1000
-    assert market.lines[3] == (
+    assert market.lines[4] == (
         f"{RANGE}?compression=zstd&dataset=XNAS.ITCH&encoding=dbn&end={end}&schema=ohlcv-1m&start={start}"
         "&stype_in=raw_symbol&stype_out=instrument_id&symbols=AAPL,MSFT"
     )
@@ -61,7 +62,7 @@ def test_two_tickers_are_one_paid_request_after_three_free_ones(market, databent
     ]
     assert (first.binding.provider, first.binding.dataset, first.day_tz) == ("databento", "XNAS.ITCH", "UTC")
     assert first.request == {"stype_in": "raw_symbol"}
-    assert (stats.requests, stats.retries) == (4, 0)
+    assert (stats.requests, stats.retries) == (5, 0)
     assert stats.bytes_received > 0
     assert list(tmp_path.iterdir()) == []
 
@@ -79,7 +80,12 @@ def test_cost_estimate_is_requested_once(market, databento_source):
 
 def test_count_can_be_left_out(market, databento_source):
     list(databento_source(check_record_counts=False).fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY)))
-    assert methods(market) == ["metadata.get_dataset_range", "metadata.get_cost", "timeseries.get_range"]
+    assert methods(market) == [
+        "metadata.get_dataset_range",
+        "metadata.get_dataset_condition",
+        "metadata.get_cost",
+        "timeseries.get_range",
+    ]
 
 
 def test_nothing_is_spent_by_default(market, databento_source):
@@ -173,6 +179,7 @@ def test_end_that_came_nearer_meanwhile_is_taken_from_the_refusal(market, databe
     assert answer.ranges == (span("2024-03-04", "2024-03-04T15:00"),)
     assert methods(market) == [
         "metadata.get_dataset_range",
+        "metadata.get_dataset_condition",
         "metadata.get_record_count",
         "metadata.get_record_count",
         "metadata.get_cost",

@@ -218,7 +218,7 @@ class FetchRun:
         )
         for batch in fetched.batches:
             self._record(batch)
-            if batch.is_beyond:
+            if batch.is_unavailable:
                 self._refused.append(batch)
                 continue
             settled, unsettled = (batch, None) if settled_us is None else split_at_settled(batch, settled_us)

@@ -78,7 +78,7 @@ class TickerOutcome:
 
     def add_beyond(self, requested: TimeRange, answers: Sequence[BarBatch]) -> None:
         """Record the part of a request that the vendor does not have yet, or does not give."""
-        given = (part for one in answers if not one.is_beyond for part in (one.ranges, one.partial_ranges))
+        given = (part for one in answers if not one.is_unavailable for part in (one.ranges, one.partial_ranges))
         self.beyond = union(self.beyond, subtract((requested,), union((), *given)))
 
     def fail(self, error: MtstoreError, ranges: Ranges, stale: Ranges) -> None:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from mtstore.ranges import US_PER_DAY, Ranges, TimeRange, from_us, intersect, midnight_us, normalise, subtract
+from mtstore.ranges import TimeRange, from_us
+from mtstore.sources.databento.day_conditions import DayCondition
 from mtstore.sources.databento.session import DatabentoSession
 from mtstore.sources.http.named_end import read_instant_us
 from mtstore.sources.http.request import RequestContext
 
 T = TypeVar("T")
-
-Condition = Literal["available", "degraded", "pending", "missing"]
-
-
-@dataclass(frozen=True, slots=True)
-class DayCondition:
-    """The state of one UTC day of a dataset, and when its data last changed."""
-
-    day: date
-    condition: Condition
-    last_modified: date | None
 
 
 def dataset_window(session: DatabentoSession, context: RequestContext) -> TimeRange:
@@ -80,18 +69,6 @@ def conditions(session: DatabentoSession, context: RequestContext) -> list[DayCo
         ]
 
     return session.call(_strict(read), context)
-
-
-def changed_since(found: Sequence[DayCondition], requested: TimeRange, since_us: int) -> Ranges:
-    """Return the parts of a range whose data may have changed: days modified since then, and days not listed."""
-    since = _date(since_us)
-    unchanged = normalise(
-        TimeRange(midnight_us(row.day), midnight_us(row.day) + US_PER_DAY)
-        for row in found
-        if row.condition in ("available", "degraded") and row.last_modified is not None and row.last_modified < since
-    )
-    days = TimeRange(requested.start_us // US_PER_DAY * US_PER_DAY, -(-requested.end_us // US_PER_DAY) * US_PER_DAY)
-    return intersect((requested,), subtract((days,), unchanged))
 
 
 def _strict(read: Callable[[Any], T]) -> Callable[[Any], T]:

@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 
 from mtstore.bars import BAR_SCHEMAS, BarBatch, SourceBinding, is_daily, step_us
 from mtstore.errors import ConfigError, UnsupportedSchemaError
-from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange
+from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, subtract
 from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import no_bars
+from mtstore.sources.databento import day_conditions
 from mtstore.sources.databento import metadata as databento_metadata
+from mtstore.sources.databento.day_conditions import DayCondition
 from mtstore.sources.databento.download import Downloader, symbols_of
-from mtstore.sources.databento.metadata import DayCondition
 from mtstore.sources.databento.responses import to_batches, unresolved
 from mtstore.sources.databento.session import DatabentoSession
 from mtstore.sources.http.failures import CallFailedError
@@ -87,13 +88,7 @@ class DatabentoSource(VendorSource):
 
         Free of charge, and requested once in five minutes.
         """
-        requested = request.bounds
-        cached = self._conditions.get(requested)
-        if cached is None or self._clock() - cached[0] > WINDOW_SECONDS:
-            context = replace(request, what="condition of the dataset", tickers=(), schema="")
-            cached = (self._clock(), databento_metadata.conditions(self._session, context))
-            self._conditions[requested] = cached
-        return databento_metadata.changed_since(cached[1], requested, since_us)
+        return day_conditions.changed_since(self._days(request), request.bounds, since_us)
 
     def estimate(self, request: RequestContext) -> Estimate:
         """Return what a fetch would bring and cost, by two free requests; the fetch that follows uses it."""
@@ -107,10 +102,11 @@ class DatabentoSource(VendorSource):
         """Yield one batch per ticker for the part that the vendor has.
 
         Before it comes an 'empty' one with a reason for the time before the dataset. A ticker that does not resolve
-        has an 'empty' one with a reason, too. A 'failed' one is about the time past the end of the key's licence.
+        has an 'empty' one with a reason, too. 'failed' ones are about days that the vendor calls pending or missing,
+        and about the time past the end of the key's licence.
         """
         tickers, schema, requested = request.tickers, request.schema, request.bounds
-        symbols = symbols_of(tickers, self.settings.stype_in)
+        symbols_of(tickers, self.settings.stype_in)
         last_closed = min(requested.end_us, self.last_closed_us(schema, ""))
         if last_closed <= requested.start_us:
             return
@@ -121,22 +117,51 @@ class DatabentoSource(VendorSource):
                 yield self._empty(ticker, schema, before, "before the first data that the vendor has for this key")
         budget = budget or CostBudget(self.settings.max_cost_usd)
         with TemporaryDirectory(prefix="databento-", dir=folder, ignore_cleanup_errors=True) as scratch:
-            file, inside = self._clamping(request, lambda one: self._downloader.download(one, Path(scratch), budget))
-            yield from self._beyond(request, TimeRange(requested.start_us, last_closed))
-            if inside is None:
-                return
-            if file is None:
-                for ticker in tickers:
-                    yield self._empty(ticker, schema, inside, unresolved(ticker))
-                return
-            yield from to_batches(
-                file,
-                binding=self.binding,
-                symbols=symbols,
-                requested=inside,
-                request=self.request_parameters(schema),
-                origin=f"timeseries.get_range {self.settings.dataset} {schema} {inside.start_us}000 {inside.end_us}000",
-            )
+            yield from self._by_condition(request, Path(scratch), budget)
+        yield from self._past_licence(request, TimeRange(requested.start_us, last_closed))
+
+    def _by_condition(self, request: RequestContext, scratch: Path, budget: CostBudget) -> Iterator[BarBatch]:
+        """Yield the part that the vendor has, split by what it says about the days."""
+        clamped = self._clamped(request)
+        if clamped is None:
+            return
+        days = self._days(replace(request, range=clamped))
+        days = day_conditions.on_sessions(days, request.tickers, self.settings.dataset or "")
+        there = day_conditions.without_absent_ends(clamped, days)
+        for end in subtract((clamped,), () if there is None else (there,)):
+            for ticker in request.tickers:
+                yield from day_conditions.by_condition(self._empty(ticker, request.schema, end), days)
+        if there is not None:
+            for batch in self._bought(replace(request, range=there), scratch, budget):
+                yield from day_conditions.by_condition(batch, days)
+
+    def _bought(self, request: RequestContext, scratch: Path, budget: CostBudget) -> Iterator[BarBatch]:
+        tickers, schema = request.tickers, request.schema
+        file, inside = self._clamping(request, lambda one: self._downloader.download(one, scratch, budget))
+        if inside is None:
+            return
+        if file is None:
+            for ticker in tickers:
+                yield self._empty(ticker, schema, inside, unresolved(ticker))
+            return
+        yield from to_batches(
+            file,
+            binding=self.binding,
+            symbols=symbols_of(tickers, self.settings.stype_in),
+            requested=inside,
+            request=self.request_parameters(schema),
+            origin=f"timeseries.get_range {self.settings.dataset} {schema} {inside.start_us}000 {inside.end_us}000",
+        )
+
+    def _days(self, request: RequestContext) -> list[DayCondition]:
+        """Return the state of each day of the dataset in a range; requested once in five minutes."""
+        requested = request.bounds
+        cached = self._conditions.get(requested)
+        if cached is None or self._clock() - cached[0] > WINDOW_SECONDS:
+            context = replace(request, what="condition of the dataset", tickers=(), schema="")
+            cached = (self._clock(), databento_metadata.conditions(self._session, context))
+            self._conditions[requested] = cached
+        return cached[1]
 
     def _window(self, request: RequestContext) -> _Window:
         """Return what the key may read of a schema; requested once in five minutes."""
@@ -187,17 +212,16 @@ class DatabentoSource(VendorSource):
             refusal = past_the_end(failure) if failure.code == _PAST_LICENCE else window.refusal
             self._windows[schema] = replace(window, range=TimeRange(window.range.start_us, end_us), refusal=refusal)
 
-    def _beyond(self, request: RequestContext, wanted: TimeRange) -> Iterator[BarBatch]:
+    def _past_licence(self, request: RequestContext, wanted: TimeRange) -> Iterator[BarBatch]:
         """Yield the part of a range that is past the end of the key's licence, ticker by ticker."""
         window, schema = self._window(request), request.schema
         end_us = bar_grid.floor_us(window.range.end_us, schema, "UTC")
         beyond = _aligned(max(wanted.start_us, end_us), wanted.end_us, schema)
         if window.refusal is not None and beyond is not None:
             for ticker in request.tickers:
-                refused = self._empty(ticker, schema, beyond, window.refusal)
-                yield replace(refused, result="failed", is_beyond=True)
+                yield day_conditions.absent(self._empty(ticker, schema, beyond), (beyond,), window.refusal)
 
-    def _empty(self, ticker: str, schema: str, answered: TimeRange, reason: str) -> BarBatch:
+    def _empty(self, ticker: str, schema: str, answered: TimeRange, reason: str | None = None) -> BarBatch:
         return to_batch(
             no_bars(),
             self.binding,

@@ -100,7 +100,7 @@ class PolygonSource(VendorSource):
                 if end_us > aligned.start_us:
                     yield from self._fetch_one(request, TimeRange(aligned.start_us, end_us))
                 beyond = TimeRange(end_us, aligned.end_us)
-                yield self._refused(ticker, schema, beyond, past_the_end(error.failure), is_beyond=True)
+                yield self._refused(ticker, schema, beyond, past_the_end(error.failure), is_unavailable=True)
         except CallFailedError as error:
             self._session.fail(error)
 
@@ -134,7 +134,7 @@ class PolygonSource(VendorSource):
         )
 
     def _refused(
-        self, ticker: str, schema: str, refused: TimeRange, reason: str | None, *, is_beyond: bool = False
+        self, ticker: str, schema: str, refused: TimeRange, reason: str | None, *, is_unavailable: bool = False
     ) -> BarBatch:
         request, day_tz = self.request_parameters(schema), self.day_tz(ticker)
         batch = to_batch(
@@ -148,7 +148,7 @@ class PolygonSource(VendorSource):
             result="failed",
             reason=reason,
         )
-        return replace(batch, is_beyond=is_beyond)
+        return replace(batch, is_unavailable=is_unavailable)
 
     def _check(self, ticker: str, schema: str, aligned: TimeRange, pages: Sequence[Page]) -> CheckedBars:
         import numpy as np
