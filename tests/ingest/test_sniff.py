@@ -218,20 +218,28 @@ def test_parquet_files_are_proposed_by_names_and_types(tmp_path):
         ("BRK.B.csv", "BRK.B", "ohlcv-1m"),
         ("TSLA-2024-02.csv", "TSLA", "ohlcv-1m"),
         ("ticker=NVDA/part-0.csv", "NVDA", "ohlcv-1m"),
+        ("msft 5 Minutes 2024.csv", "MSFT", "ohlcv-5m"),
+        ("1301.csv", "1301", "ohlcv-1m"),
     ],
 )
 def test_ticker_and_width_are_taken_from_the_name(tmp_path, name, ticker, schema):
     step = 5 if schema == "ohlcv-5m" else 1
     path = write(tmp_path / name, minutes()[::step])
-    row = read_as(draft_of(path), path)[0]
-    mapping = parse_mapping(draft_of(path).tree)
+    draft = draft_of(path, tz="America/New_York")
+    row = read_as(draft, path)[0]
+    mapping = parse_mapping(draft.tree)
     assert row["ticker"] == ticker
     assert CustomFile(path, mapping, "csv").schema == schema
 
 
-def test_ticker_that_no_name_shows_is_left_open(tmp_path):
-    draft = draft_of(write(tmp_path / "data.csv", minutes(bars=3)))
+@pytest.mark.parametrize("name", ["data.csv", "2023-11-06.csv", "2023.csv", "11-2023.csv"])
+def test_ticker_that_no_name_shows_is_left_open(tmp_path, name):
+    draft = draft_of(write(tmp_path / name, minutes(bars=3)))
     assert draft.tree["ticker"] == "CHOOSE"
+
+
+def test_ticker_as_given_is_taken(tmp_path):
+    write(tmp_path / "data.csv", minutes(bars=3))
     assert draft_of(tmp_path / "data.csv", ticker="AAPL").tree["ticker"] == "AAPL"
 
 
@@ -270,6 +278,15 @@ def test_saved_proposal_stores_the_rows_that_were_shown(tmp_path):
     assert result.layouts[0].rows[0]["local"] == "2024-02-05 09:30:00 EST"
 
 
+def test_of_large_files_the_first_lines_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr("mtstore.ingest.sniff.preview.MOST_BYTES", 5_000)
+    monkeypatch.setattr("mtstore.ingest.sniff.preview._HEAD_LINES", 101)
+    path = write(tmp_path / "ticker=AAPL" / "part.csv", minutes())
+    result = mtstore.sniff(path)
+    assert "Of the first lines of 1 file: 100 bars" in str(result)
+    assert [row["ticker"] for row in result.layouts[0].rows] == ["AAPL"] * 3
+
+
 def test_several_layouts_have_a_mapping_each(tmp_path):
     write(tmp_path / "a" / "AAPL.csv", minutes(bars=30))
     write(tmp_path / "b" / "MSFT.csv", minutes(bars=30), delimiter=";")
@@ -295,6 +312,19 @@ def test_files_without_bars_are_refused_with_the_reason(tmp_path, content, messa
     path.write_bytes(content)
     with pytest.raises(mtstore.errors.IngestError, match=message):
         mtstore.sniff(path)
+
+
+def test_date_beside_a_clock_of_another_name_is_joined(tmp_path):
+    times = minutes(bars=5)
+    path = write(tmp_path / "AAPL.csv", times, "%Y%m%d,%H:%M", "Date,Start,Open,High,Low,Close,Volume\n")
+    draft = draft_of(path)
+    assert draft.tree["columns"]["ts_event"] == ["Date", "Start"]
+    assert [row["ts_event"] for row in read_as(draft, path)] == times
+
+
+def test_one_row_shows_neither_zone_nor_width(tmp_path):
+    draft = draft_of(write(tmp_path / "AAPL.csv", minutes(days=("2024-02-05",), bars=1)))
+    assert (draft.tree["schema"], draft.tree["tz"]) == ("CHOOSE", "CHOOSE")
 
 
 def test_folder_without_bars_is_refused_with_the_reasons(tmp_path):

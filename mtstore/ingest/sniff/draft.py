@@ -55,8 +55,7 @@ class Draft:
         """Leave a key open, which has one of several values."""
         self.tree[key] = CHOOSE
         self.choices[key] = candidates
-        likely = ", ".join(str(one) for one in candidates)
-        self.notes[key] = f"{note}; likely: {likely}"
+        self.notes[key] = f"{note}; likely: {', '.join(map(str, candidates))}" if len(candidates) > 1 else note
 
     def assumed(self, **replaced: Any) -> dict[str, Any]:
         """Return keys and values with the first candidate of each open choice; a None removes a key."""

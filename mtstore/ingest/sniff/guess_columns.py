@@ -26,7 +26,7 @@ _SYNONYMS: Final = {
     "high": "high h max highprice pricehigh pxhigh hi hoch höchst hoechst tageshoch highbid bidhigh",
     "low": "low l min lowprice pricelow pxlow lo tief niedrigst tagestief lowbid bidlow",
     "close": "close c last closeprice priceclose closingprice pxclose pxlast closelast cl schluss schlusskurs letzter "
-    "settle settlement price nav closebid bidclose",
+    "settle settlement price nav value closebid bidclose",
     "volume": "volume v vol shares volumen qty quantity size basevolume volumebase tradevolume totalvolume volumebtc "
     "stück stueck umsatz tickvolume tickvol sharevolume",
     "transactions": "transactions trades numberoftrades tradecount numtrades tradescount barcount notrades n "
@@ -128,7 +128,7 @@ def _clock_column(sample: Sample, plain: Sequence[str], date_place: int) -> int 
     if not sample.has_header:
         place = date_place + 1
         return place if place < len(plain) and _is_clock_column(sample, place) else None
-    places = [plain.index(name) for name in _CLOCK_NAMES if name in plain]
+    places = [plain.index(name) for name in (*_CLOCK_NAMES, *_TIMES) if name in plain]
     return next((place for place in places if place != date_place and _is_clock_column(sample, place)), None)
 
 

@@ -10,14 +10,13 @@ from typing import Final
 from mtstore.ingest.sniff.draft import Draft
 from mtstore.sources.custom.mapping.file_name import name_facts, schema_of_width
 
-_WIDTH: Final = (
-    r"(?:\d{1,4}_?(?:[smhd]|sec|min|mins|minute|minutes|hour|hours|day|days|Min|Hour|Day|H|D)|[MH]\d{1,4}|D1|daily|"
-    r"Daily|hourly|minute)"
-)
-_NAME: Final = r"(?:^|/)(?P<ticker>[A-Za-z^@$.][A-Za-z0-9.^=@$&+-]{0,14}?)"
-_WITH_WIDTH: Final = rf"{_NAME}[ _-](?:full_)?(?P<width>{_WIDTH})(?:[ _.-][^/]*)?$"
+_WIDTH: Final = r"(?i:\d{1,4}[ _]?(?:[smhd]|sec|mins?|minutes?|hours?|days?)|[mh]\d{1,4}|d1|daily|hourly|minute)"
+_NAME: Final = r"(?:^|/)(?P<ticker>[A-Za-z0-9^@$.][A-Za-z0-9.^=@$&+-]{0,14}?)"
+_WITH_WIDTH: Final = rf"{_NAME}(?P<sign>[ _-](?:full_)?)(?P<width>{_WIDTH})(?:[ _.-][^/]*)?$"
 _WITH_DATE: Final = rf"{_NAME}[ _-]\d{{4}}[^/]*$"
-_PLAIN: Final = re.compile(r"[A-Z^@$.][A-Z0-9.^=@$&+ -]{0,14}\Z|[a-z]{1,5}(?:\.[a-z]{1,3})?\Z")
+_PLAIN: Final = re.compile(
+    r"[A-Z^@$.][A-Z0-9.^=@$&+ -]{0,14}\Z|[a-z]{1,5}(?:\.[a-z]{1,3})?\Z|\d{4,6}(?:\.[A-Z]{1,3})?\Z"
+)
 _FOLDER: Final = re.compile(r"[A-Z][A-Z0-9.^=-]{0,11}\Z|[a-z]{1,5}\Z")
 _WORDS: Final = frozenset(
     str.split(
@@ -34,9 +33,10 @@ def guess_ticker(paths: Sequence[Path], draft: Draft) -> str | None:
     if all(re.match(r"(?:ticker|symbol)=", path.absolute().parent.name, re.IGNORECASE) for path in paths):
         draft.set("ticker_from", "folder", f"the folder {paths[0].absolute().parent.name!r}")
         return None
-    for rule, what in ((_WITH_WIDTH, "the ticker and the width"), (_WITH_DATE, "the ticker, before a date")):
-        facts = [_facts(rule, name) for name in names]
+    for pattern, what in ((_WITH_WIDTH, "the ticker and the width"), (_WITH_DATE, "the ticker, before a date")):
+        facts = [_facts(pattern, name) for name in names]
         if facts[0] is not None and all(facts) and _are_names([one[0] for one in facts if one]):
+            rule = next(one for one in (*_short_rules(names[0]), pattern) if facts == [_facts(one, n) for n in names])
             draft.set("ticker_from", rule, f"{what} in names such as {paths[0].name!r}: {facts[0][0]}")
             _set_case([one[0] for one in facts if one], draft)
             return facts[0][1]
@@ -75,8 +75,18 @@ def _facts(rule: str, name: str) -> tuple[str, str | None] | None:
         return None
 
 
+def _short_rules(name: str) -> list[str]:
+    """Return patterns that are easier to read, and may do for all names."""
+    match = re.search(_WITH_WIDTH, name)
+    width = match and re.sub(r"\d+", r"\\d+", re.escape(match["width"]))
+    rules = [rf"(?P<ticker>[^/]+?){match['sign']}(?P<width>{width})[^/]*$"] if match else []
+    return [*rules, r"(?P<ticker>[^/]+?)[ _-]\d{4}[^/]*$"]
+
+
 def _are_names(texts: Sequence[str]) -> bool:
-    """Return whether texts are tickers rather than words; a few of many tickers are words, too (ALL, A)."""
+    """Return whether texts are tickers rather than words or dates; a few of many tickers are words, too (ALL, A)."""
+    if all(re.fullmatch(r"\d{1,3}|(?:19|20)\d\d(?:\d\d)?", text) for text in texts):
+        return False
     return sum(text.casefold() in _WORDS for text in texts) * 5 <= len(texts)
 
 

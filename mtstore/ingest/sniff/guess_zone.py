@@ -39,8 +39,9 @@ _HOURS: Final = {
 _ELSEWHERE: Final = ("UTC", "America/Chicago", "America/Los_Angeles", "Europe/Berlin")
 _BROKERS: Final = ("UTC", "Europe/Athens", "Europe/Berlin", "America/Chicago")
 _WINDOW_US: Final = 15 * 60 * 1_000_000
-_FEWEST: Final = 0.3
+_LOWEST_SCORE: Final = 0.3
 _LEAD: Final = 0.15
+_FEW_ROWS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class ZoneGuess:
     note: str
     likely: tuple[str, ...]
     stamp: str | None = None
+    is_sure: bool = True
 
 
 def guess_zone(wall_us: np.ndarray, volume: np.ndarray | None, width_us: int, ticker: str) -> ZoneGuess:
@@ -69,14 +71,15 @@ def guess_zone(wall_us: np.ndarray, volume: np.ndarray | None, width_us: int, ti
     best, zone, name = scores[0]
     second = next((one for one in scores if one[1] != zone), scores[0])
     likely = tuple(dict.fromkeys(one[1] for one in scores if one[0] > 0)) or ("UTC", "America/New_York")
-    if best >= _FEWEST and best - second[0] >= _LEAD:
+    if len(wall_us) > 1 and best >= _LOWEST_SCORE and best - second[0] >= _LEAD:
         opens, closes, shown, months = _edges(wall_us, width_us, zone, name)
         stamp = "close" if closes > opens else "open" if opens > closes else None
         when = f" ({shown} is the {'close' if stamp == 'close' else 'open'} of {name}{months})" if shown else ""
         note = (
             f"clear: as {zone} {_inside(wall_us, weights, zone, name):.0%} of the volume is in sessions of {name}{when}"
         )
-        return ZoneGuess(zone, f"{note}; next best: {second[1]} ({second[0]:.2f} against {best:.2f})", likely, stamp)
+        note += f"; next best: {second[1]} ({second[0]:.2f} against {best:.2f})"
+        return ZoneGuess(zone, note, likely, stamp, is_sure=len(wall_us) >= _FEW_ROWS)
     if len(np.unique(wall_us // 3_600_000_000 % 24)) >= 20:
         return ZoneGuess(None, "bars at all hours: no session shows the zone", tuple(dict.fromkeys(("UTC", *likely))))
     return ZoneGuess(

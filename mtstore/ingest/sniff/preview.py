@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import tempfile
 import zoneinfo
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -16,12 +18,16 @@ from mtstore.ingest.files.report import IngestResult
 from mtstore.ingest.sniff.guess_zone import zone_of_ticker
 from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 from mtstore.sources.custom.mapping.zones import parse_mapping_zone
+from mtstore.sources.custom.open_text import archive_members, is_text, open_text
 from mtstore.storage.repository import Repository
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 SHOWN_ROWS: Final = 3
+MOST_BYTES: Final = 200_000_000
+"""Of larger text files only the first lines are read."""
+_HEAD_LINES: Final = 200_000
 _HEADINGS: Final = ("ticker", "schema", "ts_event (UTC)", "local", "open", "high", "low", "close", "volume")
 
 
@@ -33,6 +39,8 @@ class Preview:
     ----------
     files
         The files that were read.
+    is_whole
+        Whether they were read to their end.
     rows
         The first bars: ticker, schema, ts_event (UTC), local (its text in the mapping's zone) and values.
     result
@@ -40,6 +48,7 @@ class Preview:
     """
 
     files: Sequence[Path]
+    is_whole: bool = True
     rows: list[dict[str, Any]] = field(default_factory=list)
     result: IngestResult = field(default_factory=IngestResult)
 
@@ -67,13 +76,25 @@ class TrialStore:
         """Ingest files and return what was stored of them."""
         self._count += 1
         source = f"sniff{self._count}"
-        result = ingest_files(self._store, files, mapping=mapping, source=source)
+        read = [self._head_of(path, mapping) if path.stat().st_size > MOST_BYTES else path for path in files]
+        result = ingest_files(self._store, read, mapping=mapping, source=source)
         with self._store.connection() as connection:
             found = connection.execute(sqlfiles.load("sniff.first_bars"), {"source": source, "count": SHOWN_ROWS})
             names = [column[0] for column in found.description or ()]
             bars = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
         rows = [bar | {"local": _local(bar, mapping)} for bar in bars]
-        return Preview(files, rows, result)
+        return Preview(files, read == list(files), rows, result)
+
+    def _head_of(self, path: Path, mapping: ColumnMapping) -> Path:
+        """Copy the first lines of a text file below the folder, under its path, of which a ticker may be part."""
+        if not is_text(path) or archive_members(path):
+            return path
+        copy = Path(self._folder.name, "heads", *path.absolute().parts[1:])
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with open_text(path, None, replace(mapping, comment=None, footer_lines=0)) as lines, copy.open("wb") as target:
+            target.write(codecs.BOM_UTF8)
+            target.writelines(islice(lines, _HEAD_LINES))
+        return copy
 
 
 def _local(bar: dict[str, Any], mapping: ColumnMapping) -> str:

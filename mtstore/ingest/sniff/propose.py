@@ -148,7 +148,7 @@ def _set_session_zone(guess: ZoneGuess, draft: Draft, usual: str | None) -> None
         likely = dict.fromkeys([*([usual] if usual else []), *guess.likely])
         draft.choose("tz", tuple(likely), f"{guess.note}: write the zone of these times")
     else:
-        draft.set("tz", guess.zone, guess.note)
+        draft.set("tz", guess.zone, guess.note, doubt=None if guess.is_sure else "few rows show it")
     if guess.stamp is not None and "stamp" not in draft.tree:
         edge = "the open of the session" if guess.stamp == "open" else "the close of the session, none at its open"
         draft.set("stamp", guess.stamp, f"sessions have a bar at {edge}")

@@ -87,11 +87,12 @@ class SniffedLayout:
                 *(f"  {line}" for line in self.preview.lines()),
             ]
         read = len(self.preview.files)
+        part = "" if self.preview.is_whole else "the first lines of "
         share = _files(read) if read == len(self.files) else f"{read:,} of {_files(len(self.files))}"
-        lines.append(
-            f"Of {share}: {_count(found.rows, 'bar')}, {_count(found.quarantined_rows, 'row')} to be quarantined, "
-            f"{_files(len(found.rejected))} to be rejected."
+        bad = (
+            f"{_count(found.quarantined_rows, 'row')} to be quarantined, {_files(len(found.rejected))} to be rejected."
         )
+        lines.append(f"Of {part}{share}: {_count(found.rows, 'bar')}, {bad}")
         notes = [*found.errors(), *found.warnings()]
         lines += [f"  {note}" for note in notes[:_MOST_NOTES]]
         for heading, items in (

@@ -11,14 +11,13 @@ from mtstore.arguments import first_few
 from mtstore.errors import BrokenFileError, IngestError
 from mtstore.ingest.sniff.draft import Draft
 from mtstore.ingest.sniff.layouts import FileGroup, divide_files
-from mtstore.ingest.sniff.preview import Preview, TrialStore
+from mtstore.ingest.sniff.preview import MOST_BYTES, Preview, TrialStore
 from mtstore.ingest.sniff.propose import propose
 from mtstore.ingest.sniff.result import SniffedLayout, SniffResult
 from mtstore.sources.custom.mapping.parse_mapping import parse_mapping
 from mtstore.sources.detect_format import expand_paths
 
 _MOST_FILES: Final = 20
-_MOST_BYTES: Final = 200_000_000
 
 
 def sniff(
@@ -71,7 +70,7 @@ def sniff(
 def _with_most_evidence(group: FileGroup) -> FileGroup:
     """Return the group with the largest file first, of those that are read in a moment."""
     sizes = {path: path.stat().st_size for path in _spread(group.files)}
-    first = max(sizes, key=lambda path: (sizes[path] <= _MOST_BYTES, sizes[path]))
+    first = max(sizes, key=lambda path: (sizes[path] <= MOST_BYTES, sizes[path]))
     return FileGroup(group.format, [first, *(path for path in group.files if path != first)])
 
 
@@ -96,7 +95,7 @@ def _try(trial: TrialStore, group: FileGroup, draft: Draft) -> Preview:
     # Without the tickers, bars of several files would be in conflict.
     for path in () if "ticker" in draft.choices else _spread(group.files):
         size += path.stat().st_size
-        if size <= _MOST_BYTES:
+        if size <= MOST_BYTES:
             chosen.add(path)
     return trial.preview([path for path in group.files if path in chosen], parse_mapping(draft.assumed()))
 
