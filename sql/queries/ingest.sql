@@ -127,6 +127,12 @@ FROM core.sessions
 WHERE calendar = $calendar
 ORDER BY open_ts
 
+-- name: tickers_with_prefixes
+-- The stored tickers that begin with one of $prefixes.
+SELECT DISTINCT ticker
+FROM core.files
+WHERE list_contains($prefixes, left(ticker, 2))
+
 -- name: sources
 -- Every source and what its name is bound to.
 SELECT

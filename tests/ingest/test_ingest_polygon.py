@@ -19,6 +19,7 @@ from mtstore.ingest.network.ingest_network import (
     update_network,
 )
 from mtstore.storage.settings.ticker_metadata import read_metadata
+from tests.kits.flat_files import row, write_flat
 from tests.kits.time_limit import time_limit
 from tests.servers import faults
 from tests.servers.configs import config_for, vendors_for
@@ -340,6 +341,22 @@ def test_ranges_from_files_are_not_fetched(load, market, store):
         ("AAPL", ny("2024-03-04"), ny("2024-03-05")),
         ("AAPL", ny("2024-03-06"), ny("2024-03-07")),
     ]
+
+
+@pytest.mark.filterwarnings("ignore::mtstore.IngestWarning")
+def test_the_second_spelling_of_a_pair_is_noted_once_whichever_comes_first(load, market, store, tmp_path):
+    for ticker in ("X:BTCUSD", "C:EURUSD"):
+        market.companies[ticker].minutes = minutes("2024-03-05", 30, first_price=100.0)
+    load(tickers=["C:EURUSD"])
+    pairs = [row(ticker, "10:00") for ticker in ("X:BTC-USD", "C:EUR-USD", "BRK-B")]
+    (note,) = store.ingest(write_flat(tmp_path, pairs)).notes
+    assert note == ("C:EURUSD is stored from REST; flat files call it C:EUR-USD: they are two series of one pair")
+    fetched = load(tickers=["X:BTCUSD", "AAPL"])
+    assert {name: outcome.notes for name, outcome in fetched.tickers.items()} == {
+        "X:BTCUSD": ["X:BTC-USD is stored from flat files; REST calls it X:BTCUSD: they are two series of one pair"],
+        "AAPL": [],
+    }
+    assert load("2024-03-11", "2024-03-12", ["X:BTCUSD"]).tickers["X:BTCUSD"].notes == []
 
 
 def test_ticker_without_a_source_is_an_error_in_the_report(load, market):

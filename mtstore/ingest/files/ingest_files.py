@@ -31,6 +31,7 @@ from mtstore.ingest.files.open_inputs import InputOptions, open_inputs
 from mtstore.ingest.files.quarantine import Quarantine
 from mtstore.ingest.files.read_batch import read_batch
 from mtstore.ingest.files.report import FileOutcome, IngestResult, Progress, ProgressCallback, no_progress
+from mtstore.ingest.pair_spellings import spelling_notes, stored_pairs
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.ranges import midnight_us
 from mtstore.sources.custom.mapping.parse_mapping import as_mapping
@@ -127,10 +128,12 @@ def ingest_inputs(
     result.coverage = custom[0].coverage if custom else None
     result.notes += mapping_notes(custom)
     new = _new_inputs(store, _with_valid_binding(store, opened, result), tickers, result)
+    pairs = stored_pairs(store)
     with store.writer("ingest", run_id=run.run_id) as writer:
         for batch in in_batches(new):
             _ingest_batch(writer, batch, tickers, result, progress)
         result.tickers = len(writer.totals.tickers)
+        result.notes += spelling_notes(pairs, writer.totals.tickers).values()
         result.rows = writer.totals.rows
         result.quarantined_rows = writer.totals.quarantined_rows
         if new or result.rejected:

@@ -20,6 +20,7 @@ from mtstore.ingest.network.report import FetchCallback, FetchResult, TickerOutc
 from mtstore.ingest.network.revalidate import revalidations_of
 from mtstore.ingest.network.split_settled import split_at_settled
 from mtstore.ingest.network.symbology import Symbology
+from mtstore.ingest.pair_spellings import spelling_notes, stored_pairs
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.progress_bar import FetchProgress
 from mtstore.ranges import US_PER_SECOND, intersect, subtract, union
@@ -88,6 +89,8 @@ class FetchRun:
                 cached=target.plan.cached,
                 beyond=target.plan.beyond,
             )
+        for ticker, note in spelling_notes(stored_pairs(self._store), result.tickers).items():
+            result.tickers[ticker].notes.append(note)
         for ticker, error in errors.items():
             result.tickers[ticker] = TickerOutcome(ticker, error=str(error), exception=error)
             self._raise_if_configured(error)
