@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from mtstore.query.align.assemble import assemble
 from mtstore.query.fast.rollups import Rollups
 from mtstore.query.request.request import DEFAULT_TZ, AlignRequest, SeriesRequest, macro_call
 from mtstore.query.request.result import Result, mapped_errors
+from mtstore.query.snapshot.hidden_bars import describe_hidden
+from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.table.memory_budget import result_limit
 from mtstore.query.table.pandas_frames import wide_frame
 from mtstore.query.table.wide_table import AssemblyOptions, WideTable, field_names
@@ -127,7 +130,12 @@ class Aligned(Series):
         limit = result_limit(memory_limit)
         making = AssemblyOptions(with_close=with_close, dtype=dtype, max_bytes=limit, rollups=Rollups(self._store))
         with self._store.connection() as connection, mapped_errors():
-            wide = assemble(connection, self.call, names, making)
+            facts = read_store_facts(connection)
+            wide = assemble(connection, self.call, names, making, facts=facts)
+            empty = {ticker for ticker, row in zip(wide.tickers, wide.present, strict=True) if not row.any()}
+            hidden = describe_hidden(facts, self.call, wide.tickers, empty)
+        if hidden is not None:
+            warnings.warn(hidden, stacklevel=3)
         self._note_use()
         return wide
 

@@ -133,6 +133,27 @@ SELECT DISTINCT ticker
 FROM core.files
 WHERE list_contains($prefixes, left(ticker, 2))
 
+-- name: ticker_calendars
+-- The calendar of every ticker, whether it was inferred, and its session key, which differs if it has hours of its own.
+SELECT
+    ticker,
+    calendar,
+    calendar_is_inferred AS is_inferred,
+    session_key
+FROM core.ticker_list
+
+-- name: session_hours
+-- The stored sessions of one calendar ($calendar) and its zone: days since 1970-01-01, µs since the epoch.
+SELECT
+    calendars.timezone,
+    sessions.session_date - DATE '1970-01-01' AS day,
+    epoch_us(sessions.open_ts) AS open_us,
+    epoch_us(sessions.close_ts) AS close_us
+FROM core.sessions AS sessions
+INNER JOIN core.calendars AS calendars USING (calendar)
+WHERE sessions.calendar = $calendar
+ORDER BY sessions.open_ts
+
 -- name: sources
 -- Every source and what its name is bound to.
 SELECT

@@ -5,6 +5,7 @@
 SELECT
     listed.ticker,
     listed.calendar,
+    listed.calendar_is_inferred,
     listed.session_key,
     listed.universe_position,
     coalesce(keys.open_grain_us, 3600000000) AS open_grain_us,
@@ -104,3 +105,12 @@ FROM core.bucket_days(
     tz := $tz
 )
 ORDER BY start_us
+
+-- name: bar_times
+-- The opens (µs) of the bars of a ticker ($ticker) in some schemas ($schemas) from $start_us to $end_us; NULL: open.
+SELECT epoch_us(ts_event) AS ts_us
+FROM core.bars
+WHERE ticker = $ticker
+    AND list_contains($schemas, schema)
+    AND ($start_us::BIGINT IS NULL OR ts_event >= make_timestamptz($start_us::BIGINT))
+    AND ($end_us::BIGINT IS NULL OR ts_event < make_timestamptz($end_us::BIGINT))

@@ -45,6 +45,8 @@ class CustomInput(Input):
         The store's tickers on calendars of futures venues: their prices may be zero or negative.
     absent
         The columns that it does not have, which the rules for bars do not check.
+    has_naive_times
+        Whether rows that were read had times without a zone, which the mapping's zone made instants.
     """
 
     is_custom: ClassVar[bool] = True
@@ -54,6 +56,7 @@ class CustomInput(Input):
     table: Any = None
     futures: frozenset[str] = frozenset()
     absent: tuple[str, ...] = ()
+    has_naive_times: bool = False
 
     @classmethod
     def open(
@@ -163,6 +166,7 @@ class CustomInput(Input):
         for place in places:
             one = cast("CustomInput", batch[place])
             for found in one._converted(tickers):
+                one.has_naive_times |= found.has_naive_times
                 rows = pa.table(found.batch)
                 stamps = rows["ts_event"].cast(pa.int64())
                 rows = rows.set_column(rows.column_names.index("ts_event"), "ts_us", stamps)

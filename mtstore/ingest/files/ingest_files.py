@@ -24,6 +24,7 @@ from mtstore.ingest.files.batches import in_batches
 from mtstore.ingest.files.checks.bar_width import check_widths
 from mtstore.ingest.files.checks.conflicts import find_conflicts
 from mtstore.ingest.files.checks.mapping_notes import mapping_notes
+from mtstore.ingest.files.checks.sessions import SessionCheck
 from mtstore.ingest.files.custom_input import CustomInput, check_covers
 from mtstore.ingest.files.group_by_ticker import TickerGrouper
 from mtstore.ingest.files.input_file import Input
@@ -129,9 +130,11 @@ def ingest_inputs(
     result.notes += mapping_notes(custom)
     new = _new_inputs(store, _with_valid_binding(store, opened, result), tickers, result)
     pairs = stored_pairs(store)
+    sessions = SessionCheck(store.connection)
     with store.writer("ingest", run_id=run.run_id) as writer:
         for batch in in_batches(new):
-            _ingest_batch(writer, batch, tickers, result, progress)
+            _ingest_batch(writer, batch, tickers, result, progress=progress, sessions=sessions)
+        result.notes += sessions.notes()
         result.tickers = len(writer.totals.tickers)
         result.notes += spelling_notes(pairs, writer.totals.tickers).values()
         result.rows = writer.totals.rows
@@ -213,6 +216,8 @@ def _ingest_batch(
     batch: Sequence[Input],
     tickers: Collection[str] | None,
     result: IngestResult,
+    *,
+    sessions: SessionCheck,
     progress: ProgressCallback,
 ) -> None:
     grouper = TickerGrouper(writer.staging)
@@ -235,6 +240,7 @@ def _ingest_batch(
             bars = batch_bars.bars_of(ticker)
             if bars is not None:
                 writer.add(bars)
+                sessions.add(bars, _zone_in_question(batch, bars))
                 rows += bars.bars.num_rows
                 sessionless = _count_sessionless(bars)
                 if sessionless:
@@ -253,6 +259,12 @@ def _ingest_batch(
         else:
             result.files.append(FileOutcome(str(one.path), "ingested", rows=found.rows[place]))
             writer.record("inputs", _input_row(one, tickers, writer.run_id) | batch_bars.extents.row(place))
+
+
+def _zone_in_question(batch: Sequence[Input], bars: BarBatch) -> str | None:
+    """Return the zone in which dates and times without a zone of their own were read; None if they have one."""
+    is_read = any(isinstance(one, CustomInput) and (one.has_naive_times or is_daily(one.schema)) for one in batch)
+    return bars.day_tz if is_read else None
 
 
 def _count_sessionless(bars: BarBatch) -> int:

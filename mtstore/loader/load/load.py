@@ -20,6 +20,7 @@ from mtstore.loader.validation.outcome import (
     inline_checks_for,
     splits_warning,
 )
+from mtstore.query.snapshot.hidden_bars import describe_hidden
 from mtstore.query.snapshot.uncovered import describe_ranges
 from mtstore.query.table.memory_budget import load_limit, peak_bytes
 from mtstore.query.table.pandas_frames import check_columns, wide_frame
@@ -87,6 +88,7 @@ class Load:
         MissingDataError, DataQualityError: as in `MultiTickerDataLoader.load_data`.
         """
         self.check_range(facts, store_path)
+        self.check_calendars(facts)
         return self.check_validity(facts)
 
     def check_range(self, facts: StoreFacts, store_path: Path) -> None:
@@ -100,6 +102,13 @@ class Load:
         splits = splits_warning(facts, self.call, self.tickers)
         if splits is not None:
             self.warnings.append((f"{self.call.bounds}: {splits}", DataQualityWarning))
+
+    def check_calendars(self, facts: StoreFacts) -> None:
+        """Look for bars that guessed calendars leave out of the result, which `to_frame` has returned."""
+        empty = {name for name, rows in self._present.items() if not rows}
+        text = describe_hidden(facts, self.call, self.tickers, empty)
+        if text is not None:
+            self.warnings.append((text, UserWarning))
 
     def check_validity(self, facts: StoreFacts, *, may_inline: bool = False) -> AssemblyOptions:
         """Find gaps and outliers; the second part of `check`.

@@ -33,6 +33,7 @@ def load_frame(load: Load, store: Repository) -> pd.DataFrame:
     """Check a load, and return its frame; errors as `Load.check` and `assemble`."""
     with configured_view(store, load.config) as facts, mapped_errors():
         frame = load.to_frame(_load_table(load, store, facts))
+        load.check_calendars(facts)
     store.last_used.record(load.tickers, *load.call.bounds.covering_us())
     if load.fetched.has_rows and load.config.multi_ticker.cache.evict == "refetchable":
         enforce_cache_limits(store, load.config)

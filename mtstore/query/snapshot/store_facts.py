@@ -37,6 +37,7 @@ class TickerFacts:
     """A ticker as the macros see it."""
 
     calendar: str
+    calendar_is_inferred: bool
     session_key: str
     universe_position: int | None
     open_grain_us: int

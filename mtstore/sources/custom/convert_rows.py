@@ -38,6 +38,7 @@ class Converted:
     lines: np.ndarray
     rejected: list[RejectedLine] = field(default_factory=list)
     ends_open: bool = False
+    has_naive_times: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,10 @@ class Converter:
             for name, values in numbers.items()
         }
         zones = columns[found["tz"][0]].cast(pa.string()) if "tz" in found else None
-        stamps, ends_open = np.empty(0, np.int64), False
+        stamps, ends_open, is_naive = np.empty(0, np.int64), False, False
         if count:
             times = read_times(_joined(columns, found["ts_event"]), mapping, day=self.day, zones=zones, groups=groups)
-            stamps, ends_open = times.us, times.ends_open
+            stamps, ends_open, is_naive = times.us, times.ends_open, times.is_naive
             faults = {**faults, **times.faults}
         arrays |= {
             "ticker": tickers,
@@ -81,7 +82,7 @@ class Converter:
         batch = pa.RecordBatch.from_arrays([arrays[one.name].cast(one.type) for one in schema], schema=schema)
         blank = self._blank_rows(numbers, count, faults)
         if not faults and blank is None:
-            return Converted(batch, lines, [], ends_open)
+            return Converted(batch, lines, [], ends_open, is_naive)
         keep = np.ones(count, bool) if blank is None else ~blank
         rejected = []
         for at in sorted(faults):
@@ -89,7 +90,7 @@ class Converter:
                 rejected.append(RejectedLine(int(lines[at]), faults[at], tickers[at].as_py() or None))
                 keep[at] = False
         kept = batch.filter(pa.array(keep))
-        return Converted(kept, lines[keep], rejected, ends_open)
+        return Converted(kept, lines[keep], rejected, ends_open, is_naive)
 
     def _tickers(self, columns: Mapping[int, Any], count: int, faults: dict[int, str]) -> pa.Array:
         import pyarrow as pa

@@ -21,11 +21,13 @@ class Instants:
     """Instants in microseconds since the epoch; `faults` has the reason of each row that has none.
 
     `ends_open`: the last row occurs twice, so that the order of later rows may be needed to tell which it is.
+    `is_naive`: the values had no zone of their own.
     """
 
     us: np.ndarray
     faults: dict[int, str] = field(default_factory=dict)
     ends_open: bool = False
+    is_naive: bool = False
 
 
 @dataclass(slots=True)

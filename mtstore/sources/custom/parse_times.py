@@ -52,6 +52,7 @@ def read_times(
         apply_zone_words(times, words, mapping)
     found = _opens_of_days(times, mapping) if mapping.is_daily else _opens(times, mapping, groups)
     found.faults = {**found.faults, **times.faults}
+    found.is_naive = times.offset is None
     is_wild = (found.us < _EARLIEST_US) | (found.us > _LATEST_US)
     for at in np.flatnonzero(is_wild).tolist():
         found.us[at] = 0

@@ -1,0 +1,241 @@
+"""Compare the times of bars with the sessions of their calendar: a wrong zone or a wrong calendar hides bars."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mtstore import calendars, sqlfiles
+from mtstore.arguments import first_few
+from mtstore.bars import BarBatch, is_daily, step_us
+from mtstore.duckdb_instance import fetch_rows
+from mtstore.errors import InputError
+from mtstore.infer_calendar import infer_calendar
+from mtstore.ranges import US_PER_DAY, US_PER_SECOND
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import numpy.typing as npt
+
+    Ints = npt.NDArray[np.int64]
+    Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
+
+_HOUR_US: Final = 3_600 * US_PER_SECOND
+_PRE_MARKET_US: Final = 11 * _HOUR_US // 2
+_POST_MARKET_US: Final = 4 * _HOUR_US
+# Pre- and post-market of US equities are 04:00 to 20:00 around 09:30 to 16:00.
+
+_LEAST_BARS: Final = 20
+_LEAST_QUIET_BARS: Final = 100
+_LEAST_DAYS: Final = 3
+_LEAST_DAYS_OF_A_GUESS: Final = 10
+_FEW: Final = 0.05
+_MOST: Final = 0.9
+_NEARLY_ALL: Final = 0.99
+_MUCH_LESS: Final = 0.75
+
+
+_SESSION_COLUMNS: Final = {"session_date": "int32", "open_ts": "int64", "close_ts": "int64"}
+
+
+class Calendar(NamedTuple):
+    """The calendar of a ticker, and whether it was guessed."""
+
+    name: str
+    is_guessed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The sessions of a calendar in order: days since 1970-01-01, and opens and closes in microseconds."""
+
+    tz: str
+    days: Ints
+    opens: Ints
+    closes: Ints
+
+    @classmethod
+    def of(cls, connection: duckdb.DuckDBPyConnection, calendar: str) -> Hours | None:
+        """Read the sessions that a store has, else compute them; None for a custom calendar without any."""
+        import numpy as np
+
+        statement = sqlfiles.load("ingest.session_hours")
+        rows = connection.execute(statement, {"calendar": calendar}).fetchnumpy()
+        if len(rows["day"]):
+            zone = str(rows["timezone"][0])
+            return cls(zone, *(np.asarray(rows[name], dtype=np.int64) for name in ("day", "open_us", "close_us")))
+        try:
+            table = calendars.session_table(calendar)
+        except InputError:
+            return None
+        columns = (table[name].cast(kind) for name, kind in _SESSION_COLUMNS.items())
+        return cls(calendars.calendar_timezone(calendar), *(np.asarray(one, dtype=np.int64) for one in columns))
+
+    def count(self, stamps: Ints, step: int) -> tuple[int, int]:
+        """Count the bars that overlap a session, and those that overlap one or its pre- or post-market."""
+        import numpy as np
+
+        counts = []
+        for before, after in ((0, 0), (_PRE_MARKET_US, _POST_MARKET_US)):
+            # Each bar's first session that ends after the bar's open.
+            place = np.searchsorted(self.closes + after, stamps, side="right")
+            opens = np.append(self.opens - before, np.iinfo(np.int64).max)
+            counts.append(int((opens[place] < stamps + step).sum()))
+        return counts[0], counts[1]
+
+    def in_wall_times(self) -> Hours:
+        """Return the same sessions in wall times of the calendar's zone."""
+        return Hours(self.tz, self.days, *(_wall_times(column, self.tz) for column in (self.opens, self.closes)))
+
+
+def find_misfit(stamps: Ints, schema: str, calendar: Calendar, hours: Hours, zone: str | None) -> Misfit | None:
+    """Return how the bars of a ticker miss the sessions of its calendar; None if they do not, or are too few.
+
+    Parameters
+    ----------
+    stamps
+        Opens of bars in microseconds; of daily bars, midnights of `zone`.
+    zone
+        The zone in which times of custom data were read; None if the data themselves say when they are.
+    """
+    if is_daily(schema):
+        # Vendors count days in zones of their own: a Sunday of Databento belongs to the next session.
+        return None if zone is None else _misfit_of_days(stamps, schema, calendar, hours, zone)
+    stamps = stamps[(stamps >= hours.opens[0]) & (stamps < hours.closes[-1])]
+    total, step = len(stamps), step_us(schema)
+    if total < _LEAST_BARS:
+        return None
+    regular, near = hours.count(stamps, step)
+    hides_bars = total - near > _FEW * total
+    if zone is not None and zone != hours.tz and (hides_bars or regular <= _MUCH_LESS * total):
+        there, near_there = hours.in_wall_times().count(_wall_times(stamps, zone), step)
+        is_clearer = there >= _MOST * total and regular <= _MUCH_LESS * there
+        # A zone that the owner named is right more often than a calendar that was guessed.
+        is_in_doubt = hides_bars and (zone == "UTC" or not calendar.is_guessed)
+        if is_clearer or (is_in_doubt and near_there >= _NEARLY_ALL * total and there > regular):
+            return Misfit("zone", calendar, total, regular, zone, hours.tz, there)
+    # The pre-market of one day alone is usual, that of several days is not.
+    is_quiet = total >= _LEAST_QUIET_BARS and int(stamps[-1] - stamps[0]) > US_PER_DAY
+    if near < _FEW * total or (is_quiet and regular < _FEW * total):
+        return Misfit("guess" if calendar.is_guessed else "hours", calendar, total, regular, zone)
+    return Misfit("guess", calendar, total, regular, zone) if calendar.is_guessed and hides_bars else None
+
+
+def _misfit_of_days(stamps: Ints, schema: str, calendar: Calendar, hours: Hours, zone: str) -> Misfit | None:
+    import numpy as np
+
+    days = _wall_times(stamps, zone) // US_PER_DAY
+    days = days[(days >= hours.days[0]) & (days <= hours.days[-1])]
+    total, regular = len(days), int(np.isin(days, hours.days).sum())
+    if step_us(schema) > US_PER_DAY or total < _LEAST_DAYS:
+        return None
+    hides_days = calendar.is_guessed and total >= _LEAST_DAYS_OF_A_GUESS and total - regular > _FEW * total
+    return Misfit("days", calendar, total, regular) if regular < _FEW * total or hides_days else None
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """How the bars of a ticker miss the sessions of its calendar.
+
+    Attributes
+    ----------
+    kind
+        `zone`: in the calendar's zone they would fit. `guess`: the calendar was guessed and hides bars. `hours`: hardly
+        any bar is in a session. `days`: days are not sessions.
+    bars, regular
+        The number of bars, and of those in sessions.
+    zone, other_zone, regular_there
+        The zone in which times were read, the calendar's zone, and the number of bars in sessions there.
+    """
+
+    kind: str
+    calendar: Calendar
+    bars: int
+    regular: int
+    zone: str | None = None
+    other_zone: str | None = None
+    regular_there: int = 0
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What misfits that are described together have in common."""
+        return self.kind, self.calendar, self.zone, self.other_zone
+
+    def describe(self, tickers: Iterable[str]) -> str:
+        """Return the misfit of some tickers as a sentence."""
+        names, (calendar, is_guessed) = first_few(list(tickers)), self.calendar
+        guessed = f" Or set `calendar` in a configuration: {calendar} was guessed." if is_guessed else ""
+        outside = self.bars - self.regular
+        if self.kind == "zone":
+            return (
+                f"{names}: {self.regular_there:,} of {self.bars:,} bars would lie in {calendar} hours as "
+                f"{self.other_zone}, {self.regular:,} do as {self.zone}: is `tz` right?{guessed}"
+            )
+        if self.kind == "days":
+            return (
+                f"{names}: {outside:,} of {self.bars:,} days are not sessions of {calendar}: are they right?{guessed}"
+            )
+        share = f"{100 * outside / self.bars:.0f} % of the bars of {names} lie outside {calendar}"
+        if self.kind == "guess":
+            return f"{share}, which was guessed; set `calendar` in a configuration, else aligned tables omit them"
+        return f"{share}: are the zone of the times and the calendar right?"
+
+
+@dataclass(slots=True)
+class SessionCheck:
+    """Compare the bars of an ingest with the calendars of a store, ticker by ticker; `notes` has the result."""
+
+    connect: Connect
+    _known: dict[str, Calendar | None] = field(default_factory=dict)
+    _hours: dict[str, Hours | None] = field(default_factory=dict)
+    _found: dict[tuple[object, ...], dict[str, Misfit]] = field(default_factory=lambda: defaultdict(dict))
+
+    def __post_init__(self) -> None:
+        with self.connect() as connection:
+            rows = fetch_rows(connection, sqlfiles.load("ingest.ticker_calendars"))
+        for row in rows:
+            # Hours of a ticker's own are what its owner wants.
+            has_window = row["session_key"] != row["calendar"]
+            self._known[row["ticker"]] = None if has_window else Calendar(row["calendar"], row["is_inferred"])
+
+    def add(self, batch: BarBatch, zone: str | None) -> None:
+        """Compare a ticker's bars; `zone` as in `find_misfit`."""
+        calendar = self._calendar_of(batch)
+        if calendar is None:
+            return
+        if calendar.name not in self._hours:
+            with self.connect() as connection:
+                self._hours[calendar.name] = Hours.of(connection, calendar.name)
+        hours = self._hours[calendar.name]
+        stamps = batch.bars["ts_event"].cast("int64").to_numpy()
+        found = None if hours is None else find_misfit(stamps, batch.schema, calendar, hours, zone)
+        if found is not None:
+            self._found[found.key][batch.ticker] = found
+
+    def notes(self) -> Iterator[str]:
+        """Yield a sentence per kind of misfit."""
+        for by_ticker in self._found.values():
+            alike = list(by_ticker.values())
+            sums = {name: sum(getattr(one, name) for one in alike) for name in ("bars", "regular", "regular_there")}
+            yield replace(alike[0], **sums).describe(by_ticker)
+
+    def _calendar_of(self, batch: BarBatch) -> Calendar | None:
+        if batch.ticker not in self._known:
+            binding = batch.binding
+            name = infer_calendar(batch.ticker, binding.provider, binding.dataset)
+            self._known[batch.ticker] = Calendar(name, is_guessed=True)
+        return self._known[batch.ticker]
+
+
+def _wall_times(stamps: Ints, zone: str) -> Ints:
+    """Return instants as wall times of a zone, microseconds."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    instants = pa.array(stamps, pa.int64()).cast(pa.timestamp("us", tz=zone))
+    wall: Ints = pc.local_timestamp(instants).cast(pa.int64()).to_numpy()
+    return wall

@@ -1,0 +1,108 @@
+"""Find bars that a guessed calendar leaves out of aligned tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from mtstore import sqlfiles
+from mtstore.arguments import first_few
+from mtstore.bars import is_daily, step_us
+from mtstore.errors import RangeError
+from mtstore.ranges import US_PER_SECOND
+
+if TYPE_CHECKING:
+    from mtstore.query.request.request import SeriesRequest
+    from mtstore.query.snapshot.store_facts import StoredFile, StoreFacts
+
+# Pre- and post-market of US equities: 04:00 to 20:00 around 09:30 to 16:00.
+_PRE_MARKET_US: Final = 19_800 * US_PER_SECOND
+_POST_MARKET_US: Final = 14_400 * US_PER_SECOND
+_TOLERATED: Final = 1.05
+_FEW: Final = 0.05
+
+
+def describe_hidden(
+    facts: StoreFacts, request: SeriesRequest, tickers: Collection[str], empty: Collection[str] = ()
+) -> str | None:
+    """Return a warning about tickers of which a guessed calendar hides bars; None if there are none.
+
+    A ticker has more bars than its sessions can have with pre- and post-market, or it is one of `empty` (tickers
+    without a bar in the result) although bars are stored in the range. No data file is read, except for `empty`.
+    """
+    if request.session != "regular":
+        return None
+    start_us, end_us = request.bounds.covering_us()
+    texts = []
+    for ticker in tickers:
+        entry = facts.tickers.get(ticker)
+        if entry is None or not entry.calendar_is_inferred or entry.session_key != entry.calendar:
+            continue
+        sessions = facts.sessions(entry.calendar)
+        opens, closes = sessions["open_us"], sessions["close_us"]
+        files = list(_files(facts, ticker, start_us, end_us))
+        share = max((_hidden_share(found, step_us(schema), opens, closes) for schema, found in files), default=0.0)
+        if files and not share and ticker in empty:
+            share = _share_outside(_stored_times(facts, request, ticker), opens, closes)
+        if share:
+            least = "at least " if share < 1 else ""
+            texts.append(f"{least}{100 * share:.0f} % of the bars of {ticker} lie outside {entry.calendar}")
+    if not texts:
+        return None
+    return f"{first_few(texts, joint='; ')}, which was guessed; set `calendar` in the configuration"
+
+
+def _files(
+    facts: StoreFacts, ticker: str, start_us: int | None, end_us: int | None
+) -> Iterator[tuple[str, Sequence[StoredFile]]]:
+    """Yield the schema and the files within a range of each intraday series of a ticker."""
+    for source, schema, _ in facts.series.get(ticker, ()):
+        found = [
+            file
+            for file in facts.files.get((ticker, source, schema), ())
+            if (end_us is None or file.min_us < end_us) and (start_us is None or file.max_us >= start_us)
+        ]
+        if found and not is_daily(schema):
+            yield schema, found
+
+
+def _hidden_share(files: Sequence[StoredFile], step: int, opens: np.ndarray, closes: np.ndarray) -> float:
+    """Return the least share of the bars outside of sessions, if files have more than their extended hours allow."""
+    rows = regular = extended = 0.0
+    for file in files:
+        end = file.max_us + step
+        regular += _overlap(opens, closes, file.min_us, end) / step
+        extended += _overlap(opens - _PRE_MARKET_US, closes + _POST_MARKET_US, file.min_us, end) / step
+        rows += file.row_count
+    return max(1 - regular / rows, 0.0) if rows > _TOLERATED * extended else 0.0
+
+
+def _overlap(starts: np.ndarray, ends: np.ndarray, start_us: int, end_us: int) -> int:
+    """Return how much of a range intervals cover; intervals of neighbours may overlap."""
+    near = (ends > start_us) & (starts < end_us)
+    starts, ends = np.maximum(starts[near], start_us), np.minimum(ends[near], end_us)
+    # What a neighbour covers already is counted once.
+    starts[1:] = np.maximum(starts[1:], np.maximum.accumulate(ends)[:-1])
+    return int(np.maximum(ends - starts, 0).sum())
+
+
+def _share_outside(stamps: np.ndarray, opens: np.ndarray, closes: np.ndarray) -> float:
+    """Return the share of times outside of sessions, if more than a few are outside of extended hours, too."""
+    place = np.searchsorted(closes + _POST_MARKET_US, stamps, side="right")
+    far = np.append(opens - _PRE_MARKET_US, np.iinfo(np.int64).max)[place] > stamps
+    return 1.0 if far.sum() > _FEW * len(stamps) else 0.0
+
+
+def _stored_times(facts: StoreFacts, request: SeriesRequest, ticker: str) -> np.ndarray:
+    """Return the opens of a ticker's stored intraday bars within a request's bounds, where dates are days."""
+    schemas = [schema for _, schema, _ in facts.series[ticker] if not is_daily(schema)]
+    bounds: tuple[int | None, int | None]
+    try:
+        bounds = request.bounds.as_days_us()
+    except RangeError:  # an open end
+        bounds = request.bounds.covering_us()
+    parameters = {"ticker": ticker, "schemas": schemas, "start_us": bounds[0], "end_us": bounds[1]}
+    found = facts.connection.execute(sqlfiles.load("store_facts.bar_times"), parameters).fetchnumpy()
+    return np.asarray(found["ts_us"], dtype=np.int64)

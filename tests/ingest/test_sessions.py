@@ -1,0 +1,146 @@
+"""Bars that miss the sessions of their calendar are stored with a warning that names what to set."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import mtstore
+from mtstore import IngestWarning, MultiTickerDataLoader
+from mtstore.cli.exit_codes import Exit
+from mtstore.cli.main import run as run_command
+
+WEEKEND = pd.date_range("2024-01-06", "2024-01-08 23:59", freq="1min", tz="UTC")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[mtstore.Store]:
+    with mtstore.open(tmp_path / "store", create=True) as opened:
+        yield opened
+
+
+def bars(times: Any) -> pd.DataFrame:
+    frame = pd.DataFrame({"open": 100.0, "high": 101.0, "low": 99.0, "close": 100.5, "volume": 100.0}, index=times)
+    return frame.rename_axis("ts_event")
+
+
+def minutes(start: str, count: int, tz: str | None = None) -> pd.DataFrame:
+    return bars(pd.date_range(start, periods=count, freq="1min", tz=tz))
+
+
+def config_of(store: mtstore.Store, ticker: str, interval: str = "1d", **settings: str) -> dict[str, Any]:
+    alignment = {"resampling": interval}
+    return {"multi_ticker": {"store": str(store.path), "tickers": {ticker: settings}, "alignment": alignment}}
+
+
+WRONG_ZONE = r"390 of 390 bars would lie in XNYS hours as America/New_York, 150 do as UTC: is `tz` right\?"
+
+
+def test_naive_local_times_warn_of_the_zone(store: mtstore.Store) -> None:
+    with pytest.warns(IngestWarning, match=rf"^AAPL: {WRONG_ZONE}"):
+        result = store.ingest(minutes("2023-11-03 09:30", 390), ticker="AAPL", schema="ohlcv-1m")
+    assert (result.rows, result.is_complete) == (390, True)
+
+
+def test_pre_market_bars_with_a_wrong_zone_warn(store: mtstore.Store) -> None:
+    with pytest.warns(IngestWarning, match=r"390 of 960 bars would lie in XNYS hours as America/New_York"):
+        store.ingest(minutes("2024-01-08 04:00", 960), ticker="AAPL", schema="ohlcv-1m")
+
+
+def test_files_warn_once_for_all_their_tickers(
+    store: mtstore.Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["AAPL", "IBM"]
+    for name in names:
+        minutes("2023-11-03 09:30", 390).assign(ticker=name).to_csv(tmp_path / f"{name}.csv")
+    files = [str(tmp_path / f"{name}.csv") for name in names]
+    assert run_command(["ingest", str(store.path), "-q", *files, "--schema", "ohlcv-1m"]) == Exit.OK
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "is `tz` right?" in line]
+    assert "AAPL, IBM: 780 of 780 bars would lie in XNYS hours as America/New_York, 300 do as UTC" in line
+
+
+def test_days_without_sessions_warn(store: mtstore.Store) -> None:
+    days = pd.to_datetime(["2023-11-04", "2023-11-05", "2023-11-11"])
+    with pytest.warns(IngestWarning, match=r"^AAPL: 3 of 3 days are not sessions of XNYS"):
+        store.ingest(bars(days), ticker="AAPL", schema="ohlcv-1d", tz="America/New_York")
+
+
+def test_bars_that_a_guessed_calendar_hides_warn_at_ingest_and_at_load(store: mtstore.Store) -> None:
+    words = "91 % of the bars of BASKET lie outside XNYS, which was guessed; set `calendar`"
+    with pytest.warns(IngestWarning, match=f"^{words}"):
+        store.ingest(bars(WEEKEND), ticker="BASKET", schema="ohlcv-1m", covers=("2024-01-06", "2024-01-08"))
+    for interval in ("1d", "1min"):
+        with (
+            MultiTickerDataLoader(config_of(store, "BASKET", interval)) as loader,
+            pytest.warns(UserWarning, match=words),
+        ):
+            loader.load_data("2024-01-06", "2024-01-08")
+    with pytest.warns(UserWarning, match=words):
+        store.align(["BASKET"], "1d", "2024-01-06", "2024-01-08").to_pandas()
+
+
+def test_bars_of_an_unknown_exchange_warn_where_they_are_missing(store: mtstore.Store) -> None:
+    words = "100 % of the bars of 7203 lie outside XNYS, which was guessed; set `calendar`"
+    for day in ("2023-11-06", "2024-11-06"):
+        with pytest.warns(IngestWarning, match=f"^{words}"):
+            store.ingest(minutes(f"{day} 09:00", 150, "Asia/Tokyo"), ticker="7203", schema="ohlcv-1m")
+    for last in ("2023-11-06", "2024-11-07"):
+        with pytest.warns(UserWarning, match=f"^{words}"):
+            assert store.align(["7203"], "1min", "2023-11-06", last).to_pandas().empty
+
+
+@pytest.mark.parametrize(("ticker", "calendar"), [("BASKET", "24/7"), ("EURUSD", "24/7"), ("BTC-PERP", None)])
+def test_a_calendar_with_all_bars_does_not_warn(
+    store: mtstore.Store, tmp_path: Path, ticker: str, calendar: str | None
+) -> None:
+    settings = {} if calendar is None else {"calendar": calendar}
+    path = tmp_path / "config.json"
+    path.write_text(str(config_of(store, ticker, **settings)).replace("'", '"'))
+    assert run_command(["config", "apply", str(store.path), str(path)]) == Exit.OK
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store.ingest(bars(WEEKEND), ticker=ticker, schema="ohlcv-1m", covers=("2024-01-06", "2024-01-08"))
+        with MultiTickerDataLoader(config_of(store, ticker, **settings)) as loader:
+            assert len(loader.load_data("2024-01-06", "2024-01-08")) == 3
+
+
+@pytest.mark.parametrize(
+    ("start", "count", "tz", "ticker"),
+    [
+        ("2024-01-08 04:00", 960, "America/New_York", "AAPL"),
+        ("2024-07-08 08:00", 960, None, "AAPL"),  # extended hours in UTC
+        ("2023-11-24 09:30", 210, "America/New_York", "AAPL"),  # half a day
+        ("2024-01-08 04:00", 330, "America/New_York", "AAPL"),  # the pre-market of a day
+        ("2024-01-06 00:00", 2_880, None, "X:BTCUSD"),
+        ("2024-01-07 22:00", 1_440, None, "EURUSD"),
+        ("2024-01-08 00:00", 1_440, None, "ESH4"),
+        ("2023-11-06 09:00", 150, "Asia/Tokyo", "7203.T"),
+        ("2024-01-08 09:00", 5, None, "AAPL"),
+    ],
+)
+def test_bars_in_their_sessions_do_not_warn(
+    store: mtstore.Store, start: str, count: int, tz: str | None, ticker: str
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store.ingest(minutes(start, count, tz), ticker=ticker, schema="ohlcv-1m")
+        store.align([ticker], "1min").to_pandas()
+
+
+def test_days_on_sessions_do_not_warn(store: mtstore.Store) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store.ingest(bars(pd.bdate_range("2023-03-06", "2023-03-31")), ticker="AAPL", schema="ohlcv-1d")
+
+
+def test_a_range_without_bars_does_not_blame_the_calendar(store: mtstore.Store) -> None:
+    store.ingest(minutes("2023-11-03 09:30", 390, "America/New_York"), ticker="AAPL", schema="ohlcv-1m")
+    store.ingest(minutes("2023-11-06 09:30", 390, "America/New_York"), ticker="AAPL", schema="ohlcv-1m")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert store.align(["AAPL"], "1min", "2023-11-04", "2023-11-05").to_pandas().empty
