@@ -20,6 +20,7 @@ from mtstore.storage.settings.ticker_metadata import (
     merge_metadata,
     metadata_history,
     read_metadata,
+    reject_settings,
     set_active_range,
 )
 from mtstore.store import Store
@@ -97,7 +98,8 @@ class MetadataManager(StoreHolder, Mapping[str, dict[str, Any]]):
         Raises
         ------
         InputError
-            An invalid ticker, or a value that JSON cannot hold.
+            An invalid ticker, a value that JSON cannot hold, or a setting such as `calendar`, which a configuration
+            has.
         StoreLockedError
             Another process wrote for longer than the timeout.
         """
@@ -105,12 +107,15 @@ class MetadataManager(StoreHolder, Mapping[str, dict[str, Any]]):
         if metadata is not None and not isinstance(metadata, Mapping):
             raise InputError(f"{ticker}: metadata: was {metadata!r}; use a mapping with text keys")
         changes = {ticker: {**(metadata or {}), **values}}
+        reject_settings(changes)
         return merge_metadata(self._store.repository, changes, remove=[remove] if isinstance(remove, str) else remove)[
             ticker
         ]
 
     def update_many(self, metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """Merge metadata of many tickers in one commit; errors as in `update_ticker_metadata`."""
+        if isinstance(metadata, Mapping):
+            reject_settings(metadata)
         return merge_metadata(self._store.repository, metadata)
 
     def get_history(self, ticker: str) -> list[MetadataVersion]:

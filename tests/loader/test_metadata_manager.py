@@ -206,3 +206,19 @@ def test_active_range_of_unknown_ticker_raises(market):
     manager = MetadataManager(market)
     manager.update_ticker_metadata("DESCRIBED", sector="Tech")
     manager.set_active_range("DESCRIBED", "2024-01-03")
+
+
+@pytest.mark.parametrize(
+    ("key", "remedy"),
+    [
+        ("calendar", r"set multi_ticker.tickers.CLK0.calendar in a configuration and run `mtstore config apply"),
+        ("bar_interval", r"set multi_ticker.tickers.CLK0.resampling"),
+        ("active_from", r"call set_active_range\('CLK0', …\)"),
+    ],
+)
+def test_settings_are_not_metadata(store, key, remedy):
+    manager = MetadataManager(store)
+    for update in (manager.update_ticker_metadata, lambda ticker, values: manager.update_many({ticker: values})):
+        with pytest.raises(InputError, match=rf"CLK0: metadata: {key} is a setting.*{remedy}"):
+            update("CLK0", {key: "CMES", "sector": "Energy"})
+    assert list(manager) == []

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
 _TABLE = "ticker_settings"
+# Keys of a ticker's configuration that facts about a ticker are not called by; `weight` and `priority` may be facts.
+_SETTINGS = ("calendar", "session_start", "session_end", "timezone", "data_source", "resampling", "bar_interval")
+_ACTIVE_RANGE = ("active_from", "active_to")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,19 @@ def merge_metadata(
 
     rows = _change_rows(store, changes, change)
     return {ticker: json.loads(row["metadata"] or "{}") for ticker, row in rows.items()}
+
+
+def reject_settings(changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise InputError for a key that is a setting of tickers: among the metadata it would have no effect."""
+    for ticker, values in changes.items():
+        for name in (*_SETTINGS, *_ACTIVE_RANGE):
+            if not isinstance(values, Mapping) or name not in values:
+                continue
+            key = f"multi_ticker.tickers.{ticker}.{'resampling' if name == 'bar_interval' else name}"
+            remedy = f"set {key} in a configuration and run `mtstore config apply STORE FILE`"
+            if name in _ACTIVE_RANGE:
+                remedy = f"call set_active_range({ticker!r}, …)"
+            raise InputError(f"{ticker}: metadata: {name} is a setting, which metadata do not change; {remedy}")
 
 
 def set_active_range(store: Repository, ticker: str, first: date | None, last: date | None) -> None:
