@@ -65,7 +65,10 @@ class LedgerRow:
         )
 
     def is_fresh(self, now_us: int) -> bool:
-        """Whether its ranges need not be fetched again at `now_us`."""
+        """Whether its ranges need not be requested again at `now_us`."""
+        if self.result == "failed":
+            # What a plan does not include is requested again after a time; what failed otherwise has none.
+            return self.fresh_until_us is not None and now_us < self.fresh_until_us
         if self.result not in FRESH_RESULTS:
             return False
         return self.fresh_until_us is None or now_us < self.fresh_until_us

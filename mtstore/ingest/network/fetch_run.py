@@ -86,9 +86,11 @@ class FetchRun:
                 target.ticker,
                 target.source.settings.source,
                 target.schema,
-                cached=target.plan.cached,
+                cached=subtract(target.plan.cached, (one.range for one in target.refused)),
                 beyond=target.plan.beyond,
             )
+            for refused in target.refused:
+                result.tickers[target.ticker].refuse((refused.range,), refused.row.reason)
         for ticker, note in spelling_notes(stored_pairs(self._store), result.tickers).items():
             result.tickers[ticker].notes.append(note)
         for ticker, error in errors.items():

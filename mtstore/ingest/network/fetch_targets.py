@@ -15,9 +15,16 @@ from mtstore.bars import is_daily, step_us
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import MissingDataError, MtstoreError, RangeError
 from mtstore.infer_calendar import infer_calendar
-from mtstore.ingest.network.fetch_plan import FetchPlan, LedgerRow, closed_days, plan_fetch
+from mtstore.ingest.network.fetch_plan import (
+    FetchPlan,
+    LedgerRow,
+    Segment,
+    closed_days,
+    latest_segments,
+    plan_fetch,
+)
 from mtstore.intervals import parse_interval
-from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, from_us, midnight_us, to_us
+from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, from_us, intersect, midnight_us, to_us
 from mtstore.sources.bar_grid import ceil_us
 from mtstore.storage.commit.coverage_ledger import request_key
 
@@ -41,6 +48,12 @@ class FetchTarget:
     schema: str
     plan: FetchPlan
     rows: Sequence[LedgerRow] = ()
+
+    @property
+    def refused(self) -> list[Segment]:
+        """The ranges that the vendor refused not long ago, which are not requested again yet."""
+        found = ((one.row, intersect((one.range,), self.plan.cached)) for one in latest_segments(self.rows))
+        return [Segment(part, row) for row, parts in found if row.result == "failed" for part in parts]
 
 
 @dataclass(frozen=True, slots=True)

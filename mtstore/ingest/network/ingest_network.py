@@ -53,8 +53,9 @@ def plan_network(
     targets, errors = finder.of(_by_priority(config, tickers), bounds)
     return FetchPreview(
         fetches=tuple(_planned(chunk, cancel) for chunk in chunks_of(targets)),
-        cached=tuple(target.ticker for target in targets if not target.plan.needs),
-        errors={ticker: str(error) for ticker, error in errors.items()},
+        cached=tuple(target.ticker for target in targets if not (target.plan.needs or target.refused)),
+        errors={ticker: str(error) for ticker, error in errors.items()}
+        | {target.ticker: str(one.row.reason) for target in targets for one in target.refused},
         references=_planned_references(store, config, targets) if with_references else (),
     )
 

@@ -69,12 +69,16 @@ class TickerOutcome:
         if batch.quarantined is not None:
             self.quarantined_rows += batch.quarantined.num_rows
         if batch.result == "failed":
-            self.error = self.error or batch.reason
-            self.failed = union(self.failed, batch.ranges)
+            self.refuse(batch.ranges, batch.reason)
             self.stale = union(self.stale, intersect(batch.ranges, stale))
         else:
             self.notes += filter(None, (batch.partial_reason, batch.reason))
             self.fetched = union(self.fetched, batch.ranges, batch.partial_ranges)
+
+    def refuse(self, ranges: Ranges, reason: str | None) -> None:
+        """Record ranges that the vendor does not give."""
+        self.error = self.error or reason
+        self.failed = union(self.failed, ranges)
 
     def add_beyond(self, requested: TimeRange, answers: Sequence[BarBatch]) -> None:
         """Record the part of a request that the vendor does not have yet, or does not give."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.loader.cache.choose_series import known_series, range_of
-from mtstore.loader.cache.freshness import is_fresh, ledger_segments
+from mtstore.loader.cache.freshness import ledger_segments
 from mtstore.ranges import intersect, iso_instant
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ def stale_rows(
     source: str | None,
     schema: str | None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield ledger rows that repeat the fresh coverage of the matching series; the caller adds run and times."""
+    """Yield ledger rows that repeat the fresh coverage of the matching series, also what is not requested again yet.
+
+    The caller adds run and times.
+    """
     now_us = time.time_ns() // 1_000
     names = [ticker]
     if ticker is None:
@@ -39,7 +42,7 @@ def stale_rows(
             within = None if bounds is None else range_of(connection, name, series, bounds, config)[1]
             for one in ledger_segments(connection, name, series["source"], series["schema"]):
                 ranges = (one.range,) if within is None else intersect([one.range], [within])
-                if ranges and is_fresh(one, now_us):
+                if ranges and one.row.is_fresh(now_us):
                     yield {
                         "source": series["source"],
                         "schema": series["schema"],

@@ -1,31 +1,25 @@
-"""The pages of one range of one ticker's bars, and a check whether the vendor left out its beginning."""
+"""The pages of one range of one ticker's bars, and a check whether the plan includes its first day."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mtstore.bars import is_daily, step_us
+from mtstore.bars import is_daily
 from mtstore.errors import SourceAnswerError, UnsupportedSchemaError
 from mtstore.ranges import US_PER_DAY, TimeRange
 from mtstore.sources import bar_grid
-from mtstore.sources.http.failures import CallFailedError
+from mtstore.sources.http.failures import CallFailedError, Failure
 from mtstore.sources.http.request import RequestContext
 from mtstore.sources.polygon.client import WholeResponse
 from mtstore.sources.polygon.responses import NextPage, Page, quoted, read_aggregates
 from mtstore.sources.polygon.session import PolygonSession
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 PAGE_BASE_AGGREGATES = 50_000
 """The vendor's largest page, counted in base aggregates: minutes for spans up to an hour, days above."""
 
 SPANS = {"ohlcv-1s": "second", "ohlcv-1m": "minute", "ohlcv-1h": "hour", "ohlcv-1d": "day"}
 
-# The longest closure of the US exchanges since 1933 was six days: bars that begin later than this after the requested
-# start are checked.
-_SUSPICIOUS_GAP_US = 8 * US_PER_DAY
 _MAX_IDLE_PAGES = 2
 
 
@@ -103,34 +97,27 @@ class BarPages:
             return days[0].isoformat(), days[-1].isoformat()
         return str(aligned.start_us // 1_000), str(aligned.end_us // 1_000 - 1)
 
-    def clipped(self, bars: pa.Table, answered: TimeRange) -> tuple[TimeRange | None, str | None]:
-        """Return the beginning of the range and a reason if the vendor left it out, as plans of limited history do."""
-        import pyarrow.compute as pc
+    def refusal_of_first_day(self, left_out: TimeRange) -> Failure | None:
+        """Return the vendor's refusal if its plan does not include the first day of a range that its answer left out.
 
-        if bars.num_rows == 0:
-            return None, None
-        first_us = pc.min(bars["ts_event"]).cast("int64").as_py()
-        begins = bar_grid.floor_us(first_us, "ohlcv-1d", self._day_tz)
-        if begins - answered.start_us < max(_SUSPICIOUS_GAP_US, 2 * step_us(self._context.schema)):
-            return None, None
-        # The bars begin late: request the first day alone. The vendor answers 403 to a range that is entirely before
-        # the plan's history; without an error there were no trades.
-        gap = TimeRange(answered.start_us, begins)
-        first_day = TimeRange(gap.start_us, gap.start_us + US_PER_DAY)
+        The vendor refuses a range that is wholly before the plan's history, and clips others without a word. Without a
+        refusal there were no trades.
+        """
+        first_day = TimeRange(left_out.start_us, left_out.start_us + US_PER_DAY)
         probe = replace(self._context, range=first_day)
         bounds = self._bounds(first_day)
         try:
             page = self._session.try_call(lambda client: self._list(client, *bounds, sort="asc", limit=1), probe)
         except CallFailedError as error:
             if error.failure.status == 403:
-                return gap, f"clipped by the vendor: {error.failure.message}"
-            self._session.fail(error)
+                return error.failure
+            raise
         if len(page.columns["ts_us"]):
             raise SourceAnswerError(
                 f"{self._session.settings.source}: {probe}: the vendor has bars here that its response for the whole "
                 "range left out"
             )
-        return None, None
+        return None
 
 
 def span_of(schema: str) -> str:

@@ -24,7 +24,7 @@ from mtstore.sources.http.request import RequestContext
 from mtstore.sources.http.settings import NetworkSettings
 from mtstore.sources.polygon import references as polygon_references
 from mtstore.sources.polygon.bars import PAGE_BASE_AGGREGATES, BarPages, span_of
-from mtstore.sources.polygon.plan_limits import end_of_plan_us
+from mtstore.sources.polygon.plan_limits import end_of_plan_us, left_out
 from mtstore.sources.polygon.responses import Page
 from mtstore.sources.polygon.session import PolygonSession
 from mtstore.sources.vendor import CostBudget, Estimate, VendorSource, to_batch
@@ -118,10 +118,10 @@ class PolygonSource(VendorSource):
         checked = self._check(ticker, schema, aligned, pages)
         if answered != aligned:
             checked = _until(checked, answered.end_us)
-        clipped, reason = bar_pages.clipped(checked.bars, answered)
+        clipped = self._clipped(bar_pages, request, answered, pages)
         if clipped is not None:
-            yield self._refused(ticker, schema, clipped, reason)
-            answered = TimeRange(clipped.end_us, answered.end_us)
+            yield clipped
+            answered = TimeRange(clipped.ranges[-1].end_us, answered.end_us)
         yield to_batch(
             checked,
             self.binding,
@@ -133,8 +133,22 @@ class PolygonSource(VendorSource):
             day_tz=self.day_tz(ticker),
         )
 
+    def _clipped(
+        self, bar_pages: BarPages, request: RequestContext, answered: TimeRange, pages: Sequence[Page]
+    ) -> BarBatch | None:
+        """Return the beginning of the range as 'failed' if the plan left it out, as plans of limited history do."""
+        import numpy as np
+
+        [ticker], day_tz = request.tickers, self.day_tz(request.tickers[0])
+        times = np.concatenate([page.columns["ts_us"] for page in pages])
+        before = left_out(times, answered, ticker=ticker, day_tz=day_tz)
+        refusal = None if before is None else bar_pages.refusal_of_first_day(before)
+        if before is None or refusal is None:
+            return None
+        return self._refused(ticker, request.schema, before, f"clipped by the vendor: {refusal.message}")
+
     def _refused(
-        self, ticker: str, schema: str, refused: TimeRange, reason: str | None, *, is_unavailable: bool = False
+        self, ticker: str, schema: str, refused: TimeRange, reason: str, *, is_unavailable: bool = False
     ) -> BarBatch:
         request, day_tz = self.request_parameters(schema), self.day_tz(ticker)
         batch = to_batch(

@@ -32,7 +32,9 @@ class Freshness:
         """Return until when `bounds` of a batch fetched at `at` are fresh; None means for ever."""
         if batch.final or self.ttl_days is None:
             return None
-        if self.settle_days is not None and at - from_us(bounds.end_us) >= timedelta(days=self.settle_days):
+        is_old = self.settle_days is not None and at - from_us(bounds.end_us) >= timedelta(days=self.settle_days)
+        # A vendor may give later what it does not give now, however old.
+        if is_old and batch.result != "failed":
             return None
         return at + timedelta(days=self.ttl_days)
 
