@@ -94,6 +94,25 @@ def test_zone_of_currencies_is_that_of_their_weekends(tmp_path, zone):
     assert draft_of(write(tmp_path / "EURUSD.csv", sunday)).tree["tz"] == "CHOOSE"
 
 
+@pytest.mark.parametrize(("zone", "step"), [("Europe/London", 1), ("America/Los_Angeles", 30), ("Asia/Kolkata", 60)])
+def test_zone_that_fits_all_the_year_is_taken(tmp_path, zone, step):
+    # In winter the clocks of London and UTC agree, in March those of New York and Berlin change on different days.
+    days = [f"2024-{month:02}-{day:02}" for month in (1, 3, 7, 11) for day in (4, 5, 12, 13)]
+    draft = draft_of(write(tmp_path / "AAPL.csv", minutes(zone, days)[::step]))
+    assert (draft.tree["tz"], draft.tree["stamp"]) == (zone, "open")
+
+
+def test_zone_that_fits_half_of_the_year_is_not_taken(tmp_path):
+    wall = minutes(days=("2024-01-04",)) + minutes("America/Los_Angeles", days=("2024-07-05",))
+    assert draft_of(write(tmp_path / "AAPL.csv", wall)).tree["tz"] == "CHOOSE"
+
+
+def test_zones_with_the_same_clock_in_the_rows_are_named(tmp_path):
+    draft = draft_of(write(tmp_path / "AAPL.csv", minutes("UTC", days=("2024-02-05",))))
+    assert draft.tree["tz"] == "UTC"
+    assert "tz: Europe/London has the same clock in these rows" in draft.doubts
+
+
 def test_zone_of_crypto_is_left_open(tmp_path):
     assert draft_of(write(tmp_path / "BTCUSDT.csv", minutes("UTC"))).tree["tz"] == "CHOOSE"
 

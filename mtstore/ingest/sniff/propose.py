@@ -134,7 +134,7 @@ def _set_zone(rows: Rows, draft: Draft, given: Mapping[str, str], schema: str, u
     elif is_daily(schema):
         _set_day_zone(rows, draft)
     elif is_intraday and len(rows.wall_us) and "tz" not in draft.tree["columns"]:
-        _set_session_zone(guess_zone(rows.wall_us, rows.volume, step_us(schema), rows.ticker), draft, usual)
+        _set_session_zone(guess_zone(rows, step_us(schema)), draft, usual)
     if is_intraday and "stamp" not in draft.tree:
         draft.set("stamp", "open", "times are a bar's open", doubt="sessions do not show it; `close` is possible")
 
@@ -148,7 +148,7 @@ def _set_session_zone(guess: ZoneGuess, draft: Draft, usual: str | None) -> None
         likely = dict.fromkeys([*([usual] if usual else []), *guess.likely])
         draft.choose("tz", tuple(likely), f"{guess.note}: write the zone of these times")
     else:
-        draft.set("tz", guess.zone, guess.note, doubt=None if guess.is_sure else "few rows show it")
+        draft.set("tz", guess.zone, guess.note, doubt=guess.doubt)
     if guess.stamp is not None and "stamp" not in draft.tree:
         edge = "the open of the session" if guess.stamp == "open" else "the close of the session, none at its open"
         draft.set("stamp", guess.stamp, f"sessions have a bar at {edge}")
@@ -200,7 +200,7 @@ def _take_preset(
         elif usual is None:
             draft.choose("schema", found.likely, found.note)
     if needs_zone and len(rows.wall_us):
-        guess = guess_zone(rows.wall_us, rows.volume, 60_000_000, rows.ticker)
+        guess = guess_zone(rows, 60_000_000)
         servers = ["Europe/Athens"] if name.startswith("metatrader") else []
         hint = guess.note if guess.zone is not None else "the rows do not show it"
         note = f"{name} writes the clock of the server or computer, which files do not name; {hint}"
