@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Never
 
@@ -13,19 +14,21 @@ from mtstore.bounds import parse_zone
 from mtstore.calendars import canonical_name
 from mtstore.config.choices import LABELS
 from mtstore.errors import InputError
-from mtstore.infer_calendar import FUTURES_CALENDARS
+from mtstore.infer_calendar import FUTURES_CALENDARS, infer_calendar
+from mtstore.ingest.files.checks.sessions import Calendar, SessionCheck
 from mtstore.intervals import BarInterval, parse_interval
 from mtstore.loader.frames.bar_widths import common_interval, widths_of
 from mtstore.loader.frames.read_bars import Rows, read_rows
 from mtstore.loader.frames.rejected_rows import rejected_rows, rejection_message
 from mtstore.query.align.assemble import assemble
-from mtstore.query.overlay.frame_overlay import FrameBars, overlay_frames
+from mtstore.query.overlay.frame_overlay import SOURCE, FrameBars, overlay_frames
 from mtstore.query.request.request import AlignRequest
 from mtstore.query.request.result import mapped_errors
 from mtstore.query.table.pandas_frames import wide_frame
 from mtstore.query.table.wide_table import DEFAULT_FIELDS, AssemblyOptions, field_names
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
     from mtstore.bounds import BoundLike
@@ -210,11 +213,14 @@ class DataAligner:
         options = AssemblyOptions(with_close=self.label == "right", fill_value=self.fill_value)
         with overlay_frames(bars, tickers=tuple(rows), calendars=calendars) as connection, mapped_errors():
             wide = assemble(connection, request, names, options)
+            notes = _hidden_bars(connection, bars, calendars) if request.session == "regular" else []
         count = sum(one.bars.num_rows for one in bars)
         if count and not len(wide.ts_us):
             hint = "" if request.session == "all" else "; session='all' keeps bars outside the regular session"
             text = f"none of the {count} bars is left after {self.alignment_method} of {request.bounds}{hint}"
             warnings.warn(text, stacklevel=2)
+        for note in notes:
+            warnings.warn(note, stacklevel=2)
         return wide_frame(wide, self.timezone, label=self.label, columns=columns)
 
     def _request(
@@ -241,6 +247,18 @@ def _reject_unknown(unknown: Iterable[str], valid: Iterable[str]) -> None:
         if name in _OTHER_NAMES:
             raise InputError(f"unknown option {name!r}; here it is called {_OTHER_NAMES[name]!r}")
     check_options(unknown, valid)
+
+
+def _hidden_bars(
+    connection: duckdb.DuckDBPyConnection, bars: Iterable[FrameBars], calendars: Mapping[str, str]
+) -> list[str]:
+    """Return what guessed calendars hide, as sentences."""
+    check = SessionCheck(lambda: nullcontext(connection))
+    for one in bars:
+        if one.ticker not in calendars:
+            guess = Calendar(infer_calendar(one.ticker, SOURCE), is_guessed=True)
+            check.compare(one.ticker, one.schema, one.bars, guess, None)
+    return list(check.notes())
 
 
 def _is_futures_calendar(calendar: str | None) -> bool:

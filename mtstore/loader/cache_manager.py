@@ -15,10 +15,12 @@ from mtstore import sqlfiles
 from mtstore.arguments import check_number, ticker_name
 from mtstore.bounds import parse_bounds
 from mtstore.config import Config, load_config
+from mtstore.ingest.files.report import IngestWarning
 from mtstore.ingest.run_record import start_run
 from mtstore.loader.cache.choose_series import check_series, choose_series, known_series, range_of, whole_config
 from mtstore.loader.cache.freshness import fresh_ranges, ledger_segments
 from mtstore.loader.cache.invalidate import stale_rows
+from mtstore.loader.cache.session_notes import session_notes
 from mtstore.loader.cache.to_batch import to_batch
 from mtstore.loader.frames.read_bars import read_rows
 from mtstore.loader.frames.rejected_rows import rejection_message
@@ -144,7 +146,8 @@ class CacheManager(StoreHolder):
         data
             Bars: a DatetimeIndex (naive: in `alignment.timezone`) and columns open, high, low, close, volume;
             optionally vwap and transactions. No rows: the range is empty. Invalid rows go to the view `quarantine`,
-            with a warning, and their part of the range is not covered.
+            with a warning, and their part of the range is not covered. Bars that miss the sessions of their calendar
+            are stored with an IngestWarning.
         start, end
             The range, as in `get_cached_data`.
         source
@@ -184,6 +187,8 @@ class CacheManager(StoreHolder):
         if batch.quarantined is not None:
             text = rejection_message(ticker, batch.quarantined, len(rows.us), "the view quarantine")
             warnings.warn(text, stacklevel=2)
+        for note in session_notes(self._store.repository, self.config, batch, data):
+            warnings.warn(note, IngestWarning, stacklevel=2)
         self._warn_of_size()
 
     def invalidate(

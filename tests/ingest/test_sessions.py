@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import mtstore
-from mtstore import IngestWarning, MultiTickerDataLoader
+from mtstore import CacheManager, DataAligner, IngestWarning, MultiTickerDataLoader
 from mtstore.cli.exit_codes import Exit
 from mtstore.cli.main import run as run_command
 
@@ -144,3 +144,41 @@ def test_a_range_without_bars_does_not_blame_the_calendar(store: mtstore.Store) 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert store.align(["AAPL"], "1min", "2023-11-04", "2023-11-05").to_pandas().empty
+
+
+def test_cached_frames_warn_like_ingested_ones(store: mtstore.Store) -> None:
+    utc = config_of(store, "AAPL")
+    utc["multi_ticker"]["alignment"]["timezone"] = "UTC"
+    cache = CacheManager(utc, store=store)
+    frame = minutes("2023-11-03 09:30", 390)
+    with pytest.warns(IngestWarning, match=rf"^AAPL: {WRONG_ZONE}"):
+        cache.cache_data("AAPL", frame, "2023-11-03", "2023-11-03")
+    with pytest.warns(IngestWarning, match=r"^91 % of the bars of BASKET lie outside XNYS, which was guessed"):
+        cache.cache_data("BASKET", bars(WEEKEND), "2024-01-06", "2024-01-08")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cache.cache_data("AAPL", frame.tz_localize("America/New_York"), "2023-11-03", "2023-11-03")
+        configured = CacheManager(config_of(store, "BASKET", calendar="24/7"), store=store)
+        configured.cache_data("BASKET", bars(WEEKEND), "2024-01-06", "2024-01-08")
+
+
+def test_aligned_frames_warn_of_a_guessed_calendar() -> None:
+    with pytest.warns(UserWarning, match=r"^91 % of the bars of BASKET lie outside XNYS, which was guessed"):
+        assert len(DataAligner(resampling="1d").align_data({"BASKET": bars(WEEKEND)})) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(DataAligner(resampling="1d", calendar="24/7").align_data({"BASKET": bars(WEEKEND)})) == 3
+        DataAligner().align_data({"AAPL": minutes("2023-11-03 09:30", 390)})
+
+
+@pytest.mark.parametrize(("style", "notes"), [("%Y-%m-%dT%H:%M", 1), ("%Y-%m-%dT%H:%MZ", 0), ("%Y-%m-%dT%H:%M%z", 0)])
+def test_only_times_without_a_zone_are_in_question(
+    store: mtstore.Store, tmp_path: Path, style: str, notes: int
+) -> None:
+    # The pre-market in UTC: as wall times of New York, most of it would be in regular hours.
+    frame = minutes("2024-01-08 04:00", 330, "America/New_York").tz_convert("UTC")
+    frame.set_index(pd.DatetimeIndex(frame.index).strftime(style)).rename_axis("ts_event").to_csv(tmp_path / "aapl.csv")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IngestWarning)
+        result = store.ingest_files(tmp_path / "aapl.csv", ticker="AAPL", schema="ohlcv-1m")
+    assert (result.rows, len(result.notes)) == (330, notes)

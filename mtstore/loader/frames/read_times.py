@@ -44,6 +44,11 @@ def read_times(frame: pd.DataFrame, where: str, naive_as: str) -> tuple[np.ndarr
     return localized.as_unit("us").asi8, naive_as
 
 
+def has_naive_times(frame: pd.DataFrame, where: str) -> bool:
+    """Return whether a frame's times have no zone; InputError as in `read_times`."""
+    return _time_index(frame, where).tz is None
+
+
 def _time_index(frame: pd.DataFrame, where: str) -> pd.DatetimeIndex:
     import pandas as pd
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
 
     Ints = npt.NDArray[np.int64]
     Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
@@ -202,19 +203,25 @@ class SessionCheck:
             has_window = row["session_key"] != row["calendar"]
             self._known[row["ticker"]] = None if has_window else Calendar(row["calendar"], row["is_inferred"])
 
-    def add(self, batch: BarBatch, zone: str | None) -> None:
-        """Compare a ticker's bars; `zone` as in `find_misfit`."""
-        calendar = self._calendar_of(batch)
+    def add(self, batch: BarBatch, zone: str | None, calendar: str | None = None) -> None:
+        """Compare a ticker's bars; `zone` as in `find_misfit`. `calendar` is the configured one, if it is known."""
+        binding = batch.binding
+        guess = Calendar(infer_calendar(batch.ticker, binding.provider, binding.dataset), is_guessed=True)
+        known = self._known.get(batch.ticker, guess) if calendar is None else Calendar(calendar, is_guessed=False)
+        self.compare(batch.ticker, batch.schema, batch.bars, known, zone)
+
+    def compare(self, ticker: str, schema: str, bars: pa.Table, calendar: Calendar | None, zone: str | None) -> None:
+        """Compare bars with a calendar; None: the ticker has hours of its own."""
         if calendar is None:
             return
         if calendar.name not in self._hours:
             with self.connect() as connection:
                 self._hours[calendar.name] = Hours.of(connection, calendar.name)
         hours = self._hours[calendar.name]
-        stamps = batch.bars["ts_event"].cast("int64").to_numpy()
-        found = None if hours is None else find_misfit(stamps, batch.schema, calendar, hours, zone)
+        stamps = bars["ts_event"].cast("int64").to_numpy()
+        found = None if hours is None else find_misfit(stamps, schema, calendar, hours, zone)
         if found is not None:
-            self._found[found.key][batch.ticker] = found
+            self._found[found.key][ticker] = found
 
     def notes(self) -> Iterator[str]:
         """Yield a sentence per kind of misfit."""
@@ -222,13 +229,6 @@ class SessionCheck:
             alike = list(by_ticker.values())
             sums = {name: sum(getattr(one, name) for one in alike) for name in ("bars", "regular", "regular_there")}
             yield replace(alike[0], **sums).describe(by_ticker)
-
-    def _calendar_of(self, batch: BarBatch) -> Calendar | None:
-        if batch.ticker not in self._known:
-            binding = batch.binding
-            name = infer_calendar(batch.ticker, binding.provider, binding.dataset)
-            self._known[batch.ticker] = Calendar(name, is_guessed=True)
-        return self._known[batch.ticker]
 
 
 def _wall_times(stamps: Ints, zone: str) -> Ints:
