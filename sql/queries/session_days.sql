@@ -228,6 +228,8 @@ SELECT
         WHEN bool_and(anchor_us % 60000000 = 0) THEN 60000000
         ELSE 1000000
     END::BIGINT AS open_grain_us,
+    CASE WHEN count(DISTINCT anchor_us % 3600000000) = 1 THEN any_value(anchor_us % 3600000000) END::BIGINT
+        AS open_phase_us,
     min(first_session_date)::DATE AS first_session_date,
     max(last_session_date)::DATE AS last_session_date
 FROM opens

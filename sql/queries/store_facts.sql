@@ -14,12 +14,13 @@ FROM core.ticker_list AS listed
 LEFT JOIN core.session_keys AS keys USING (session_key)
 
 -- name: series
--- Every stored series: ticker, source, schema, width of a bar.
+-- Every stored series: ticker, source, schema, width of a bar, offset of its bars from the UTC grid.
 SELECT
     ticker,
     source,
     schema,
-    step_us
+    step_us,
+    epoch_us(first_ts) % step_us AS phase_us
 FROM core.series
 
 -- name: files

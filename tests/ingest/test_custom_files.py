@@ -13,7 +13,7 @@ import pytest
 
 from mtstore import Store
 from mtstore.config import load_config
-from mtstore.errors import BrokenFileError, InputError
+from mtstore.errors import BrokenFileError, InputError, QueryError
 from mtstore.sources.custom.read_file import ColumnMapping
 from mtstore.storage.settings.apply_config import apply_config
 from tests.kits.stores import START, bars_of, closes_of, minute_bars, minutes
@@ -258,6 +258,34 @@ def test_four_hours_keep_the_grid_of_their_own_clock(store: Store, tmp_path: Pat
     path.write_text("ts_event,open,high,low,close,volume\n" + rows)
     report = store.ingest(path, mapping={"schema": "ohlcv-4h", "ticker": "A", "tz": "America/New_York"})
     assert (report.rows, report.quarantined_rows) == (4, 0)
+    for options in ({}, {"session": "all", "anchor": "midnight"}):
+        with pytest.raises(QueryError, match="bars with a grid of their own fit only as hours"):
+            store.resample("A", "4h", "2023-11-03", "2023-11-06", **options).to_arrow()
+
+
+def test_hours_from_the_open_are_read_back_as_they_are(store: Store) -> None:
+    # The clock goes back between the two days.
+    index = pd.DatetimeIndex([f"2023-{day} {hour}:30" for day in ("11-03", "11-06") for hour in range(9, 16)])
+    frame = pd.DataFrame(
+        {"open": 1.0, "high": 99.0, "low": 0.5, "close": range(14), "volume": 10.0},
+        index=index.tz_localize("America/New_York").rename("ts_event"),
+    )
+    frame["close"] += 1.0
+    store.ingest(frame, ticker="A", schema="ohlcv-1h")
+    found = store.align(["A"], "1h", "2023-11-03", "2023-11-06").to_pandas()
+    assert found["A_close"].tolist() == frame["close"].tolist()
+    assert list(found.index) == list(frame.index)
+    assert store.align(["A"], "2h", "2023-11-03", "2023-11-03").to_pandas()["A_close"].tolist() == [2.0, 4.0, 6.0, 7.0]
+    with pytest.raises(QueryError, match="bars with a grid of their own fit only as hours"):
+        store.align(["A"], "1h", "2023-11-03", "2023-11-06", session="all").to_pandas()
+
+
+def test_hours_off_the_opens_of_a_calendar_are_refused(store: Store) -> None:
+    times = pd.date_range("2023-11-03 09:30", periods=6, freq="1h", tz="UTC", name="ts_event")
+    frame = pd.DataFrame({"open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5, "volume": 10.0}, index=times)
+    store.ingest(frame, ticker="X:BTCUSD", schema="ohlcv-1h")
+    with pytest.raises(QueryError, match="bars with a grid of their own fit only as hours"):
+        store.align(["X:BTCUSD"], "1h", "2023-11-03", "2023-11-03").to_pandas()
 
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])

@@ -62,14 +62,15 @@ class StoreFacts:
     Attributes
     ----------
     series
-        By ticker: (source, schema, step_us) of each stored series.
+        By ticker: (source, schema, step_us, phase_us) of each stored series; the last is the bars' offset from the UTC
+        grid.
     files
         By (ticker, source, schema), in time order.
     """
 
     connection: duckdb.DuckDBPyConnection
     tickers: dict[str, TickerFacts]
-    series: dict[str, list[tuple[str, str, int]]]
+    series: dict[str, list[tuple[str, str, int, int]]]
     files: dict[tuple[str, str, str], list[StoredFile]]
     _results: dict[tuple[Any, ...], Any]
 
@@ -100,12 +101,15 @@ class StoreFacts:
     def plain_series(self, request: SeriesRequest, ticker: str) -> tuple[str, str] | None:
         """Return source and schema of a ticker's only series, if its bars fit the request's buckets.
 
-        None where the macros have to choose: several series, daily bars, bars that do not fit.
+        None where the macros have to choose: several series, daily bars, bars that do not fit or have a grid of their
+        own.
         """
         found = self.series.get(ticker, [])
-        if len(found) != 1 or not _fits(request, found[0][2], self.tickers[ticker].open_grain_us):
+        if len(found) != 1:
             return None
-        return found[0][:2]
+        source, schema, step_us, phase_us = found[0]
+        fits = not phase_us and _fits(request, step_us, self.tickers[ticker].open_grain_us)
+        return (source, schema) if fits else None
 
     def timeline(self, request: SeriesRequest, ticker: str) -> Timeline:
         """Return the segments in which tickers of this ticker's session key have buckets."""
@@ -175,9 +179,9 @@ def _read(connection: duckdb.DuckDBPyConnection, root: Path) -> tuple[Any, ...]:
     tickers = {
         row.pop("ticker"): TickerFacts(**row) for row in fetch_rows(connection, sqlfiles.load("store_facts.tickers"))
     }
-    series: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
-    for ticker, source, schema, step in connection.execute(sqlfiles.load("store_facts.series")).fetchall():
-        series[ticker].append((source, schema, step))
+    series: dict[str, list[tuple[str, str, int, int]]] = defaultdict(list)
+    for ticker, *facts in connection.execute(sqlfiles.load("store_facts.series")).fetchall():
+        series[ticker].append(tuple(facts))
     files: dict[tuple[str, str, str], list[StoredFile]] = defaultdict(list)
     for ticker, source, schema, path, *facts in connection.execute(sqlfiles.load("store_facts.files")).fetchall():
         files[ticker, source, schema].append(StoredFile(root / path, ticker, *facts))

@@ -164,7 +164,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
 def add_later_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the tables and columns that stores of earlier versions do not have."""
     connection.execute(sqlfiles.load("schema/cache_tables"))
-    connection.execute(sqlfiles.load("schema/input_columns"))
+    connection.execute(sqlfiles.load("schema/later_columns"))
 
 
 def refresh_derived_tables(

@@ -2,7 +2,8 @@
 --
 -- from_source and from_schema decide if given (a source by its name or its provider's); else the ticker's configured
 -- data_source, if anything of it is stored. The bars must divide the interval and, where sessions matter, begin at
--- their opens: hours from :00 cannot be cut at 09:30.
+-- their opens: hours from :00 cannot be cut at 09:30. Bars with a grid of their own fit if they are hours that begin at
+-- the opens, as those from 09:30 do in New York.
 -- Grain: one row per ticker and series.
 -- Inputs: core.ticker_list, core.series, core.sources, core.session_keys.
 -- NULLs: none.
@@ -29,7 +30,9 @@ WITH stored AS (
         s.*,
         coalesce(s.source = from_source OR o.provider = from_source, from_source IS NULL) AS is_requested,
         coalesce(s.source = t.data_source OR o.provider = t.data_source, false) AS is_configured,
-        coalesce(k.open_grain_us, 3600000000) AS open_grain_us
+        epoch_us(s.first_ts) % s.step_us AS phase_us,
+        coalesce(k.open_grain_us, 3600000000) AS open_grain_us,
+        k.open_phase_us
     FROM core.series AS s
     JOIN core.ticker_list AS t USING (ticker)
     LEFT JOIN core.sources AS o USING (source)
@@ -55,6 +58,11 @@ WHERE is_requested
     AND core.step_us(bar_interval) % step_us = 0
     AND (
         step_us >= 86400000000
-        OR open_grain_us % step_us = 0
-        OR (session = 'all' AND (anchor <> 'session' OR core.interval_unit(bar_interval) <> 'intraday'))
+        OR (phase_us = 0 AND open_grain_us % step_us = 0)
+        OR (
+            phase_us = 0
+            AND session = 'all'
+            AND (anchor <> 'session' OR core.interval_unit(bar_interval) <> 'intraday')
+        )
+        OR (session = 'regular' AND step_us = 3600000000 AND phase_us = open_phase_us)
     );

@@ -63,7 +63,7 @@ SELECT
         || coalesce(' with from_schema ''' || from_schema::VARCHAR || '''', '')
         || ' (stored: ' || s.all_series || '); the interval must be a multiple of the stored bars, and bars that are'
         || ' wider than the steps between session opens need session := ''all'' with anchor := ''midnight'' or'
-        || ' ''epoch'''
+        || ' ''epoch''; bars with a grid of their own fit only as hours that begin at the opens of regular sessions'
     ELSE
         'tickers: ''' || s.ticker || ''' is stored from several sources (' || f.sources
         || '); name one with from_source, or configure its data_source'

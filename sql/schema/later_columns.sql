@@ -1,7 +1,8 @@
--- Columns of the table of inputs that the first stores did not have. They are NULL there, and such an input counts as
--- not replaced.
+-- Columns that the first stores did not have. Those of inputs are NULL there, and such an input counts as not replaced;
+-- that of session keys is, until their sessions change.
 
 ALTER TABLE core.inputs ADD COLUMN IF NOT EXISTS tickers VARCHAR[];
 ALTER TABLE core.inputs ADD COLUMN IF NOT EXISTS start_ts TIMESTAMPTZ;
 ALTER TABLE core.inputs ADD COLUMN IF NOT EXISTS end_ts TIMESTAMPTZ;
 ALTER TABLE core.inputs ADD COLUMN IF NOT EXISTS generation BIGINT;
+ALTER TABLE IF EXISTS core.session_keys ADD COLUMN IF NOT EXISTS open_phase_us BIGINT;
