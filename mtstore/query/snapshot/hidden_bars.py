@@ -58,7 +58,7 @@ def _files(
     facts: StoreFacts, ticker: str, start_us: int | None, end_us: int | None
 ) -> Iterator[tuple[str, Sequence[StoredFile]]]:
     """Yield the schema and the files within a range of each intraday series of a ticker."""
-    for source, schema, _ in facts.series.get(ticker, ()):
+    for source, schema, *_ in facts.series.get(ticker, ()):
         found = [
             file
             for file in facts.files.get((ticker, source, schema), ())
@@ -97,7 +97,7 @@ def _share_outside(stamps: np.ndarray, opens: np.ndarray, closes: np.ndarray) ->
 
 def _stored_times(facts: StoreFacts, request: SeriesRequest, ticker: str) -> np.ndarray:
     """Return the opens of a ticker's stored intraday bars within a request's bounds, where dates are days."""
-    schemas = [schema for _, schema, _ in facts.series[ticker] if not is_daily(schema)]
+    schemas = [schema for _, schema, *_ in facts.series[ticker] if not is_daily(schema)]
     bounds: tuple[int | None, int | None]
     try:
         bounds = request.bounds.as_days_us()
