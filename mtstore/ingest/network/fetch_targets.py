@@ -22,9 +22,21 @@ from mtstore.ingest.network.fetch_plan import (
     closed_days,
     latest_segments,
     plan_fetch,
+    unsettled_stale,
 )
 from mtstore.intervals import parse_interval
-from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, from_us, intersect, midnight_us, to_us
+from mtstore.ranges import (
+    US_PER_DAY,
+    US_PER_SECOND,
+    Ranges,
+    TimeRange,
+    clamp,
+    from_us,
+    intersect,
+    midnight_us,
+    to_us,
+    union,
+)
 from mtstore.sources.bar_grid import ceil_us
 from mtstore.storage.commit.coverage_ledger import request_key
 
@@ -107,10 +119,14 @@ class FetchTargets:
         """
         origins, errors = self._origins(tickers)
         requests = ((origin, self._requested(origin, bounds)) for origin in origins)
-        return [self._target(origin, requested) for origin, requested in requests if requested is not None], errors
+        return [self._target(origin, (requested,)) for origin, requested in requests if requested is not None], errors
 
     def updates(self, tickers: Sequence[str]) -> tuple[list[FetchTarget], dict[str, MtstoreError]]:
-        """Return targets from each ticker's last coverage on; a ticker without coverage is among the errors."""
+        """Return targets from each ticker's last coverage on, and what is stale of the days that were not settled.
+
+        A ticker without coverage is among the errors.
+        """
+        settle_days = self._config.multi_ticker.cache.settle_days
         origins, errors = self._origins(tickers)
         targets = []
         for origin in origins:
@@ -122,7 +138,9 @@ class FetchTargets:
                 )
                 continue
             end_us = source.last_closed_us(schema, ticker)
-            targets.append(self._target(origin, TimeRange(min(max(covered), end_us - 1), end_us)))
+            stale = unsettled_stale(latest_segments(origin.rows), now_us=self._now_us, settle_days=settle_days)
+            newer = TimeRange(min(max(covered), end_us - 1), end_us)
+            targets.append(self._target(origin, union((newer,), clamp(stale, end_us=end_us))))
         return targets, errors
 
     def _origins(self, tickers: Sequence[str]) -> tuple[list[_Origin], dict[str, MtstoreError]]:
@@ -142,14 +160,14 @@ class FetchTargets:
             for settings, source, schema in found
         ], errors
 
-    def _target(self, origin: _Origin, requested: TimeRange) -> FetchTarget:
+    def _target(self, origin: _Origin, requested: Ranges) -> FetchTarget:
         source, schema, ticker = origin.source, origin.schema, origin.settings.ticker
         plan = plan_fetch(
-            [requested],
+            requested,
             origin.rows,
             now_us=self._now_us,
             request_keys={None, request_key(source.request_parameters(schema))},
-            closed=self._closed(origin.settings, requested),
+            closed=self._closed(origin.settings, TimeRange(requested[0].start_us, requested[-1].end_us)),
             available_end_us=source.last_closed_us(schema, ticker),
             refresh_all=self._refresh_all,
         )

@@ -9,11 +9,12 @@ import asyncio
 import dataclasses
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from mtstore.arguments import ticker_names
 from mtstore.bounds import parse_bounds
+from mtstore.errors import MtstoreError
 from mtstore.ingest.network.cost_check import Confirm
 from mtstore.ingest.network.fetch_references import REQUESTS_PER_TICKER, due_references
 from mtstore.ingest.network.fetch_run import FetchRun
@@ -51,13 +52,23 @@ def plan_network(
     bounds = parse_bounds(start, end, tz=config.multi_ticker.alignment.timezone)
     finder = FetchTargets(store, config, vendors or Vendors(config), schema=schema, refresh_all=refresh_all)
     targets, errors = finder.of(_by_priority(config, tickers), bounds)
-    return FetchPreview(
-        fetches=tuple(_planned(chunk, cancel) for chunk in chunks_of(targets)),
-        cached=tuple(target.ticker for target in targets if not (target.plan.needs or target.refused)),
-        errors={ticker: str(error) for ticker, error in errors.items()}
-        | {target.ticker: str(one.row.reason) for target in targets for one in target.refused},
-        references=_planned_references(store, config, targets) if with_references else (),
-    )
+    return _preview(store, config, targets, errors, with_references=with_references, cancel=cancel)
+
+
+def plan_update(
+    store: Repository,
+    config: Config,
+    *,
+    tickers: str | Iterable[str] | None = None,
+    schema: str | None = None,
+    with_references: bool = True,
+    vendors: Vendors | None = None,
+    cancel: threading.Event | None = None,
+) -> FetchPreview:
+    """Return what `update_network` with the same arguments would fetch, as `plan_network` does."""
+    finder = FetchTargets(store, config, vendors or Vendors(config), schema=schema)
+    targets, errors = finder.updates(_by_priority(config, tickers))
+    return _preview(store, config, targets, errors, with_references=with_references, cancel=cancel)
 
 
 def ingest_network(
@@ -139,10 +150,10 @@ def update_network(
     cancel: threading.Event | None = None,
     vendors: Vendors | None = None,
 ) -> FetchResult:
-    """Fetch each ticker from its last coverage to the last closed bar.
+    """Fetch each ticker from its last coverage to the last closed bar, and again what may have changed since.
 
-    A ticker that was never fetched has no start, and is an error in the result. `ingest_network` describes the
-    parameters and errors.
+    That is what is stale and was fetched less than `cache.settle_days` after its end. A ticker that was never fetched
+    has no start, and is an error in the result. `ingest_network` describes the parameters and errors.
     """
     names = _by_priority(config, tickers)
     targets, errors = FetchTargets(store, config, vendors or Vendors(config), schema=schema).updates(names)
@@ -169,6 +180,24 @@ async def run_cancellable(function: Callable[[], _Result], cancel: threading.Eve
         if not work.cancelled():
             work.exception()
         raise
+
+
+def _preview(
+    store: Repository,
+    config: Config,
+    targets: Sequence[FetchTarget],
+    errors: Mapping[str, MtstoreError],
+    *,
+    with_references: bool,
+    cancel: threading.Event | None,
+) -> FetchPreview:
+    refused = {target.ticker: str(one.row.reason) for target in targets for one in target.refused}
+    return FetchPreview(
+        fetches=tuple(_planned(chunk, cancel) for chunk in chunks_of(targets)),
+        cached=tuple(target.ticker for target in targets if not (target.plan.needs or target.refused)),
+        errors={ticker: str(error) for ticker, error in errors.items()} | refused,
+        references=_planned_references(store, config, targets) if with_references else (),
+    )
 
 
 def _planned(chunk: Chunk, cancel: threading.Event | None) -> PlannedFetch:
