@@ -108,6 +108,16 @@ def test_a_file_by_name_that_has_no_bars_is_an_error(mtstore_cli, mine, tmp_path
     assert "1 file not read" in beside.out
 
 
+def test_broken_files_of_a_folder_are_named_and_the_others_go_in(mtstore_cli, mine, tmp_path):
+    (mine / "TSLA.csv").write_bytes(b"")
+    (mine / "notes.txt").write_text("# Notes\n\nAbout bars.\n", encoding="utf-8")
+    stored = mtstore_cli("ingest", tmp_path / "store", mine, "--guess", "--yes", "-q")
+    assert stored.code == Exit.INCOMPLETE
+    assert f"mtstore: error: {mine / 'TSLA.csv'}: the file is empty" in stored.err
+    assert "mtstore: error: " + str(mine / "notes.txt") not in stored.err
+    assert "2 files ingested" in stored.err
+
+
 def test_guess_and_a_mapping_exclude_each_other(mtstore_cli, mine, tmp_path):
     for option in (("--format", "kibot"), ("--map", mine / "AAPL.csv")):
         shown = mtstore_cli("ingest", tmp_path / "store", mine, "--guess", *option)

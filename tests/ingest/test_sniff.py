@@ -201,13 +201,25 @@ def test_a_number_that_fits_two_signs_is_left_open(tmp_path):
     assert "decimal" in draft.notes["thousands"]
 
 
-def test_columns_without_a_header_are_told_from_their_values(tmp_path):
+def test_columns_without_a_header_are_found_by_their_values(tmp_path):
     path = tmp_path / "AAPL.txt"
     rows = [f"{one:%Y-%m-%d;%H:%M};10;12;9;11;500;{one.minute + 1}" for one in minutes(bars=20)]
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     draft = draft_of(path)
     assert draft.tree["columns"] == {"ts_event": [1, 2], "open": 3, "high": 4, "low": 5, "close": 6, "volume": 7}
     assert any("not read" in doubt for doubt in draft.doubts)
+
+
+def test_columns_of_unknown_names_are_found_by_their_values(tmp_path):
+    header = "Fecha,Apertura,Cierre,Máximo,Mínimo,Negociado\n"
+    path = tmp_path / "AAPL.csv"
+    path.write_text(header + "2024-02-05 09:30,10,11,12,9,500\n2024-02-05 09:31,11,10,13,9,400\n", encoding="utf-8")
+    draft = draft_of(path)
+    assert draft.tree["columns"] == {
+        "ts_event": "Fecha", "open": "Apertura", "high": "Máximo", "low": "Mínimo", "close": "Cierre",
+        "volume": "Negociado",
+    }  # fmt: skip
+    assert any("names are not known" in doubt for doubt in draft.doubts)
 
 
 def test_lines_around_the_table_are_skipped(tmp_path):

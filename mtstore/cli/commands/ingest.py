@@ -129,12 +129,18 @@ def command(
     codes: list[int] = []
     inputs: list[tuple[Sequence[Path], dict[str, Any]]] = [(paths, options)] if paths else []
     if guess:
+        from mtstore.ingest.files.report import first_lines
+
         proposal = _sniff(paths, options)
         if not (yes or _is_accepted(store)):
             echo("nothing was stored")
             return Exit.OK
         inputs = _inputs_of(proposal, options)
-        codes += [Exit.INCOMPLETE] if any(path in proposal.others for path in paths) else []
+        # As without --guess: text beside data is passed over.
+        rejected = [why for path, why in proposal.others.items() if path in paths or path.suffix.lower() != ".txt"]
+        for line in first_lines(rejected):
+            echo_error(line)
+        codes += [Exit.INCOMPLETE] if rejected else []
     warnings.simplefilter("ignore", mtstore.IngestWarning)  # their lines are printed with the counts
     with mtstore.open(store, create=create or guess) as found:
         for files, how in inputs:

@@ -11,13 +11,12 @@ from typing import Final
 from mtstore.errors import BrokenFileError
 from mtstore.ingest.sniff.draft import Draft
 from mtstore.ingest.sniff.guess_times import guess_times, is_clock
-from mtstore.ingest.sniff.text_head import Head, Sample
+from mtstore.ingest.sniff.text_head import Head, Sample, is_number
 
 _DELIMITERS: Final = ",;\t|"
 _NAMES: Final = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _FEWEST_COLUMNS: Final = 3
 _MOST_SKIPPED: Final = 60
-_NUMBER: Final = re.compile(r"[-+−]?\s*[$€£]?\s*\d[\d.,'’\s]*(?:[eE][-+]?\d+)?\s*[kKmMbBtT]?[nN]?\Z")
 _NOTHING: Final = frozenset(("", "null", "na", "n/a", "nan", "none", "-", "--"))
 _GROUPED_DOT: Final = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?\Z")
 _GROUPED_COMMA: Final = re.compile(r"[-$€£]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
@@ -58,7 +57,7 @@ def read_dialect(path: Path, head: Head, draft: Draft) -> Sample:
 def looks_like_value(text: str) -> bool:
     """Return whether a cell is a number or a time."""
     text = text.strip()
-    return bool(_NUMBER.match(text)) or is_clock([text]) or guess_times([text]) is not None
+    return is_number(text) or is_clock([text]) or guess_times([text]) is not None
 
 
 def _divide(path: Path, lines: list[str]) -> tuple[str, list[list[str]]]:
@@ -114,7 +113,7 @@ def _signs(sample: Sample, delimiter: str, draft: Draft) -> None:
         text
         for place in places
         for text in sample.column(place)[:200]
-        if _NUMBER.match(text) and guess_times([text]) is None
+        if is_number(text) and guess_times([text]) is None
     ]
     with_comma = [text for text in numbers if "," in text]
     with_dot = [text for text in numbers if "." in text]

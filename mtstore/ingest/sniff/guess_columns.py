@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from mtstore.errors import BrokenFileError
 from mtstore.ingest.sniff.draft import Draft
-from mtstore.ingest.sniff.guess_times import TimeGuess, guess_times, is_clock
-from mtstore.ingest.sniff.text_head import Sample
+from mtstore.ingest.sniff.guess_times import Kind, TimeGuess, guess_times, is_clock
+from mtstore.ingest.sniff.text_head import Sample, is_number
 from mtstore.sources.custom.mapping.file_name import schema_of_width
 
 _PRICES: Final = ("open", "high", "low", "close")
@@ -64,13 +64,12 @@ def guess_columns(path: object, sample: Sample, draft: Draft) -> tuple[TimeGuess
     draft.notes["columns.ts_event"] = f"{guess.note}" + (", joined" if len(places) > 1 else "")
     if sample.has_header:
         _by_name(sample, plain, set(places), columns, draft)
-    else:
+    if not columns.keys() & set(_PRICES):
         _by_value(sample, set(places), columns, draft)
-    if any(one not in columns for one in _PRICES):
-        missing = [one for one in _PRICES if one not in columns]
-        raise BrokenFileError(
-            f"{path}: no column for {', '.join(missing)}; its columns are {', '.join(map(repr, sample.names))[:300]}"
-        )
+    missing = [one for one in _PRICES if one not in columns]
+    if missing:
+        shown = ", ".join(map(repr, sample.names))[:300]
+        raise BrokenFileError(f"{path}: no column for {', '.join(missing)}; its columns are {shown}")
     draft.tree["columns"] = columns
     if sample.has_header and plain[places[0]] in _CLOSES:
         draft.set("stamp", "close", f"{sample.names[places[0]]!r} is a bar's end")
@@ -78,62 +77,46 @@ def guess_columns(path: object, sample: Sample, draft: Draft) -> tuple[TimeGuess
 
 
 def _times(sample: Sample, plain: Sequence[str]) -> tuple[TimeGuess | None, list[str], tuple[int, ...]]:
-    if sample.has_header:
-        order = [plain.index(name) for name in _TIMES if name in plain]
-        if sum(name in ("date", "datum", "day") for name in plain) and not order:
-            order = list(range(len(plain)))
-    else:
+    """Return how times are read, the times and their columns: instants before wall times before dates."""
+    order = [plain.index(name) for name in _TIMES if name in plain]
+    if not sample.has_header:
         order = list(range(min(3, len(plain))))
-    guesses = {place: _guess(sample, place) for place in order}
-    found = [place for place in order if guesses[place] is not None]
-    # Instants, then wall times, then a date beside which the time of day is another column.
-    ranks = {"instant": 0, "naive": 1, "date": 2}
-    found.sort(key=lambda place: ranks[_known(guesses[place]).kind])
-    if not found:
+    guesses = {place: guess for place in order if (guess := _guess(sample, place)) is not None}
+    if not guesses and sample.has_header:
+        # Numbers may be prices; text that is a time is one under any name.
+        tried = {place: _guess(sample, place) for place in range(len(plain))}
+        guesses = {place: guess for place, guess in tried.items() if guess is not None and guess.unit is None}
+    if not guesses:
         return None, [], ()
-    place = found[0]
-    guess = _known(guesses[place])
-    values = sample.column(place)
-    if guess.kind == "date":
-        clock = _clock_column(sample, plain, place)
-        if clock is not None and _has_kind(sample, place) == "":
-            joined = [f"{row[place].strip()} {row[clock].strip()}" for row in sample.rows]
-            both = guess_times(joined)
-            if both is not None:
-                return both, joined, (place, clock)
-        elif clock is not None:
-            return TimeGuess("naive", "a date and a time"), values, (place, clock)
-    return guess, values, (place,)
+    place = min(guesses, key=lambda one: ("instant", "naive", "date").index(guesses[one].kind))
+    guess, values = guesses[place], sample.column(place)
+    clock = _clock_column(sample, plain, place) if guess.kind == "date" else None
+    if clock is None:
+        return guess, values, (place,)
+    if _has_kind(sample, place):
+        return TimeGuess("naive", "a date and a time"), values, (place, clock)
+    joined = [f"{row[place].strip()} {row[clock].strip()}" for row in sample.rows]
+    both = guess_times(joined)
+    return (guess, values, (place,)) if both is None else (both, joined, (place, clock))
 
 
 def _guess(sample: Sample, place: int) -> TimeGuess | None:
     kind = _has_kind(sample, place)
     if kind:
-        kinds: Any = kind
-        return TimeGuess(kinds, f"a column of {'times with a zone' if kind == 'instant' else kind + ' times'}")
+        return TimeGuess(kind, f"a column of {'times with a zone' if kind == 'instant' else kind + ' times'}")
     return guess_times(sample.column(place))
 
 
-def _has_kind(sample: Sample, place: int) -> str:
-    return sample.kinds[place] if sample.kinds else ""
-
-
-def _known(guess: TimeGuess | None) -> TimeGuess:
-    if guess is None:
-        raise LookupError("no guess")
-    return guess
+def _has_kind(sample: Sample, place: int) -> Kind | None:
+    return sample.kinds[place] if sample.kinds else None
 
 
 def _clock_column(sample: Sample, plain: Sequence[str], date_place: int) -> int | None:
     if not sample.has_header:
         place = date_place + 1
-        return place if place < len(plain) and _is_clock_column(sample, place) else None
+        return place if place < len(plain) and is_clock(sample.column(place)[:200]) else None
     places = [plain.index(name) for name in (*_CLOCK_NAMES, *_TIMES) if name in plain]
-    return next((place for place in places if place != date_place and _is_clock_column(sample, place)), None)
-
-
-def _is_clock_column(sample: Sample, place: int) -> bool:
-    return is_clock(sample.column(place)[:200])
+    return next((place for place in places if place != date_place and is_clock(sample.column(place)[:200])), None)
 
 
 def _by_name(sample: Sample, plain: Sequence[str], taken: set[int], columns: dict[str, Any], draft: Draft) -> None:
@@ -141,10 +124,10 @@ def _by_name(sample: Sample, plain: Sequence[str], taken: set[int], columns: dic
         found = [place for word in words.split() for place, name in enumerate(plain) if name == word]
         found += [place for place, name in enumerate(plain) if ours == "volume" and name.startswith("volume")]
         found = [place for place in dict.fromkeys(found) if place not in taken]
-        if ours not in ("ticker",):
-            found = [place for place in found if not sample.column(place) or _is_numeric(sample, place)]
         if ours == "ticker":
             found = [place for place in found if sample.column(place)]
+        else:
+            found = [place for place in found if not sample.column(place) or _is_numeric(sample, place)]
         if not found:
             continue
         taken.add(found[0])
@@ -180,29 +163,31 @@ def _special(sample: Sample, plain: Sequence[str], taken: set[int], columns: dic
 
 
 def _by_value(sample: Sample, taken: set[int], columns: dict[str, Any], draft: Draft) -> None:
+    """Take the first four columns of numbers as prices, in the order in which most rows are bars."""
+    taken |= {place for place in range(len(sample.names)) if _name(sample, place) in columns.values()}
     rest = [place for place in range(len(sample.names)) if place not in taken]
     numeric = [place for place in rest if _is_numeric(sample, place)]
     text = [place for place in rest if place not in numeric and sample.column(place)]
-    if text and text[0] < (numeric[0] if numeric else 0):
-        columns["ticker"] = text[0] + 1
+    if "ticker" not in columns and text and text[0] < (numeric[0] if numeric else 0):
+        columns["ticker"] = _name(sample, text[0])
         draft.notes["columns.ticker"] = _example(sample, text[0])
     if len(numeric) < 4:
         return
     shares = [_share_of_bars(sample, dict(zip(order, numeric, strict=False))) for order in _ORDERS]
     best = 0 if shares[0] >= 0.5 else shares.index(max(shares))
-    for ours, place in zip(_ORDERS[best], numeric, strict=False):
-        columns[ours] = place + 1
-        draft.notes[f"columns.{ours}"] = _example(sample, place)
+    found = dict(zip(_ORDERS[best], numeric, strict=False))
+    for ours in _PRICES:
+        columns[ours] = _name(sample, found[ours])
+        draft.notes[f"columns.{ours}"] = _example(sample, found[ours])
     draft.notes["columns.open"] += f"; as {', '.join(_ORDERS[best])} {shares[best]:.0%} of the rows are bars"
-    ordered = {ours: columns.pop(ours) for ours in _PRICES}
-    columns |= ordered
-    if len(numeric) > 4:
-        columns["volume"] = numeric[4] + 1
+    if len(numeric) > 4 and "volume" not in columns:
+        columns["volume"] = _name(sample, numeric[4])
         draft.notes["columns.volume"] = _example(sample, numeric[4]) + "; the number after the prices"
-    if len(numeric) > 5:
-        draft.doubts.append(
-            f"columns: {', '.join(str(place + 1) for place in numeric[5:])}: not read; transactions or vwap, perhaps"
-        )
+    if sample.has_header:
+        draft.doubts.append("columns: the names are not known, so the order of the columns decides")
+    elif len(numeric) > 5:
+        others = ", ".join(str(place + 1) for place in numeric[5:])
+        draft.doubts.append(f"columns: {others}: not read; transactions or vwap, perhaps")
 
 
 def _share_of_bars(sample: Sample, places: dict[str, int]) -> float:
@@ -227,11 +212,7 @@ def _number(text: str) -> float:
 
 def _is_numeric(sample: Sample, place: int) -> bool:
     values = sample.column(place)[:300]
-    return sum(any(letter.isdigit() for letter in value) and _is_number(value) for value in values) * 2 >= len(values)
-
-
-def _is_number(value: str) -> bool:
-    return re.match(r"[-+−]?\s*[$€£¥]?\s*[\d.,'\s]+(?:[eE][-+]?\d+)?\s*[kKmMbBtT]?[nN]?\Z", value) is not None
+    return sum(map(is_number, values)) * 2 >= len(values)
 
 
 def _are_widths(values: list[str]) -> bool:
@@ -248,15 +229,9 @@ def _names(sample: Sample, places: tuple[int, ...]) -> Any:
 
 def _name(sample: Sample, place: int) -> Any:
     """Return a column's name; its number where the name is empty, occurs twice or has a sign with another meaning."""
-    name = sample.names[place]
-    alike = [one for one in sample.names if one == name]
-    if not sample.has_header or not name.strip() or len(alike) > 1 or "|" in name:
-        return place + 1
-    return name.strip() if name.strip() in sample.names or len(_same(sample, name)) == 1 else name
-
-
-def _same(sample: Sample, name: str) -> list[str]:
-    return [one for one in sample.names if one.strip() == name.strip()]
+    name = sample.names[place].strip()
+    is_twice = sum(one.strip().casefold() == name.casefold() for one in sample.names) > 1
+    return place + 1 if not sample.has_header or not name or is_twice or "|" in name or name.isdigit() else name
 
 
 def _example(sample: Sample, place: int) -> str:

@@ -45,7 +45,6 @@ class TimeGuess:
     unit: str | None = None
     format: str | None = None
     other: str | None = None
-    words: str | None = None
 
 
 def is_clock(values: Sequence[str]) -> bool:
@@ -141,7 +140,7 @@ def _formats(values: list[str]) -> TimeGuess | None:
     kind: Kind = "naive" if "%H" in style or "%I" in style else "date"
     kind = "instant" if "%z" in style else kind
     if zone is not None:
-        return TimeGuess("instant", f"as in {values[0]}: with the zone {zone}", format=f"{style} %Z", words=zone)
+        return TimeGuess("instant", f"as in {values[0]}: with the zone {zone}", format=f"{style} %Z")
     note = f"as in {values[0]}"
     if style.startswith("%d.%m") and not any(_parsed(text, style.replace("%d.%m", "%m.%d")) is None for text in texts):
         note += "; dates with dots have the day first"

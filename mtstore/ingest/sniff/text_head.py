@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -19,8 +20,14 @@ from mtstore.sources.custom.mapping.parse_mapping import parse_mapping
 from mtstore.sources.custom.open_text import archive_members, named_errors, open_text
 from mtstore.sources.custom.read_file import CustomFile, CustomFormat
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 HEAD_BYTES: Final = 1 << 17
 _ROWS: Final = 2_000
+_NUMBER: Final = re.compile(
+    r"[-+−]?\s*[$€£¥]?\s*[.,]?\d[\d.,'’\s]*(?:[eE][-+]?\d+)?\s*(?:[kKmMbBtT][nN]?)?\Z",
+)
 # Tried in this order; latin-1 reads everything.
 _ENCODINGS: Final = ("utf-8", "cp1252", "latin-1")
 
@@ -39,13 +46,13 @@ class Head:
 class Sample:
     """The first rows of a table.
 
-    `kinds` are types of parquet columns: `instant`, `naive`, `date`, or empty for numbers and text.
+    `kinds` are types of parquet columns, None for numbers and text; empty for text files.
     """
 
     names: list[str]
     rows: list[list[str]]
     has_header: bool
-    kinds: list[str] = field(default_factory=list)
+    kinds: list[Kind | None] = field(default_factory=list)
 
     def column(self, place: int) -> list[str]:
         """Return the values of a column that are not empty."""
@@ -93,21 +100,28 @@ def read_head(path: Path, size: int = HEAD_BYTES) -> Head:
 
 def read_parquet_head(path: Path) -> Sample:
     """Read the first rows of a parquet file as texts."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with named_errors(path), pq.ParquetFile(path) as file:
         schema = file.schema_arrow
         batch = next(file.iter_batches(_ROWS), None)
-    kinds = []
-    for one in schema:
-        is_stamp = pa.types.is_timestamp(one.type)
-        kinds.append(
-            ("instant" if one.type.tz else "naive") if is_stamp else "date" if pa.types.is_date(one.type) else ""
-        )
+    kinds = [_kind(one.type) for one in schema]
     columns = [] if batch is None else [[str(value) for value in column.to_pylist()] for column in batch.columns]
     rows = [list(row) for row in zip(*columns, strict=True)]
     return Sample(list(schema.names), rows, has_header=True, kinds=kinds)
+
+
+def _kind(column: pa.DataType) -> Kind | None:
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column):
+        return "instant" if column.tz else "naive"
+    return "date" if pa.types.is_date(column) else None
+
+
+def is_number(text: str) -> bool:
+    """Return whether a cell is a number, perhaps with the sign of a currency or a suffix such as M."""
+    return _NUMBER.match(text.strip()) is not None
 
 
 def iter_cells(path: Path, tree: dict[str, object], places: tuple[int, ...], most: int) -> Iterator[list[str]]:
