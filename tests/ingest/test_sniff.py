@@ -335,6 +335,9 @@ def test_several_layouts_have_a_mapping_each(tmp_path):
         (b"# Title\n\nBars, mostly.\n", "not a table of bars"),
         (b"Date,Open,High,Low,Close\n", "a header line but no rows"),
         (b"name,price,size\nfoo,1,2\nbar,3,4\n", "no column has times"),
+        (b"time,open,high\n09:30,1,2\n09:31,1,2\n", "no column has times with a date; for a date in the file's name"),
+        (b"time,T_open,T_close,X_open,X_close\n2024-02-05 09:30,1,2,3,4\n", "several tickers side by side"),
+        (b"time,open,open,close,close\n2024-02-05 09:30,1,2,3,4\n", "several tickers side by side"),
         (b"date,bid,ask\n2024-02-05,1,2\n2024-02-06,3,4\n", "no column for open, high, low, close"),
     ],
 )

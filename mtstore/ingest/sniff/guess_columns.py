@@ -42,6 +42,8 @@ _TIMES: Final = str.split(
     "price"
 )
 _CLOCK_NAMES: Final = ("time", "clock", "zeit", "hour", "uhrzeit", "timeutc", "localtime", "timegmt")
+_FEWEST_BARS: Final = 0.9
+_SIDES: Final = frozenset(("bid", "ask", "mid", "adj", "adjusted", "prev", "previous", "time"))
 _CLOSES: Final = ("closetime", "endtime")
 _WIDTHS: Final = ("per", "interval", "timeframe", "period", "resolution")
 _ZONES: Final = ("tz", "timezone", "zone")
@@ -59,7 +61,16 @@ def guess_columns(path: object, sample: Sample, draft: Draft) -> tuple[TimeGuess
     guess, values, places = _times(sample, plain)
     if guess is None:
         shown = ", ".join(map(repr, sample.names if sample.has_header else sample.rows[0]))
-        raise BrokenFileError(f"{path}: no column has times; its columns are {shown[:300]}")
+        has_clock = any(is_clock(sample.column(place)[:200]) for place in range(len(plain)))
+        hint = "; for a date in the file's name write ticker_from with (?P<date>…)" if has_clock else ""
+        raise BrokenFileError(
+            f"{path}: no column has times{' with a date' if has_clock else ''}{hint}; its columns are {shown[:300]}"
+        )
+    if sample.has_header and _is_wide(sample, plain):
+        raise BrokenFileError(
+            f"{path}: it has columns of several tickers side by side; write one row for each bar, with the ticker in a "
+            f"column; its columns are {', '.join(map(repr, sample.names))[:300]}"
+        )
     columns: dict[str, Any] = {"ts_event": _names(sample, places)}
     draft.notes["columns.ts_event"] = f"{guess.note}" + (", joined" if len(places) > 1 else "")
     if sample.has_header:
@@ -74,6 +85,21 @@ def guess_columns(path: object, sample: Sample, draft: Draft) -> tuple[TimeGuess
     if sample.has_header and plain[places[0]] in _CLOSES:
         draft.set("stamp", "close", f"{sample.names[places[0]]!r} is a bar's end")
     return guess, values, places
+
+
+def _is_wide(sample: Sample, plain: Sequence[str]) -> bool:
+    """Return whether opens and closes stand in several columns each, under names of tickers."""
+    known = {word for words in _SYNONYMS.values() for word in words.split()}
+    for price in ("open", "close"):
+        parts = [re.split(r"[\W_]+", name.casefold()) for name in sample.names]
+        named = [
+            at
+            for at, words in enumerate(parts)
+            if price in words and not _SIDES & set(words) and plain[at] not in known
+        ]
+        if len(named) < 2 and plain.count(price) < 2:
+            return False
+    return True
 
 
 def _times(sample: Sample, plain: Sequence[str]) -> tuple[TimeGuess | None, list[str], tuple[int, ...]]:
@@ -175,6 +201,8 @@ def _by_value(sample: Sample, taken: set[int], columns: dict[str, Any], draft: D
         return
     shares = [_share_of_bars(sample, dict(zip(order, numeric, strict=False))) for order in _ORDERS]
     best = 0 if shares[0] >= 0.5 else shares.index(max(shares))
+    if sample.has_header and shares[best] < _FEWEST_BARS:
+        return
     found = dict(zip(_ORDERS[best], numeric, strict=False))
     for ours in _PRICES:
         columns[ours] = _name(sample, found[ours])
