@@ -6,7 +6,7 @@ Only names that are certain have a calendar of their own; everything else is tak
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 US_EQUITIES: Final = "XNYS"
 
@@ -56,6 +56,22 @@ _CALENDAR_OF_SHAPE: Final = (
     # ESH4, ESH24, ES 03-24, ES=F, ES1!, ES.c.0
     (re.compile(rf"/?(?:{_ROOTS})(?:[FGHJKMNQUVXZ]\d{{1,2}}| \d\d-\d\d|=F|\d!|\.[cnv]\.\d+)\Z"), "CMES"),
 )
+
+
+class TickerCalendar(NamedTuple):
+    """The calendar of a ticker, whether it was guessed, and whether the ticker has session hours of its own."""
+
+    name: str
+    is_guessed: bool
+    has_own_hours: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name} (guessed)" if self.is_guessed else self.name
+
+
+def guess_calendar(ticker: str, provider: str, dataset: str | None = None) -> TickerCalendar:
+    """Return the inferred calendar of a ticker, marked as guessed."""
+    return TickerCalendar(infer_calendar(ticker, provider, dataset), is_guessed=True)
 
 
 def infer_calendar(ticker: str, provider: str, dataset: str | None = None) -> str:

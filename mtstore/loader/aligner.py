@@ -14,8 +14,8 @@ from mtstore.bounds import parse_zone
 from mtstore.calendars import canonical_name
 from mtstore.config.choices import LABELS
 from mtstore.errors import InputError
-from mtstore.infer_calendar import FUTURES_CALENDARS, infer_calendar
-from mtstore.ingest.files.checks.sessions import Calendar, SessionCheck
+from mtstore.infer_calendar import FUTURES_CALENDARS, guess_calendar
+from mtstore.ingest.files.checks.sessions import SessionCheck
 from mtstore.intervals import BarInterval, parse_interval
 from mtstore.loader.frames.bar_widths import common_interval, widths_of
 from mtstore.loader.frames.read_bars import Rows, read_rows
@@ -198,7 +198,10 @@ class DataAligner:
         calendars = {ticker: name for ticker in rows if (name := named.get(ticker)) is not None}
         checked = {
             ticker: rows[ticker].check(
-                width.schema, width.day_tz, allows_negative_prices=_is_futures_calendar(calendars.get(ticker))
+                width.schema,
+                width.day_tz,
+                allows_negative_prices=_is_futures_calendar(calendars.get(ticker)),
+                calendar=calendars.get(ticker) or guess_calendar(ticker, SOURCE),
             )
             for ticker, width in widths.items()
         }
@@ -253,11 +256,10 @@ def _hidden_bars(
     connection: duckdb.DuckDBPyConnection, bars: Iterable[FrameBars], calendars: Mapping[str, str]
 ) -> list[str]:
     """Return what guessed calendars hide, as sentences."""
-    check = SessionCheck(lambda: nullcontext(connection))
+    check = SessionCheck(lambda: nullcontext(connection), {})
     for one in bars:
         if one.ticker not in calendars:
-            guess = Calendar(infer_calendar(one.ticker, SOURCE), is_guessed=True)
-            check.compare(one.ticker, one.schema, one.bars, guess, None)
+            check.compare(one.ticker, one.schema, one.bars, guess_calendar(one.ticker, SOURCE), None)
     return list(check.notes())
 
 

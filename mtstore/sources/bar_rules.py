@@ -41,6 +41,7 @@ OUTSIDE_RANGE = "ts_event is outside of the covered range"
 NO_TIME = "ts_event is missing or not a time"
 OTHER_TICKER = "bar of another ticker"
 OFF_GRID = "ts_event is not on a whole bar"
+NOT_POSITIVE = "a price is zero or negative"
 
 # Times that survive the conversion to nanoseconds, which some readers of parquet files make.
 _EARLIEST_US, _LATEST_US = -9_000_000_000_000_000, 9_000_000_000_000_000
@@ -126,6 +127,7 @@ def check_bars(
     day_tz: str,
     ranges: Sequence[TimeRange] | None,
     allows_negative_prices: bool = False,
+    calendar: object = None,
     allows_missing_volume: bool = False,
     allows_own_grid: bool = False,
     other_tickers: Sequence[str | None] | None = None,
@@ -145,6 +147,8 @@ def check_bars(
         What the input covers, sorted; None: no limit.
     allows_negative_prices
         Whether prices may be zero or negative (futures, indices).
+    calendar
+        The ticker's calendar in words, which the reason of a price that is zero or negative names.
     allows_own_grid
         Whether bars of an hour and wider may open at an offset from the UTC grid, which is that of most rows.
     allows_missing_volume
@@ -167,7 +171,12 @@ def check_bars(
     faults = [
         *_wrong_tickers(other_tickers or ()),
         *_wrong_times(columns, schema, day_tz, ranges, allows_own_grid=allows_own_grid),
-        *_wrong_values(values, allows_negative=allows_negative_prices, allows_missing_volume=allows_missing_volume),
+        *_wrong_values(
+            values,
+            allows_negative=allows_negative_prices,
+            calendar=calendar,
+            allows_missing_volume=allows_missing_volume,
+        ),
     ]
     for is_wrong, reason in faults:
         if is_wrong.any():
@@ -216,7 +225,7 @@ def _wrong_times(
 
 
 def _wrong_values(
-    values: Mapping[str, Floats], *, allows_negative: bool, allows_missing_volume: bool
+    values: Mapping[str, Floats], *, allows_negative: bool, calendar: object, allows_missing_volume: bool
 ) -> Iterator[tuple[Bools, str]]:
     import numpy as np
 
@@ -228,7 +237,9 @@ def _wrong_values(
             yield np.isnan(values[name]), f"{name} is missing"
     yield _any(np.isinf(price) for price in prices), "a price is not finite"
     if not allows_negative:
-        yield _any(price <= 0 for price in prices), "a price is zero or negative"
+        remedy = "does not allow it; set `calendar: CMES` for a future and ingest again"
+        reason = NOT_POSITIVE if calendar is None else f"{NOT_POSITIVE}: {calendar} {remedy}"
+        yield _any(price <= 0 for price in prices), reason
     yield high < np.fmax(open_, close), "high is below open or close"
     yield low > np.fmin(open_, close), "low is above open or close"
     if "volume" in values:

@@ -29,8 +29,13 @@ GROUP BY ledger.source, ledger.schema
 ORDER BY max(series.step_us) NULLS LAST, ledger.schema, ledger.source
 
 -- name: calendar
--- The calendar of one ticker ($ticker).
-SELECT calendar FROM core.ticker_list WHERE ticker = $ticker
+-- The calendar of one ticker ($ticker), whether it was inferred, and whether the ticker has session hours of its own.
+SELECT
+    calendar,
+    calendar_is_inferred,
+    session_key <> calendar AS has_own_hours
+FROM core.ticker_list
+WHERE ticker = $ticker
 
 -- name: bars
 -- The stored bars of one series ($ticker, $source) between two instants ($start_us, $end_us), as they are.

@@ -186,11 +186,19 @@ HAVING max(sessions.session_date) IS NULL OR max(sessions.session_date) < $horiz
 ORDER BY needed.calendar
 
 -- name: tickers_of_calendars
--- The tickers of some calendars ($calendars), stored or configured.
-SELECT ticker
-FROM core.ticker_list
-WHERE list_contains($calendars, calendar)
-ORDER BY ticker
+-- The tickers of some calendars ($calendars), configured or known from a data set; a guess by the name is not enough.
+SELECT listed.ticker
+FROM core.ticker_list AS listed
+WHERE list_contains($calendars, listed.calendar)
+    AND (
+        NOT listed.calendar_is_inferred
+        OR EXISTS (
+            FROM core.series
+            INNER JOIN core.sources USING (source)
+            WHERE series.ticker = listed.ticker AND sources.dataset IS NOT NULL
+        )
+    )
+ORDER BY listed.ticker
 
 -- name: calendar_sessions
 -- The keys of all sessions of the calendars in the list $calendars.

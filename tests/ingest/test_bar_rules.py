@@ -15,14 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtstore import CacheManager, DataAligner, Store
+from mtstore import CacheManager, DataAligner, IngestWarning, Store
 from mtstore.bars import PRICE_COLUMNS, VALUE_COLUMNS
+from mtstore.cli.main import run as run_command
 from mtstore.ranges import TimeRange
 from mtstore.sources.bar_rules import CheckedBars, check_bars
 from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 from mtstore.sources.http.request import RequestContext
 from tests.kits.flat_files import row as flat_row
 from tests.kits.flat_files import write_flat
+from tests.kits.reasons import GUESS, NOT_POSITIVE
 from tests.servers.words import span, us
 from tests.sources.test_dbn import DAY_NS, MINUTE_NS, ONE, START_NS, write
 
@@ -32,7 +34,7 @@ WORDS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v", "vwa
 GOOD = {"open": 10.0, "high": 12.0, "low": 9.0, "close": 11.0, "volume": 100.0, "vwap": 10.5, "transactions": 3.0}
 NAN, INF = math.nan, math.inf
 
-INFINITE, NOT_POSITIVE = "a price is not finite", "a price is zero or negative"
+INFINITE = "a price is not finite"
 VOLUME, COUNT = "volume is missing, negative or not finite", "transactions is negative or not a whole number"
 FAULTS: list[tuple[dict[str, float], str]] = [
     *[({name: NAN}, f"{name} is missing") for name in ("open", "high", "low", "close")],
@@ -223,6 +225,25 @@ def test_dbn_file_keeps_the_same_rules(store: Store, tmp_path: Path) -> None:
     assert reasons == sorted(reason for _, reason in faults)
 
 
+def test_negative_prices_of_a_future_say_which_calendar_allows_them(store: Store, tmp_path: Path) -> None:
+    times = pd.date_range("2020-04-20 18:00", periods=3, freq="1min", tz="UTC", name="ts_event")
+    frame = pd.DataFrame({"open": -37.0, "high": -36.0, "low": -38.0, "close": -36.5, "volume": 100.0}, index=times)
+    config = tmp_path / "config.json"
+    with pytest.warns(IngestWarning, match=r"3 rows of CLK0 quarantined: .*XNYS \(guessed\) does not allow it"):
+        store.ingest(frame, ticker="CLK0", schema="ohlcv-1m")
+    assert set(in_store(store)[1]) == {NOT_POSITIVE}
+    config.write_text(f'{{"multi_ticker": {{"store": "{store.path}", "tickers": {{"CLK0": {{"calendar": "CMES"}}}}}}}}')
+    assert run_command(["config", "apply", str(store.path), str(config)]) == 0
+    store.ingest(frame, ticker="CLK0", schema="ohlcv-1m")
+    assert [bar["open"] for bar in in_store(store)[0]] == [-37.0] * 3
+
+
+def test_a_futures_calendar_that_is_guessed_by_the_name_allows_no_negative_prices(store: Store) -> None:
+    for volume in (1.0, 2.0):  # the second time, the ticker is known
+        with pytest.warns(IngestWarning, match=r"CMES \(guessed\) does not allow it"):
+            store.ingest(frame_of([GOOD | {"low": -1.0}, GOOD | {"volume": volume}]), ticker="ESM4", schema="ohlcv-1m")
+
+
 # ---- the rules themselves ----------------------------------------------------------------------------------------
 
 Row = tuple[int, float | None, float | None, float | None, float | None, float | None]
@@ -240,7 +261,7 @@ def columns_of(rows: list[Row], publishers: list[int] | None = None) -> dict[str
 
 
 def check(columns: dict[str, Any], **options: Any) -> CheckedBars:
-    plain: dict[str, Any] = {"schema": "ohlcv-1m", "day_tz": "UTC", "ranges": None}
+    plain: dict[str, Any] = {"schema": "ohlcv-1m", "day_tz": "UTC", "ranges": None, "calendar": GUESS}
     return check_bars(columns, **(plain | options))
 
 

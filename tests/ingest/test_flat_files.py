@@ -14,6 +14,7 @@ from mtstore import Store
 from mtstore.errors import InputError
 from mtstore.synthetic import Faults, SyntheticMarket, write_flat_files
 from tests.kits.flat_files import DAY, HEADER, nanoseconds, row, write_flat
+from tests.kits.reasons import NOT_POSITIVE
 from tests.kits.stores import bars_of, core_tables, data_files, known_files
 
 ODD = ["NA", "NAN", "TRUE", "001", "1E5", "NULL", "BRK.B", "X:BTCUSD", "inf"]
@@ -224,7 +225,10 @@ BAD: dict[str, dict[str, Any]] = {
     "high is below open or close": {"high": 9.0},
     "low is above open or close": {"low": 11.0},
     "volume is missing, negative or not finite": {"volume": -1},
-    "a price is zero or negative": {"open": 0.0, "low": 0.0},
+    NOT_POSITIVE: {
+        "open": 0.0,
+        "low": 0.0,
+    },
     "open is missing": {"open": ""},
     "a price is not finite": {"high": "inf"},
     "transactions is negative or not a whole number": {"transactions": 1.5},

@@ -12,6 +12,7 @@ import mtstore
 from mtstore import DataAligner, MultiTickerDataLoader
 from mtstore.errors import InputError, IntervalError
 from mtstore.synthetic import Faults, SyntheticMarket, write_flat_files
+from tests.kits.reasons import NOT_POSITIVE
 
 NEW_YORK = "America/New_York"
 DAYS = ("2023-11-22", "2023-11-24")
@@ -128,7 +129,7 @@ def test_of_rows_with_one_time_the_last_counts_and_a_warning_says_so_where_they_
 FAULTS = {
     "high is below open or close": {"high": 1.0},
     "low is above open or close": {"low": 1000.0, "high": 1001.0},
-    "a price is zero or negative": {"low": 0.0},
+    NOT_POSITIVE: {"low": 0.0},
     "a price is not finite": {"high": np.inf},
     "close is missing": {"close": np.nan},
     "volume is missing, negative or not finite": {"volume": -1.0},

@@ -24,6 +24,7 @@ from mtstore.errors import (
 from mtstore.ranges import TimeRange
 from mtstore.sources.http.request import RequestContext, RequestStats
 from mtstore.sources.vendor import CostBudget
+from tests.kits.reasons import NOT_POSITIVE
 from tests.kits.time_limit import time_limit
 from tests.servers import faults
 from tests.servers.databento import KEY, bars
@@ -262,7 +263,7 @@ def test_negative_price_of_a_stock_is_quarantined_and_its_slot_is_partial(market
     [answer] = load(databento_source())
     assert (answer.result, answer.bars.num_rows) == ("complete", 390)
     assert answer.partial_ranges == (TimeRange(at, at + 60_000_000),)
-    assert answer.quarantined["reason"].to_pylist() == ["a price is zero or negative"]
+    assert answer.quarantined["reason"].to_pylist() == [NOT_POSITIVE]
 
 
 def test_negative_price_of_a_future_is_stored(databento, databento_source):

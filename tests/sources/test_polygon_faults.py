@@ -18,6 +18,7 @@ from mtstore.errors import SourceAnswerError, SourceAuthError, SourceError, Sour
 from mtstore.ranges import TimeRange, subtract
 from mtstore.sources.http.request import RequestContext, RequestStats
 from mtstore.sources.http.settings import RetryPolicy, Secret
+from tests.kits.reasons import NOT_POSITIVE
 from tests.kits.time_limit import time_limit
 from tests.servers import faults
 from tests.servers.polygon import KEY, bar, minutes
@@ -345,7 +346,10 @@ def broken(**changes):
         (broken(o="abc"), "open is missing"),
         (broken(h=50.0), "high is below open or close"),
         (broken(l=500.0), "low is above open or close"),
-        (broken(o=-5.0, l=-6.0), "a price is zero or negative"),
+        (
+            broken(o=-5.0, l=-6.0),
+            NOT_POSITIVE,
+        ),
         (broken(v=-1), "volume is missing, negative or not finite"),
         (broken(v=None), "volume is missing, negative or not finite"),
         (broken(n=-1), "transactions is negative or not a whole number"),

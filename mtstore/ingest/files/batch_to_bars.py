@@ -108,6 +108,7 @@ class BatchBars:
             day_tz=first.zone_of(ticker),
             ranges=ranges,
             allows_negative_prices=first.allows_negative(ticker),
+            calendar=first.calendar_of(ticker),
             allows_missing_volume=first.allows_missing_volume,
             allows_own_grid=first.allows_own_grid,
         )

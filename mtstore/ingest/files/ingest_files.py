@@ -17,14 +17,14 @@ from mtstore.arguments import ticker_name, ticker_names
 from mtstore.bars import BarBatch, is_daily
 from mtstore.calendars import listed_years
 from mtstore.errors import InputError, SourceMismatchError
-from mtstore.infer_calendar import FUTURES_CALENDARS
+from mtstore.infer_calendar import FUTURES_CALENDARS, TickerCalendar
 from mtstore.ingest.files.already_ingested import already_ingested, earlier_ingests
 from mtstore.ingest.files.batch_to_bars import BatchBars
 from mtstore.ingest.files.batches import in_batches
 from mtstore.ingest.files.checks.bar_width import check_widths
 from mtstore.ingest.files.checks.conflicts import find_conflicts
 from mtstore.ingest.files.checks.mapping_notes import mapping_notes
-from mtstore.ingest.files.checks.sessions import SessionCheck
+from mtstore.ingest.files.checks.sessions import SessionCheck, stored_calendars
 from mtstore.ingest.files.custom_input import CustomInput, check_covers
 from mtstore.ingest.files.group_by_ticker import TickerGrouper
 from mtstore.ingest.files.input_file import Input
@@ -125,12 +125,12 @@ def ingest_inputs(
     """Write open inputs into a store; `rejected` are the files that could not be opened."""
     result = IngestResult(run_id=run.run_id, files=rejected)
     custom = [one for one in opened if isinstance(one, CustomInput)]
-    _set_futures(store, custom)
+    calendars = _set_calendars(store, opened)
     result.coverage = custom[0].coverage if custom else None
     result.notes += mapping_notes(custom)
     new = _new_inputs(store, _with_valid_binding(store, opened, result), tickers, result)
     pairs = stored_pairs(store)
-    sessions = SessionCheck(store.connection)
+    sessions = SessionCheck(store.connection, calendars)
     with store.writer("ingest", run_id=run.run_id) as writer:
         for batch in in_batches(new):
             _ingest_batch(writer, batch, tickers, result, progress=progress, sessions=sessions)
@@ -147,14 +147,18 @@ def ingest_inputs(
     return result
 
 
-def _set_futures(store: Repository, custom: Sequence[CustomInput]) -> None:
-    if not custom:
-        return
+def _set_calendars(store: Repository, inputs: Sequence[Input]) -> dict[str, TickerCalendar]:
+    """Let inputs know the calendars of the store's tickers, and which of these are futures; return the calendars."""
     with store.connection() as connection:
         parameters = {"calendars": sorted(FUTURES_CALENDARS)}
         rows = connection.execute(sqlfiles.load("derive.tickers_of_calendars"), parameters).fetchall()
-    for one in custom:
-        one.futures = frozenset(row[0] for row in rows)
+        calendars = stored_calendars(connection)
+    futures = frozenset(row[0] for row in rows)
+    for one in inputs:
+        one.calendars = calendars
+        if isinstance(one, CustomInput):
+            one.futures = futures
+    return calendars
 
 
 def _with_valid_binding(store: Repository, opened: Sequence[Input], result: IngestResult) -> list[Input]:

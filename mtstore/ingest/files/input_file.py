@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from mtstore.bars import SourceBinding
+from mtstore.infer_calendar import TickerCalendar, guess_calendar
 from mtstore.ranges import TimeRange
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Input(ABC):
         Why rows may lie outside of the covered ranges; it follows the reason of a rejected row.
     withdraws
         Whether stored bars in the covered ranges that the file does not have are withdrawn.
+    calendars
+        The calendars of the store's tickers.
     """
 
     is_custom: ClassVar[bool] = False
@@ -69,6 +72,7 @@ class Input(ABC):
     allows_rows_outside: bool = False
     outside_note: str = ""
     withdraws: bool = True
+    calendars: Mapping[str, TickerCalendar] = field(default_factory=dict)
 
     @property
     def byte_size(self) -> int:
@@ -107,6 +111,11 @@ class Input(ABC):
         """Whether a ticker's prices may be zero or negative."""
         del ticker
         return self.allows_negative_prices
+
+    def calendar_of(self, ticker: str) -> TickerCalendar:
+        """Return the calendar of a ticker, known or guessed."""
+        guess = guess_calendar(ticker, self.binding.provider, self.binding.dataset)
+        return self.calendars.get(ticker, guess)
 
     def zone_of(self, ticker: str) -> str:
         """Return the zone whose days are a ticker's."""

@@ -12,7 +12,7 @@ from mtstore.config import models
 from mtstore.config.sources import bound_dataset
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import InputError
-from mtstore.infer_calendar import infer_calendar
+from mtstore.infer_calendar import TickerCalendar, guess_calendar
 from mtstore.loader.cache.freshness import Sessions
 from mtstore.storage.commit import source_bindings
 from mtstore.storage.layout import check_source_name
@@ -77,15 +77,26 @@ def range_of(
     connection: duckdb.DuckDBPyConnection, ticker: str, series: Mapping[str, Any], bounds: Bounds, config: Config
 ) -> tuple[Sessions, TimeRange]:
     """Return the ticker's sessions (its calendar is configured, stored, or inferred), and the range as instants."""
-    calendar = config.ticker(ticker).calendar
-    if calendar is None:
-        row = connection.execute(sqlfiles.load("cache.calendar"), {"ticker": ticker}).fetchone()
-        binding = binding_of(connection, series["source"], config)
-        calendar = row[0] if row else infer_calendar(ticker, binding.provider, binding.dataset)
+    calendar = ticker_calendar(connection, config, ticker, binding_of(connection, series["source"], config)).name
     sessions = Sessions.of(connection, calendar, config.custom_calendars())
     daily = is_daily(series["schema"])
     tz = series["day_tz"] if daily and series["day_tz"] else config.multi_ticker.alignment.timezone
     return sessions, sessions.range_of(bounds, tz, is_daily=daily)
+
+
+def ticker_calendar(
+    connection: duckdb.DuckDBPyConnection, config: Config, ticker: str, binding: SourceBinding
+) -> TickerCalendar:
+    """Return a ticker's calendar: configured, stored, or guessed."""
+    entry = config.ticker(ticker)
+    has_own_hours = entry.session_start is not None or entry.session_end is not None
+    if entry.calendar is not None:
+        return TickerCalendar(entry.calendar, is_guessed=False, has_own_hours=has_own_hours)
+    row = connection.execute(sqlfiles.load("cache.calendar"), {"ticker": ticker}).fetchone()
+    if row is None:
+        return guess_calendar(ticker, binding.provider, binding.dataset)._replace(has_own_hours=has_own_hours)
+    name, is_guessed, is_windowed = row
+    return TickerCalendar(name, is_guessed, has_own_hours or is_windowed)
 
 
 def whole_config(config: Any) -> Any:

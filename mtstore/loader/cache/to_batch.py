@@ -11,7 +11,7 @@ from mtstore.bars import VALUE_COLUMNS, BarBatch, SourceBinding, is_daily, step_
 from mtstore.config.sources import NetworkSource
 from mtstore.errors import InputError
 from mtstore.infer_calendar import FUTURES_CALENDARS
-from mtstore.loader.cache.choose_series import binding_of, known_series, range_of, source_name
+from mtstore.loader.cache.choose_series import binding_of, known_series, range_of, source_name, ticker_calendar
 from mtstore.loader.frames.read_bars import Rows
 from mtstore.ranges import TimeRange, intersect, subtract
 from mtstore.sources.bar_grid import OWN_GRID_US, floor_us, off_own_grid
@@ -57,6 +57,7 @@ def to_batch(
         width.day_tz,
         allows_negative_prices=entry.calendar in FUTURES_CALENDARS
         or (binding.dataset is not None and allows_negative_prices(binding.dataset)),
+        calendar=ticker_calendar(connection, config, ticker, binding),
         allows_own_grid=True,
     )
     closed_us = min(within.end_us, _last_closed_us(rows, binding, width, config))

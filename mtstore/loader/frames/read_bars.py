@@ -64,7 +64,13 @@ class Rows:
         return infer_width(us, (self.tz, tz, "UTC"), resampling, where, own_grid=own_grid)
 
     def check(
-        self, schema: str, day_tz: str, *, allows_negative_prices: bool, allows_own_grid: bool = False
+        self,
+        schema: str,
+        day_tz: str,
+        *,
+        allows_negative_prices: bool,
+        calendar: object,
+        allows_own_grid: bool = False,
     ) -> CheckedBars:
         """Check the rows as bars of a schema; `file_index` of a rejected row is its place in the frame.
 
@@ -77,6 +83,7 @@ class Rows:
             day_tz=day_tz,
             ranges=None,
             allows_negative_prices=allows_negative_prices,
+            calendar=calendar,
             allows_own_grid=allows_own_grid,
         )
 

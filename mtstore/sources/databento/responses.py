@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import VALUE_COLUMNS, BarBatch, SourceBinding
 from mtstore.errors import IngestError
+from mtstore.infer_calendar import guess_calendar
 from mtstore.ranges import TimeRange
 from mtstore.sources.bar_rules import check_bars, no_bars
 from mtstore.sources.databento.dbn_file import DbnFile, allows_negative_prices
@@ -76,6 +77,7 @@ def to_batches(
                 day_tz="UTC",
                 ranges=(requested,),
                 allows_negative_prices=allows_negative_prices(file.dataset),
+                calendar=guess_calendar(ticker, binding.provider, binding.dataset),
             )
         note = None
         if symbol in file.not_found:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mtstore.bars import BarBatch, SourceBinding, is_daily
+from mtstore.infer_calendar import guess_calendar
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, TimeRange
 from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import CheckedBars, check_bars, no_bars
@@ -181,6 +182,7 @@ class PolygonSource(VendorSource):
             day_tz=self.day_tz(ticker),
             ranges=(aligned,),
             allows_negative_prices=ticker.startswith("I:"),
+            calendar=guess_calendar(ticker, "polygon"),
             other_tickers=others if any(others) else None,
         )
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from mtstore import calendars, sqlfiles
 from mtstore.arguments import first_few
 from mtstore.bars import BarBatch, is_daily, step_us
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import InputError
-from mtstore.infer_calendar import infer_calendar
+from mtstore.infer_calendar import TickerCalendar, guess_calendar
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND
 
 if TYPE_CHECKING:
@@ -41,13 +41,6 @@ _MUCH_LESS: Final = 0.75
 
 
 _SESSION_COLUMNS: Final = {"session_date": "int32", "open_ts": "int64", "close_ts": "int64"}
-
-
-class Calendar(NamedTuple):
-    """The calendar of a ticker, and whether it was guessed."""
-
-    name: str
-    is_guessed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +86,7 @@ class Hours:
         return Hours(self.tz, self.days, *(_wall_times(column, self.tz) for column in (self.opens, self.closes)))
 
 
-def find_misfit(stamps: Ints, schema: str, calendar: Calendar, hours: Hours, zone: str | None) -> Misfit | None:
+def find_misfit(stamps: Ints, schema: str, calendar: TickerCalendar, hours: Hours, zone: str | None) -> Misfit | None:
     """Return how the bars of a ticker miss the sessions of its calendar; None if they do not, or are too few.
 
     Parameters
@@ -126,7 +119,7 @@ def find_misfit(stamps: Ints, schema: str, calendar: Calendar, hours: Hours, zon
     return Misfit("guess", calendar, total, regular, zone) if calendar.is_guessed and hides_bars else None
 
 
-def _misfit_of_days(stamps: Ints, schema: str, calendar: Calendar, hours: Hours, zone: str) -> Misfit | None:
+def _misfit_of_days(stamps: Ints, schema: str, calendar: TickerCalendar, hours: Hours, zone: str) -> Misfit | None:
     import numpy as np
 
     days = _wall_times(stamps, zone) // US_PER_DAY
@@ -154,7 +147,7 @@ class Misfit:
     """
 
     kind: str
-    calendar: Calendar
+    calendar: TickerCalendar
     bars: int
     regular: int
     zone: str | None = None
@@ -168,7 +161,7 @@ class Misfit:
 
     def describe(self, tickers: Iterable[str]) -> str:
         """Return the misfit of some tickers as a sentence."""
-        names, (calendar, is_guessed) = first_few(list(tickers)), self.calendar
+        names, calendar, is_guessed = first_few(list(tickers)), self.calendar.name, self.calendar.is_guessed
         guessed = f" Or set `calendar` in a configuration: {calendar} was guessed." if is_guessed else ""
         outside = self.bars - self.regular
         if self.kind == "zone":
@@ -186,33 +179,34 @@ class Misfit:
         return f"{share}: are the zone of the times and the calendar right?"
 
 
+def stored_calendars(connection: duckdb.DuckDBPyConnection) -> dict[str, TickerCalendar]:
+    """Return the calendars of a store's tickers."""
+    return {
+        row["ticker"]: TickerCalendar(row["calendar"], row["is_inferred"], row["session_key"] != row["calendar"])
+        for row in fetch_rows(connection, sqlfiles.load("ingest.ticker_calendars"))
+    }
+
+
 @dataclass(slots=True)
 class SessionCheck:
-    """Compare the bars of an ingest with the calendars of a store, ticker by ticker; `notes` has the result."""
+    """Compare bars with the calendars of their tickers, `known` or guessed; `notes` has the result.
+
+    `connect` opens the store, whose sessions are read where it has them.
+    """
 
     connect: Connect
-    _known: dict[str, Calendar | None] = field(default_factory=dict)
+    known: Mapping[str, TickerCalendar]
     _hours: dict[str, Hours | None] = field(default_factory=dict)
     _found: dict[tuple[object, ...], dict[str, Misfit]] = field(default_factory=lambda: defaultdict(dict))
 
-    def __post_init__(self) -> None:
-        with self.connect() as connection:
-            rows = fetch_rows(connection, sqlfiles.load("ingest.ticker_calendars"))
-        for row in rows:
-            # Hours of a ticker's own are what its owner wants.
-            has_window = row["session_key"] != row["calendar"]
-            self._known[row["ticker"]] = None if has_window else Calendar(row["calendar"], row["is_inferred"])
+    def add(self, batch: BarBatch, zone: str | None) -> None:
+        """Compare a ticker's bars; `zone` as in `find_misfit`."""
+        guess = guess_calendar(batch.ticker, batch.binding.provider, batch.binding.dataset)
+        self.compare(batch.ticker, batch.schema, batch.bars, self.known.get(batch.ticker, guess), zone)
 
-    def add(self, batch: BarBatch, zone: str | None, calendar: str | None = None) -> None:
-        """Compare a ticker's bars; `zone` as in `find_misfit`. `calendar` is the configured one, if it is known."""
-        binding = batch.binding
-        guess = Calendar(infer_calendar(batch.ticker, binding.provider, binding.dataset), is_guessed=True)
-        known = self._known.get(batch.ticker, guess) if calendar is None else Calendar(calendar, is_guessed=False)
-        self.compare(batch.ticker, batch.schema, batch.bars, known, zone)
-
-    def compare(self, ticker: str, schema: str, bars: pa.Table, calendar: Calendar | None, zone: str | None) -> None:
-        """Compare bars with a calendar; None: the ticker has hours of its own."""
-        if calendar is None:
+    def compare(self, ticker: str, schema: str, bars: pa.Table, calendar: TickerCalendar, zone: str | None) -> None:
+        """Compare bars with a calendar, unless the ticker has hours of its own: those are what its owner wants."""
+        if calendar.has_own_hours:
             return
         if calendar.name not in self._hours:
             with self.connect() as connection:
