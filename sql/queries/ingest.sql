@@ -84,6 +84,44 @@ LEFT JOIN successors USING (input_key)
 LEFT JOIN replaced USING (input_key)
 ORDER BY requested.place
 
+-- name: readings
+-- The inputs with some bytes ($digests), the oldest first, and the arguments of the runs that read them.
+SELECT
+    inputs.input_key,
+    inputs.sha256,
+    inputs.source,
+    inputs.run_id,
+    runs.arguments
+FROM core.inputs AS inputs
+LEFT JOIN core.ingest_runs AS runs USING (run_id)
+WHERE list_contains($digests, inputs.sha256)
+ORDER BY inputs.rowid
+
+-- name: day_zone
+-- The zone of a stored series' daily bars ($ticker, $source, $schema).
+SELECT day_tz
+FROM core.series
+WHERE ticker = $ticker
+  AND source = $source
+  AND schema = $schema
+
+-- name: standing_bars
+-- The bars of a stored series ($ticker, $source, $schema) in order of time, in µs since the epoch.
+SELECT
+    epoch_us(ts_event) AS ts_us,
+    open,
+    high,
+    low,
+    close,
+    volume,
+    vwap,
+    transactions
+FROM core.bars
+WHERE ticker = $ticker
+  AND source = $source
+  AND schema = $schema
+ORDER BY ts_event
+
 -- name: coverage_of_tickers
 -- The coverage ledger of some tickers ($tickers) of one source and schema, the oldest answer first; times in µs since
 -- the epoch. Answers fetched over the network (a killed run has no row in ingest_runs) have the digest of their

@@ -26,6 +26,7 @@ from mtstore.ingest.files.checks.conflicts import find_conflicts
 from mtstore.ingest.files.checks.mapping_notes import mapping_notes
 from mtstore.ingest.files.checks.sessions import SessionCheck, stored_calendars
 from mtstore.ingest.files.custom_input import CustomInput, check_covers
+from mtstore.ingest.files.earlier_readings import earlier_readings, withdraw
 from mtstore.ingest.files.group_by_ticker import TickerGrouper
 from mtstore.ingest.files.input_file import Input
 from mtstore.ingest.files.open_inputs import InputOptions, open_inputs
@@ -97,10 +98,11 @@ def ingest_files(
     """
     found = _paths(paths)
     names = ticker_names(tickers)
-    run = start_run("ingest", {"paths": [str(path) for path in found], "tickers": sorted(names or ())})
     if ticker is not None:
         ticker_name(ticker)
     options = InputOptions(format, source, schema, ticker, tz, as_mapping(mapping, schema), check_covers(covers))
+    arguments = {"paths": [str(path) for path in found], "tickers": sorted(names or ()), "options": options.to_json()}
+    run = start_run("ingest", arguments)
     opened, rejected = open_inputs(found, options, progress)
     return ingest_inputs(store, opened, rejected, run, tickers=names, progress=progress)
 
@@ -128,7 +130,9 @@ def ingest_inputs(
     calendars = _set_calendars(store, opened)
     result.coverage = custom[0].coverage if custom else None
     result.notes += mapping_notes(custom)
-    new = _new_inputs(store, _with_valid_binding(store, opened, result), tickers, result)
+    valid = _with_valid_binding(store, opened, result)
+    new = _new_inputs(store, valid, tickers, result)
+    replaced = list(earlier_readings(store, valid)) if tickers is None else []
     pairs = stored_pairs(store)
     sessions = SessionCheck(store.connection, calendars)
     with store.writer("ingest", run_id=run.run_id) as writer:
@@ -139,7 +143,9 @@ def ingest_inputs(
         result.notes += spelling_notes(pairs, writer.totals.tickers).values()
         result.rows = writer.totals.rows
         result.quarantined_rows = writer.totals.quarantined_rows
-        if new or result.rejected:
+        refused = {one.path for one in result.rejected}
+        result.notes += withdraw(store, writer, [one for one in replaced if str(one.now.path) not in refused])
+        if new or replaced or result.rejected:
             writer.record("ingest_runs", result.run_row(run))
     result.commits = writer.totals.commits
     result.snapshot = store.layout.newest_snapshot()

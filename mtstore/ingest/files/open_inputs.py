@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtstore.arguments import did_you_mean
 from mtstore.bars import FILE_FORMATS
 from mtstore.errors import IngestError, InputError, UnrecognisedFileError
-from mtstore.ingest.files.custom_input import CustomInput, complete_mapping
+from mtstore.ingest.files.custom_input import CustomInput, check_covers, complete_mapping
 from mtstore.ingest.files.dbn_input import DbnInput
 from mtstore.ingest.files.flat_file_input import FlatFileInput
 from mtstore.ingest.files.input_file import Input, sha256_of
 from mtstore.ingest.files.report import FileOutcome, Progress, ProgressCallback
+from mtstore.ranges import TimeRange, iso_instant
 from mtstore.sources.custom.load_presets import load_preset, preset_names
+from mtstore.sources.custom.mapping.parse_mapping import parse_mapping
 from mtstore.sources.custom.open_text import is_text
 from mtstore.sources.detect_format import detect_format, expand_paths
 from mtstore.storage.layout import check_source_name, decode_ticker
@@ -46,6 +48,23 @@ class InputOptions:
         if self.source is not None:
             check_source_name(self.source)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the options that are given as plain values."""
+        given = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) is not None}
+        if self.mapping is not None:
+            given["mapping"] = self.mapping.to_tree()
+        if isinstance(self.covers, TimeRange):
+            given["covers"] = [iso_instant(bound) for bound in (self.covers.start_us, self.covers.end_us)]
+        elif self.covers is not None and self.covers != "auto":
+            given["covers"] = [bound if isinstance(bound, str) else bound.isoformat() for bound in self.covers]
+        return given
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> InputOptions:
+        """Return the options of `to_json`."""
+        mapping = parse_mapping(given["mapping"]) if "mapping" in given else None
+        return cls(**{**given, "mapping": mapping, "covers": check_covers(given.get("covers"))})
+
 
 def open_inputs(
     paths: Iterable[Path], options: InputOptions, progress: ProgressCallback
@@ -62,7 +81,7 @@ def open_inputs(
     others = [FileOutcome(str(path), "passed over") for path in dict.fromkeys(side)]
     for number, path in enumerate(found, start=1):
         try:
-            opened.append(_open(path, options))
+            opened.append(open_input(path, options))
         except (IngestError, InputError, OSError) as error:
             is_side = isinstance(error, UnrecognisedFileError) and path.suffix.lower() == ".txt" and path not in given
             others.append(FileOutcome(str(path), "passed over" if is_side else "rejected", error=str(error)))
@@ -70,7 +89,8 @@ def open_inputs(
     return opened, others
 
 
-def _open(path: Path, options: InputOptions) -> Input:
+def open_input(path: Path, options: InputOptions) -> Input:
+    """Open one file; errors: IngestError, InputError."""
     kind = _format_of(path, options)
     digest = sha256_of(path)
     if kind in ("polygon-flatfile", "dbn"):

@@ -93,7 +93,7 @@ class Writer:
         self._is_compressed = is_compressed
         self._changes: dict[Partition, _Change] = {}
         self._batches: list[BarBatch] = []
-        self._rows: list[tuple[str, dict[str, Any]]] = []
+        self._later: list[Callable[[Commit], None]] = []
         self._bound: dict[str, dict[str, Any]] = {}
         self._gathered_rows = 0
         self._work: list[Future[Future[None] | None]] = []
@@ -138,7 +138,11 @@ class Writer:
 
     def record(self, table: str, row: Mapping[str, Any]) -> None:
         """Add a metadata row (a run, an input, a split) to the next commit."""
-        self._rows.append((table, dict(row)))
+        self.later(lambda commit: commit.upsert(table, [row]))
+
+    def later(self, change: Callable[[Commit], None]) -> None:
+        """Change the next commit, after its bars and coverage."""
+        self._later.append(change)
 
     def commit(self) -> int | None:
         """Commit everything that was added; return the snapshot's number, or None if there was nothing."""
@@ -150,7 +154,7 @@ class Writer:
         failpoints.hit("staged")
         self._gathering_since = time.monotonic()
         self._gathered_rows = 0
-        if not (self._batches or self._rows):
+        if not (self._batches or self._later):
             return None
         with self._begin(self._purpose, self.staging) as commit:
             self._bind_sources(commit)
@@ -158,14 +162,14 @@ class Writer:
             rows = coverage_ledger.rows(self._batches, self.run_id, commit.at, self._freshness)
             commit.upsert("coverage_ledger", rows)
             self._record_quarantine(commit)
-            for table, row in self._rows:
-                commit.upsert(table, [row])
+            for change in self._later:
+                change(commit)
             snapshot = commit.finish()
         self._active.reset()
         self.totals.files += sum(1 for change in self._changes.values() if change.staged)
         self._changes.clear()
         self._batches.clear()
-        self._rows.clear()
+        self._later.clear()
         self.totals.commits += 1
         return snapshot
 

@@ -189,6 +189,13 @@ class ColumnMapping:
         """The bars' width in microseconds."""
         return step_us(self.schema)
 
+    def to_tree(self) -> dict[str, Any]:
+        """Return the keys that are not at their default as plain values, as a mapping file has them."""
+        tree = {name: getattr(self, name) for name, key in KEYS.items() if getattr(self, name) != key.default}
+        plain = {name: dict(value) if isinstance(value, Mapping) else value for name, value in tree.items()}
+        found: dict[str, Any] = json.loads(json.dumps(plain))
+        return found
+
     def to_request(self) -> dict[str, Any]:
         """Return the mapping as plain values; two that read files in the same way are equal.
 
