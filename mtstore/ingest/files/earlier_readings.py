@@ -7,7 +7,7 @@ first one has are withdrawn, and its coverage ends.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -124,7 +124,7 @@ def _withdraw_ticker(store: Repository, writer: Writer, old: BarBatch, new: BarB
     series = {"ticker": ticker, "source": source, "schema": schema}
     with store.connection() as connection:
         zones = connection.execute(sqlfiles.load("ingest.day_zone"), series).fetchall()
-        stored = connection.execute(sqlfiles.load("ingest.standing_bars"), series).fetchnumpy()
+        stored: dict[str, Any] = connection.execute(sqlfiles.load("ingest.standing_bars"), series).fetchnumpy()
     if not zones:
         return 0
     if is_daily(schema):
@@ -154,7 +154,7 @@ def _times(batch: BarBatch) -> np.ndarray:
     return times
 
 
-def _are_from(stored: dict[str, np.ndarray], batch: BarBatch) -> np.ndarray:
+def _are_from(stored: Mapping[str, np.ndarray], batch: BarBatch) -> np.ndarray:
     """Return which stored bars are equal to those of a batch."""
     import numpy as np
 

@@ -56,7 +56,8 @@ class InputOptions:
         if isinstance(self.covers, TimeRange):
             given["covers"] = [iso_instant(bound) for bound in (self.covers.start_us, self.covers.end_us)]
         elif self.covers is not None and self.covers != "auto":
-            given["covers"] = [bound if isinstance(bound, str) else bound.isoformat() for bound in self.covers]
+            bounds: tuple[Any, ...] = self.covers
+            given["covers"] = [one.isoformat() if hasattr(one, "isoformat") else str(one) for one in bounds]
         return given
 
     @classmethod
