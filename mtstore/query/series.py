@@ -75,11 +75,11 @@ class Series(Result):
         return frame
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({_spell(self._parameters)})"
+        return f"{type(self).__name__}({_to_text(self._parameters)})"
 
 
 class Aligned(Series):
-    """Several tickers on one grid: wide for pandas, one row per ticker and bucket for everybody else."""
+    """Several tickers on one grid: wide for pandas, one row per ticker and bucket elsewhere."""
 
     def __init__(self, store: Repository, call: AlignRequest) -> None:
         super().__init__(store, call.statement, call.parameters(), call.tz, call.bounds)
@@ -214,5 +214,5 @@ def applied_options(store: Repository, names: Mapping[str, str]) -> dict[str, An
     return {option: applied[key] for key, option in names.items() if applied.get(key) is not None}
 
 
-def _spell(parameters: Any) -> str:
+def _to_text(parameters: Any) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in dict(parameters).items() if value is not None)

@@ -29,11 +29,11 @@ windows AS (
         s.is_half_day,
         s.close_ts,
         CASE WHEN k.start_clock IS NULL THEN s.open_ts
-            ELSE timezone(k.timezone, s.session_date + k.start_clock::TIME) END AS asked_open_ts,
+            ELSE timezone(k.timezone, s.session_date + k.start_clock::TIME) END AS local_open_ts,
         CASE WHEN k.start_clock IS NULL THEN s.open_ts
             ELSE timezone(k.timezone, (s.session_date - 1) + k.start_clock::TIME) END AS eve_open_ts,
         CASE WHEN k.end_clock IS NULL THEN s.close_ts
-            ELSE timezone(k.timezone, s.session_date + k.end_clock::TIME) END AS asked_close_ts,
+            ELSE timezone(k.timezone, s.session_date + k.end_clock::TIME) END AS local_close_ts,
         CASE WHEN k.start_clock IS NULL AND k.end_clock IS NOT NULL
             THEN timezone(k.timezone, (s.session_date + 1) + k.end_clock::TIME) END AS late_close_ts
     FROM keys AS k
@@ -46,8 +46,8 @@ hours AS (
         session_key,
         timezone,
         session_date,
-        CASE WHEN is_overnight THEN eve_open_ts ELSE asked_open_ts END AS open_ts,
-        CASE WHEN is_overnight THEN coalesce(late_close_ts, asked_close_ts) ELSE asked_close_ts END AS own_close_ts,
+        CASE WHEN is_overnight THEN eve_open_ts ELSE local_open_ts END AS open_ts,
+        CASE WHEN is_overnight THEN coalesce(late_close_ts, local_close_ts) ELSE local_close_ts END AS own_close_ts,
         CASE WHEN is_half_day THEN close_ts END AS early_close_ts,
         break_start_ts,
         break_end_ts
@@ -56,10 +56,10 @@ hours AS (
         SELECT
             *,
             coalesce(
-                last_value(CASE WHEN NOT is_half_day THEN asked_open_ts >= asked_close_ts END IGNORE NULLS) OVER (
+                last_value(CASE WHEN NOT is_half_day THEN local_open_ts >= local_close_ts END IGNORE NULLS) OVER (
                     PARTITION BY session_key ORDER BY session_date ASC ROWS UNBOUNDED PRECEDING
                 ),
-                asked_open_ts >= asked_close_ts
+                local_open_ts >= local_close_ts
             ) AS is_overnight
         FROM windows
     ) AS overnight

@@ -105,7 +105,7 @@ def _write(folder: Path, wide: WideTable, outcome: Mapping[str, Any]) -> None:
         "fields": wide.fields,
         "dtype": str(wide.values.dtype),
         "has_closes": wide.close_us is not None,
-        "said": outcome,
+        "outcome": outcome,
     }
     (folder / _SHAPE).write_text(json.dumps(shape))
 
@@ -119,7 +119,7 @@ def _read(folder: Path) -> BuiltTable:
         raise ValueError(f"{_TIMES} has {len(times):,} times instead of {length:,}")
     values = map_file(folder / _VALUES, shape["dtype"], (len(tickers) * len(fields), length), "c").view(np.ndarray)
     present = map_file(folder / _PRESENT, "bool", (len(tickers), length), "c").view(np.ndarray)
-    return WideTable(tickers, tuple(shape["stored"]), fields, times, closes, values, present), shape["said"]
+    return WideTable(tickers, tuple(shape["stored"]), fields, times, closes, values, present), shape["outcome"]
 
 
 def _is_mapped_whole(values: np.ndarray, path: Path) -> bool:

@@ -124,7 +124,7 @@ def _decompress(body: bytes, encoding: str) -> bytes:
 
 
 def failure_of(response: WholeResponse) -> Failure:
-    """Return the failure that a response other than 200 stands for."""
+    """Return the failure that a response other than 200 means."""
     try:
         body = json.loads(response.data)
     except ValueError:

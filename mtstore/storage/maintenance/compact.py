@@ -1,4 +1,4 @@
-"""CompactResult: the files of a partition merged into one, at will; ingest itself merges only beyond the limit."""
+"""Merge the files of a partition into one, on request; ingest itself merges only beyond the limit."""
 
 from __future__ import annotations
 

@@ -24,15 +24,15 @@ WITH by_ticker AS (
     FROM core.coverage_ledger AS l
 ),
 by_range AS (
-    SELECT b.* EXCLUDE (ranges), unnest(b.ranges) AS asked_range
+    SELECT b.* EXCLUDE (ranges), unnest(b.ranges) AS covered_range
     FROM by_ticker AS b
 )
 SELECT
     r.ticker::VARCHAR AS ticker,
     r.source::VARCHAR AS source,
     r.schema::VARCHAR AS schema,
-    (r.asked_range).start_ts::TIMESTAMPTZ AS start_ts,
-    (r.asked_range).end_ts::TIMESTAMPTZ AS end_ts,
+    (r.covered_range).start_ts::TIMESTAMPTZ AS start_ts,
+    (r.covered_range).end_ts::TIMESTAMPTZ AS end_ts,
     r.result::VARCHAR AS result,
     r.reason::VARCHAR AS reason,
     r.fetched_at::TIMESTAMPTZ AS fetched_at,
