@@ -334,6 +334,7 @@ def test_several_layouts_have_a_mapping_each(tmp_path):
         (b"\x00\x93\x01\xff" * 200, "unknown format"),
         (b"# Title\n\nBars, mostly.\n", "not a table of bars"),
         (b"Date,Open,High,Low,Close\n", "a header line but no rows"),
+        (b"PK\x03\x04 and no archive", "unknown format"),
         (b"name,price,size\nfoo,1,2\nbar,3,4\n", "no column has times"),
         (b"time,open,high\n09:30,1,2\n09:31,1,2\n", "no column has times with a date; for a date in the file's name"),
         (b"time,T_open,T_close,X_open,X_close\n2024-02-05 09:30,1,2,3,4\n", "several tickers side by side"),
@@ -359,6 +360,15 @@ def test_date_beside_a_clock_of_another_name_is_joined(tmp_path):
 def test_one_row_shows_neither_zone_nor_width(tmp_path):
     draft = draft_of(write(tmp_path / "AAPL.csv", minutes(days=("2024-02-05",), bars=1)))
     assert (draft.tree["schema"], draft.tree["tz"]) == ("CHOOSE", "CHOOSE")
+
+
+def test_archive_with_a_damaged_member_is_refused(tmp_path):
+    path = tmp_path / "AAPL.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("AAPL.csv", "2024-02-05 09:30,10,12,9,11,500\n")
+    path.write_bytes(path.read_bytes().replace(b"AAPL.csv", b"AAPL.xsv", 1))
+    with pytest.raises(mtstore.errors.IngestError):
+        mtstore.sniff(path)
 
 
 def test_folder_without_bars_is_refused_with_the_reasons(tmp_path):

@@ -118,6 +118,19 @@ def test_text_is_iso_or_of_the_format_that_is_said(tmp_path: Path, settings: dic
     assert read_times(tmp_path, [text], **settings) == ["2024-01-02T14:30:00+00:00"]
 
 
+def test_row_with_a_broken_offset_is_rejected_alone(tmp_path: Path) -> None:
+    times = ["2023-11-03 13:30:00", "2023-11-03 13:31:00-0", "2023-11-03 13:32:00"]
+    text = PLAIN + "".join(f"AAA,{time},1,2,1,2,10\n" for time in times)
+    ((line, reason, _),) = rejected(tmp_path, text)
+    assert (line, reason[:34]) == (3, "ts_event: '2023-11-03 13:31:00-0' ")
+
+
+def test_header_ends_at_a_carriage_return(tmp_path: Path) -> None:
+    text = PLAIN.replace("\n", "\r") + "AAA,2023-11-03 13:30,1,2,1,2,10\r"
+    (tmp_path / "own.csv").write_bytes(text.encode())
+    assert CustomFile(tmp_path / "own.csv", ColumnMapping("ohlcv-1m"), "csv").columns >= {"ticker", "volume"}
+
+
 def test_wall_times_follow_the_clocks(tmp_path: Path) -> None:
     assert read_times(tmp_path, ["2024-03-08 09:30", "2024-03-11 09:30"], tz="America/New_York") == [
         "2024-03-08T14:30:00+00:00", "2024-03-11T13:30:00+00:00",

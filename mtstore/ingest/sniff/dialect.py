@@ -54,7 +54,7 @@ def read_dialect(path: Path, head: Head, draft: Draft) -> Sample:
     return sample
 
 
-def looks_like_value(text: str) -> bool:
+def _looks_like_value(text: str) -> bool:
     """Return whether a cell is a number or a time."""
     text = text.strip()
     return is_number(text) or is_clock([text]) or guess_times([text]) is not None
@@ -72,7 +72,7 @@ def _divide(path: Path, lines: list[str]) -> tuple[str, list[list[str]]]:
         # Half of the lines with one number of columns is a table; more columns are better evidence.
         score = count / sum(counts.values()) + width / 1_000
         cells = next(row for row in reversed(rows) if len(row) == width)
-        score += sum(looks_like_value(cell) for cell in cells) / width
+        score += sum(_looks_like_value(cell) for cell in cells) / width
         if count * 2 >= sum(counts.values()) and (best is None or score > best[0]):
             best = score, delimiter, rows
     if best is None or best[0] < 1:
@@ -81,7 +81,7 @@ def _divide(path: Path, lines: list[str]) -> tuple[str, list[list[str]]]:
 
 
 def _is_header(table: list[list[str]]) -> bool:
-    values = sum(looks_like_value(cell) for cell in table[0])
+    values = sum(_looks_like_value(cell) for cell in table[0])
     return values * 2 < len([cell for cell in table[0] if cell.strip()])
 
 

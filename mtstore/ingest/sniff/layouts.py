@@ -78,8 +78,9 @@ def divide_files(files: Sequence[Path]) -> FoundFiles:
         if 0 in by_step and intraday:
             max(intraday, key=lambda group: len(group.files)).files += by_step.pop(0).files
         found.groups += by_step.values()
+    order = {path: number for number, path in enumerate(files)}
     for group in found.groups:
-        group.files.sort(key=files.index)
+        group.files.sort(key=order.__getitem__)
     return found
 
 

@@ -36,7 +36,6 @@ _ENCODINGS: Final = ("utf-8", "cp1252", "latin-1")
 class Head:
     """The first lines of a text file; `is_whole` if there are no others."""
 
-    member: str | None
     encoding: str | None
     lines: list[str]
     is_whole: bool
@@ -94,7 +93,7 @@ def read_head(path: Path, size: int = HEAD_BYTES) -> Head:
             continue
         if any(ord(letter) < 32 and letter not in "\t\r\n\f" for letter in text[:4_096]):
             break
-        return Head(member, given, text.splitlines(), is_whole)
+        return Head(given, text.splitlines(), is_whole)
     raise BrokenFileError(f"{path}: the content is not text")
 
 

@@ -57,7 +57,7 @@ def is_text(path: Path) -> bool:
             packed = stack.enter_context(path.open("rb"))
             stream = _unpack(cast(BinaryIO, packed), members[0] if members else None, stack)
             head = stream.read(4_096)
-    except (BrokenFileError, OSError, EOFError, lzma.LZMAError, zlib.error):
+    except (BrokenFileError, OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error):
         return False
     return bool(head) and (head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" not in head)
 

@@ -382,7 +382,9 @@ def _physical_rows(before: int, count: int, skipped: Sequence[int]) -> np.ndarra
 
 
 def _cells(line: bytes, delimiter: str) -> list[str]:
-    return next(csv.reader(io.StringIO(line.decode("utf-8").rstrip("\r\n")), delimiter=delimiter), [])
+    # A carriage return inside of a line ends it, too.
+    text = io.StringIO(line.decode("utf-8").rstrip("\r\n"), newline=None)
+    return next(csv.reader(text, delimiter=delimiter), [])
 
 
 class _Rest(io.RawIOBase):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 
 _OFFSET: Final = r"\d[T ]\d{2}:?\d{2}.*(?:Z|z|[+-]\d{2}(?::?\d{2})?)$"
+_BROKEN_OFFSET: Final = r":\d\d(?:\.\d+)?\s*[+-]\S*$"
 _ZONE_WORD: Final = r"^(?P<wall>.*\d)\s+(?P<zone>(?:[A-Za-z]{2,6}|[A-Za-z_]+/[A-Za-z_/+\-0-9]+))$"
 _MIDNIGHT: Final = r"^(?P<head>.*\D)24(?P<zeros>:?00(?::?00(?:\.0+)?)?)$"
 _NOT_ZONES: Final = ("AM", "PM", "am", "pm")
@@ -74,7 +75,12 @@ def _parse(texts: pa.Array, formats: tuple[str, ...], *, utc: bool) -> Any:
     series = pd.Series(texts.to_pandas(), dtype=object)
     parsed: Any = None
     for style in formats:
-        moments = pd.to_datetime(series, format=style, utc=utc, errors="coerce")
+        try:
+            moments = pd.to_datetime(series, format=style, utc=utc, errors="coerce")
+        except ValueError:
+            # pandas takes a broken offset (-0) for one, and then rejects all rows because the others have none.
+            whole = series.mask(series.str.contains(_BROKEN_OFFSET))
+            moments = pd.to_datetime(whole, format=style, utc=utc, errors="coerce")
         parsed = moments if parsed is None else parsed.fillna(moments)
         if not parsed.isna().any():
             break
