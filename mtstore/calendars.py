@@ -29,6 +29,11 @@ _COMMON_ALIASES: Final = ("NASDAQ", "NYSE", "CME")
 # CME Globex halts daily for maintenance, which the library's session (17:00 to 17:00 Chicago) includes.
 _MAINTENANCE_BREAKS: Final = {"CMES": (time(16), time(17))}
 
+# Currency futures have the sessions of CMES, but since 2022 they trade to the usual close on US holidays.
+_CURRENCY_FUTURES: Final = "CME_FX"
+_BASES: Final = {_CURRENCY_FUTURES: "CMES"}
+_FULL_HOLIDAYS_FROM: Final = date(2022, 1, 1)
+
 
 def session_schema() -> pa.Schema:
     """Return the columns of `core.sessions`; timestamps are UTC, in microseconds."""
@@ -49,10 +54,10 @@ def session_schema() -> pa.Schema:
 
 
 def calendar_names() -> list[str]:
-    """Return the names in exchange_calendars, aliases included."""
+    """Return the names in exchange_calendars, aliases included, and those of calendars based on them."""
     import exchange_calendars as xc
 
-    return sorted(xc.get_calendar_names(include_aliases=True))
+    return sorted([*xc.get_calendar_names(include_aliases=True), *_BASES])
 
 
 def canonical_name(calendar: str, own: Iterable[str] = ()) -> str:
@@ -64,7 +69,7 @@ def canonical_name(calendar: str, own: Iterable[str] = ()) -> str:
         No calendar has that name; the nearest valid one is named.
     """
     own = tuple(own)
-    if calendar in COMMON_CALENDARS or calendar in own:
+    if calendar in COMMON_CALENDARS or calendar in own or calendar in _BASES:
         return calendar
     import exchange_calendars as xc
 
@@ -74,7 +79,7 @@ def canonical_name(calendar: str, own: Iterable[str] = ()) -> str:
     hint = did_you_mean(calendar, (*COMMON_CALENDARS, *_COMMON_ALIASES, *own)) or did_you_mean(calendar, names)
     raise InputError(
         f"unknown calendar {calendar!r}{hint}"
-        " (valid: XNYS, CMES, 24/7, any other name of exchange_calendars, or one under 'calendars:')"
+        " (valid: XNYS, CMES, CME_FX, 24/7, any other name of exchange_calendars, or one under 'calendars:')"
     )
 
 
@@ -82,7 +87,7 @@ def calendar_timezone(calendar: str, own: Mapping[str, CustomCalendar] | None = 
     """Return the IANA zone of a calendar's dates."""
     own = own or {}
     name = canonical_name(calendar, own)
-    return own[name].timezone if name in own else str(_library_calendar(name, _default_last()).tz)
+    return own[name].timezone if name in own else str(_library_calendar(_BASES.get(name, name), _default_last()).tz)
 
 
 def session_table(
@@ -93,7 +98,7 @@ def session_table(
     Parameters
     ----------
     calendar
-        A name of exchange_calendars (`XNYS`, `CMES`, `24/7`, aliases too), or of `own`.
+        A name of exchange_calendars (`XNYS`, `CMES`, `24/7`, aliases too), `CME_FX`, or one of `own`.
     own
         Custom calendars, by name.
     last
@@ -103,7 +108,8 @@ def session_table(
     -------
     pyarrow.Table
         `session_schema()`: one row per session, from 1990 or the library's bound. `24/7` has UTC days;
-        `CMES` has its maintenance break, 16:00 to 17:00 in Chicago, on sessions that last that long.
+        `CMES` has its maintenance break, 16:00 to 17:00 in Chicago, on sessions that last that long. `CME_FX` is CMES
+        without the early closes on US holidays from 2022 on.
 
     Raises
     ------
@@ -117,7 +123,7 @@ def session_table(
     last = last or _default_last()
     if name in own:
         return pa.Table.from_pylist(list(own[name].sessions(last)), schema=session_schema())
-    return _library_sessions(name, last)
+    return _currency_sessions(last) if name == _CURRENCY_FUTURES else _library_sessions(name, last)
 
 
 def calendar_tables(
@@ -192,6 +198,27 @@ def _library_sessions(name: str, last: date) -> pa.Table:
     early = set(calendar.early_closes)
     columns["is_half_day"] = [day in early for day in schedule.index]
     return pa.table(columns, schema=session_schema())
+
+
+def _currency_sessions(last: date) -> pa.Table:
+    """Return the sessions of CME's currency futures.
+
+    The day after Thanksgiving and 24 December stay half days.
+    """
+    import pyarrow as pa
+
+    zone = ZoneInfo(calendar_timezone(_CURRENCY_FUTURES))
+    start, end = _MAINTENANCE_BREAKS["CMES"]
+    rows = []
+    for row in _library_sessions("CMES", last).to_pylist():
+        day = row["session_date"]
+        is_after_thanksgiving = day.month == 11 and day.weekday() == 4
+        is_christmas_eve = (day.month, day.day) == (12, 24)
+        if row["is_half_day"] and day >= _FULL_HOLIDAYS_FROM and not is_after_thanksgiving and not is_christmas_eve:
+            pause, close = (datetime.combine(day, clock, zone).astimezone(UTC) for clock in (start, end))
+            row |= {"break_start_ts": pause, "break_end_ts": close, "close_ts": close, "is_half_day": False}
+        rows.append({**row, "calendar": _CURRENCY_FUTURES})
+    return pa.Table.from_pylist(rows, schema=session_schema())
 
 
 def _break_before_close(

@@ -19,7 +19,8 @@ _CALENDAR_OF_DATASET: Final = {
     "IFUS.IMPACT": "IEPA",
     "NDEX.IMPACT": "IEPA",
 }
-FUTURES_CALENDARS: Final = frozenset(_CALENDAR_OF_DATASET.values())
+_CURRENCY_FUTURES: Final = "CME_FX"
+FUTURES_CALENDARS: Final = frozenset({*_CALENDAR_OF_DATASET.values(), _CURRENCY_FUTURES})
 """Calendars of venues where futures trade, whose prices may be zero or negative."""
 
 _CALENDAR_OF_PREFIX: Final = {"X:": "24/7", "C:": "24/5"}
@@ -42,10 +43,15 @@ _CALENDAR_OF_SUFFIX: Final = {
 _CURRENCY: Final = "(?:USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|TRY|ZAR|MXN|SGD|HKD|CNH|CNY|ILS|KRW)"
 _COIN: Final = "(?:BTC|XBT|ETH|SOL|XRP|LTC|BCH|ADA|DOGE|DOT|BNB|AVAX)"
 _INDEX_AND_RATE_ROOTS: Final = "ES NQ RTY YM MES MNQ M2K MYM NKD ZT ZF ZN TN ZB UB SR1 SR3 GE"
-_CURRENCY_ROOTS: Final = "6A 6B 6C 6E 6J 6L 6M 6N 6S 6Z M6A M6B M6E BTC MBT ETH MET"
+_CURRENCY_ROOTS: Final = "6[A-Z]|[EJ]7|M6[ABEJ]|MCD|MIR|MSF|R[FPY]"
+_COIN_ROOTS: Final = "BTC MBT ETH MET"
 _METAL_ROOTS: Final = "GC SI HG PL PA MGC SIL"
 # Energy is missing: its prices may be negative, which only a configured calendar or a known data set allows.
-_ROOTS: Final = "|".join(f"{_INDEX_AND_RATE_ROOTS} {_CURRENCY_ROOTS} {_METAL_ROOTS}".split())
+_ROOTS: Final = "|".join(f"{_INDEX_AND_RATE_ROOTS} {_COIN_ROOTS} {_METAL_ROOTS}".split())
+
+_CONTRACT: Final = r"(?:[FGHJKMNQUVXZ]\d{1,2}| \d\d-\d\d|=F|\d!|\.[cnv]\.\d+)\Z"
+# Databento has spreads (6EH4-6EM4), options (6EH4 C1100) and parents (6E.FUT), too.
+_CURRENCY_PRODUCT: Final = re.compile(rf"(?:{_CURRENCY_ROOTS})(?:[FGHJKMNQUVXZ]\d{{1,2}}(?:[ -]|\Z)|\.)")
 
 _CALENDAR_OF_SHAPE: Final = (
     # EURUSD, EUR/USD, EURUSD=X
@@ -54,7 +60,8 @@ _CALENDAR_OF_SHAPE: Final = (
     (re.compile(r"[A-Z0-9]{2,10}[/-](?:USD|USDT|USDC|EUR|GBP|BTC|ETH)\Z"), "24/7"),
     (re.compile(rf"[A-Z0-9]{{2,12}}(?:USDT|USDC|[-_]PERP)\Z|{_COIN}{_CURRENCY}\Z"), "24/7"),
     # ESH4, ESH24, ES 03-24, ES=F, ES1!, ES.c.0
-    (re.compile(rf"/?(?:{_ROOTS})(?:[FGHJKMNQUVXZ]\d{{1,2}}| \d\d-\d\d|=F|\d!|\.[cnv]\.\d+)\Z"), "CMES"),
+    (re.compile(rf"/?(?:{_ROOTS}){_CONTRACT}"), "CMES"),
+    (re.compile(rf"/?(?:{_CURRENCY_ROOTS}){_CONTRACT}"), _CURRENCY_FUTURES),
 )
 
 
@@ -78,16 +85,17 @@ def infer_calendar(ticker: str, provider: str, dataset: str | None = None) -> st
     """Return the inferred calendar of a ticker without a configured one.
 
     Polygon's prefixes decide first (`X:` crypto 24/7, `C:` currencies 24/5), then Databento's dataset (`GLBX.MDP3` is
-    CMES). Other sources are read by the name: pairs of currencies (`EURUSD` is 24/5) and of crypto (`BTC/USD`,
-    `BTC-PERP` are 24/7), futures of CME (`ESH4` is CMES), and the suffix of an exchange (`7203.T` is XTKS). Everything
-    else is taken for a US equity, XNYS. An inferred calendar never suppresses a fetch.
+    CMES, its currency futures CME_FX). Other sources are read by the name: pairs of currencies (`EURUSD` is 24/5) and
+    of crypto (`BTC/USD`, `BTC-PERP` are 24/7), futures of CME (`ESH4` is CMES), and the suffix of an exchange (`7203.T`
+    is XTKS). Everything else is taken for a US equity, XNYS. An inferred calendar never suppresses a fetch.
     """
     by_prefix = _CALENDAR_OF_PREFIX.get(ticker[:2])
     if by_prefix is not None:
         return by_prefix
     by_dataset = _CALENDAR_OF_DATASET.get(dataset or "")
     if by_dataset is not None:
-        return by_dataset
+        is_currency = dataset == "GLBX.MDP3" and _CURRENCY_PRODUCT.match(ticker)
+        return _CURRENCY_FUTURES if is_currency else by_dataset
     if provider == "databento":
         return US_EQUITIES
     by_shape = next((calendar for shape, calendar in _CALENDAR_OF_SHAPE if shape.match(ticker)), None)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -99,6 +100,26 @@ def test_aliases_are_one_calendar() -> None:
     assert zones.to_pylist() == [{"calendar": "XNYS", "timezone": "America/New_York"}]
     assert sessions.schema == session_schema()
     assert set(sessions.column("calendar").to_pylist()) == {"XNYS"}
+
+
+def test_currency_futures_trade_to_the_usual_close_on_holidays() -> None:
+    zone = ZoneInfo("America/Chicago")
+    hours = {}
+    for name in ("CMES", "CME_FX"):
+        table = session_table(name).to_pylist()
+        assert {row["calendar"] for row in table} == {name}
+        hours[name] = {
+            row["session_date"]: (row["close_ts"].astimezone(zone).hour, row["break_start_ts"] is not None)
+            for row in table
+        }
+    assert hours["CMES"].keys() == hours["CME_FX"].keys()
+    differing = {day for day in hours["CMES"] if hours["CMES"][day] != hours["CME_FX"][day]}
+    of_2024 = ["2024-01-15", "2024-02-19", "2024-05-27", "2024-07-04", "2024-09-02", "2024-11-28"]
+    assert sorted(str(day) for day in differing if day.year == 2024) == of_2024
+    assert {hours["CME_FX"][day] for day in differing} == {(17, True)}
+    assert min(differing).year == 2022
+    assert hours["CME_FX"][date(2024, 11, 29)] == (12, False)
+    assert calendar_timezone("CME_FX") == "America/Chicago"
 
 
 def test_an_unknown_calendar_names_the_nearest() -> None:

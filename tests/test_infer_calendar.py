@@ -22,6 +22,11 @@ from mtstore.infer_calendar import infer_calendar
         ("ESH4", "databento", "GLBX.MDP3", "CMES"),
         ("AAPL", "databento", "XNAS.ITCH", "XNYS"),
         ("FDAX", "databento", "XEUR.EOBI", "XEUR"),
+        ("6EH4", "databento", "GLBX.MDP3", "CME_FX"),
+        ("6E.c.0", "databento", "GLBX.MDP3", "CME_FX"),
+        ("6EH4-6EM4", "databento", "GLBX.MDP3", "CME_FX"),
+        ("M6EH4", "databento", "GLBX.MDP3", "CME_FX"),
+        ("RTYH4", "databento", "GLBX.MDP3", "CMES"),
     ],
 )
 def test_vendors_say_what_a_ticker_is(ticker: str, provider: str, dataset: str | None, calendar: str) -> None:
@@ -41,7 +46,8 @@ def test_vendors_say_what_a_ticker_is(ticker: str, provider: str, dataset: str |
         ("XSHG", ["600000.SS", "000001.SZ"]),
         ("24/7", ["BTC/USD", "BTC-USD", "BTCUSDT", "BTCUSD", "XBTUSD", "BTC-PERP", "ETH/BTC"]),
         ("24/5", ["EURUSD", "EUR/USD", "EURUSD=X", "GBP.JPY"]),
-        ("CMES", ["ESH4", "ESH24", "ES 03-24", "ES=F", "ES1!", "ES.c.0", "6EH4", "GCG5"]),
+        ("CMES", ["ESH4", "ESH24", "ES 03-24", "ES=F", "ES1!", "ES.c.0", "GCG5"]),
+        ("CME_FX", ["6EH4", "6E=F", "M6EH4"]),
         ("XNYS", ["AAPL", "BRK/B", "BRK.A", "BF.B", "ES", "GE", "USD", "CLK0", ".T", "aapl.us"]),
     ],
 )

@@ -193,3 +193,17 @@ def test_symbols_come_from_the_file_beside_the_data(store: Store, tmp_path: Path
     (tmp_path / "symbology.json").write_text("[]")
     (rejected,) = store.ingest(path, source="other").rejected
     assert "not the symbology" in str(rejected.error)
+
+
+def test_currency_futures_are_in_session_on_a_us_holiday(store: Store, tmp_path: Path) -> None:
+    holiday = 70  # days after START_NS: 2024-05-27, when equity index futures close at 12:00 in Chicago, 17:00 UTC
+    start = START_NS + holiday * DAY_NS
+    for ticker in ("6EM4", "ESM4"):
+        records = [bar(holiday * 1_440 + 17 * 60 + minute, 7) for minute in range(240)]
+        symbols = (mapped(ticker, ("2024-05-27", "2024-05-29", "7")),)
+        options = {"dataset": "GLBX.MDP3", "start": start, "end": start + 2 * DAY_NS}
+        store.ingest(write(tmp_path / f"{ticker}.dbn", records, symbols, **options))
+    query = "SELECT ticker, count(*) FILTER (in_session) FROM bars_local GROUP BY ALL ORDER BY ALL"
+    assert store.sql(query).fetchall() == [("6EM4", 240), ("ESM4", 0)]
+    [day] = store.resample("6EM4", "1d", "2024-05-27", "2024-05-27").to_arrow().to_pylist()
+    assert day["bar_count"] == 240
