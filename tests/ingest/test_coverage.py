@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtstore import ranges as rangesets
+from mtstore.bars import BarBatch, SourceBinding, arrow_schema
 from mtstore.ingest.network import fetch_plan
 from mtstore.ingest.network.fetch_plan import LedgerRow
-from mtstore.ranges import US_PER_DAY, TimeRange
+from mtstore.ranges import EPOCH, US_PER_DAY, TimeRange
+from mtstore.storage.commit import coverage_ledger
+from mtstore.storage.commit.coverage_ledger import Freshness
 
 WORLD = 40
 
@@ -165,10 +168,18 @@ def test_answer_to_other_parameters_is_stale_and_rows_from_files_are_not():
     assert plan.stale == plan.needs == (TimeRange(0, 5),)
 
 
-@pytest.mark.parametrize(("ttl", "settle", "expected"), [(7, 3, 7), (7, None, None), (None, 3, None), (0, 0, 10)])
+@pytest.mark.parametrize(("ttl", "settle", "expected"), [(7, 3, 7), (7, None, None), (None, 3, None), (0, 0, None)])
 def test_responses_are_final_settle_days_back(ttl, settle, expected):
-    found = fetch_plan.settled_until_us(now_us=10 * US_PER_DAY, ttl_days=ttl, settle_days=settle)
-    assert found == (None if expected is None else expected * US_PER_DAY)
+    at = EPOCH + timedelta(days=10)
+    bars = arrow_schema().empty_table()
+    batch = BarBatch(SourceBinding("p", "polygon"), "ohlcv-1m", "A", (TimeRange(0, 10 * US_PER_DAY),), bars)
+    rows = coverage_ledger.rows([batch], "run", at, Freshness(ttl, settle))
+    found = [(len(row["ranges"]), row["fresh_until"]) for row in rows]
+    if expected is None:
+        assert [count for count, _ in found] == [1]
+    else:
+        assert found == [(1, None), (1, at + timedelta(days=ttl))]
+        assert rows[0]["ranges"][0]["end_ts"] == (EPOCH + timedelta(days=expected)).isoformat(timespec="microseconds")
 
 
 def test_chunks_do_not_cross_utc_years_and_are_cut_evenly_at_midnight():

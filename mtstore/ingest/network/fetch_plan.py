@@ -211,17 +211,9 @@ def unsettled_stale(segments: Iterable[Segment], *, now_us: int, settle_days: fl
     for segment in segments:
         begin_us = segment.row.fetched_at_us - round(settle_days * US_PER_DAY)
         if segment.range.end_us > begin_us and not segment.row.is_fresh(now_us):
-            # Answers begin a little before this, because they were committed later than they arrived.
             start_us = max(segment.range.start_us, begin_us // US_PER_DAY * US_PER_DAY)
             found.append(TimeRange(start_us, segment.range.end_us))
     return normalise(found)
-
-
-def settled_until_us(*, now_us: int, ttl_days: float | None, settle_days: float | None) -> int | None:
-    """Return the instant before which bars fetched now are settled and never go stale; None if all are alike."""
-    if ttl_days is None or settle_days is None:
-        return None
-    return now_us - round(settle_days * US_PER_DAY)
 
 
 def closed_days(sessions: Iterable[tuple[int, int]], *, tz: str, requested: TimeRange, listed: TimeRange) -> Ranges:

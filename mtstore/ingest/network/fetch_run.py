@@ -8,22 +8,22 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import BarBatch
 from mtstore.errors import MtstoreError, SourceError
 from mtstore.ingest.network.cost_check import Confirm, CostCheck, check_cost
-from mtstore.ingest.network.fetch_plan import settled_until_us
 from mtstore.ingest.network.fetch_references import References, due_references, fetch_references
 from mtstore.ingest.network.fetcher import Chunk, Fetched, Fetcher, chunks_of
 from mtstore.ingest.network.report import FetchCallback, FetchResult, TickerOutcome
 from mtstore.ingest.network.revalidate import revalidations_of
-from mtstore.ingest.network.split_settled import split_at_settled
 from mtstore.ingest.network.symbology import Symbology
+from mtstore.ingest.network.vendors import missing_keys
 from mtstore.ingest.pair_spellings import spelling_notes, stored_pairs
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.progress_bar import FetchProgress
-from mtstore.ranges import US_PER_SECOND, intersect, subtract, union
+from mtstore.ranges import intersect, subtract, union
 from mtstore.sources.http.rate_limit import StopSignal
 from mtstore.sources.http.request import RequestStats
 from mtstore.storage.commit import coverage_ledger
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
 logger = logging.getLogger("mtstore.ingest")
+
+# Seconds without an answer after which those before are committed; the writer commits those that come faster.
+_COMMIT_AFTER_SECONDS = 0.5
 
 
 class FetchRun:
@@ -67,7 +70,7 @@ class FetchRun:
         self._cancel = StopSignal(cancel)
         self._result = FetchResult()
         self._targets: dict[str, FetchTarget] = {}
-        self._unsettled: list[BarBatch] = []
+        self._answered_at = time.monotonic()
         self._refused: list[BarBatch] = []
         self._details: dict[str, dict[str, Any]] = {}
         self._symbology = Symbology()
@@ -122,23 +125,13 @@ class FetchRun:
 
     def _with_keys(self, targets: Sequence[FetchTarget]) -> list[FetchTarget]:
         """Return the targets whose source has an API key, and fail the others: one message a source, no request."""
-        missing: dict[str, SourceError] = {}
-        for settings in {one.source.settings.source: one.source.settings for one in targets if one.plan.needs}.values():
-            try:
-                if settings.api_key is not None:
-                    settings.api_key.reveal()
-            except SourceError as error:
-                missing[settings.source] = error
-                logger.warning("%s: %s", settings.source, error, extra={"source": settings.source})
-        left = []
+        missing = missing_keys(one.source for one in targets if one.plan.needs)
         for target in targets:
             no_key = missing.get(target.source.settings.source)
-            if no_key is None:
-                left.append(target)
-            elif target.plan.needs:
+            if no_key is not None and target.plan.needs:
                 self._result.tickers[target.ticker].fail(no_key, target.plan.needs, target.plan.stale)
                 self._raise_if_configured(no_key)
-        return left
+        return [target for target in targets if target.source.settings.source not in missing]
 
     def _without_unchanged(self, targets: Sequence[FetchTarget]) -> tuple[list[FetchTarget], list[BarBatch]]:
         """Return the targets without their stale ranges that the vendor, free of charge, reports unchanged."""
@@ -169,14 +162,10 @@ class FetchRun:
 
     def _affordable(self, todo: Sequence[Chunk], cost_check: CostCheck) -> list[Chunk]:
         """Return the chunks that may be fetched; fail those whose cost is not known."""
-        affordable = []
         for chunk in todo:
-            error = cost_check.unknown.get(chunk.source.settings.source)
-            if error is None:
-                affordable.append(chunk)
-            else:
+            if (error := cost_check.unknown.get(chunk.source.settings.source)) is not None:
                 self._fail(chunk, error)
-        return affordable
+        return [chunk for chunk in todo if chunk.source.settings.source not in cost_check.unknown]
 
     def _write(  # noqa: PLR0917 - the steps of `run`, in its words
         self,
@@ -192,20 +181,31 @@ class FetchRun:
             for row in coverage_ledger.rows(revalidations, writer.run_id, at, self._freshness):
                 writer.record("coverage_ledger", row)
             affordable = self._affordable(todo, cost_check)
-            fetcher = Fetcher(writer.staging, cost_check.budgets, self._cancel)
-            for number, fetched in enumerate(fetcher.run(affordable), start=1):
+            budgets, commit = cost_check.budgets, partial(self._commit_while_waiting, writer)
+            done, total = 0, len(affordable)
+            for fetched in Fetcher(writer.staging, budgets, self._cancel, on_wait=commit).run(affordable):
                 self._accept(fetched, writer)
-                rows, requests = self._result.rows, self._result.requests
-                self._progress(FetchProgress(number, len(affordable), rows, requests, fetched.chunk.tickers))
-            for references in fetch_references(due, self._cancel):
-                self._accept_references(references, writer)
+                if not fetched.is_part:
+                    done += 1
+                    result = self._result
+                    self._progress(FetchProgress(done, total, result.rows, result.requests, fetched.chunk.tickers))
+            self._fetch_references(due, writer)
         except MtstoreError:
             self._finish(run, writer, "failed")
             raise
         self._finish(run, writer, "complete" if self._result.is_complete else "incomplete")
 
     def _accept(self, fetched: Fetched, writer: Writer) -> None:
-        """Write the batches of a chunk, but keep their unsettled parts for the last commit: they expire earlier."""
+        """Write the batches of a chunk, and account for what it took."""
+        for batch in fetched.batches:
+            self._record(batch)
+            if batch.is_unavailable:
+                self._refused.append(batch)
+            else:
+                writer.add(batch)
+        self._answered_at = time.monotonic()
+        if fetched.is_part:
+            return
         self._count(fetched.stats)
         for ticker in fetched.chunk.tickers:
             outcome = self._result.tickers[ticker]
@@ -213,23 +213,14 @@ class FetchRun:
             outcome.retries += fetched.stats.retries
             outcome.seconds += fetched.seconds
             if fetched.error is None:
-                outcome.add_beyond(fetched.chunk.range, [one for one in fetched.batches if one.ticker == ticker])
+                outcome.beyond = union(outcome.beyond, fetched.unanswered(ticker))
         if fetched.error is not None:
-            self._fail(fetched.chunk, fetched.error)
-        settled_us = settled_until_us(
-            now_us=int(time.time() * US_PER_SECOND),
-            settle_days=self._freshness.settle_days,
-            ttl_days=self._freshness.ttl_days,
-        )
-        for batch in fetched.batches:
-            self._record(batch)
-            if batch.is_unavailable:
-                self._refused.append(batch)
-                continue
-            settled, unsettled = (batch, None) if settled_us is None else split_at_settled(batch, settled_us)
-            writer.add(settled)
-            if unsettled is not None:
-                self._unsettled.append(unsettled)
+            self._fail(fetched.chunk, fetched.error, fetched)
+
+    def _commit_while_waiting(self, writer: Writer) -> None:
+        """Commit what has arrived when answers are slow, so that a killed run need not request it again."""
+        if writer.has_uncommitted and time.monotonic() - self._answered_at > _COMMIT_AFTER_SECONDS:
+            writer.commit()
 
     def _record(self, batch: BarBatch) -> None:
         self._symbology.add(batch)
@@ -237,6 +228,18 @@ class FetchRun:
         self._result.tickers[batch.ticker].add(batch, self._targets[batch.ticker].plan.stale)
         for reason in filter(None, (batch.partial_reason, batch.reason)):
             logger.warning("%s: %s: %s", batch.binding.source, batch.ticker, reason)
+
+    def _fetch_references(self, due: Sequence[FetchTarget], writer: Writer) -> None:
+        committed_at = time.monotonic()
+        if due:
+            writer.commit()
+        for references in fetch_references(due, self._cancel):
+            self._accept_references(references, writer)
+            if time.monotonic() - committed_at > _COMMIT_AFTER_SECONDS:
+                # Details go first: once splits and dividends are recorded, none of the three is requested again.
+                self._store_metadata()
+                writer.commit()
+                committed_at = time.monotonic()
 
     def _accept_references(self, found: References, writer: Writer) -> None:
         self._count(found.stats)
@@ -251,21 +254,17 @@ class FetchRun:
         else:
             outcome.notes.append(f"splits, dividends and details did not come: {found.error}")
 
-    def _fail(self, chunk: Chunk, error: MtstoreError) -> None:
+    def _fail(self, chunk: Chunk, error: MtstoreError, fetched: Fetched | None = None) -> None:
         for ticker in chunk.tickers:
-            stale = intersect((chunk.range,), self._targets[ticker].plan.stale)
-            self._result.tickers[ticker].fail(error, (chunk.range,), stale)
+            missing = (chunk.range,) if fetched is None else fetched.unanswered(ticker)
+            self._result.tickers[ticker].fail(error, missing, intersect(missing, self._targets[ticker].plan.stale))
         if isinstance(error, SourceError):
             self._refused += chunk.refused(error.reason or str(error))
         logger.warning("%s", error, extra={"ticker": ",".join(chunk.tickers), "source": chunk.source.settings.source})
         self._raise_if_configured(error)
 
     def _finish(self, run: Run, writer: Writer, status: str) -> None:
-        """Commit the unsettled batches, in a commit of their own, with the run's row."""
-        if self._unsettled:
-            writer.commit()
-        for batch in self._unsettled:
-            writer.add(batch)
+        """Commit the rest, with the refused ranges and the run's row."""
         # Recorded without `add`, which would bind the source's name to a dataset that may be a typing error.
         for ledger_row in coverage_ledger.rows(self._refused, writer.run_id, datetime.now(UTC), Freshness(None)):
             writer.record("coverage_ledger", ledger_row)
@@ -288,6 +287,7 @@ class FetchRun:
             found[ticker] = merge_mappings(found.get(ticker, {}), details)
         if found:
             merge_metadata(self._store, found)
+        self._details.clear()
 
     def _count(self, stats: RequestStats) -> None:
         self._result.requests += stats.requests

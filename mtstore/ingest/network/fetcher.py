@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from mtstore.bars import BarBatch, arrow_schema, is_daily
 from mtstore.errors import MtstoreError, SourceUnavailableError
 from mtstore.ingest.network.fetch_plan import group_by_ranges
-from mtstore.ranges import TimeRange, chunks
+from mtstore.ranges import Ranges, TimeRange, chunks, subtract, union
 from mtstore.sources.http.rate_limit import POLL_SECONDS, check
 from mtstore.sources.http.request import RequestContext, RequestStats
 from mtstore.sources.vendor import CostBudget
@@ -40,7 +41,7 @@ class Chunk:
 
     def request(self, cancel: threading.Event | None, stats: RequestStats | None = None) -> RequestContext:
         """Return the request for the chunk's bars, which counts in `stats`."""
-        return RequestContext(self.tickers, self.schema, self.range, cancel, stats or RequestStats())
+        return RequestContext(self.tickers, self.schema, self.range, cancel, stats or RequestStats(), in_parts=True)
 
     def refused(self, reason: str) -> list[BarBatch]:
         """Return the chunk's range as failed, ticker by ticker."""
@@ -54,13 +55,25 @@ class Chunk:
 
 @dataclass(slots=True)
 class Fetched:
-    """The result of a chunk: bar batches, or an error."""
+    """A part of a chunk, with a batch; or its end, perhaps an error, with the ranges of all its batches by ticker."""
 
     chunk: Chunk
     batches: list[BarBatch] = field(default_factory=list)
+    is_part: bool = False
+    answered: dict[str, Ranges] = field(default_factory=dict)
     error: MtstoreError | None = None
     stats: RequestStats = field(default_factory=RequestStats)
     seconds: float = 0.0
+
+    def note(self, batch: BarBatch) -> None:
+        """Note the ranges of a batch that arrived."""
+        if not batch.is_unavailable:
+            given = union(self.answered.get(batch.ticker, ()), batch.ranges, batch.partial_ranges)
+            self.answered[batch.ticker] = given
+
+    def unanswered(self, ticker: str) -> Ranges:
+        """Return the part of the chunk of which nothing arrived."""
+        return subtract((self.chunk.range,), self.answered.get(ticker, ()))
 
 
 def chunks_of(targets: Sequence[FetchTarget]) -> list[Chunk]:
@@ -83,7 +96,7 @@ def chunks_of(targets: Sequence[FetchTarget]) -> list[Chunk]:
 
 
 class Fetcher:
-    """Fetch chunks, and yield each as it arrives.
+    """Fetch chunks, and yield the parts of each as they arrive, then its end.
 
     Parameters
     ----------
@@ -93,9 +106,20 @@ class Fetcher:
         The dollars that may be spent, by source.
     cancel
         Setting it ends everything within two seconds.
+    on_wait
+        Called several times a second while no answer arrives.
     """
 
-    def __init__(self, folder: Path, budgets: Mapping[str, CostBudget], cancel: threading.Event) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        budgets: Mapping[str, CostBudget],
+        cancel: threading.Event,
+        *,
+        on_wait: Callable[[], object],
+    ) -> None:
+        self._on_wait = on_wait
+        self._parts: SimpleQueue[Fetched] = SimpleQueue()
         self._folder = folder
         self._budgets = budgets
         self._cancel = cancel
@@ -124,6 +148,10 @@ class Fetcher:
                 self._submit(queues, pools, running)
                 done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 check(self._cancel)
+                if not done and self._parts.empty():
+                    self._on_wait()
+                while not self._parts.empty():
+                    yield self._parts.get()
                 for future in done:
                     del running[future]
                     yield future.result()
@@ -158,7 +186,9 @@ class Fetcher:
         began = time.monotonic()
         try:
             request = chunk.request(self._cancel, fetched.stats)
-            fetched.batches = list(chunk.source.fetch(request, folder=self._folder, budget=self._budgets.get(name)))
+            for batch in chunk.source.fetch(request, folder=self._folder, budget=self._budgets.get(name)):
+                fetched.note(batch)
+                self._parts.put(Fetched(chunk, [batch], is_part=True))
         except MtstoreError as error:
             fetched.error = error
         fetched.seconds = time.monotonic() - began

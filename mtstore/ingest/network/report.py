@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mtstore.bars import BarBatch
@@ -79,11 +79,6 @@ class TickerOutcome:
         """Record ranges that the vendor does not give."""
         self.error = self.error or reason
         self.failed = union(self.failed, ranges)
-
-    def add_beyond(self, requested: TimeRange, answers: Sequence[BarBatch]) -> None:
-        """Record the part of a request that the vendor does not have yet, or does not give."""
-        given = (part for one in answers if not one.is_unavailable for part in (one.ranges, one.partial_ranges))
-        self.beyond = union(self.beyond, subtract((requested,), union((), *given)))
 
     def fail(self, error: MtstoreError, ranges: Ranges, stale: Ranges) -> None:
         """Record that ranges were not fetched."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from mtstore.arguments import did_you_mean
-from mtstore.errors import ConfigError
+from mtstore.errors import ConfigError, SourceError
 from mtstore.sources.http.settings import NetworkSettings, RetryPolicy, Secret
 
 if TYPE_CHECKING:
@@ -15,6 +16,22 @@ if TYPE_CHECKING:
     from mtstore.sources.vendor import VendorSource
 
 _NETWORK = ("polygon", "databento")
+
+
+logger = logging.getLogger("mtstore.ingest")
+
+
+def missing_keys(sources: Iterable[VendorSource]) -> dict[str, SourceError]:
+    """Return the error of each source that has no API key, by its name."""
+    missing: dict[str, SourceError] = {}
+    for name, settings in {one.settings.source: one.settings for one in sources}.items():
+        try:
+            if settings.api_key is not None:
+                settings.api_key.reveal()
+        except SourceError as error:
+            missing[name] = error
+            logger.warning("%s: %s", name, error, extra={"source": name})
+    return missing
 
 
 class Vendors:

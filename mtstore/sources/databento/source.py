@@ -29,7 +29,8 @@ from mtstore.sources.vendor import CostBudget, Estimate, VendorSource, to_batch
 
 T = TypeVar("T")
 
-RECORDS_PER_CHUNK = 2_000_000
+RECORDS_PER_CHUNK = 500_000
+DAYS_PER_CHUNK = 92
 WINDOW_SECONDS = 300.0
 
 _HOURS_A_WEEK = 5 * 23
@@ -78,10 +79,14 @@ class DatabentoSource(VendorSource):
         return "UTC"
 
     def chunk_span_us(self, schema: str, tickers: Sequence[str]) -> int:
-        """Return the length of a range with about two million records, if every bar of a futures week exists."""
+        """Return the length of a range with half a million records, if every bar of a futures week exists.
+
+        At most a quarter, except for daily bars: a killed run loses one unfinished download, which is paid for.
+        """
         a_week = 7.0 if is_daily(schema) else _HOURS_A_WEEK * 3_600 * US_PER_SECOND / step_us(schema)
         weeks = RECORDS_PER_CHUNK / (a_week * max(1, len(tickers)))
-        return max(1, int(weeks * 7)) * US_PER_DAY
+        days = int(weeks * 7)
+        return max(1, days if is_daily(schema) else min(days, DAYS_PER_CHUNK)) * US_PER_DAY
 
     def changed_since(self, request: RequestContext, since_us: int) -> Ranges:
         """Return the parts of a range whose data may have changed since an instant.

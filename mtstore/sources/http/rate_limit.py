@@ -90,19 +90,34 @@ class Limiter:
                 self._ended.append(time.monotonic())
                 self._changed.notify_all()
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the requests of this minute are used up, or the vendor asked to wait."""
+        with self._changed:
+            now = time.monotonic()
+            self._forget_ended(now)
+            return now < self._paused_until or self._has_no_token
+
+    @property
+    def _has_no_token(self) -> bool:
+        return self._tokens is not None and self._in_flight + len(self._ended) >= self._tokens
+
     def pause(self, seconds: float) -> None:
         """Start no request for `seconds`, because the vendor asks to wait."""
         with self._changed:
             self._paused_until = max(self._paused_until, time.monotonic() + seconds)
 
-    def _wait_seconds(self, now: float) -> float:
+    def _forget_ended(self, now: float) -> None:
         while self._ended and self._ended[0] <= now - self._window:
             self._ended.popleft()
+
+    def _wait_seconds(self, now: float) -> float:
+        self._forget_ended(now)
         if now < self._paused_until:
             return self._paused_until - now
         if self._in_flight >= self._max_concurrency:
             return self._window
-        if self._tokens is not None and self._in_flight + len(self._ended) >= self._tokens:
+        if self._has_no_token:
             return self._ended[0] + self._window - now if self._ended else self._window
         return 0.0
 

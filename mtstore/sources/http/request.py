@@ -21,7 +21,10 @@ class RequestStats:
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What a request is about, also in log lines and errors; its cancellation and its statistics."""
+    """What a request is about, also in log lines and errors; its cancellation and its statistics.
+
+    `in_parts`: whether the answer about a ticker may come as several batches, each as soon as it is complete.
+    """
 
     tickers: Sequence[str] = ()
     schema: str = ""
@@ -29,6 +32,7 @@ class RequestContext:
     cancel: threading.Event | None = None
     stats: RequestStats = field(default_factory=RequestStats)
     what: str = "bars"
+    in_parts: bool = False
 
     def __str__(self) -> str:
         shown = ", ".join(self.tickers[:3]) + (f" and {len(self.tickers) - 3} more" if len(self.tickers) > 3 else "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +23,8 @@ PAGE_BASE_AGGREGATES = 50_000
 SPANS = {"ohlcv-1s": "second", "ohlcv-1m": "minute", "ohlcv-1h": "hour", "ohlcv-1d": "day"}
 
 _MAX_IDLE_PAGES = 2
+# Pages that come within this time are one part.
+_PART_SECONDS = 5.0
 
 
 class BarPages:
@@ -39,8 +43,8 @@ class BarPages:
         start, end = self._bounds(self._context.bounds)
         return f"/v2/aggs/ticker/{quoted(self._ticker)}/range/1/{self._span}/{start}/{end}"
 
-    def all(self) -> list[Page]:
-        """Fetch all pages; each page names the next one, so none is missing.
+    def __iter__(self) -> Iterator[Page]:
+        """Fetch page by page; each page names the next one, so none is missing.
 
         Raises
         ------
@@ -49,17 +53,18 @@ class BarPages:
         SourceAnswerError
             The pages name one another in circles.
         """
-        pages: list[Page] = []
+        count = 0
         seen: set[Any] = set()
         known: set[int] = set()
         idle = 0
         following: NextPage | None = None
         while True:
             page = self._page(following)
-            pages.append(page)
+            yield page
+            count += 1
             following = page.next_page
             if following is None:
-                return pages
+                return
             position = (following.start, following.end, tuple(sorted(following.query.items())))
             times = set(page.columns["ts_us"].tolist())
             idle = 0 if times - known else idle + 1
@@ -67,9 +72,35 @@ class BarPages:
             if position in seen or idle > _MAX_IDLE_PAGES:
                 raise SourceAnswerError(
                     f"{self._session.settings.source}: {self._context}: paging goes in circles "
-                    f"after {len(pages)} pages; no bar of the range is stored"
+                    f"after {count} pages; none of its bars since the last commit is stored"
                 )
             seen.add(position)
+
+    def parts(self) -> Iterator[tuple[TimeRange, list[Page]]]:
+        """Yield the pages with the part of the range that they are about.
+
+        One part, or several if that is allowed and pages come slowly: none is kept back for more than a few seconds.
+        """
+        pages: list[Page] = []
+        begin_us, end_us = self._context.bounds.start_us, self._context.bounds.end_us
+        began = time.monotonic()
+        for page in self:
+            pages.append(page)
+            cut_us = self._next_begin_us(page)
+            is_slow = self._session.must_wait or time.monotonic() - began > _PART_SECONDS
+            if not (is_slow and self._context.in_parts) or cut_us is None or not begin_us < cut_us < end_us:
+                continue
+            if all(at < cut_us for one in pages for at in one.columns["ts_us"]):
+                yield TimeRange(begin_us, cut_us), pages
+                pages, begin_us, began = [], cut_us, time.monotonic()
+        yield TimeRange(begin_us, end_us), pages
+
+    def _next_begin_us(self, page: Page) -> int | None:
+        """Return where the next page begins, in whole bars; None if it does not say, or is about days."""
+        start = None if page.next_page is None else page.next_page.start
+        if start is None or not start.isdigit() or is_daily(self._context.schema):
+            return None
+        return bar_grid.floor_us(int(start) * 1_000, self._context.schema, self._day_tz)
 
     def _page(self, following: NextPage | None) -> Page:
         if following is None:

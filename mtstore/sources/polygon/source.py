@@ -1,7 +1,7 @@
 """Polygon.io, now Massive, over REST: unadjusted bars, splits, dividends and ticker details.
 
-A range is fetched page by page, so that every request passes the rate limiter. Rows of a chunk are yielded after its
-last page was received and checked.
+A range is fetched page by page, so that every request passes the rate limiter. Where pages come slowly, the bars up to
+the beginning of the next page are yielded before it is requested.
 """
 
 from __future__ import annotations
@@ -92,11 +92,14 @@ class PolygonSource(VendorSource):
         [ticker], schema = request.tickers, request.schema
         day_tz = self.day_tz(ticker)
         try:
+            has_answer = False
             try:
-                yield from self._fetch_one(request, aligned)
+                for batch in self._fetch_one(request, aligned):
+                    has_answer = True
+                    yield batch
             except CallFailedError as error:
                 end_us = end_of_plan_us(error.failure, aligned, now_us=self._now_us, schema=schema, day_tz=day_tz)
-                if end_us is None:
+                if end_us is None or has_answer:
                     raise
                 if end_us > aligned.start_us:
                     yield from self._fetch_one(request, TimeRange(aligned.start_us, end_us))
@@ -108,31 +111,31 @@ class PolygonSource(VendorSource):
     def _fetch_one(self, request: RequestContext, aligned: TimeRange) -> Iterator[BarBatch]:
         [ticker], schema = request.tickers, request.schema
         bar_pages = BarPages(self._session, replace(request, range=aligned), day_tz=self.day_tz(ticker))
-        pages = bar_pages.all()
-        answered = aligned
-        if any(page.is_delayed for page in pages):
-            # A plan with delayed data: the last 15 minutes are missing from every response.
-            end_us = bar_grid.floor_us(self._now_us - _DELAY_US, schema, self.day_tz(ticker))
-            if end_us <= aligned.start_us:
-                return
-            answered = TimeRange(aligned.start_us, min(aligned.end_us, end_us))
-        checked = self._check(ticker, schema, aligned, pages)
-        if answered != aligned:
-            checked = _until(checked, answered.end_us)
-        clipped = self._clipped(bar_pages, request, answered, pages)
-        if clipped is not None:
-            yield clipped
-            answered = TimeRange(clipped.ranges[-1].end_us, answered.end_us)
-        yield to_batch(
-            checked,
-            self.binding,
-            ticker=ticker,
-            schema=schema,
-            answered=answered,
-            request=self.request_parameters(schema),
-            origin=bar_pages.origin,
-            day_tz=self.day_tz(ticker),
-        )
+        for part, pages in bar_pages.parts():
+            answered = part
+            if any(page.is_delayed for page in pages):
+                # A plan with delayed data: the last 15 minutes are missing from every response.
+                end_us = bar_grid.floor_us(self._now_us - _DELAY_US, schema, self.day_tz(ticker))
+                if end_us <= part.start_us:
+                    return
+                answered = TimeRange(part.start_us, min(part.end_us, end_us))
+            checked = self._check(ticker, schema, part, pages)
+            if answered != part:
+                checked = _until(checked, answered.end_us)
+            clipped = self._clipped(bar_pages, request, answered, pages) if part.start_us == aligned.start_us else None
+            if clipped is not None:
+                yield clipped
+                answered = TimeRange(clipped.ranges[-1].end_us, answered.end_us)
+            yield to_batch(
+                checked,
+                self.binding,
+                ticker=ticker,
+                schema=schema,
+                answered=answered,
+                request=self.request_parameters(schema),
+                origin=bar_pages.origin,
+                day_tz=self.day_tz(ticker),
+            )
 
     def _clipped(
         self, bar_pages: BarPages, request: RequestContext, answered: TimeRange, pages: Sequence[Page]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mtstore.bars import BarBatch
-from mtstore.ranges import TimeRange, from_us, iso_instant, normalise
+from mtstore.ranges import TimeRange, from_us, iso_instant, normalise, to_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,15 @@ class Freshness:
             return None
         return at + timedelta(days=self.ttl_days)
 
+    def pieces(self, batch: BarBatch, bounds: TimeRange, at: datetime) -> tuple[TimeRange, ...]:
+        """Cut a range of a vendor's answer where its settled part ends, because that part never becomes stale."""
+        if batch.final or None in (self.ttl_days, self.settle_days) or batch.result not in ("complete", "empty"):
+            return (bounds,)
+        settled_us = to_us(at - timedelta(days=self.settle_days or 0.0))
+        if not bounds.start_us < settled_us < bounds.end_us:
+            return (bounds,)
+        return TimeRange(bounds.start_us, settled_us), TimeRange(settled_us, bounds.end_us)
+
 
 def rows(batches: Iterable[BarBatch], run_id: str, at: datetime, freshness: Freshness) -> list[dict[str, Any]]:
     """Return the ledger rows of some batches; tickers whose rows are otherwise equal share one."""
@@ -56,7 +65,7 @@ def _rows_of(batch: BarBatch, run_id: str, at: datetime, freshness: Freshness) -
     )
     for result, reason, ranges in parts:
         by_freshness: dict[datetime | None, list[TimeRange]] = {}
-        for bounds in normalise(ranges):
+        for bounds in (piece for whole in normalise(ranges) for piece in freshness.pieces(batch, whole, at)):
             by_freshness.setdefault(freshness.fresh_until(batch, bounds, at), []).append(bounds)
         for fresh_until, same in by_freshness.items():
             yield {

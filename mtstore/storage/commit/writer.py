@@ -144,6 +144,11 @@ class Writer:
         """Change the next commit, after its bars and coverage."""
         self._later.append(change)
 
+    @property
+    def has_uncommitted(self) -> bool:
+        """Whether a commit would write anything."""
+        return bool(self._batches or self._later)
+
     def commit(self) -> int | None:
         """Commit everything that was added; return the snapshot's number, or None if there was nothing."""
         # All staged files are on disk before the lock is taken.
@@ -154,7 +159,7 @@ class Writer:
         failpoints.hit("staged")
         self._gathering_since = time.monotonic()
         self._gathered_rows = 0
-        if not (self._batches or self._later):
+        if not self.has_uncommitted:
             return None
         with self._begin(self._purpose, self.staging) as commit:
             self._bind_sources(commit)

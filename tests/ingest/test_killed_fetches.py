@@ -1,0 +1,130 @@
+"""Processes killed while they fetch: what was answered more than a few seconds before is not requested again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+
+import mtstore
+from mtstore.ingest.network.ingest_network import ingest_network
+from tests.servers import faults
+from tests.servers.configs import config_for, vendors_for
+from tests.servers.databento import KEY as DATABENTO_KEY
+from tests.servers.databento import bars
+from tests.servers.polygon import KEY, minutes
+
+SCRIPT = """
+import json, sys
+import mtstore
+from mtstore.config import load_config
+from mtstore.ingest.network.ingest_network import ingest_network
+
+given = json.loads(sys.argv[1])
+with mtstore.open(given["store"], create=True) as store:
+    ingest_network(
+        store.repository, load_config(given["config"]), *given["range"], with_references=False, confirm_cost=True
+    )
+"""
+
+
+def weekdays(first: date, last: date) -> list[date]:
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return [day for day in days if day.weekday() < 5]
+
+
+def killed(store, config, start: str, end: str, when: Callable[[], bool]) -> None:
+    """Fetch in a process of its own, and kill it as soon as `when` holds."""
+    given = json.dumps({"store": str(store), "config": config, "range": [start, end]})
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, given], env=dict(os.environ)) as running:
+        while not when():
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.send_signal(signal.SIGKILL)
+
+
+def test_answers_before_the_last_seconds_are_not_requested_again(polygon, tmp_path, monkeypatch):
+    """Two tickers of four pages each, of which the vendor gives five at once and the others a minute later."""
+    monkeypatch.setenv("POLYGON_API_KEY", KEY)
+    for ticker in ("A", "B"):
+        days = weekdays(date(2023, 1, 2), date(2023, 1, 6))
+        polygon.companies[ticker].minutes = [row for day in days for row in minutes(str(day), 390)]
+    polygon.page_limit = 500
+    limited = {"provider": "polygon", "base_url": polygon.url, "max_concurrency": 1, "requests_per_minute": 5}
+    config = {"multi_ticker": {"tickers": ["A", "B"]}, "sources": {"polygon": limited}}
+    store = tmp_path / "store"
+
+    def has_waited() -> bool:
+        return len(polygon.requests) >= 5 and time.monotonic() - polygon.requests[4].at > 4
+
+    killed(store, config, "2023-01-02", "2023-01-06", has_waited)
+    answered = [request.path for request in polygon.requests]
+    assert len(answered) == 5
+    polygon.forget()
+    loaded = config_for(polygon, ["A", "B"])
+    with mtstore.open(store) as found:
+        report = ingest_network(
+            found.repository, loaded, "2023-01-02", "2023-01-06", vendors=vendors_for(loaded), with_references=False
+        )
+        assert report.is_complete
+        assert len(polygon.requests) == 3
+        counts = found.sql("SELECT ticker, count(*), count(DISTINCT ts_event) FROM bars GROUP BY ALL ORDER BY ALL")
+        assert counts.fetchall() == [("A", 5 * 390, 5 * 390), ("B", 5 * 390, 5 * 390)]
+
+
+def test_recent_answers_are_committed_with_the_others(polygon, tmp_path, monkeypatch):
+    """Both tickers have days that are not settled yet; the third ticker does not answer."""
+    monkeypatch.setenv("POLYGON_API_KEY", KEY)
+    today = date.today()  # noqa: DTZ011 - the store's clock is the machine's
+    polygon.plan(faults.hang(), times=9, when=lambda request: "/C/" in request.path)
+    config = {
+        "multi_ticker": {"tickers": ["A", "B", "C"]},
+        "sources": {"polygon": {"provider": "polygon", "base_url": polygon.url, "max_concurrency": 1}},
+    }
+    days = (str(today - timedelta(days=10)), str(today - timedelta(days=1)))
+
+    def hangs() -> bool:
+        return len(polygon.requests) == 3 and time.monotonic() - polygon.requests[2].at > 3
+
+    killed(tmp_path / "store", config, *days, hangs)
+    polygon.forget()
+    loaded = config_for(polygon, ["A", "B"])
+    with mtstore.open(tmp_path / "store") as found:
+        ingest_network(found.repository, loaded, *days, vendors=vendors_for(loaded), with_references=False)
+    assert polygon.requests == []
+
+
+def test_year_of_databento_is_committed_in_pieces(databento, tmp_path, monkeypatch):
+    monkeypatch.setenv("DATABENTO_API_KEY", DATABENTO_KEY)
+    days = weekdays(date(2023, 1, 2), date(2023, 12, 29))
+    databento.list_symbol("AAPL").bars["ohlcv-1m"] = [row for day in days for row in bars(f"{day}T15:00", 2)]
+    databento.dollars_per_record = 0.01
+    is_download = [0]
+
+    def third(request) -> bool:
+        is_download[0] += request.path.endswith("timeseries.get_range")
+        return is_download[0] >= 3
+
+    databento.plan(faults.hang(), times=9, when=third)
+    vendor = {"provider": "databento", "gateway": databento.url, "dataset": "XNAS.ITCH", "max_concurrency": 1}
+    config = {"multi_ticker": {"tickers": ["AAPL"]}, "sources": {"db": vendor}}
+
+    def hangs() -> bool:
+        sent = [one for one in databento.requests if one.path.endswith("timeseries.get_range")]
+        return len(sent) == 3 and time.monotonic() - sent[-1].at > 3
+
+    killed(tmp_path / "store", config, "2023-01-01", "2023-12-31", hangs)
+    databento._planned.clear()
+    loaded = config_for(databento, ["AAPL"], provider="databento", sources={"db": {"max_cost_usd": 100}})
+    with mtstore.open(tmp_path / "store") as found:
+        report = ingest_network(found.repository, loaded, "2023-01-01", "2023-12-31", vendors=vendors_for(loaded))
+        assert report.is_complete
+        assert report.cost_usd == pytest.approx(0.01 * 2 * len(days) / 2, rel=0.05)
+        assert found.sql("SELECT count(*) FROM bars").fetchall() == [(2 * len(days),)]
