@@ -14,7 +14,7 @@ from mtstore.bars import BarBatch, Result, SourceBinding, SymbolSpan
 from mtstore.errors import CostLimitError
 from mtstore.ranges import US_PER_SECOND, Ranges, TimeRange, intersect, subtract
 from mtstore.sources import bar_grid
-from mtstore.sources.bar_rules import CheckedBars
+from mtstore.sources.checked_bars import CheckedBars
 from mtstore.sources.http.request import RequestContext
 from mtstore.sources.http.settings import NetworkSettings
 

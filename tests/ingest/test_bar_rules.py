@@ -19,7 +19,8 @@ from mtstore import CacheManager, DataAligner, IngestWarning, Store
 from mtstore.bars import PRICE_COLUMNS, VALUE_COLUMNS
 from mtstore.cli.main import run as run_command
 from mtstore.ranges import TimeRange
-from mtstore.sources.bar_rules import CheckedBars, check_bars
+from mtstore.sources.bar_rules import check_bars
+from mtstore.sources.checked_bars import CheckedBars
 from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 from mtstore.sources.http.request import RequestContext
 from tests.kits.flat_files import row as flat_row

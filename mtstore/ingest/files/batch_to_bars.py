@@ -14,7 +14,8 @@ from mtstore.ingest.files.quarantine import Quarantine
 from mtstore.ingest.files.read_batch import BatchRows
 from mtstore.ranges import TimeRange, intersect, normalise, subtract, union
 from mtstore.sources.bar_grid import ceil_us
-from mtstore.sources.bar_rules import NO_TIME, OUTSIDE_RANGE, CheckedBars, check_bars
+from mtstore.sources.bar_rules import check_bars
+from mtstore.sources.checked_bars import NO_TIME, OUTSIDE_RANGE, CheckedBars
 from mtstore.storage.layout import encode_ticker
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from mtstore.errors import InputError
 from mtstore.intervals import BarInterval
 from mtstore.loader.frames.read_times import TIME_COLUMNS, read_times
 from mtstore.sources.bar_grid import midnights_us
-from mtstore.sources.bar_rules import CheckedBars, check_bars
+from mtstore.sources.bar_rules import check_bars
+from mtstore.sources.checked_bars import CheckedBars
 from mtstore.sources.infer_bar_width import InferredWidth, check_width, infer_width
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from mtstore.bars import VALUE_COLUMNS, BarBatch, SourceBinding
 from mtstore.errors import IngestError
 from mtstore.infer_calendar import guess_calendar
 from mtstore.ranges import TimeRange
-from mtstore.sources.bar_rules import check_bars, no_bars
+from mtstore.sources.bar_rules import check_bars
+from mtstore.sources.checked_bars import no_bars
 from mtstore.sources.databento.dbn_file import DbnFile, allows_negative_prices
 from mtstore.sources.http.failures import reject
 from mtstore.sources.vendor import to_batch

@@ -14,7 +14,7 @@ from mtstore.bars import BAR_SCHEMAS, BarBatch, SourceBinding, is_daily, step_us
 from mtstore.errors import ConfigError, UnsupportedSchemaError
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, Ranges, TimeRange, subtract
 from mtstore.sources import bar_grid
-from mtstore.sources.bar_rules import no_bars
+from mtstore.sources.checked_bars import no_bars
 from mtstore.sources.databento import day_conditions
 from mtstore.sources.databento import metadata as databento_metadata
 from mtstore.sources.databento.day_conditions import DayCondition

@@ -17,7 +17,8 @@ from mtstore.bars import BarBatch, SourceBinding, is_daily
 from mtstore.infer_calendar import guess_calendar
 from mtstore.ranges import US_PER_DAY, US_PER_SECOND, TimeRange
 from mtstore.sources import bar_grid
-from mtstore.sources.bar_rules import CheckedBars, check_bars, no_bars
+from mtstore.sources.bar_rules import check_bars
+from mtstore.sources.checked_bars import CheckedBars, no_bars
 from mtstore.sources.custom.splits_and_dividends import Kind, Row
 from mtstore.sources.http.failures import CallFailedError
 from mtstore.sources.http.named_end import past_the_end
