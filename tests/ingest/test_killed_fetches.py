@@ -9,17 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 import mtstore
 from mtstore.ingest.network.ingest_network import ingest_network
+from mtstore.ranges import union
+from mtstore.sources.http.request import RequestContext
 from tests.servers import faults
 from tests.servers.configs import config_for, vendors_for
 from tests.servers.databento import KEY as DATABENTO_KEY
 from tests.servers.databento import bars
 from tests.servers.polygon import KEY, minutes
+from tests.servers.words import span
 
 SCRIPT = """
 import json, sys
@@ -128,3 +132,16 @@ def test_year_of_databento_is_committed_in_pieces(databento, tmp_path, monkeypat
         assert report.is_complete
         assert report.cost_usd == pytest.approx(0.01 * 2 * len(days) / 2, rel=0.05)
         assert found.sql("SELECT count(*) FROM bars").fetchall() == [(2 * len(days),)]
+
+
+def test_pages_that_may_have_to_wait_are_parts_of_their_own(polygon, polygon_source):
+    polygon.companies["A"].minutes = minutes("2023-01-03", 390)
+    polygon.page_limit = 100
+    source = polygon_source(requests_per_minute=600, max_concurrency=1)
+    request = RequestContext(["A"], "ohlcv-1m", span("2023-01-03", "2023-01-04"), in_parts=True)
+    assert [batch.bars.num_rows for batch in source.fetch(request)] == [390]
+    polygon.plan(faults.polygon_error(429, "slow down", retry_after="0"))
+    parts = list(source.fetch(request))
+    assert [batch.bars.num_rows for batch in parts] == [100, 100, 100, 90]
+    assert union(*(batch.ranges for batch in parts)) == (span("2023-01-03", "2023-01-04"),)
+    assert [batch.bars.num_rows for batch in source.fetch(replace(request, in_parts=False))] == [390]

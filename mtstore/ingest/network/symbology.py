@@ -1,4 +1,4 @@
-"""Collect which instruments tickers stood for, and when, for the tickers' metadata.
+"""Collect which instruments tickers meant, and when, for the tickers' metadata.
 
 The metadata have it under the source's name, `{"databento": {"symbology": [{"start": "2024-03-04", "end":
 "2024-03-12", "instrument_id": 1000}, …]}}`: UTC days, the end excluded. It shows when a continuous contract rolled.

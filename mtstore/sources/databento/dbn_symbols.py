@@ -25,7 +25,7 @@ SYMBOLOGY = "symbology.json"
 
 @dataclass(frozen=True, order=True, slots=True)
 class SymbolInterval:
-    """`instrument_id` stands for `symbol` on the UTC days `[start_day, end_day)`, counted from the epoch."""
+    """`symbol` means `instrument_id` on the UTC days `[start_day, end_day)`, counted from the epoch."""
 
     instrument_id: int
     start_day: int

@@ -91,16 +91,16 @@ class Limiter:
                 self._changed.notify_all()
 
     @property
-    def is_used_up(self) -> bool:
-        """Whether the requests of this minute are used up, or the vendor asked to wait."""
+    def is_nearly_used_up(self) -> bool:
+        """Whether one of the threads may have to wait before its next request, or the vendor asked so of late."""
         with self._changed:
             now = time.monotonic()
             self._forget_ended(now)
-            return now < self._paused_until or self._has_no_token
+            was_paused = self._paused_until > 0 and now < self._paused_until + self._window
+            return was_paused or self._has_fewer_tokens_than(self._max_concurrency)
 
-    @property
-    def _has_no_token(self) -> bool:
-        return self._tokens is not None and self._in_flight + len(self._ended) >= self._tokens
+    def _has_fewer_tokens_than(self, count: int) -> bool:
+        return self._tokens is not None and self._tokens - self._in_flight - len(self._ended) < count
 
     def pause(self, seconds: float) -> None:
         """Start no request for `seconds`, because the vendor asks to wait."""
@@ -117,7 +117,7 @@ class Limiter:
             return self._paused_until - now
         if self._in_flight >= self._max_concurrency:
             return self._window
-        if self._has_no_token:
+        if self._has_fewer_tokens_than(1):
             return self._ended[0] + self._window - now if self._ended else self._window
         return 0.0
 

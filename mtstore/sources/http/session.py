@@ -45,9 +45,9 @@ class VendorSession(ABC):
         self._rejected_key: Failure | None = None
 
     @property
-    def must_wait(self) -> bool:
-        """Whether the rate limit does not allow another request at once."""
-        return self._limiter.is_used_up
+    def may_have_to_wait(self) -> bool:
+        """Whether the rate limit may not allow another request at once."""
+        return self._limiter.is_nearly_used_up
 
     def call(self, work: Callable[[Any], T], context: RequestContext) -> T:
         """Do as `try_call` does, but raise a SourceError on failure."""

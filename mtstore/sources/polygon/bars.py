@@ -87,7 +87,7 @@ class BarPages:
         for page in self:
             pages.append(page)
             cut_us = self._next_begin_us(page)
-            is_slow = self._session.must_wait or time.monotonic() - began > _PART_SECONDS
+            is_slow = self._session.may_have_to_wait or time.monotonic() - began > _PART_SECONDS
             if not (is_slow and self._context.in_parts) or cut_us is None or not begin_us < cut_us < end_us:
                 continue
             if all(at < cut_us for one in pages for at in one.columns["ts_us"]):
