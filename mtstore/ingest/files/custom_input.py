@@ -236,8 +236,9 @@ def complete_mapping(
     if mapping is None:
         if schema is None:
             raise InputError(
-                f"{what}: custom data need a mapping (mapping=…, --map FILE), or at least a schema (schema='ohlcv-1m', "
-                "--schema ohlcv-1m) where the columns are called ticker, ts_event, open, high, low, close, volume"
+                f"{what}: custom data need a mapping (mapping=…, --map FILE; `mtstore sniff` proposes one), or "
+                "at least a schema (schema='ohlcv-1m', --schema ohlcv-1m) where the columns are called ticker, "
+                "ts_event, open, high, low, close, volume"
             )
         return ColumnMapping(**beside)
     for name, value in beside.items():
