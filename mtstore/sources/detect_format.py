@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import gzip
 import re
+import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,12 +13,14 @@ from pathlib import Path
 from mtstore.arguments import did_you_mean, first_few
 from mtstore.bars import FILE_FORMATS, FileFormat
 from mtstore.errors import BrokenFileError, InputError, UnrecognisedFileError
+from mtstore.sources.custom.open_text import named_errors, read_head
 from mtstore.sources.databento.dbn_stream import DBN_MAGIC, ZSTD_MAGIC
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _PARQUET_MAGIC = b"PAR1"
 _POLYGON_COLUMNS = frozenset(("ticker", "volume", "open", "close", "high", "low", "window_start", "transactions"))
 _PEEK_BYTES = 65_536
+_PACKINGS = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 _OTHER_TABLES = (
     (b"PK\x03\x04\x14\x00\x06\x00", "an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
@@ -92,17 +95,26 @@ def _of_content(path: Path, head: bytes) -> tuple[FileFormat, bool]:
         return "dbn", False
     if head.startswith(ZSTD_MAGIC):
         inner = _unzstd(path)
-        if not inner.startswith(DBN_MAGIC):
-            raise UnrecognisedFileError(
-                f"{path}: zstd data that begins with {_show(inner)}; zstd is supported for DBN only"
-            )
-        return "dbn", False
+        return "dbn" if inner.startswith(DBN_MAGIC) else _of_packed_text(path, inner, "zstd"), False
     for magics, kind in _OTHER_TABLES:
         if head.startswith(magics):
             raise UnrecognisedFileError(f"{path}: {kind}; save it as CSV or parquet")
+    for magic, packing in _PACKINGS.items():
+        if head.startswith(magic) and (packing != "zip" or zipfile.is_zipfile(path)):
+            with named_errors(path):
+                inner = read_head(path, _PEEK_BYTES)
+            return _of_packed_text(path, inner, packing), False
     if head.startswith(_GZIP_MAGIC):
         return _of_text(path, _gunzip(path), packed="gzip data that begins"), True
     return _of_text(path, head, packed="it begins"), False
+
+
+def _of_packed_text(path: Path, head: bytes, packing: str) -> FileFormat:
+    """Return the format of text in a packing that only custom files may have."""
+    found = _of_text(path, head, packed=f"{packing} data that begins")
+    if found == "polygon-flatfile":
+        raise UnrecognisedFileError(f"{path}: a Polygon flat file in {packing}; unpack it, or pack it with gzip")
+    return found
 
 
 def _of_text(path: Path, head: bytes, *, packed: str) -> FileFormat:

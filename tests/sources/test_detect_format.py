@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import itertools
+import lzma
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -82,7 +86,8 @@ def test_parquet_is_detected_by_both_ends(tmp_path: Path) -> None:
         ("x.csv", b"\x00\x01\x02\x03", "unknown format"),
         ("x.csv", b"one column\n1\n", "unknown format"),
         ("x.csv.gz", b"", "the file is empty"),
-        ("x.zst", zstandard.compress(OWN), "zstd data that begins with b'time,o"),
+        ("x.zst", zstandard.compress(POLYGON), "a Polygon flat file in zstd; unpack it, or pack it with gzip"),
+        ("x.xz", lzma.compress(b"one column\n1\n"), "unknown format: xz data that begins with b'one"),
     ],
     ids=itertools.count(),
 )
@@ -91,6 +96,23 @@ def test_what_was_found_is_said(tmp_path: Path, name: str, content: bytes, messa
     path.write_bytes(content)
     with pytest.raises(UnrecognisedFileError, match=message):
         detect_format(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"), [("x.csv.zst", zstandard.compress), ("x.csv.bz2", bz2.compress), ("x.csv.xz", lzma.compress)]
+)
+def test_packed_tables_are_detected(tmp_path: Path, name: str, pack: Callable[[bytes], bytes]) -> None:
+    (tmp_path / name).write_bytes(pack(OWN))
+    assert detect_format(tmp_path / name) == "csv"
+
+
+def test_archives_of_tables_are_detected(tmp_path: Path) -> None:
+    for name, member in (("x.zip", "x.csv"), ("book.xlsx", "[Content_Types].xml")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr(member, OWN)
+    assert detect_format(tmp_path / "x.zip") == "csv"
+    with pytest.raises(BrokenFileError, match="save a table as CSV or parquet"):
+        detect_format(tmp_path / "book.xlsx")
 
 
 def test_dbn_under_another_name_is_refused(tmp_path: Path, dbn: bytes) -> None:

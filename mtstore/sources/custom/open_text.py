@@ -49,14 +49,21 @@ def open_text(path: Path, member: str | None, mapping: ColumnMapping) -> Iterato
         yield stream
 
 
+def read_head(path: Path, size: int) -> bytes:
+    """Return the first bytes of a file, unpacked (of a zip file: of its first member).
+
+    BrokenFileError: a zip file has no text files. Errors of decompressors pass unmapped.
+    """
+    members = archive_members(path)
+    with contextlib.ExitStack() as stack:
+        packed = stack.enter_context(path.open("rb"))
+        return _unpack(cast(BinaryIO, packed), members[0] if members else None, stack).read(size)
+
+
 def is_text(path: Path) -> bool:
     """Return whether a file, unpacked, begins with text."""
     try:
-        members = archive_members(path)
-        with contextlib.ExitStack() as stack:
-            packed = stack.enter_context(path.open("rb"))
-            stream = _unpack(cast(BinaryIO, packed), members[0] if members else None, stack)
-            head = stream.read(4_096)
+        head = read_head(path, 4_096)
     except (BrokenFileError, OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error):
         return False
     return bool(head) and (head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" not in head)
