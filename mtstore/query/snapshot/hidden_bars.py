@@ -73,16 +73,18 @@ def _hidden_share(files: Sequence[StoredFile], step: int, opens: np.ndarray, clo
     rows = regular = extended = 0.0
     for file in files:
         end = file.max_us + step
-        regular += _overlap(opens, closes, file.min_us, end) / step
-        extended += _overlap(opens - _PRE_MARKET_US, closes + _POST_MARKET_US, file.min_us, end) / step
+        first = np.searchsorted(closes, file.min_us - _POST_MARKET_US, side="right")
+        last = np.searchsorted(opens, end + _PRE_MARKET_US, side="left")
+        starts, ends = opens[first:last], closes[first:last]
+        regular += _overlap(starts, ends, file.min_us, end) / step
+        extended += _overlap(starts - _PRE_MARKET_US, ends + _POST_MARKET_US, file.min_us, end) / step
         rows += file.row_count
     return max(1 - regular / rows, 0.0) if rows > _TOLERATED * extended else 0.0
 
 
 def _overlap(starts: np.ndarray, ends: np.ndarray, start_us: int, end_us: int) -> int:
     """Return how much of a range intervals cover; intervals of neighbours may overlap."""
-    near = (ends > start_us) & (starts < end_us)
-    starts, ends = np.maximum(starts[near], start_us), np.minimum(ends[near], end_us)
+    starts, ends = np.maximum(starts, start_us), np.minimum(ends, end_us)
     # What a neighbour covers already is counted once.
     starts[1:] = np.maximum(starts[1:], np.maximum.accumulate(ends)[:-1])
     return int(np.maximum(ends - starts, 0).sum())
