@@ -182,3 +182,10 @@ def test_only_times_without_a_zone_are_in_question(
         warnings.simplefilter("ignore", IngestWarning)
         result = store.ingest_files(tmp_path / "aapl.csv", ticker="AAPL", schema="ohlcv-1m")
     assert (result.rows, len(result.notes)) == (330, notes)
+
+
+def test_bars_beyond_the_listed_years_do_not_blame_the_calendar(store: mtstore.Store) -> None:
+    store.ingest(minutes("1985-01-03 09:30", 390, "America/New_York"), ticker="AAPL", schema="ohlcv-1m")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store.align(["AAPL"], "1min", "1985-01-01", "1985-01-31").to_pandas()

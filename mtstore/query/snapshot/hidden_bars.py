@@ -72,6 +72,8 @@ def _hidden_share(files: Sequence[StoredFile], step: int, opens: np.ndarray, clo
     """Return the least share of the bars outside of sessions, if files have more than their extended hours allow."""
     rows = regular = extended = 0.0
     for file in files:
+        if not len(opens) or file.min_us < opens[0] or file.max_us >= closes[-1]:
+            continue  # beyond the years for which calendars list sessions
         end = file.max_us + step
         first = np.searchsorted(closes, file.min_us - _POST_MARKET_US, side="right")
         last = np.searchsorted(opens, end + _PRE_MARKET_US, side="left")
@@ -91,7 +93,8 @@ def _overlap(starts: np.ndarray, ends: np.ndarray, start_us: int, end_us: int) -
 
 
 def _share_outside(stamps: np.ndarray, opens: np.ndarray, closes: np.ndarray) -> float:
-    """Return the share of times outside of sessions, if more than a few are outside of extended hours, too."""
+    """Return 1 if more than a few times are outside of extended hours, else 0; no time is in a session."""
+    stamps = stamps[(stamps >= opens[0]) & (stamps < closes[-1])] if len(opens) else stamps[:0]
     place = np.searchsorted(closes + _POST_MARKET_US, stamps, side="right")
     far = np.append(opens - _PRE_MARKET_US, np.iinfo(np.int64).max)[place] > stamps
     return 1.0 if far.sum() > _FEW * len(stamps) else 0.0
