@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
@@ -23,6 +24,7 @@ from mtstore.storage.commit import commit_log, snapshots, staging
 from mtstore.storage.commit.coverage_ledger import Freshness
 from mtstore.storage.commit.last_used import LastUsed
 from mtstore.storage.layout import DEFAULT_GRACE, Layout, new_id
+from mtstore.storage.reading.attach import DESCRIPTORS
 from mtstore.storage.reading.connections import Connections, SandboxedConnections
 from mtstore.storage.write_lock import DEFAULT_TIMEOUT_SECONDS, write_lock
 
@@ -75,6 +77,8 @@ class Repository:
     ) -> Self:
         """Open the store at `path`; with `create`, make one where there is none.
 
+        Warns of a new store in a folder with a backslash, whose database only mtstore can open.
+
         Raises
         ------
         InputError
@@ -94,6 +98,9 @@ class Repository:
             if not create:
                 raise StoreNotFoundError(f"no store at {root}; `mtstore init {root}` makes one")
             store._create()
+            if os.sep == "/" and "\\" in str(root):
+                text = "has a backslash: mtstore opens its database, but DuckDB's own clients and BI tools cannot"
+                warnings.warn(f"{root} {text}", stacklevel=3)
         store._recover_if_idle()
         store._check_format_and_place()
         return store
@@ -249,6 +256,6 @@ def _resolved(path: str | os.PathLike[str]) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"path: was {path!r}; use the path of a folder")
     root = Path(path).expanduser().resolve()
-    if os.sep == "/" and "\\" in str(root):
+    if os.sep == "/" and "\\" in str(root) and not Path(DESCRIPTORS).is_dir():
         raise InputError(f"path: {root} has a backslash, which DuckDB reads as a slash; choose a folder without one")
     return root

@@ -307,3 +307,20 @@ def test_spill_folders_of_dead_processes_are_swept(store: Store) -> None:
     write(store, answer("A", {0: 1.0}, minutes(0, 5)))
     assert not dead.exists()
     assert alive.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="DuckDB opens such a folder by its descriptor alone")
+def test_a_store_in_a_folder_with_a_backslash_works(tmp_path: Path) -> None:
+    # DuckDB 1.x attaches such a path as if the backslash were a slash.
+    with pytest.warns(UserWarning, match="clients and BI tools cannot"):
+        store = mtstore.open(tmp_path / "a\\nb" / "st", create=True)
+    with store:
+        write(store, answer("A", {0: 1.0, 1: 2.0}, minutes(0, 5)))
+        write(store, answer("A", {2: 3.0}, minutes(2, 5)))
+        store.compact()
+        store.rebuild()
+        assert store.verify().problems == []
+        assert closes_of(store, "A") == {0: 1.0, 1: 2.0, 2: 3.0}
+    with mtstore.open(tmp_path / "a\\nb" / "st") as again:
+        assert closes_of(again, "A") == {0: 1.0, 1: 2.0, 2: 3.0}
+    assert [path.name for path in tmp_path.iterdir()] == ["a\\nb"]

@@ -6,10 +6,11 @@ it. Attaching from an in-memory instance always opens the current file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mtstore import sqlfiles
 from mtstore.duckdb_instance import new_instance
@@ -18,6 +19,8 @@ from mtstore.sqlfiles import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
+
+DESCRIPTORS: Final = "/proc/self/fd"
 
 
 @contextmanager
@@ -52,6 +55,23 @@ def io_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def openable(path: Path) -> Iterator[str]:
+    """Yield a path by which DuckDB opens a database file.
+
+    DuckDB reads a backslash as a slash when it opens a database, and nowhere else. Such a folder is passed by its file
+    descriptor, while the block lasts.
+    """
+    if "\\" not in str(path):
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        yield f"{DESCRIPTORS}/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+@contextmanager
 def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection whose current database is the file at `path`, in an instance of its own.
 
@@ -61,12 +81,13 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
     try:
         alias = identifier(f"g{path.stem}")
         kind = "snapshot.attach" if read_only else "snapshot.attach_new"
-        with open_errors(path):
-            connection.execute(sqlfiles.load(kind, path=literal(str(path)), alias=alias))
-            connection.execute(sqlfiles.load("snapshot.use_database", alias=alias))
-        with io_errors(path) if read_only else nullcontext():
-            yield connection
-        if not read_only:
-            connection.execute(sqlfiles.load("snapshot.checkpoint_and_detach", alias=alias))
+        with openable(path) as name:
+            with open_errors(path):
+                connection.execute(sqlfiles.load(kind, path=literal(name), alias=alias))
+                connection.execute(sqlfiles.load("snapshot.use_database", alias=alias))
+            with io_errors(path) if read_only else nullcontext():
+                yield connection
+            if not read_only:
+                connection.execute(sqlfiles.load("snapshot.checkpoint_and_detach", alias=alias))
     finally:
         connection.close()

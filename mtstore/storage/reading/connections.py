@@ -21,7 +21,7 @@ from mtstore.duckdb_instance import new_instance
 from mtstore.errors import StoreError
 from mtstore.sqlfiles import identifier, literal
 from mtstore.storage.layout import Layout, new_id
-from mtstore.storage.reading.attach import io_errors, open_errors
+from mtstore.storage.reading.attach import io_errors, open_errors, openable
 
 if TYPE_CHECKING:
     import duckdb
@@ -110,8 +110,8 @@ class Connections:
 
     def _attach(self, instance: duckdb.DuckDBPyConnection, snapshot: int) -> None:
         path = self._layout.catalog_file(snapshot)
-        with open_errors(path):
-            instance.execute(sqlfiles.load("snapshot.attach", path=literal(str(path)), alias=_alias(snapshot)))
+        with open_errors(path), openable(path) as name:
+            instance.execute(sqlfiles.load("snapshot.attach", path=literal(name), alias=_alias(snapshot)))
         self._readers[snapshot] = 0
 
     def _new_instance(self) -> duckdb.DuckDBPyConnection:
