@@ -156,3 +156,10 @@ def test_the_entry_point_ends_the_process_with_the_code(monkeypatch):
     with pytest.raises(SystemExit) as caught:
         entry.main()
     assert caught.value.code == Exit.STORE
+
+
+def test_the_package_runs_as_a_module_too(tmp_path):
+    command = [sys.executable, "-m", "mtstore", "status", str(tmp_path / "none")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert done.stderr.startswith(f"mtstore: error: no store at {tmp_path / 'none'}")
