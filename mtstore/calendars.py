@@ -69,7 +69,7 @@ def canonical_name(calendar: str, own: Iterable[str] = ()) -> str:
         No calendar has that name; the nearest valid one is named.
     """
     own = tuple(own)
-    if calendar in COMMON_CALENDARS or calendar in own or calendar in _BASES:
+    if calendar in (*COMMON_CALENDARS, *own, *_BASES):  # may be of any type
         return calendar
     import exchange_calendars as xc
 
