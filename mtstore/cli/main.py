@@ -12,6 +12,7 @@ import click
 
 from mtstore.cli.console import echo, echo_error, show_warnings_as_lines
 from mtstore.cli.exit_codes import Exit, describe_exits, exit_for
+from mtstore.cli.groups import Group
 from mtstore.errors import MtstoreError
 
 VERBS: Final = (
@@ -56,7 +57,7 @@ Exit codes:
 """
 
 
-class Verbs(click.Group):
+class Verbs(Group):
     """Import each verb when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

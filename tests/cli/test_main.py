@@ -84,6 +84,8 @@ def test_exit_codes_differ_and_stay_clear_of_the_shell_s():
     ("arguments", "sentence"),
     [
         (["nosuch"], "No such command 'nosuch'"),
+        (["qurey"], "No such command 'qurey'; did you mean 'query'?"),
+        (["config", "chek"], "No such command 'chek'; did you mean 'check'?"),
         (["query"], "Missing argument 'STORE'"),
         (["query", "s", "FROM bars", "--format", "xml"], "'xml' is not one of 'table', 'csv', 'json', 'parquet'"),
         (["load", "s", "--method", "outer"], "'outer' is not one of 'outer_join', 'inner_join', 'forward_fill'"),

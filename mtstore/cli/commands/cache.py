@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 import mtstore
+from mtstore.cli.groups import Group
 from mtstore.cli.options import FILE, Output, Tickers, output_options, store_argument
 
 _CONFIG = click.option("--config", "config_file", type=FILE, help="Its sections cache and sources apply.")
 
 
-@click.group(short_help="List, invalidate, pin and prune what is cached.")
+@click.group(cls=Group, short_help="List, invalidate, pin and prune what is cached.")
 def command() -> None:
     """List the cache, mark it as stale, pin tickers, or enforce the size limit."""
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from mtstore.cli.console import count, echo, echo_warning, write_stdout
+from mtstore.cli.groups import Group
 from mtstore.cli.options import FILE, store_argument
 
 _FILE = click.argument("file", type=FILE)
 
 
-@click.group(short_help="Check, show or publish a configuration.")
+@click.group(cls=Group, short_help="Check, show or publish a configuration.")
 def command() -> None:
     """Check, show or publish a configuration file.
 
