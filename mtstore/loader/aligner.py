@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Interval = str | timedelta | BarInterval
 
-_OTHER_NAMES = {"tz": "timezone", "method": "alignment_method", "interval": "resampling"}
+_OTHER_NAMES = {"tz": "timezone", "alignment_method": "method", "interval": "resampling"}
 _ONLY_IN_STORES = ("adjust", "from_source", "from_schema")
 
 
@@ -44,7 +44,7 @@ class DataAligner:
 
     Parameters
     ----------
-    alignment_method
+    method
         `outer_join` (the union of all tickers' buckets), `inner_join` (their intersection), `forward_fill` (the union,
         prices carried forward), or `grid` (the calendar's complete grid). `outer`, `inner` and `ffill` are short.
     timezone
@@ -99,7 +99,7 @@ class DataAligner:
 
     def __init__(
         self,
-        alignment_method: str = "outer_join",
+        method: str = "outer_join",
         timezone: str = "America/New_York",
         resampling: Interval | None = None,
         *,
@@ -118,7 +118,7 @@ class DataAligner:
         fill: str = "none",
         **unknown: Never,  # caught for an error that suggests the right name
     ) -> None:
-        self.alignment_method = alignment_method
+        self.method = method
         self.timezone = parse_zone(timezone).key
         self.resampling = None if resampling is None else parse_interval(resampling)
         self.naive_as = parse_zone(naive_as or timezone).key
@@ -220,7 +220,7 @@ class DataAligner:
         count = sum(one.bars.num_rows for one in bars)
         if count and not len(wide.ts_us):
             hint = "" if request.session == "all" else "; session='all' keeps bars outside the regular session"
-            text = f"none of the {count} bars is left after {self.alignment_method} of {request.bounds}{hint}"
+            text = f"none of the {count} bars is left after {self.method} of {request.bounds}{hint}"
             warnings.warn(text, stacklevel=2)
         for note in notes:
             warnings.warn(note, stacklevel=2)
@@ -229,18 +229,14 @@ class DataAligner:
     def _request(
         self, tickers: tuple[str, ...], interval: BarInterval, start: BoundLike, end: BoundLike
     ) -> AlignRequest:
-        return AlignRequest.parse(
-            tickers, interval, start, end, tz=self.timezone, method=self.alignment_method, **self._options
-        )
+        return AlignRequest.parse(tickers, interval, start, end, tz=self.timezone, method=self.method, **self._options)
 
     def _native_of(self, ticker: str) -> BarInterval | None:
         native = self._native.get(ticker) if isinstance(self._native, Mapping) else self._native
         return None if native is None else parse_interval(native)
 
     def __repr__(self) -> str:
-        return (
-            f"DataAligner({self.alignment_method!r}, timezone={self.timezone!r}, resampling={str(self.resampling)!r})"
-        )
+        return f"DataAligner({self.method!r}, timezone={self.timezone!r}, resampling={str(self.resampling)!r})"
 
 
 def _reject_unknown(unknown: Iterable[str], valid: Iterable[str]) -> None:

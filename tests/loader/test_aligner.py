@@ -67,7 +67,7 @@ def test_frames_give_what_a_store_with_the_same_bars_gives(store, stored_frames,
     config = {"store": store.path, "tickers": list(stored_frames), "alignment": options, "on_missing": "warn"}
     with MultiTickerDataLoader(config) as loader:
         wanted = loader.load_data()
-    aligner = DataAligner(**{"alignment_method" if key == "method" else key: value for key, value in options.items()})
+    aligner = DataAligner(**options)
     given = aligner.align_data(stored_frames)
     assert len(wanted) > 1 or options["resampling"] == "1w"
     pd.testing.assert_frame_equal(given, wanted)
@@ -357,14 +357,14 @@ def test_what_cannot_be_read_is_refused_by_ticker(frames, sentence):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"alignment_method": "outr_join"}, "did you mean 'outer_join'"),
+        ({"method": "outr_join"}, "did you mean 'outer_join'"),
         ({"timezone": "America/NewYork"}, "unknown time zone"),
         ({"resampling": "5T"}, "write 5min"),
         ({"fill_volumes": "zero"}, "unknown option 'fill_volumes'; did you mean 'fill_volume'"),
         ({"adjust": "splits"}, "frames come without splits"),
         ({"label": "middle"}, "label 'middle' is not one of left, right"),
         ({"tz": "UTC"}, "unknown option 'tz'; here it is called 'timezone'"),
-        ({"method": "inner_join"}, "unknown option 'method'; here it is called 'alignment_method'"),
+        ({"alignment_method": "inner_join"}, "unknown option 'alignment_method'; here it is called 'method'"),
         ({"max_age": 5}, "max_age 5 is not a duration"),
         ({"max_age": timedelta(minutes=-1)}, "max_age .* is not a duration"),
         ({"lookback": 3}, "lookback 3 is not a duration"),
