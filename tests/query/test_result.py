@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mtstore.errors import QueryError
+from mtstore.errors import InputError, QueryError
 from mtstore.query.request.durations import with_durations
 from tests.kits.bar_stores import make_store, minutes, walk
 
@@ -72,6 +73,12 @@ def test_months_stay_intervals_and_polars_has_no_type_for_them(store):
     assert result.to_arrow()["one_day"].to_pylist() == [timedelta(days=1)]
     with pytest.raises(QueryError, match="'one_month' counts months"):
         result.to_polars()
+
+
+def test_without_polars_the_error_names_what_to_install(store, monkeypatch):
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(InputError, match="pip install polars"):
+        store.sql("SELECT 1 AS one").to_polars()
 
 
 def test_age_of_a_filled_row_is_the_time_since_the_last_bar(store):

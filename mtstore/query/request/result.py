@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from mtstore.errors import MemoryLimitError, MtstoreError, QueryError, StoreError
+from mtstore.errors import InputError, MemoryLimitError, MtstoreError, QueryError, StoreError
 from mtstore.query.request.durations import month_columns, with_durations
 from mtstore.storage.reading.read_errors import data_file_named_in, why_unreadable
 
@@ -57,10 +57,13 @@ class Result:
     def to_polars(self) -> pl.DataFrame:
         """Return the result as a polars DataFrame; errors as in `to_arrow`.
 
-        mtstore does not install polars. A column that counts months is a QueryError: polars has no type for it.
+        mtstore does not install polars: without it, this is an InputError. A column that counts months is a QueryError:
+        polars has no type for it.
         """
-        import polars as pl
-
+        try:
+            import polars as pl
+        except ImportError as error:
+            raise InputError("to_polars needs polars, which mtstore does not install: pip install polars") from error
         table = self.to_arrow()
         for name in month_columns(table):
             raise QueryError(f"column {name!r} counts months, which polars has no type for; CAST({name} AS VARCHAR)")
