@@ -20,6 +20,8 @@ def new_instance(**settings: str) -> duckdb.DuckDBPyConnection:
     config: dict[str, str | bool | int | float | list[str]] = {"python_enable_replacements": "false", **settings}
     connection = duckdb.connect(":memory:", config=config)
     connection.execute(sqlfiles.load("snapshot.set_session_options"))
+    if connection.execute(sqlfiles.load("snapshot.has_progress_bar")).fetchall() == [(True,)]:
+        connection.execute(sqlfiles.load("snapshot.hide_progress_bar"))
     return connection
 
 

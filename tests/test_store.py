@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -137,3 +139,18 @@ def test_a_store_that_was_closed_says_so(tmp_path):
     with pytest.raises(StoreError, match="was closed; open it again"):
         store.status().to_arrow()
     store.close()
+
+
+def test_a_store_opens_in_a_notebook_kernel_without_widgets(tmp_path):
+    # DuckDB takes a process without a main file for a kernel if IPython says so, and asks for ipywidgets there.
+    code = (
+        "import sys, types; kernel = types.SimpleNamespace(config={'IPKernelApp': {}})\n"
+        "module = types.ModuleType('IPython'); module.get_ipython = lambda: kernel\n"
+        "sys.modules |= {'IPython': module, 'ipywidgets': None}\n"
+        "import duckdb, mtstore\n"
+        "with mtstore.open(sys.argv[1], create=True) as store: print(store.tickers())\n"
+        "duckdb.connect().execute('SET enable_progress_bar = false')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "s"], check=False, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+    assert "ipywidgets" in done.stderr, "DuckDB took it for a kernel"

@@ -98,7 +98,13 @@ SELECT *
 FROM {{source}}
 
 -- name: set_session_options
--- Work in UTC, on which no published object depends, and without DuckDB's progress bar.
+-- Work in UTC, on which no published object depends.
 SET GLOBAL TimeZone = 'UTC';
 
+-- name: has_progress_bar
+-- Whether DuckDB shows a progress bar, as it does by itself in a notebook.
+SELECT current_setting('enable_progress_bar')
+
+-- name: hide_progress_bar
+-- Work without DuckDB's progress bar. A notebook kernel without ipywidgets rejects even this.
 SET enable_progress_bar = FALSE;
