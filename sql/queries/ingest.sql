@@ -106,7 +106,8 @@ WHERE ticker = $ticker
   AND schema = $schema
 
 -- name: standing_bars
--- The bars of a stored series ($ticker, $source, $schema) in order of time, in µs since the epoch.
+-- The bars of a stored series ($ticker, $source, $schema) from one bar to another ($first_us, $last_us), in order of
+-- time, in µs since the epoch.
 SELECT
     epoch_us(ts_event) AS ts_us,
     open,
@@ -120,6 +121,7 @@ FROM core.bars
 WHERE ticker = $ticker
   AND source = $source
   AND schema = $schema
+  AND ts_event BETWEEN make_timestamptz($first_us) AND make_timestamptz($last_us)
 ORDER BY ts_event
 
 -- name: coverage_of_tickers

@@ -63,6 +63,26 @@ def test_another_mapping_replaces_the_first_reading(store: Store, file: Path) ->
     assert times(store) == ["09:30", "09:31"]
 
 
+def test_each_of_several_files_of_equal_bytes_is_replaced(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for name in ("X", "Y"):
+        folder.mkdir(exist_ok=True)
+        write(folder / f"{name}.csv", "2023-11-03 09:30")
+    store.ingest(folder, mapping={"schema": "ohlcv-1m", "ticker_from": "file"})
+    store.ingest(folder, mapping={"schema": "ohlcv-1m", "ticker_from": "file", "tz": "America/New_York"})
+    assert (times(store, "X"), times(store, "Y")) == (["13:30"], ["13:30"])
+    assert store.sql("SELECT count(*) FROM core.inputs").fetchall() == [(2,)]
+
+
+def test_a_reading_of_selected_tickers_is_replaced_by_one_of_all(store: Store, tmp_path: Path) -> None:
+    both = tmp_path / "both.csv"
+    lines = [f"{ticker},2023-11-03 09:30,1,2,0.5,1.5,1\n" for ticker in "AB"]
+    both.write_text("ticker,ts_event,open,high,low,close,volume\n" + "".join(lines))
+    store.ingest(both, schema="ohlcv-1m", tickers="A")
+    store.ingest(both, schema="ohlcv-1m", tz="America/New_York")
+    assert (times(store, "A"), times(store, "B")) == (["13:30"], ["13:30"])
+
+
 def test_bars_that_both_readings_have_are_not_withdrawn(store: Store, tmp_path: Path) -> None:
     # An hour later, the second reading has one bar of the first one's times.
     path = write(tmp_path / "a.csv", "2023-11-03 09:30", "2023-11-03 10:30")

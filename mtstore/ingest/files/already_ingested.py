@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
+from mtstore.ingest.files.custom_input import CustomInput
+from mtstore.ingest.files.input_file import Input
+from mtstore.storage.commit.coverage_ledger import request_key
 
 if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
@@ -27,6 +30,17 @@ class EarlierIngest:
 
     successors: frozenset[str] = frozenset()
     is_replaced: bool = False
+
+
+def input_key(one: Input, tickers: Collection[str] | None) -> str:
+    """Return the key by which an ingest of the same input is recognised."""
+    named = sorted(tickers) if tickers is not None else None
+    key = {"sha256": one.sha256, "source": one.binding.source, "schema": one.schema, "tickers": named}
+    if isinstance(one, CustomInput) and one.futures:
+        # Once its ticker is a future, a file has bars that were quarantined before: it must be ingested again.
+        futures = sorted(one.futures & set(one.named_tickers()) if one.named_tickers() else one.futures)
+        key |= {"futures": futures} if futures else {}
+    return request_key(key | {"request": dict(one.request())})
 
 
 def earlier_ingests(store: Repository, keys: Sequence[str]) -> dict[str, EarlierIngest]:

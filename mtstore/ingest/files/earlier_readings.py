@@ -7,9 +7,11 @@ first one has are withdrawn, and its coverage ends.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from mtstore.arguments import first_few
 from mtstore.bars import VALUE_COLUMNS, BarBatch, is_daily
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import MtstoreError
+from mtstore.ingest.files.already_ingested import input_key
 from mtstore.ingest.files.batch_to_bars import BatchBars
 from mtstore.ingest.files.custom_input import CustomInput
 from mtstore.ingest.files.group_by_ticker import TickerGrouper
@@ -43,42 +46,54 @@ class EarlierReading:
     ----------
     now, before
         The same bytes with the mapping of this run and with the earlier one.
+    tickers
+        Those that the earlier run selected; None: all.
     input_key, run_id
         The row of `core.inputs`, and the run that wrote it.
     """
 
     now: CustomInput
     before: CustomInput
+    tickers: Collection[str] | None
     input_key: str
     run_id: str
 
 
 def earlier_readings(store: Repository, opened: Sequence[Input]) -> Iterator[EarlierReading]:
     """Yield the custom files that were ingested into the same source with another mapping."""
-    files = {one.sha256: one for one in opened if isinstance(one, CustomInput) and one.file is not None}
+    files: dict[str, list[CustomInput]] = defaultdict(list)
+    for one in opened:
+        if isinstance(one, CustomInput) and one.file is not None:
+            files[one.sha256].append(one)
     if not files:
         return
     with store.connection() as connection:
         rows = fetch_rows(connection, sqlfiles.load("ingest.readings"), {"digests": list(files)})
+    unchanged = {input_key(one, None) for alike in files.values() for one in alike}
     for row in rows:
-        now = files[row["sha256"]]
-        if row["source"] != now.binding.source:
-            continue
-        before = _as_read_before(now, json.loads(row["arguments"] or "{}").get("options"))
-        if before is not None and before.mapping.to_request() != now.mapping.to_request():
-            before.futures = now.futures
-            yield EarlierReading(now, before, row["input_key"], row["run_id"])
+        if row["input_key"] not in unchanged:
+            # Files of equal bytes have names of their own: the key tells which of them this row is about.
+            found = (_as_read_before(one, row) for one in files[row["sha256"]])
+            yield from islice(filter(None, found), 1)
 
 
-def _as_read_before(now: CustomInput, options: dict[str, Any] | None) -> CustomInput | None:
-    """Return a file as the options of an earlier run read it; None if they are not known, or do not read it now."""
-    if options is None:
+def _as_read_before(now: CustomInput, row: Mapping[str, Any]) -> EarlierReading | None:
+    """Return a file as the run of a row of `core.inputs` read it; None if that was another file, or read it alike."""
+    arguments = json.loads(row["arguments"] or "{}")
+    if "options" not in arguments or row["source"] != now.binding.source:
         return None
     try:
-        found = open_input(now.path, InputOptions.from_json(options))
+        before = open_input(now.path, InputOptions.from_json(arguments["options"]))
     except MtstoreError:  # it was called otherwise then, and the mapping takes something from its name
         return None
-    return found if isinstance(found, CustomInput) else None
+    if not isinstance(before, CustomInput) or before.mapping.to_request() == now.mapping.to_request():
+        return None
+    tickers = arguments.get("tickers") or None
+    for futures in (now.futures, frozenset[str]()):
+        before.futures = futures
+        if input_key(before, tickers) == row["input_key"]:
+            return EarlierReading(now, before, tickers, row["input_key"], row["run_id"])
+    return None
 
 
 def withdraw(store: Repository, writer: Writer, readings: Sequence[EarlierReading]) -> list[str]:
@@ -100,7 +115,8 @@ def withdraw(store: Repository, writer: Writer, readings: Sequence[EarlierReadin
 
 
 def _withdraw_reading(store: Repository, writer: Writer, reading: EarlierReading) -> int:
-    now, before = _bars(reading.now, writer.staging), _bars(reading.before, writer.staging)
+    now = _bars(reading.now, writer.staging, None)
+    before = _bars(reading.before, writer.staging, reading.tickers)
     has_same_series = reading.now.schema == reading.before.schema
     return sum(
         _withdraw_ticker(store, writer, old, now.get(ticker) if has_same_series else None)
@@ -108,10 +124,10 @@ def _withdraw_reading(store: Repository, writer: Writer, reading: EarlierReading
     )
 
 
-def _bars(one: CustomInput, staging: Path) -> dict[str, BarBatch]:
+def _bars(one: CustomInput, staging: Path, tickers: Collection[str] | None) -> dict[str, BarBatch]:
     grouper = TickerGrouper(staging)
     try:
-        bars = BatchBars([one], read_batch([one], None, grouper, lambda *_: None), None, Quarantine([one]))
+        bars = BatchBars([one], read_batch([one], tickers, grouper, lambda *_: None), tickers, Quarantine([one]))
         return {ticker: found for ticker in bars.tickers() if (found := bars.bars_of(ticker)) is not None}
     finally:
         grouper.close()
@@ -124,12 +140,14 @@ def _withdraw_ticker(store: Repository, writer: Writer, old: BarBatch, new: BarB
     series = {"ticker": ticker, "source": source, "schema": schema}
     with store.connection() as connection:
         zones = connection.execute(sqlfiles.load("ingest.day_zone"), series).fetchall()
-        stored: dict[str, Any] = connection.execute(sqlfiles.load("ingest.standing_bars"), series).fetchnumpy()
-    if not zones:
-        return 0
-    if is_daily(schema):
-        old = in_day_zone(old, zones[0][0])
-        new = None if new is None else in_day_zone(new, zones[0][0])
+        if not zones or not old.bars.num_rows:
+            return 0
+        if is_daily(schema):
+            old = in_day_zone(old, zones[0][0])
+            new = None if new is None else in_day_zone(new, zones[0][0])
+        times = _times(old)
+        between = series | {"first_us": int(times[0]), "last_us": int(times[-1])}
+        stored: dict[str, Any] = connection.execute(sqlfiles.load("ingest.standing_bars"), between).fetchnumpy()
     kept = _times(new) if new is not None else np.empty(0, dtype=np.int64)
     gone = _are_from(stored, old) & ~np.isin(stored["ts_us"], kept)
     runs = _runs(stored["ts_us"], gone)

@@ -18,7 +18,7 @@ from mtstore.bars import BarBatch, is_daily
 from mtstore.calendars import listed_years
 from mtstore.errors import InputError, SourceMismatchError
 from mtstore.infer_calendar import FUTURES_CALENDARS, TickerCalendar
-from mtstore.ingest.files.already_ingested import already_ingested, earlier_ingests
+from mtstore.ingest.files.already_ingested import already_ingested, earlier_ingests, input_key
 from mtstore.ingest.files.batch_to_bars import BatchBars
 from mtstore.ingest.files.batches import in_batches
 from mtstore.ingest.files.checks.bar_width import check_widths
@@ -38,7 +38,6 @@ from mtstore.ingest.run_record import Run, start_run
 from mtstore.ranges import midnight_us
 from mtstore.sources.custom.mapping.parse_mapping import as_mapping
 from mtstore.storage.commit import source_bindings
-from mtstore.storage.commit.coverage_ledger import request_key
 
 if TYPE_CHECKING:
     from mtstore.ingest.files.custom_input import Covers
@@ -183,22 +182,11 @@ def _with_valid_binding(store: Repository, opened: Sequence[Input], result: Inge
     return valid
 
 
-def _input_key(one: Input, tickers: Collection[str] | None) -> str:
-    """Return the key by which an ingest of the same input is recognised."""
-    named = sorted(tickers) if tickers is not None else None
-    key = {"sha256": one.sha256, "source": one.binding.source, "schema": one.schema, "tickers": named}
-    if isinstance(one, CustomInput) and one.futures:
-        # Once its ticker is a future, a file has bars that were quarantined before: it must be ingested again.
-        futures = sorted(one.futures & set(one.named_tickers()) if one.named_tickers() else one.futures)
-        key |= {"futures": futures} if futures else {}
-    return request_key(key | {"request": dict(one.request())})
-
-
 def _new_inputs(
     store: Repository, opened: Sequence[Input], tickers: Collection[str] | None, result: IngestResult
 ) -> list[Input]:
     """Return the inputs that were not ingested before, or were replaced since, each once."""
-    keys = [_input_key(one, tickers) for one in opened]
+    keys = [input_key(one, tickers) for one in opened]
     skipped = already_ingested(keys, earlier_ingests(store, keys))
     # Custom files that withdraw are one answer: without those that are skipped, a new one would withdraw their bars.
     new_answers = {_answer(one) for key, one in zip(keys, opened, strict=True) if key not in skipped}
@@ -288,7 +276,7 @@ def _count_sessionless(bars: BarBatch) -> int:
 
 def _input_row(one: Input, tickers: Collection[str] | None, run_id: str) -> dict[str, Any]:
     return {
-        "input_key": _input_key(one, tickers),
+        "input_key": input_key(one, tickers),
         "sha256": one.sha256,
         "name": one.path.name,
         "byte_size": one.byte_size,
