@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from mtstore.arguments import did_you_mean
 from mtstore.custom_calendars import FIRST_SESSION, CustomCalendar
 from mtstore.errors import InputError
+from mtstore.infer_calendar import CURRENCY_FUTURES
 
 if TYPE_CHECKING:
     import exchange_calendars as xc
@@ -30,8 +31,7 @@ _COMMON_ALIASES: Final = ("NASDAQ", "NYSE", "CME")
 _MAINTENANCE_BREAKS: Final = {"CMES": (time(16), time(17))}
 
 # Currency futures have the sessions of CMES, but since 2022 they trade to the usual close on US holidays.
-_CURRENCY_FUTURES: Final = "CME_FX"
-_BASES: Final = {_CURRENCY_FUTURES: "CMES"}
+_BASES: Final = {CURRENCY_FUTURES: "CMES"}
 _FULL_HOLIDAYS_FROM: Final = date(2022, 1, 1)
 
 
@@ -123,7 +123,7 @@ def session_table(
     last = last or _default_last()
     if name in own:
         return pa.Table.from_pylist(list(own[name].sessions(last)), schema=session_schema())
-    return _currency_sessions(last) if name == _CURRENCY_FUTURES else _library_sessions(name, last)
+    return _currency_sessions(last) if name == CURRENCY_FUTURES else _library_sessions(name, last)
 
 
 def calendar_tables(
@@ -207,7 +207,7 @@ def _currency_sessions(last: date) -> pa.Table:
     """
     import pyarrow as pa
 
-    zone = ZoneInfo(calendar_timezone(_CURRENCY_FUTURES))
+    zone = ZoneInfo(calendar_timezone(CURRENCY_FUTURES))
     start, end = _MAINTENANCE_BREAKS["CMES"]
     rows = []
     for row in _library_sessions("CMES", last).to_pylist():
@@ -217,7 +217,7 @@ def _currency_sessions(last: date) -> pa.Table:
         if row["is_half_day"] and day >= _FULL_HOLIDAYS_FROM and not is_after_thanksgiving and not is_christmas_eve:
             pause, close = (datetime.combine(day, clock, zone).astimezone(UTC) for clock in (start, end))
             row |= {"break_start_ts": pause, "break_end_ts": close, "close_ts": close, "is_half_day": False}
-        rows.append({**row, "calendar": _CURRENCY_FUTURES})
+        rows.append({**row, "calendar": CURRENCY_FUTURES})
     return pa.Table.from_pylist(rows, schema=session_schema())
 
 

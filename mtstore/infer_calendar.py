@@ -8,7 +8,16 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from mtstore.ranges import US_PER_SECOND
+
 US_EQUITIES: Final = "XNYS"
+
+PRE_MARKET_US: Final = 19_800 * US_PER_SECOND
+POST_MARKET_US: Final = 14_400 * US_PER_SECOND
+"""Before the open and after the close of US equities: 04:00 to 20:00 around 09:30 to 16:00."""
+
+TOLERATED_SHARE: Final = 0.05
+"""The share of bars outside of pre- and post-market, too, that a guessed calendar may leave out without a word."""
 
 _CALENDAR_OF_DATASET: Final = {
     "GLBX.MDP3": "CMES",
@@ -19,8 +28,8 @@ _CALENDAR_OF_DATASET: Final = {
     "IFUS.IMPACT": "IEPA",
     "NDEX.IMPACT": "IEPA",
 }
-_CURRENCY_FUTURES: Final = "CME_FX"
-FUTURES_CALENDARS: Final = frozenset({*_CALENDAR_OF_DATASET.values(), _CURRENCY_FUTURES})
+CURRENCY_FUTURES: Final = "CME_FX"
+FUTURES_CALENDARS: Final = frozenset({*_CALENDAR_OF_DATASET.values(), CURRENCY_FUTURES})
 """Calendars of venues where futures trade, whose prices may be zero or negative."""
 
 _CALENDAR_OF_PREFIX: Final = {"X:": "24/7", "C:": "24/5"}
@@ -61,7 +70,7 @@ _CALENDAR_OF_SHAPE: Final = (
     (re.compile(rf"[A-Z0-9]{{2,12}}(?:USDT|USDC|[-_]PERP)\Z|{_COIN}{_CURRENCY}\Z"), "24/7"),
     # ESH4, ESH24, ES 03-24, ES=F, ES1!, ES.c.0
     (re.compile(rf"/?(?:{_ROOTS}){_CONTRACT}"), "CMES"),
-    (re.compile(rf"/?(?:{_CURRENCY_ROOTS}){_CONTRACT}"), _CURRENCY_FUTURES),
+    (re.compile(rf"/?(?:{_CURRENCY_ROOTS}){_CONTRACT}"), CURRENCY_FUTURES),
 )
 
 
@@ -95,7 +104,7 @@ def infer_calendar(ticker: str, provider: str, dataset: str | None = None) -> st
     by_dataset = _CALENDAR_OF_DATASET.get(dataset or "")
     if by_dataset is not None:
         is_currency = dataset == "GLBX.MDP3" and _CURRENCY_PRODUCT.match(ticker)
-        return _CURRENCY_FUTURES if is_currency else by_dataset
+        return CURRENCY_FUTURES if is_currency else by_dataset
     if provider == "databento":
         return US_EQUITIES
     by_shape = next((calendar for shape, calendar in _CALENDAR_OF_SHAPE if shape.match(ticker)), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,17 +11,11 @@ from mtstore import sqlfiles
 from mtstore.arguments import first_few
 from mtstore.bars import is_daily, step_us
 from mtstore.errors import RangeError
-from mtstore.ranges import US_PER_SECOND
+from mtstore.infer_calendar import POST_MARKET_US, PRE_MARKET_US, TOLERATED_SHARE
 
 if TYPE_CHECKING:
     from mtstore.query.request.request import SeriesRequest
     from mtstore.query.snapshot.store_facts import StoredFile, StoreFacts
-
-# Pre- and post-market of US equities: 04:00 to 20:00 around 09:30 to 16:00.
-_PRE_MARKET_US: Final = 19_800 * US_PER_SECOND
-_POST_MARKET_US: Final = 14_400 * US_PER_SECOND
-_TOLERATED: Final = 1.05
-_FEW: Final = 0.05
 
 
 def describe_hidden(
@@ -75,13 +69,13 @@ def _hidden_share(files: Sequence[StoredFile], step: int, opens: np.ndarray, clo
         if not len(opens) or file.min_us < opens[0] or file.max_us >= closes[-1]:
             continue  # beyond the years for which calendars list sessions
         end = file.max_us + step
-        first = np.searchsorted(closes, file.min_us - _POST_MARKET_US, side="right")
-        last = np.searchsorted(opens, end + _PRE_MARKET_US, side="left")
+        first = np.searchsorted(closes, file.min_us - POST_MARKET_US, side="right")
+        last = np.searchsorted(opens, end + PRE_MARKET_US, side="left")
         starts, ends = opens[first:last], closes[first:last]
         regular += _overlap(starts, ends, file.min_us, end) / step
-        extended += _overlap(starts - _PRE_MARKET_US, ends + _POST_MARKET_US, file.min_us, end) / step
+        extended += _overlap(starts - PRE_MARKET_US, ends + POST_MARKET_US, file.min_us, end) / step
         rows += file.row_count
-    return max(1 - regular / rows, 0.0) if rows > _TOLERATED * extended else 0.0
+    return max(1 - regular / rows, 0.0) if rows > (1 + TOLERATED_SHARE) * extended else 0.0
 
 
 def _overlap(starts: np.ndarray, ends: np.ndarray, start_us: int, end_us: int) -> int:
@@ -95,9 +89,9 @@ def _overlap(starts: np.ndarray, ends: np.ndarray, start_us: int, end_us: int) -
 def _share_outside(stamps: np.ndarray, opens: np.ndarray, closes: np.ndarray) -> float:
     """Return 1 if more than a few times are outside of extended hours, else 0; no time is in a session."""
     stamps = stamps[(stamps >= opens[0]) & (stamps < closes[-1])] if len(opens) else stamps[:0]
-    place = np.searchsorted(closes + _POST_MARKET_US, stamps, side="right")
-    far = np.append(opens - _PRE_MARKET_US, np.iinfo(np.int64).max)[place] > stamps
-    return 1.0 if far.sum() > _FEW * len(stamps) else 0.0
+    place = np.searchsorted(closes + POST_MARKET_US, stamps, side="right")
+    far = np.append(opens - PRE_MARKET_US, np.iinfo(np.int64).max)[place] > stamps
+    return 1.0 if far.sum() > TOLERATED_SHARE * len(stamps) else 0.0
 
 
 def _stored_times(facts: StoreFacts, request: SeriesRequest, ticker: str) -> np.ndarray:

@@ -13,8 +13,8 @@ from mtstore.arguments import first_few
 from mtstore.bars import BarBatch, is_daily, step_us
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import InputError
-from mtstore.infer_calendar import TickerCalendar, guess_calendar
-from mtstore.ranges import US_PER_DAY, US_PER_SECOND
+from mtstore.infer_calendar import POST_MARKET_US, PRE_MARKET_US, TOLERATED_SHARE, TickerCalendar, guess_calendar
+from mtstore.ranges import US_PER_DAY
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,20 +25,14 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
     Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
-_HOUR_US: Final = 3_600 * US_PER_SECOND
-_PRE_MARKET_US: Final = 11 * _HOUR_US // 2
-_POST_MARKET_US: Final = 4 * _HOUR_US
-# Pre- and post-market of US equities are 04:00 to 20:00 around 09:30 to 16:00.
-
 _LEAST_BARS: Final = 20
 _LEAST_QUIET_BARS: Final = 100
 _LEAST_DAYS: Final = 3
 _LEAST_DAYS_OF_A_GUESS: Final = 10
-_FEW: Final = 0.05
+_HARDLY_ANY: Final = 0.05
 _MOST: Final = 0.9
 _NEARLY_ALL: Final = 0.99
 _MUCH_LESS: Final = 0.75
-
 
 _SESSION_COLUMNS: Final = {"session_date": "int32", "open_ts": "int64", "close_ts": "int64"}
 
@@ -74,7 +68,7 @@ class Hours:
         import numpy as np
 
         counts = []
-        for before, after in ((0, 0), (_PRE_MARKET_US, _POST_MARKET_US)):
+        for before, after in ((0, 0), (PRE_MARKET_US, POST_MARKET_US)):
             # Each bar's first session that ends after the bar's open.
             place = np.searchsorted(self.closes + after, stamps, side="right")
             opens = np.append(self.opens - before, np.iinfo(np.int64).max)
@@ -104,7 +98,7 @@ def find_misfit(stamps: Ints, schema: str, calendar: TickerCalendar, hours: Hour
     if total < _LEAST_BARS:
         return None
     regular, near = hours.count(stamps, step)
-    hides_bars = total - near > _FEW * total
+    hides_bars = total - near > TOLERATED_SHARE * total
     if zone is not None and zone != hours.tz and (hides_bars or regular <= _MUCH_LESS * total):
         there, near_there = hours.in_wall_times().count(_wall_times(stamps, zone), step)
         is_clearer = there >= _MOST * total and regular <= _MUCH_LESS * there
@@ -114,7 +108,7 @@ def find_misfit(stamps: Ints, schema: str, calendar: TickerCalendar, hours: Hour
             return Misfit("zone", calendar, total, regular, zone, hours.tz, there)
     # The pre-market of one day alone is usual, that of several days is not.
     is_quiet = total >= _LEAST_QUIET_BARS and int(stamps[-1] - stamps[0]) > US_PER_DAY
-    if near < _FEW * total or (is_quiet and regular < _FEW * total):
+    if near < _HARDLY_ANY * total or (is_quiet and regular < _HARDLY_ANY * total):
         return Misfit("guess" if calendar.is_guessed else "hours", calendar, total, regular, zone)
     return Misfit("guess", calendar, total, regular, zone) if calendar.is_guessed and hides_bars else None
 
@@ -127,8 +121,8 @@ def _misfit_of_days(stamps: Ints, schema: str, calendar: TickerCalendar, hours: 
     total, regular = len(days), int(np.isin(days, hours.days).sum())
     if step_us(schema) > US_PER_DAY or total < _LEAST_DAYS:
         return None
-    hides_days = calendar.is_guessed and total >= _LEAST_DAYS_OF_A_GUESS and total - regular > _FEW * total
-    return Misfit("days", calendar, total, regular) if regular < _FEW * total or hides_days else None
+    hides_days = calendar.is_guessed and total >= _LEAST_DAYS_OF_A_GUESS and total - regular > TOLERATED_SHARE * total
+    return Misfit("days", calendar, total, regular) if regular < _HARDLY_ANY * total or hides_days else None
 
 
 @dataclass(frozen=True, slots=True)
