@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from mtstore import Store
-from mtstore.ingest.files.dbn_input import DbnInput
+from mtstore.ingest.files.inputs.dbn_input import DbnInput
 from mtstore.storage.files.data_file import read_footer
 from mtstore.synthetic import DbnOptions, Faults, SyntheticMarket, write_dbn
 from tests.sources.test_dbn import DAY_NS, START_NS, bar, mapped, write

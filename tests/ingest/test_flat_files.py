@@ -212,7 +212,7 @@ def test_a_file_that_may_not_be_read_is_refused(store: Store, tmp_path: Path, mo
             raise PermissionError(13, "Permission denied", str(path))
         return str(found)
 
-    monkeypatch.setattr("mtstore.ingest.files.open_inputs.sha256_of", vanished)
+    monkeypatch.setattr("mtstore.ingest.files.inputs.open_inputs.sha256_of", vanished)
     assert "Permission denied" in whole_and_broken(store, tmp_path, path)
 
 

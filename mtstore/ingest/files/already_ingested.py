@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
-from mtstore.ingest.files.custom_input import CustomInput
-from mtstore.ingest.files.input_file import Input
+from mtstore.ingest.files.inputs.custom_input import CustomInput
+from mtstore.ingest.files.inputs.input_file import Input
 from mtstore.storage.commit.coverage_ledger import request_key
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from mtstore.bars import BarBatch, arrow_schema, is_daily, step_us
 from mtstore.errors import TickerError
-from mtstore.ingest.files.input_extent import InputExtents
-from mtstore.ingest.files.input_file import Input, RejectedRow
+from mtstore.ingest.files.inputs.input_extent import InputExtents
+from mtstore.ingest.files.inputs.input_file import Input, RejectedRow
 from mtstore.ingest.files.quarantine import Quarantine
 from mtstore.ingest.files.read_batch import BatchRows
 from mtstore.ranges import TimeRange, intersect, normalise, subtract, union

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mtstore.ingest.files.input_file import Input
+from mtstore.ingest.files.inputs.input_file import Input
 from mtstore.ranges import TimeRange
 
 

@@ -22,10 +22,10 @@ from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import MtstoreError
 from mtstore.ingest.files.already_ingested import input_key
 from mtstore.ingest.files.batch_to_bars import BatchBars
-from mtstore.ingest.files.custom_input import CustomInput
 from mtstore.ingest.files.group_by_ticker import TickerGrouper
-from mtstore.ingest.files.input_file import Input
-from mtstore.ingest.files.open_inputs import InputOptions, open_input
+from mtstore.ingest.files.inputs.custom_input import CustomInput
+from mtstore.ingest.files.inputs.input_file import Input
+from mtstore.ingest.files.inputs.open_inputs import InputOptions, open_input
 from mtstore.ingest.files.quarantine import Quarantine
 from mtstore.ingest.files.read_batch import read_batch
 from mtstore.ranges import TimeRange, normalise, subtract

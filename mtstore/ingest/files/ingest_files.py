@@ -25,11 +25,11 @@ from mtstore.ingest.files.checks.bar_width import check_widths
 from mtstore.ingest.files.checks.conflicts import find_conflicts
 from mtstore.ingest.files.checks.mapping_notes import mapping_notes
 from mtstore.ingest.files.checks.sessions import SessionCheck, stored_calendars
-from mtstore.ingest.files.custom_input import CustomInput, check_covers
 from mtstore.ingest.files.earlier_readings import earlier_readings, withdraw
 from mtstore.ingest.files.group_by_ticker import TickerGrouper
-from mtstore.ingest.files.input_file import Input
-from mtstore.ingest.files.open_inputs import InputOptions, open_inputs
+from mtstore.ingest.files.inputs.custom_input import CustomInput, check_covers
+from mtstore.ingest.files.inputs.input_file import Input
+from mtstore.ingest.files.inputs.open_inputs import InputOptions, open_inputs
 from mtstore.ingest.files.quarantine import Quarantine
 from mtstore.ingest.files.read_batch import read_batch
 from mtstore.ingest.files.report import FileOutcome, IngestResult, Progress, ProgressCallback, no_progress
@@ -40,7 +40,7 @@ from mtstore.sources.custom.mapping.parse_mapping import as_mapping
 from mtstore.storage.commit import source_bindings
 
 if TYPE_CHECKING:
-    from mtstore.ingest.files.custom_input import Covers
+    from mtstore.ingest.files.inputs.custom_input import Covers
     from mtstore.sources.custom.read_file import ColumnMapping
     from mtstore.storage.commit.writer import Writer
     from mtstore.storage.repository import Repository

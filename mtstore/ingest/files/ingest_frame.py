@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.arguments import ticker_name
 from mtstore.errors import BrokenFileError
-from mtstore.ingest.files.custom_input import CustomInput, check_covers, complete_mapping
 from mtstore.ingest.files.ingest_files import ingest_inputs
+from mtstore.ingest.files.inputs.custom_input import CustomInput, check_covers, complete_mapping
 from mtstore.ingest.files.report import IngestResult
 from mtstore.ingest.run_record import start_run
 from mtstore.sources.custom.mapping.parse_mapping import as_mapping
 from mtstore.sources.custom.python_bars import as_frame
 
 if TYPE_CHECKING:
-    from mtstore.ingest.files.custom_input import Covers
+    from mtstore.ingest.files.inputs.custom_input import Covers
     from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
     from mtstore.storage.repository import Repository
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mtstore.errors import BrokenFileError
 from mtstore.ingest.files.already_ingested import already_ingested, earlier_ingests
-from mtstore.ingest.files.input_extent import extent_row
+from mtstore.ingest.files.inputs.input_extent import extent_row
 from mtstore.ingest.files.report import FileOutcome, IngestResult
 from mtstore.ingest.run_record import start_run
 from mtstore.ranges import US_PER_DAY, TimeRange, midnight_us

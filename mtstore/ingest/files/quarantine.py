@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mtstore.bars import BarBatch, arrow_schema
-from mtstore.ingest.files.input_file import Input, RejectedRow
+from mtstore.ingest.files.inputs.input_file import Input, RejectedRow
 
 if TYPE_CHECKING:
     import pyarrow as pa

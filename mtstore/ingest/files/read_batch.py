@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mtstore.errors import IngestError
 from mtstore.ingest.files.group_by_ticker import TickerGrouper
-from mtstore.ingest.files.input_file import Input, RejectedRow
+from mtstore.ingest.files.inputs.input_file import Input, RejectedRow
 
 if TYPE_CHECKING:
     import pyarrow as pa

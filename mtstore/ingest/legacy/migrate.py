@@ -18,8 +18,8 @@ from mtstore import sqlfiles
 from mtstore.bounds import parse_zone
 from mtstore.errors import IngestError, InputError
 from mtstore.ingest.files.batches import in_batches
-from mtstore.ingest.files.custom_input import DEFAULT_SOURCE, CustomInput
 from mtstore.ingest.files.ingest_files import ingest_inputs
+from mtstore.ingest.files.inputs.custom_input import DEFAULT_SOURCE, CustomInput
 from mtstore.ingest.files.report import FileOutcome, IngestResult, ProgressCallback, no_progress
 from mtstore.ingest.legacy.cache_layouts import CacheFile, find_cache_files
 from mtstore.ingest.legacy.read_cache_files import CachedBars, inspect_cache, to_inputs

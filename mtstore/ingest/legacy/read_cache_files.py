@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from mtstore.bars import is_daily, step_us
 from mtstore.bounds import zone_names
 from mtstore.errors import BrokenFileError, InputError
-from mtstore.ingest.files.custom_input import CustomInput
-from mtstore.ingest.files.input_file import sha256_of
+from mtstore.ingest.files.inputs.custom_input import CustomInput
+from mtstore.ingest.files.inputs.input_file import sha256_of
 from mtstore.ingest.legacy.cache_layouts import CacheFile
 from mtstore.intervals import parse_interval
 from mtstore.ranges import TimeRange, midnight_us

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mtstore.arguments import first_few
 from mtstore.bars import is_daily
 from mtstore.errors import BrokenFileError
-from mtstore.ingest.files.input_file import Input
+from mtstore.ingest.files.inputs.input_file import Input
 from mtstore.ingest.files.read_batch import BatchRows
 from mtstore.sources.stated_width import wider_note, wider_step, width_error
 

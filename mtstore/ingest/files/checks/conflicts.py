@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mtstore.bars import VALUE_COLUMNS
 from mtstore.errors import BrokenFileError
-from mtstore.ingest.files.input_file import Input
+from mtstore.ingest.files.inputs.input_file import Input
 from mtstore.ingest.files.read_batch import BatchRows
 from mtstore.ranges import iso_instant
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mtstore.arguments import first_few
-from mtstore.ingest.files.custom_input import CustomInput
+from mtstore.ingest.files.inputs.custom_input import CustomInput
 from mtstore.sources.custom.mapping.zones import zone_warning
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mtstore.bars import step_us
-from mtstore.ingest.files.input_file import Input
+from mtstore.ingest.files.inputs.input_file import Input
 from mtstore.ranges import TimeRange, iso_instant
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from mtstore.bars import SourceBinding
 from mtstore.errors import InputError
-from mtstore.ingest.files.input_file import StreamedInput
+from mtstore.ingest.files.inputs.input_file import StreamedInput
 from mtstore.ranges import TimeRange, iso_instant
 from mtstore.sources.databento.dbn_file import DbnFile, allows_negative_prices
 

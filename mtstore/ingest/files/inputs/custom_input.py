@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast
 from mtstore.bars import SourceBinding
 from mtstore.bounds import parse_bounds
 from mtstore.errors import InputError
-from mtstore.ingest.files.input_file import Input, RejectedRow
+from mtstore.ingest.files.inputs.input_file import Input, RejectedRow
 from mtstore.ranges import TimeRange
 from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 from mtstore.sources.custom.read_file import CustomFile, CustomFormat, read_table, table_columns

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from mtstore.arguments import did_you_mean
 from mtstore.bars import FILE_FORMATS
 from mtstore.errors import IngestError, InputError, UnrecognisedFileError
-from mtstore.ingest.files.custom_input import CustomInput, check_covers, complete_mapping
-from mtstore.ingest.files.dbn_input import DbnInput
-from mtstore.ingest.files.flat_file_input import FlatFileInput
-from mtstore.ingest.files.input_file import Input, sha256_of
+from mtstore.ingest.files.inputs.custom_input import CustomInput, check_covers, complete_mapping
+from mtstore.ingest.files.inputs.dbn_input import DbnInput
+from mtstore.ingest.files.inputs.flat_file_input import FlatFileInput
+from mtstore.ingest.files.inputs.input_file import Input, sha256_of
 from mtstore.ingest.files.report import FileOutcome, Progress, ProgressCallback
 from mtstore.ranges import TimeRange, iso_instant
 from mtstore.sources.custom.load_presets import load_preset, preset_names
@@ -23,7 +23,7 @@ from mtstore.sources.detect_format import detect_format, expand_paths
 from mtstore.storage.layout import check_source_name, decode_ticker
 
 if TYPE_CHECKING:
-    from mtstore.ingest.files.custom_input import Covers
+    from mtstore.ingest.files.inputs.custom_input import Covers
     from mtstore.sources.custom.read_file import ColumnMapping, CustomFormat
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
 from mtstore.bars import SourceBinding
-from mtstore.ingest.files.input_file import Input, RejectedRow
+from mtstore.ingest.files.inputs.input_file import Input, RejectedRow
 from mtstore.ranges import TimeRange
 from mtstore.sources.polygon import flat_files
 from mtstore.sources.polygon.flat_file import FlatFile, open_flat_file
