@@ -145,7 +145,10 @@ class Validation(Section):
         gt=0,
         description="Largest return that is accepted, in standard deviations.",
     )
-    on_failure: OnFailure = Field(default="warn", description="drop makes outliers missing, flag adds columns.")
+    on_failure: OnFailure = Field(
+        default="warn",
+        description="drop makes outliers missing, flag adds columns; both judge a bar by the 100 returns before it.",
+    )
 
 
 class MultiTicker(Section):

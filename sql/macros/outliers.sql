@@ -3,7 +3,7 @@
 -- Log returns from one bar to the next within a session (bars of a day and more: to the next bar), of split-adjusted
 -- closes. method 'standard' measures the distance from the mean in sample standard deviations, 'robust' from the
 -- median in median absolute deviations (times 1.4826). The sample is the whole range, or with trailing_bars := n the
--- n returns before the bar.
+-- n returns before the bar; a bar with fewer before it is not judged.
 -- tickers NULL without a configured universe: every ticker that has bars of this width, or of one that divides it.
 -- Grain: one row per bar beyond the threshold, ordered by ticker and time.
 -- Options: std_threshold NULL takes each ticker's configured threshold, else the configured default. bar_interval
@@ -129,6 +129,7 @@ far_returns AS (
     FROM samples AS s
     JOIN core.ticker_list AS t USING (ticker)
     WHERE s.spread > 0
+        AND s.sample_size >= core.row_count(trailing_bars)
         AND abs(s.log_return - s.center)
             > s.spread * coalesce(
                 TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}}

@@ -9,7 +9,6 @@ import pytest
 import mtstore
 from mtstore.config import with_changes
 from mtstore.errors import DataQualityError, InputError
-from mtstore.loader.validation.checks import TRAILING_BARS
 from mtstore.loader.validation.outcome import DataQualityWarning
 from mtstore.storage.commit.staging import staging_folder
 from tests.kits.bar_stores import bars, make_store, minutes, us
@@ -118,6 +117,16 @@ def test_flags_never_change_with_what_comes_later(path):
     pd.testing.assert_frame_equal(part, whole.iloc[:240])
 
 
+@pytest.mark.parametrize("on_failure", ["flag", "drop"])
+def test_first_hundred_returns_of_a_load_are_not_judged(path, on_failure):
+    with loader(path, ["SPIKE"], on_failure=on_failure, check_gaps=False) as loads:
+        frame = loads.load_data(f"{DAY} 11:12", DAY)  # the jump is the 99th return
+        assert len(frame) == 288
+        assert loads.report["SPIKE"].outliers == 0
+        loads.load_data(f"{DAY} 11:09", DAY)
+        assert loads.report["SPIKE"].outliers > 0
+
+
 @pytest.mark.parametrize("method", ["outer_join", "inner_join", "forward_fill"])
 def test_dropped_outliers_are_missing_before_the_tickers_are_aligned(path, method):
     alignment = {"method": method}
@@ -162,7 +171,6 @@ def test_findings_are_those_of_the_macros(path):
     (gap,) = found.gaps.itertuples()
     assert (gap.ticker, gap.missing_bars, gap.reason) == ("HOLEY", 20, "asked and no trade")
     assert str(gap.first_missing) == f"{DAY} 11:10:00-05:00"
-    assert TRAILING_BARS == 390
 
 
 def test_quality_has_one_row_per_ticker(path):

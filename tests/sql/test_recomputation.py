@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -138,7 +137,7 @@ def test_outliers(world: World, method: str, trailing: int | None) -> None:
             deviation = 1.4826 * (returns - center).abs().median() if method == "robust" else returns.std()
             spread, size = pd.Series(deviation, returns.index), pd.Series(len(returns), returns.index)
         else:
-            window = returns.shift(1).rolling(trailing, min_periods=1)
+            window = returns.shift(1).rolling(trailing)
             size = window.count()
             center = window.median() if method == "robust" else window.mean()
             spread = _rolling_deviation(returns, trailing) if method == "robust" else window.std()
@@ -155,13 +154,11 @@ def test_outliers(world: World, method: str, trailing: int | None) -> None:
 
 
 def _rolling_deviation(returns: pd.Series, length: int) -> pd.Series:
-    """Return the scaled median deviation of the `length` returns before each; fewer at the beginning."""
+    """Return the scaled median deviation of the `length` returns before each; NaN where there are fewer."""
     padded = np.concatenate([np.full(length, np.nan), returns.to_numpy()[:-1]])
     windows = np.lib.stride_tricks.sliding_window_view(padded, length)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # nothing comes before the first return
-        deviations = np.abs(windows - np.nanmedian(windows, axis=1)[:, None])
-        return pd.Series(1.4826 * np.nanmedian(deviations, axis=1), returns.index)
+    deviations = np.abs(windows - np.median(windows, axis=1)[:, None])
+    return pd.Series(1.4826 * np.median(deviations, axis=1), returns.index)
 
 
 def test_quality(world: World) -> None:

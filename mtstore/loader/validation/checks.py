@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from mtstore.query.request.request import AlignRequest
     from mtstore.query.snapshot.store_facts import StoreFacts
 
-TRAILING_BARS = 390
-"""Returns before a bar that it is compared with where later ones must not count (on_failure flag and drop)."""
+TRAILING_BARS = 100
+"""Returns before a bar that it is compared with where later ones must not count (on_failure flag and drop).
 
-LEAST_SAMPLE = 20
-"""With fewer trailing returns, a bar is not an outlier."""
+The first bars of a range, with fewer returns before them, are not judged.
+"""
 
 Split: TypeAlias = tuple[str, date, float, float]
 """Ticker, execution date, shares before, shares after."""
@@ -125,8 +125,7 @@ def _outliers(
     for name in ("anchor", "adjust"):
         del parameters[name]
     table = connection.sql(sqlfiles.load("validation.outliers"), params=parameters).to_arrow_table()
-    least = 0 if trailing_bars is None else LEAST_SAMPLE
-    return _beyond(table, limits, lambda row: abs(row["z_score"]) if row["sample_size"] >= least else 0.0)
+    return _beyond(table, limits, lambda row: abs(row["z_score"]))
 
 
 def _beyond(table: pa.Table, limits: Mapping[str, float], measure: Callable[[Mapping[str, Any]], float]) -> pa.Table:
