@@ -143,7 +143,8 @@ class Validation(Section):
     outlier_std_threshold: float = Field(
         default=3.0,
         gt=0,
-        description="Largest return that is accepted, in standard deviations.",
+        description="Largest return that is accepted, in standard deviations. "
+        "A load warns of larger ones if this or on_failure is configured, else of those beyond 8.",
     )
     on_failure: OnFailure = Field(
         default="warn",

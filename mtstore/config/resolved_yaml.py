@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
+from mtstore.config.ticker_settings import OUTLIER_KEYS
+
 if TYPE_CHECKING:
     from mtstore.config.models import Config
     from mtstore.config.ticker_settings import TickerSettings
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 def resolved_tree(config: Config) -> dict[str, Any]:
     """Return the configuration with all layers merged; loading it gives each ticker the same settings."""
     tree = config.model_dump(mode="json", by_alias=True)
+    validation = config.multi_ticker.validation
+    for key in OUTLIER_KEYS - validation.model_fields_set:  # a load warns of more where they are stated
+        del tree["multi_ticker"]["validation"][key]
     stated = config.ticker_config.defaults.model_fields_set
     settings = {entry.ticker: _entry(entry, stated) for entry in config.all_tickers.values()}
     tree["multi_ticker"]["tickers"] = {ticker: settings.pop(ticker) for ticker in config.universe}
@@ -46,6 +51,8 @@ def _entry(settings: TickerSettings, stated_by_defaults: AbstractSet[str]) -> di
         "metadata": settings.metadata or None,
         "resampling": settings.bar_interval,
     }
+    if not settings.has_outlier_limit:
+        row |= dict.fromkeys(OUTLIER_KEYS)
     for key in ("ticker", "universe_position", "bar_interval"):
         del row[key]
     for key in ("active_from", "active_to"):

@@ -348,8 +348,8 @@ class Reader:
         """Return bars whose log return is far from the ticker's others: the macro `outliers`.
 
         `std_threshold` None is each ticker's configured threshold, else the default (3). `trailing_bars` n compares
-        with the n returns before a bar and nothing later; bars with fewer before them are left out. `method` is `standard` or `robust`. The others, and the
-        errors, are as in `resample`.
+        with the n returns before a bar and nothing later; bars with fewer before them are left out. `method` is
+        `standard` or `robust`. The others, and the errors, are as in `resample`.
 
         Examples
         --------

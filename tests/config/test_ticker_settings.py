@@ -71,6 +71,19 @@ def test_a_null_takes_back_what_earlier_layers_said_down_to_the_global_value(set
     assert found == (None if everywhere is UNSAID else everywhere)
 
 
+@pytest.mark.parametrize(("key", "value"), [("outlier_std_threshold", 3.0), ("on_failure", "warn")])
+def test_outlier_limit_is_configured_where_a_layer_states_it(key, value):
+    layers = [[value if place == stated else UNSAID for place in range(4)] for stated in range(4)]
+    for stated in layers:
+        config = config_of(key, stated)
+        assert config.ticker("X").outlier_warning_std == 3.0
+        assert load_config(resolved_tree(config)).ticker("X") == config.ticker("X")
+    for stated in ([UNSAID] * 4, [UNSAID, value, UNSAID, None]):
+        config = config_of(key, stated)
+        assert config.ticker("X").outlier_warning_std == 8.0
+        assert load_config(resolved_tree(config)).ticker("X") == config.ticker("X")
+
+
 def test_overrides_apply_to_tickers_outside_the_universe():
     config = load_config({"multi_ticker": {"tickers": ["A"]}, "ticker_config": {"overrides": {"SPY": {"weight": 2.0}}}})
     assert config.universe == ("A",)

@@ -60,6 +60,62 @@ def test_a_load_warns_once_of_what_is_beyond_the_limits(path):
     assert caught[0].filename == __file__
 
 
+def _normal_returns(days, *, jump=0.0, hole=()):
+    times = [at for day in days for at in minutes(day)]
+    returns = np.random.default_rng(3).normal(0, 0.0002, len(times))
+    returns[150] += jump
+    closes = 100 * np.exp(returns.cumsum())
+    rows = [(at, *[close] * 4, 10.0, close, 3) for at, close in zip(times, closes.tolist(), strict=True)]
+    return bars([row for place, row in enumerate(rows) if place not in hole])
+
+
+WEEK = pd.date_range("2023-11-06", "2023-11-10").strftime("%Y-%m-%d").tolist()
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory):
+    tables = {
+        "NORMAL": _normal_returns(WEEK),
+        "JUMP": _normal_returns(WEEK, jump=0.01),
+        "HOLE": _normal_returns(WEEK, hole=range(100, 130)),
+    }
+    path = tmp_path_factory.mktemp("week") / "store"
+    with make_store(path, tables, covers=(WEEK[0], "2023-11-11")) as store:
+        return store.path
+
+
+def _warning_of(week, ticker, alignment=None, **validation):
+    config = {"store": str(week), "tickers": [ticker], "validation": validation, "alignment": alignment or {}}
+    with (
+        mtstore.MultiTickerDataLoader(config) as loads,
+        warnings.catch_warnings(record=True, action="always") as caught,
+    ):
+        loads.load_data(WEEK[0], WEEK[-1])
+        report = loads.report
+    assert report is not None
+    assert (report[ticker].outliers or 0) >= 1
+    return [str(one.message).partition("validation: ")[2].partition(";")[0] for one in caught]
+
+
+ALIGNMENTS = [None, {"session": "all"}]
+"""Counted during assembly, and by the macros."""
+
+
+@pytest.mark.parametrize("alignment", ALIGNMENTS)
+def test_a_load_warns_of_jumps_alone_where_no_threshold_is_configured(week, alignment):
+    assert _warning_of(week, "NORMAL", alignment) == []
+    assert _warning_of(week, "HOLE", alignment) == ["HOLE has 1 gap"]
+    assert _warning_of(week, "JUMP", alignment) == ["JUMP has 1 jump beyond 8 deviations"]
+
+
+@pytest.mark.parametrize("alignment", ALIGNMENTS)
+@pytest.mark.parametrize("validation", [{"on_failure": "warn"}, {"outlier_std_threshold": 3.0}])
+def test_a_load_warns_of_all_outliers_where_a_person_configured_them(week, alignment, validation):
+    (text,) = _warning_of(week, "HOLE", alignment, **validation)
+    assert text.startswith("HOLE has 1 gap and ")
+    assert text.endswith(" outliers")
+
+
 @pytest.mark.parametrize(
     "validation",
     [

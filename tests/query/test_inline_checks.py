@@ -73,30 +73,34 @@ def questions(draw):
     )
     limits = {name: draw(st.sampled_from([1.0, 4.5, 10.0, 60.0])) for name in tickers}
     thresholds = {name: draw(st.sampled_from([0.5, 1.5, 3.0])) for name in tickers}
+    warnings = {name: threshold + draw(st.sampled_from([0.0, 1.0])) for name, threshold in thresholds.items()}
     fields = draw(st.sampled_from([("open", "close"), ("volume",)]))
-    return call, limits, thresholds, fields
+    return call, limits, thresholds, warnings, fields
 
 
 @given(question=questions())
 @examples(8, 50)
 def test_counts_are_those_of_the_macros(store, question):
-    call, limits, thresholds, fields = question
+    call, limits, thresholds, warnings, fields = question
     with store.repository.connection() as connection:
         chosen = plan_fast_path(read_store_facts(connection), call)
         assert chosen is not None
         assert supports_inline_checks(chosen, call)
-        watch = InlineChecks(chosen.buckets, limits, thresholds)
+        watch = InlineChecks(chosen.buckets, limits, thresholds, warnings)
         assemble(connection, call, fields, AssemblyOptions(observer=watch))
         gaps: Counter[str] = Counter()
         outliers: Counter[str] = Counter()
+        warned: Counter[str] = Counter()
         for name in call.tickers:
             gaps[name] = _count(connection, call, name, "validation.gaps", limits[name])
             outliers[name] = _count(connection, call, name, "validation.outliers", thresholds[name])
+            warned[name] = _count(connection, call, name, "validation.outliers", warnings[name])
     if call.interval.is_intraday:
         assert watch.gap_counts == gaps
     else:
         assert watch.gap_counts == {}
     assert watch.outlier_counts == outliers
+    assert watch.warned_counts == warned
 
 
 def _count(connection, call, name, statement, limit):
@@ -115,7 +119,7 @@ def test_the_sample_has_gaps_and_outliers_to_be_counted(store):
     with store.repository.connection() as connection:
         chosen = plan_fast_path(read_store_facts(connection), call)
         assert chosen is not None
-        watch = InlineChecks(chosen.buckets, {"HOLEY": 1.0, "RARE": 1.0}, {"FULL": 3.0})
+        watch = InlineChecks(chosen.buckets, {"HOLEY": 1.0, "RARE": 1.0}, {"FULL": 3.0}, {"FULL": 3.0})
         assemble(connection, call, ("close",), AssemblyOptions(observer=watch))
     assert watch.gap_counts["HOLEY"] > 50
     assert watch.gap_counts["RARE"] >= 6

@@ -84,7 +84,7 @@ def _cache_parameters(load: Load, facts: StoreFacts) -> dict[str, Any]:
             name: [
                 entry.on_failure,
                 entry.max_gap_minutes if entry.check_gaps else None,
-                entry.outlier_std_threshold if entry.check_outliers else None,
+                (entry.outlier_std_threshold, entry.outlier_warning_std) if entry.check_outliers else None,
             ]
             for name, entry in (load.resolve_settings() if multi.validation.enabled else {}).items()
         },

@@ -91,6 +91,11 @@ def splits_between(facts: StoreFacts, call: AlignRequest, tickers: Iterable[str]
     )
 
 
+def outliers_beyond(table: pa.Table, limits: Mapping[str, float]) -> pa.Table:
+    """Return the outliers beyond each ticker's limit in `limits`; those of other tickers are left out."""
+    return _beyond(table, limits, lambda row: abs(row["z_score"]))
+
+
 def counts_by_ticker(table: pa.Table | None, names: Iterable[str]) -> dict[str, int]:
     """Count the rows of each of `names`; empty where the check did not run."""
     if table is None:
@@ -125,7 +130,7 @@ def _outliers(
     for name in ("anchor", "adjust"):
         del parameters[name]
     table = connection.sql(sqlfiles.load("validation.outliers"), params=parameters).to_arrow_table()
-    return _beyond(table, limits, lambda row: abs(row["z_score"]))
+    return outliers_beyond(table, limits)
 
 
 def _beyond(table: pa.Table, limits: Mapping[str, float], measure: Callable[[Mapping[str, Any]], float]) -> pa.Table:

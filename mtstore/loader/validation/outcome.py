@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mtstore.arguments import first_few
-from mtstore.loader.validation.checks import counts_by_ticker, find_problems, labels_by_ticker, splits_between
+from mtstore.config.ticker_settings import JUMP_STD
+from mtstore.loader.validation.checks import (
+    counts_by_ticker,
+    find_problems,
+    labels_by_ticker,
+    outliers_beyond,
+    splits_between,
+)
 from mtstore.query.align.assemble import plan_fast_path
 from mtstore.query.fast.inline_checks import InlineChecks, supports_inline_checks
 from mtstore.query.table.wide_table import MaskedBars, TickerObserver
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class DataQualityWarning(UserWarning):
-    """A load has gaps or outliers beyond its configured limits, or crosses a split unadjusted."""
+    """A load has gaps or outliers beyond its limits, or crosses a split unadjusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,8 @@ def evaluate(facts: StoreFacts, call: AlignRequest, settings: Mapping[str, Ticke
     handled = counts_by_ticker(found.trailing_outliers, [name for name in checked if name in trailing])
     labels = labels_by_ticker(found.trailing_outliers)
     masked = {name: labels[name] for name in dropped if name in labels}
-    warning, failure = _messages(settings, gaps, outliers)
+    beyond = None if found.outliers is None else outliers_beyond(found.outliers, _warning_limits(settings))
+    warning, failure = _messages(settings, gaps, counts_by_ticker(beyond, outliers))
     return ValidationOutcome(
         warning,
         failure,
@@ -134,13 +142,14 @@ def inline_checks_for(
         chosen.buckets,
         {name: entry.max_gap_minutes for name, entry in settings.items() if entry.check_gaps},
         {name: entry.outlier_std_threshold for name, entry in settings.items() if entry.check_outliers},
+        _warning_limits(settings),
     )
 
 
 def evaluate_counts(checks: TickerObserver, settings: Mapping[str, TickerSettings]) -> ValidationOutcome:
     """Decide what follows from the counts of inline checks."""
-    gaps, outliers = checks.gap_counts, checks.outlier_counts
-    return ValidationOutcome(*_messages(settings, gaps, outliers), gap_counts=gaps, outlier_counts=outliers)
+    messages = _messages(settings, checks.gap_counts, checks.warned_counts)
+    return ValidationOutcome(*messages, gap_counts=checks.gap_counts, outlier_counts=checks.outlier_counts)
 
 
 def splits_warning(facts: StoreFacts, call: AlignRequest, tickers: Iterable[str]) -> str | None:
@@ -155,20 +164,28 @@ def splits_warning(facts: StoreFacts, call: AlignRequest, tickers: Iterable[str]
     )
 
 
+def _warning_limits(settings: Mapping[str, TickerSettings]) -> dict[str, float]:
+    return {name: entry.outlier_warning_std for name, entry in settings.items() if entry.check_outliers}
+
+
 def _messages(
     settings: Mapping[str, TickerSettings], gaps: Mapping[str, int], outliers: Mapping[str, int]
 ) -> tuple[str | None, str | None]:
     """Return a warning and a failure; the failure is about tickers whose `on_failure` is `raise`."""
     strict = [name for name, entry in settings.items() if entry.on_failure == "raise"]
     others = [name for name in settings if name not in strict]
-    return _describe(gaps, outliers, others), _describe(gaps, outliers, strict)
+    return _describe(settings, gaps, outliers, others), _describe(settings, gaps, outliers, strict)
 
 
-def _describe(gaps: Mapping[str, int], outliers: Mapping[str, int], names: Iterable[str]) -> str | None:
+def _describe(
+    settings: Mapping[str, TickerSettings], gaps: Mapping[str, int], outliers: Mapping[str, int], names: Iterable[str]
+) -> str | None:
     found = []
     for name in names:
-        counts = ((gaps.get(name, 0), "gap"), (outliers.get(name, 0), "outlier"))
-        parts = [_plural(count, word) for count, word in counts if count]
+        entry = settings[name]
+        word, limit = ("outlier", "") if entry.has_outlier_limit else ("jump", f" beyond {JUMP_STD:g} deviations")
+        counts = ((gaps.get(name, 0), "gap", ""), (outliers.get(name, 0), word, limit))
+        parts = [_plural(count, word) + limit for count, word, limit in counts if count]
         if parts:
             found.append(f"{name} has {' and '.join(parts)}")
     return f"beyond the limits of validation: {first_few(found)}; validate() lists them" if found else None

@@ -33,15 +33,21 @@ class InlineChecks:
         By ticker: a longer run of missing buckets is a gap.
     thresholds
         By ticker: a return further from the mean of the ticker's returns, in standard deviations, is an outlier.
+    warning_limits
+        By ticker in `thresholds`: a limit at or above the threshold, of which a load warns.
     gap_counts, outlier_counts
         The results, for the tickers in `gap_minutes` and `thresholds`.
+    warned_counts
+        Numbers of outliers beyond `warning_limits`.
     """
 
     buckets: Buckets
     gap_minutes: Mapping[str, float]
     thresholds: Mapping[str, float]
+    warning_limits: Mapping[str, float]
     gap_counts: dict[str, int] = field(default_factory=dict)
     outlier_counts: dict[str, int] = field(default_factory=dict)
+    warned_counts: dict[str, int] = field(default_factory=dict)
     _ts_us: np.ndarray = field(init=False)
     _segment: np.ndarray = field(init=False)
 
@@ -52,6 +58,7 @@ class InlineChecks:
         # Buckets of a day and more have no gaps within a session.
         self.gap_counts.update(dict.fromkeys(self.gap_minutes if self.buckets.step_us else (), 0))
         self.outlier_counts.update(dict.fromkeys(self.thresholds, 0))
+        self.warned_counts.update(dict.fromkeys(self.thresholds, 0))
 
     def observe(self, ticker: str, present: np.ndarray, closes: np.ndarray) -> None:
         """Count in a stored ticker's row."""
@@ -60,7 +67,9 @@ class InlineChecks:
             runs_us = self._missing_us(places)
             self.gap_counts[ticker] = int(np.count_nonzero(runs_us / _US_PER_MINUTE > self.gap_minutes[ticker]))
         if ticker in self.thresholds:
-            self.outlier_counts[ticker] = self._outliers(places, closes[places], self.thresholds[ticker])
+            limits = (self.thresholds[ticker], self.warning_limits[ticker])
+            found = self._outliers(places, closes[places], limits)
+            self.outlier_counts[ticker], self.warned_counts[ticker] = found
 
     def _missing_us(self, places: np.ndarray) -> np.ndarray:
         """Return the lengths of all runs of missing buckets within the sessions' segments; some are 0."""
@@ -80,7 +89,7 @@ class InlineChecks:
         after = end_us[segment[last]] - reached[last]
         return np.concatenate([labels - before, after, (end_us - start_us)[is_empty]])
 
-    def _outliers(self, places: np.ndarray, closes: np.ndarray, threshold: float) -> int:
+    def _outliers(self, places: np.ndarray, closes: np.ndarray, limits: tuple[float, float]) -> tuple[int, int]:
         is_return = (closes[1:] > 0) & (closes[:-1] > 0)
         if self.buckets.step_us:  # no return from one session to the next
             session = self.buckets.timeline.session_date[self._segment[places]]
@@ -88,8 +97,10 @@ class InlineChecks:
         returns = np.log(closes[1:][is_return] / closes[:-1][is_return])
         spread = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
         if not spread:
-            return 0
-        return int(np.count_nonzero(np.abs(returns - returns.mean()) > threshold * spread))
+            return 0, 0
+        distances = np.abs(returns - returns.mean())
+        lower, upper = (int(np.count_nonzero(distances > limit * spread)) for limit in limits)
+        return lower, upper
 
 
 def supports_inline_checks(plan: ReadPlan, request: AlignRequest) -> bool:

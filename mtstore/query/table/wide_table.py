@@ -75,6 +75,7 @@ class TickerObserver(Protocol):
 
     gap_counts: dict[str, int]
     outlier_counts: dict[str, int]
+    warned_counts: dict[str, int]
 
     def begin(self, ts_us: np.ndarray) -> None:
         """Receive the labels of the table's buckets."""
