@@ -122,7 +122,8 @@ def chunks(ranges: Iterable[TimeRange], *, span_us: int, unit_us: int = US_PER_D
 
     No piece is longer than `span_us` (a unit where that is less), and with `by_year` none crosses a UTC year, because a
     data file does not; but a part of less than a week is not cut off, since the last evening of a year would cost a
-    request of its own. Each year's part is cut evenly, at whole units since the epoch.
+    request of its own. Each year's part is cut evenly, at whole units since the epoch; where some of its pieces are
+    taken away, the others come out again, so that what a run has left to do is cut as before.
     """
     pieces: list[TimeRange] = []
     for item in normalise(ranges):
@@ -143,7 +144,9 @@ def _evenly(part: TimeRange, *, span_us: int, unit_us: int) -> list[TimeRange]:
     units_per_piece = max(1, span_us // unit_us)
     first_unit, last_unit = part.start_us // unit_us, -(-part.end_us // unit_us)
     count = -(-(last_unit - first_unit) // units_per_piece)
-    inner = [(first_unit + (last_unit - first_unit) * i // count) * unit_us for i in range(1, count)]
+    # Those that are one unit longer come last: thus the pieces of a rest are the rest of the pieces.
+    shorter, longer = divmod(last_unit - first_unit, count)
+    inner = [(first_unit + shorter * i + max(0, i - (count - longer))) * unit_us for i in range(1, count)]
     bounds = [part.start_us, *inner, part.end_us]
     return [TimeRange(a, b) for a, b in pairwise(bounds)]
 

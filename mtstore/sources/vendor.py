@@ -15,6 +15,7 @@ from mtstore.errors import CostLimitError
 from mtstore.ranges import US_PER_SECOND, Ranges, TimeRange, intersect, subtract
 from mtstore.sources import bar_grid
 from mtstore.sources.checked_bars import CheckedBars
+from mtstore.sources.http.downloads import Downloads
 from mtstore.sources.http.request import RequestContext
 from mtstore.sources.http.settings import NetworkSettings
 
@@ -142,19 +143,19 @@ class VendorSource(ABC):
         """Return the best length of a range that is fetched and committed at once."""
 
     @abstractmethod
-    def estimate(self, request: RequestContext) -> Estimate:
-        """Return what `fetch` with the same request would need."""
+    def estimate(self, request: RequestContext, *, rescued: Path | None = None) -> Estimate:
+        """Return what `fetch` with the same request would need; downloads in the folder `rescued` cost nothing."""
 
     @abstractmethod
     def fetch(
-        self, request: RequestContext, *, folder: Path | None = None, budget: CostBudget | None = None
+        self, request: RequestContext, *, downloads: Downloads | None = None, budget: CostBudget | None = None
     ) -> Iterator[BarBatch]:
         """Yield the bars that open in the request's range, as far as they are closed and published.
 
         Parameters
         ----------
-        folder
-            Folder for downloads, which are deleted after they are read.
+        downloads
+            Where downloads are kept until the caller deletes them; by default they are deleted when they are read.
         budget
             The money for it; by default the settings' `max_cost_usd` for this fetch alone.
 

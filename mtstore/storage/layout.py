@@ -7,6 +7,7 @@ STORE/
   data/schema=…/source=…/ticker=…/year=…/<id>.parquet
   meta/log/000123.parquet           the commit log; meta/quarantine, meta/revisions beside it
   tmp/<run>/                        staging folders of running writers
+  tmp/downloads/                    paid downloads of runs that ended before they committed them
   write.lock                        locked by the one process that commits
   write.next                        locked by the one that commits after it
 """
@@ -25,6 +26,9 @@ from mtstore.arguments import ticker_name
 from mtstore.bars import is_daily
 from mtstore.errors import InputError, TickerError
 from mtstore.storage.write_lock import next_lock
+
+DOWNLOADS = "downloads"
+"""A staging folder's own folder of complete downloads, and the store's for those that a run left there."""
 
 FOLDERS = ("tmp", "catalog", "public", "data", "meta/log")
 
@@ -116,6 +120,7 @@ class Layout:
         self.catalog = root / "catalog"
         self.log = root / "meta" / "log"
         self.tmp = root / "tmp"
+        self.downloads = self.tmp / DOWNLOADS
         self.lock = root / "write.lock"
 
     def make_folders(self) -> None:

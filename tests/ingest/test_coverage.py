@@ -124,6 +124,14 @@ def test_chunks_cover_the_ranges_once_in_order_and_are_not_longer_than_allowed(r
     assert all(piece.end_us - piece.start_us <= max(span, unit) for piece in pieces)
 
 
+@given(st.data(), st.integers(0, 40), st.integers(1, 400), st.integers(1, 15))
+def test_rest_of_a_range_is_cut_into_the_rest_of_its_pieces(data, start, length, span):
+    """So a run that was killed makes the same requests again, and finds the downloads that it has paid for."""
+    pieces = rangesets.chunks([TimeRange(start, start + length)], span_us=span, unit_us=1, by_year=False)
+    rest = data.draw(st.lists(st.sampled_from(pieces), unique=True))
+    assert rangesets.chunks(rest, span_us=span, unit_us=1, by_year=False) == tuple(sorted(rest))
+
+
 def test_weekend_between_two_needed_weeks_does_not_split_the_request():
     plan = fetch_plan.plan_fetch([TimeRange(0, 14)], [], now_us=0, closed=[TimeRange(5, 7), TimeRange(12, 14)])
     assert plan.needs == (TimeRange(0, 12),)

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 import pytest
 
 import mtstore
-from mtstore.ingest.network.ingest_network import ingest_network
+from mtstore.ingest.network.ingest_network import ingest_network, plan_network
 from mtstore.ranges import union
 from mtstore.sources.http.request import RequestContext
 from tests.servers import faults
@@ -132,6 +132,82 @@ def test_year_of_databento_is_committed_in_pieces(databento, tmp_path, monkeypat
         assert report.is_complete
         assert report.cost_usd == pytest.approx(0.01 * 2 * len(days) / 2, rel=0.05)
         assert found.sql("SELECT count(*) FROM bars").fetchall() == [(2 * len(days),)]
+
+
+@pytest.fixture
+def killed_with_a_download(databento, tmp_path, monkeypatch):
+    """A store whose fetch was killed when the download of the first of two chunks was complete, but not committed."""
+    monkeypatch.setenv("DATABENTO_API_KEY", DATABENTO_KEY)
+    days = weekdays(date(2023, 1, 2), date(2023, 5, 31))
+    databento.list_symbol("AAPL").bars["ohlcv-1m"] = [row for day in days for row in bars(f"{day}T15:00", 2)]
+    databento.dollars_per_record = 0.01
+    is_download = [0]
+
+    def second(request) -> bool:
+        is_download[0] += request.path.endswith("timeseries.get_range")
+        return is_download[0] >= 2
+
+    databento.plan(faults.hang(), times=9, when=second)
+    vendor = {"provider": "databento", "gateway": databento.url, "dataset": "XNAS.ITCH", "max_concurrency": 1}
+    config = {"multi_ticker": {"tickers": ["AAPL"]}, "sources": {"db": vendor}}
+    store = tmp_path / "store"
+    killed(store, config, "2023-01-01", "2023-05-31", lambda: any(store.glob("tmp/run-*/downloads/*")))
+    databento._planned.clear()
+    with mtstore.open(store) as found:
+        assert found.sql("SELECT count(*) FROM bars").fetchall() == [(0,)]
+        assert len(list(store.glob("tmp/downloads/*"))) == 1
+        databento.forget()
+        yield found
+        rows = found.sql("SELECT count(*), count(DISTINCT ts_event) FROM bars").fetchall()
+        assert rows == [(2 * len(days), 2 * len(days))]
+        assert [path.name for path in store.glob("tmp/downloads/*")] == []
+        assert not any(store.glob("tmp/run-*"))
+
+
+def finish(databento, store, **given):
+    """Fetch what is left; return the report, and the number of downloads."""
+    loaded = config_for(databento, ["AAPL"], provider="databento", sources={"db": {"max_cost_usd": 100}})
+    report = ingest_network(store.repository, loaded, "2023-01-01", "2023-05-31", vendors=vendors_for(loaded), **given)
+    assert report.is_complete
+    return report, sum(one.path.endswith("timeseries.get_range") for one in databento.requests)
+
+
+def test_complete_download_of_a_killed_run_is_not_bought_again(databento, killed_with_a_download):
+    store = killed_with_a_download
+    loaded = config_for(databento, ["AAPL"], provider="databento")
+    plan = plan_network(store.repository, loaded, "2023-01-01", "2023-05-31", vendors=vendors_for(loaded))
+    assert [one.cost_usd == 0 for one in plan.fetches] == [True, False]
+    report, downloads = finish(databento, store)
+    assert downloads == 1
+    assert report.cost_usd == pytest.approx(plan.fetches[1].cost_usd)
+
+
+def test_download_of_a_killed_run_is_bought_again_with_all_else(databento, killed_with_a_download):
+    _, downloads = finish(databento, killed_with_a_download, refresh_all=True)
+    assert downloads == 2
+    # It is of no use any more, and is deleted after a day.
+    [left] = killed_with_a_download.path.glob("tmp/downloads/*")
+    yesterday = time.time() - 90_000
+    os.utime(left, (yesterday, yesterday))
+    with killed_with_a_download.repository.writer("append"):
+        pass
+
+
+def test_download_of_a_killed_run_is_bought_again_if_the_vendor_has_changed_the_data(databento, killed_with_a_download):
+    [left] = killed_with_a_download.path.glob("tmp/downloads/*")
+    two_days_ago = time.time() - 2 * 86_400
+    os.utime(left, (two_days_ago, two_days_ago))
+    yesterday = (date.today() - timedelta(days=1)).isoformat()  # noqa: DTZ011 - the file's time is the machine's
+    databento.conditions[date(2023, 1, 3)] = ("available", yesterday)
+    _, downloads = finish(databento, killed_with_a_download)
+    assert downloads == 2
+
+
+def test_download_that_is_damaged_is_bought_again(databento, killed_with_a_download):
+    [left] = killed_with_a_download.path.glob("tmp/downloads/*")
+    left.write_bytes(left.read_bytes()[:-100])
+    _, downloads = finish(databento, killed_with_a_download)
+    assert downloads == 2
 
 
 def test_pages_that_may_have_to_wait_are_parts_of_their_own(polygon, polygon_source):

@@ -22,6 +22,7 @@ from mtstore.errors import (
     SourceUnavailableError,
 )
 from mtstore.ranges import TimeRange
+from mtstore.sources.http.downloads import Downloads
 from mtstore.sources.http.request import RequestContext, RequestStats
 from mtstore.sources.vendor import CostBudget
 from tests.kits.reasons import NOT_POSITIVE
@@ -98,7 +99,12 @@ def market(databento):
 
 def load(source, tickers=("AAPL",), *, folder=None, budget=None, **more):
     request = RequestContext(list(tickers), "ohlcv-1m", DAY, **more)
-    return list(source.fetch(request, folder=folder, budget=budget))
+    downloads = Downloads(folder, folder) if folder else None
+    answers = list(source.fetch(request, downloads=downloads, budget=budget))
+    if downloads is not None:
+        assert len(list(folder.iterdir())) == 1
+        downloads.delete()
+    return answers
 
 
 @pytest.mark.parametrize("name", STREAM)

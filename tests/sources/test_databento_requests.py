@@ -9,6 +9,7 @@ import pytest
 
 from mtstore.bars import arrow_schema
 from mtstore.errors import ConfigError, CostLimitError, SourceRequestError, TickerError, UnsupportedSchemaError
+from mtstore.sources.http.downloads import Downloads
 from mtstore.sources.http.request import RequestContext, RequestStats
 from mtstore.sources.vendor import CostBudget, Estimate
 from tests.servers.databento import bars
@@ -33,7 +34,9 @@ def market(databento):
 def test_two_tickers_are_one_paid_request_after_four_free_ones(market, databento_source, tmp_path):
     source = databento_source()
     stats = RequestStats()
-    first, second = source.fetch(RequestContext(["AAPL", "MSFT"], "ohlcv-1m", DAY, stats=stats), folder=tmp_path)
+    request = RequestContext(["AAPL", "MSFT"], "ohlcv-1m", DAY, stats=stats)
+    downloads = Downloads(tmp_path, tmp_path)
+    first, second = source.fetch(request, downloads=downloads)
     assert methods(market) == [
         "metadata.get_dataset_range",
         "metadata.get_dataset_condition",
@@ -64,6 +67,8 @@ def test_two_tickers_are_one_paid_request_after_four_free_ones(market, databento
     assert first.request == {"stype_in": "raw_symbol"}
     assert (stats.requests, stats.retries) == (5, 0)
     assert stats.bytes_received > 0
+    assert len(list(tmp_path.iterdir())) == 1
+    downloads.delete()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mtstore.errors import CostLimitError, SourceError
 from mtstore.ingest.network.fetcher import Chunk
@@ -28,9 +29,16 @@ class CostCheck:
 
 
 def check_cost(
-    todo: Sequence[Chunk], confirm_cost: Confirm, *, cancel: threading.Event, stats: RequestStats
+    todo: Sequence[Chunk],
+    confirm_cost: Confirm,
+    *,
+    rescued: Path | None,
+    cancel: threading.Event,
+    stats: RequestStats,
 ) -> CostCheck:
     """Return the budget of each source: its `max_cost_usd`, or the cost that was confirmed.
+
+    Downloads in the folder `rescued` cost nothing.
 
     Raises
     ------
@@ -42,7 +50,8 @@ def check_cost(
         allowed = source.settings.max_cost_usd
         if source.binding.provider == "databento":
             try:
-                estimates = [source.estimate(one.request(cancel, stats)) for one in todo if one.source is source]
+                own = [one.request(cancel, stats) for one in todo if one.source is source]
+                estimates = [source.estimate(request, rescued=rescued) for request in own]
             except SourceError as error:
                 checked.unknown[name] = error
                 continue

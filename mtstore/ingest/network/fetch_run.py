@@ -24,10 +24,12 @@ from mtstore.ingest.pair_spellings import spelling_notes, stored_pairs
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.progress_bar import FetchProgress
 from mtstore.ranges import intersect, subtract, union
+from mtstore.sources.http.downloads import Downloads
 from mtstore.sources.http.rate_limit import StopSignal
 from mtstore.sources.http.request import RequestStats
 from mtstore.storage.commit import coverage_ledger
 from mtstore.storage.commit.coverage_ledger import Freshness
+from mtstore.storage.layout import DOWNLOADS
 from mtstore.storage.settings.ticker_metadata import merge_mappings, merge_metadata
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ class FetchRun:
         self._confirm_cost = confirm_cost
         self._with_references = with_references
         self._refresh_all = refresh_all
+        self._rescued = None if refresh_all else store.layout.downloads
+        self._uncommitted: list[Downloads] = []
         self._progress = progress
         # The run sets its own signal when it ends early; it must not set the caller's.
         self._cancel = StopSignal(cancel)
@@ -156,7 +160,7 @@ class FetchRun:
 
     def _cost_check(self, todo: Sequence[Chunk]) -> CostCheck:
         stats = RequestStats()
-        cost_check = check_cost(todo, self._confirm_cost, cancel=self._cancel, stats=stats)
+        cost_check = check_cost(todo, self._confirm_cost, rescued=self._rescued, cancel=self._cancel, stats=stats)
         self._count(stats)
         return cost_check
 
@@ -182,8 +186,9 @@ class FetchRun:
                 writer.record("coverage_ledger", row)
             affordable = self._affordable(todo, cost_check)
             budgets, commit = cost_check.budgets, partial(self._commit_while_waiting, writer)
+            downloads = partial(Downloads, writer.staging, writer.staging / DOWNLOADS, self._rescued)
             done, total = 0, len(affordable)
-            for fetched in Fetcher(writer.staging, budgets, self._cancel, on_wait=commit).run(affordable):
+            for fetched in Fetcher(budgets, self._cancel, downloads=downloads, on_wait=commit).run(affordable):
                 self._accept(fetched, writer)
                 if not fetched.is_part:
                     done += 1
@@ -216,6 +221,14 @@ class FetchRun:
                 outcome.beyond = union(outcome.beyond, fetched.unanswered(ticker))
         if fetched.error is not None:
             self._fail(fetched.chunk, fetched.error, fetched)
+        elif fetched.downloads is not None:
+            self._uncommitted.append(fetched.downloads)
+        self._delete_committed(writer)
+
+    def _delete_committed(self, writer: Writer) -> None:
+        """Delete the downloads whose bars are committed."""
+        while self._uncommitted and not writer.has_uncommitted:
+            self._uncommitted.pop().delete()
 
     def _commit_while_waiting(self, writer: Writer) -> None:
         """Commit what has arrived when answers are slow, so that a killed run need not request it again."""
@@ -279,6 +292,7 @@ class FetchRun:
         )
         writer.record("ingest_runs", row)
         writer.commit()
+        self._delete_committed(writer)
         result.commits = writer.totals.commits
 
     def _store_metadata(self) -> None:

@@ -8,7 +8,6 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from mtstore.bars import BarBatch, arrow_schema, is_daily
 from mtstore.errors import MtstoreError, SourceUnavailableError
 from mtstore.ingest.network.fetch_plan import group_by_ranges
 from mtstore.ranges import Ranges, TimeRange, chunks, subtract, union
+from mtstore.sources.http.downloads import Downloads
 from mtstore.sources.http.rate_limit import POLL_SECONDS, check
 from mtstore.sources.http.request import RequestContext, RequestStats
 from mtstore.sources.vendor import CostBudget
@@ -63,6 +63,7 @@ class Fetched:
     answered: dict[str, Ranges] = field(default_factory=dict)
     error: MtstoreError | None = None
     stats: RequestStats = field(default_factory=RequestStats)
+    downloads: Downloads | None = None
     seconds: float = 0.0
 
     def note(self, batch: BarBatch) -> None:
@@ -100,8 +101,8 @@ class Fetcher:
 
     Parameters
     ----------
-    folder
-        Where vendors stream large responses to.
+    downloads
+        Returns a chunk's folders for large responses.
     budgets
         The dollars that may be spent, by source.
     cancel
@@ -112,15 +113,15 @@ class Fetcher:
 
     def __init__(
         self,
-        folder: Path,
         budgets: Mapping[str, CostBudget],
         cancel: threading.Event,
         *,
+        downloads: Callable[[], Downloads],
         on_wait: Callable[[], object],
     ) -> None:
         self._on_wait = on_wait
         self._parts: SimpleQueue[Fetched] = SimpleQueue()
-        self._folder = folder
+        self._downloads = downloads
         self._budgets = budgets
         self._cancel = cancel
         self._lock = threading.Lock()
@@ -180,13 +181,14 @@ class Fetcher:
 
     def _fetch(self, chunk: Chunk) -> Fetched:
         name = chunk.source.settings.source
-        fetched = Fetched(chunk, error=self._down.get(name))
+        downloads = self._downloads()
+        fetched = Fetched(chunk, error=self._down.get(name), downloads=downloads)
         if fetched.error is not None:
             return fetched
         began = time.monotonic()
         try:
             request = chunk.request(self._cancel, fetched.stats)
-            for batch in chunk.source.fetch(request, folder=self._folder, budget=self._budgets.get(name)):
+            for batch in chunk.source.fetch(request, downloads=downloads, budget=self._budgets.get(name)):
                 fetched.note(batch)
                 self._parts.put(Fetched(chunk, [batch], is_part=True))
         except MtstoreError as error:

@@ -25,6 +25,8 @@ from mtstore.ingest.network.vendors import Vendors
 from mtstore.progress_bar import no_progress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mtstore.bounds import BoundLike
     from mtstore.config import Config
     from mtstore.storage.repository import Repository
@@ -193,15 +195,15 @@ def _preview(
 ) -> FetchPreview:
     refused = {target.ticker: str(one.row.reason) for target in targets for one in target.refused}
     return FetchPreview(
-        fetches=tuple(_planned(chunk, cancel) for chunk in chunks_of(targets)),
+        fetches=tuple(_planned(chunk, store.layout.downloads, cancel) for chunk in chunks_of(targets)),
         cached=tuple(target.ticker for target in targets if not (target.plan.needs or target.refused)),
         errors={ticker: str(error) for ticker, error in errors.items()} | refused,
         references=_planned_references(store, config, targets) if with_references else (),
     )
 
 
-def _planned(chunk: Chunk, cancel: threading.Event | None) -> PlannedFetch:
-    estimate = chunk.source.estimate(chunk.request(cancel))
+def _planned(chunk: Chunk, rescued: Path, cancel: threading.Event | None) -> PlannedFetch:
+    estimate = chunk.source.estimate(chunk.request(cancel), rescued=rescued)
     return PlannedFetch(
         source=chunk.source.settings.source,
         schema=chunk.schema,

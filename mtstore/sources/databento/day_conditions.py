@@ -50,6 +50,13 @@ def changed_since(found: Sequence[DayCondition], requested: TimeRange, since_us:
     return intersect((requested,), subtract((days,), unchanged))
 
 
+def last_modified(found: Sequence[DayCondition], requested: TimeRange) -> date | None:
+    """Return when the data of a range last changed, as far as the vendor says so."""
+    return max(
+        (row.last_modified for row in found if row.last_modified and row.range.overlaps(requested)), default=None
+    )
+
+
 def on_sessions(found: Sequence[DayCondition], tickers: Iterable[str], dataset: str) -> list[DayCondition]:
     """Return the days without those that the vendor does not have because no ticker's calendar has a session then."""
     absent = [row for row in found if row.condition in _ABSENT]

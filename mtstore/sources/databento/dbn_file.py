@@ -95,6 +95,10 @@ class DbnFile:
     def __repr__(self) -> str:
         return f"DbnFile({str(self.path)!r}, {self.dataset} {self.schema})"
 
+    def rename(self, target: Path) -> None:
+        """Rename the file on its disk."""
+        self.path = self.path.rename(target)
+
     @functools.cached_property
     def record_count(self) -> int:
         """The number of records."""

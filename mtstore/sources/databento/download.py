@@ -1,21 +1,29 @@
-"""Buy a range from Databento: count, price, pay from a budget, stream to disk, check that the file is complete."""
+"""Buy a range from Databento: count, price, pay from a budget, stream to disk, check that the file is complete.
+
+What a killed run has bought is not bought again.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from mtstore.errors import TickerError
 from mtstore.sources.databento import metadata as databento_metadata
 from mtstore.sources.databento.dbn_file import DbnFile
 from mtstore.sources.databento.responses import open_download
 from mtstore.sources.databento.session import DatabentoSession
-from mtstore.sources.http.failures import CallFailedError
+from mtstore.sources.http.downloads import Downloads, download_name
+from mtstore.sources.http.failures import AttemptError, CallFailedError
 from mtstore.sources.http.request import RequestContext
 from mtstore.sources.vendor import CostBudget, Estimate
+
+logger = logging.getLogger("mtstore.sources")
 
 _RECORD_BYTES = 56
 
@@ -27,8 +35,12 @@ class Downloader:
         self._session = session
         self._estimates: dict[Any, Estimate] = {}
 
-    def download(self, context: RequestContext, scratch: Path, budget: CostBudget) -> DbnFile:
-        """Download the context's range into `scratch`, check it, and pay for it from `budget`.
+    def download(
+        self, context: RequestContext, downloads: Downloads, budget: CostBudget, *, modified: date | None
+    ) -> DbnFile:
+        """Download the context's range, check it, and pay for it from `budget`; or take what a killed run paid for.
+
+        `modified` is when the vendor last changed the range's data.
 
         Raises
         ------
@@ -38,11 +50,25 @@ class Downloader:
             The budget does not cover the cost, or not that of another attempt after a broken response.
         """
         settings = self._session.settings
-        estimate = self.estimate(context)
-        self._estimates.pop((tuple(context.tickers), context.schema, context.range), None)
+        estimate = self._estimate_once(context, downloads.rescued)
+        request = self._request(context)
+        check = partial(
+            open_download,
+            dataset=settings.dataset or "",
+            schema=context.schema,
+            symbols=symbols_of(context.tickers, settings.stype_in),
+            requested=context.bounds,
+            counted=estimate.records if settings.check_record_counts else None,
+        )
+        if (taken := downloads.take(request, modified)) is not None:
+            try:
+                return check(taken)
+            except AttemptError as error:
+                logger.warning("%s: a killed run's download is of no use: %s", settings.source, error)
+        if not estimate.requests:
+            estimate = self._estimate_once(context, None)
         what = f"{settings.source}: {context}"
         price = estimate.cost_usd or 0.0
-        counted = estimate.records if settings.check_record_counts else None
         budget.spend(price, what=what)
         # Whether the latest attempt received data: the vendor charges for them, complete or not.
         has_data = False
@@ -52,22 +78,17 @@ class Downloader:
             if has_data:
                 budget.spend(price, what=f"{what}, once more after a broken response,")
                 has_data = False
-            path = scratch / f"{uuid4().hex}.dbn.zst"
-            try:
-                store = client.timeseries.get_range(**self._request(context), path=path)
-                store.reader.close()
-            finally:
-                # The client creates the file when the vendor begins to send.
-                has_data = path.exists()
-                context.stats.bytes_received += path.stat().st_size if has_data else 0
-            return open_download(
-                path,
-                dataset=settings.dataset or "",
-                schema=context.schema,
-                symbols=symbols_of(context.tickers, settings.stype_in),
-                requested=context.bounds,
-                counted=counted,
-            )
+            with downloads.begin() as path:
+                try:
+                    store = client.timeseries.get_range(**request, path=path)
+                    store.reader.close()
+                finally:
+                    # The client creates the file when the vendor begins to send.
+                    has_data = path.exists()
+                    context.stats.bytes_received += path.stat().st_size if has_data else 0
+                file = check(path)
+                file.rename(downloads.complete_path(request))
+            return file
 
         try:
             return self._session.try_call(fetch, context)
@@ -76,18 +97,29 @@ class Downloader:
                 budget.refund(price)
             raise
 
-    def estimate(self, context: RequestContext) -> Estimate:
-        """Request, free of charge, what the context would bring and cost; remembered until it is fetched."""
+    def estimate(self, context: RequestContext, rescued: Path | None) -> Estimate:
+        """Request, free of charge, what the context would bring and cost; remembered until it is fetched.
+
+        What a killed run has left in the folder `rescued` costs nothing.
+        """
         key = (tuple(context.tickers), context.schema, context.range)
         if key not in self._estimates:
             request = self._request(context)
             records = None
             if self._session.settings.check_record_counts:
                 records = databento_metadata.record_count(self._session, request, replace(context, what="record count"))
+            if rescued is not None and (rescued / download_name(request)).exists():
+                self._estimates[key] = Estimate(requests=0, records=records, bytes=0, cost_usd=0.0)
+                return self._estimates[key]
             dollars = databento_metadata.cost_usd(self._session, request, replace(context, what="cost"))
             size = None if records is None else records * _RECORD_BYTES
             self._estimates[key] = Estimate(requests=1, records=records, bytes=size, cost_usd=dollars)
         return self._estimates[key]
+
+    def _estimate_once(self, context: RequestContext, rescued: Path | None) -> Estimate:
+        estimate = self.estimate(context, rescued)
+        self._estimates.pop((tuple(context.tickers), context.schema, context.range), None)
+        return estimate
 
     def _request(self, context: RequestContext) -> dict[str, Any]:
         settings, inside = self._session.settings, context.bounds

@@ -21,6 +21,7 @@ from mtstore.sources.databento.day_conditions import DayCondition
 from mtstore.sources.databento.download import Downloader, symbols_of
 from mtstore.sources.databento.responses import to_batches, unresolved
 from mtstore.sources.databento.session import DatabentoSession
+from mtstore.sources.http.downloads import Downloads
 from mtstore.sources.http.failures import CallFailedError
 from mtstore.sources.http.named_end import named_end_us, past_the_end
 from mtstore.sources.http.request import RequestContext
@@ -95,14 +96,15 @@ class DatabentoSource(VendorSource):
         """
         return day_conditions.changed_since(self._days(request), request.bounds, since_us)
 
-    def estimate(self, request: RequestContext) -> Estimate:
+    def estimate(self, request: RequestContext, *, rescued: Path | None = None) -> Estimate:
         """Return what a fetch would bring and cost, by two free requests; the fetch that follows uses it."""
         symbols_of(request.tickers, self.settings.stype_in)
-        estimate, _ = self._clamping(replace(request, what="estimate"), self._downloader.estimate)
+        context = replace(request, what="estimate")
+        estimate, _ = self._clamping(context, lambda one: self._downloader.estimate(one, rescued))
         return estimate or Estimate(requests=0, records=0, bytes=0, cost_usd=0.0)
 
     def fetch(
-        self, request: RequestContext, *, folder: Path | None = None, budget: CostBudget | None = None
+        self, request: RequestContext, *, downloads: Downloads | None = None, budget: CostBudget | None = None
     ) -> Iterator[BarBatch]:
         """Yield one batch per ticker for the part that the vendor has.
 
@@ -121,11 +123,11 @@ class DatabentoSource(VendorSource):
             for ticker in tickers:
                 yield self._empty(ticker, schema, before, "before the first data that the vendor has for this key")
         budget = budget or CostBudget(self.settings.max_cost_usd)
-        with TemporaryDirectory(prefix="databento-", dir=folder, ignore_cleanup_errors=True) as scratch:
-            yield from self._by_condition(request, Path(scratch), budget)
+        with TemporaryDirectory(prefix="databento-", ignore_cleanup_errors=True) as scratch:
+            yield from self._by_condition(request, downloads or Downloads(Path(scratch), Path(scratch)), budget)
         yield from self._past_licence(request, TimeRange(requested.start_us, last_closed))
 
-    def _by_condition(self, request: RequestContext, scratch: Path, budget: CostBudget) -> Iterator[BarBatch]:
+    def _by_condition(self, request: RequestContext, downloads: Downloads, budget: CostBudget) -> Iterator[BarBatch]:
         """Yield the part that the vendor has, split by what it says about the days."""
         clamped = self._clamped(request)
         if clamped is None:
@@ -137,12 +139,17 @@ class DatabentoSource(VendorSource):
             for ticker in request.tickers:
                 yield from day_conditions.by_condition(self._empty(ticker, request.schema, end), days)
         if there is not None:
-            for batch in self._bought(replace(request, range=there), scratch, budget):
+            for batch in self._bought(replace(request, range=there), downloads, budget, days):
                 yield from day_conditions.by_condition(batch, days)
 
-    def _bought(self, request: RequestContext, scratch: Path, budget: CostBudget) -> Iterator[BarBatch]:
+    def _bought(
+        self, request: RequestContext, downloads: Downloads, budget: CostBudget, days: Sequence[DayCondition]
+    ) -> Iterator[BarBatch]:
         tickers, schema = request.tickers, request.schema
-        file, inside = self._clamping(request, lambda one: self._downloader.download(one, scratch, budget))
+        modified = day_conditions.last_modified(days, request.bounds)
+        file, inside = self._clamping(
+            request, lambda one: self._downloader.download(one, downloads, budget, modified=modified)
+        )
         if inside is None:
             return
         if file is None:

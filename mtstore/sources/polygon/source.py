@@ -20,6 +20,7 @@ from mtstore.sources import bar_grid
 from mtstore.sources.bar_rules import check_bars
 from mtstore.sources.checked_bars import CheckedBars, no_bars
 from mtstore.sources.custom.splits_and_dividends import Kind, Row
+from mtstore.sources.http.downloads import Downloads
 from mtstore.sources.http.failures import CallFailedError
 from mtstore.sources.http.named_end import past_the_end
 from mtstore.sources.http.request import RequestContext
@@ -59,15 +60,16 @@ class PolygonSource(VendorSource):
         rate = max(self._base_aggregates_a_week(schema, ticker) for ticker in tickers)
         return max(1, int(PAGES_PER_CHUNK * PAGE_BASE_AGGREGATES / rate * 7)) * US_PER_DAY
 
-    def estimate(self, request: RequestContext) -> Estimate:
-        """Return the most requests that a fetch needs."""
+    def estimate(self, request: RequestContext, *, rescued: Path | None = None) -> Estimate:
+        """Return the most requests that a fetch needs; answers in pages are committed as they come, not kept."""
+        del rescued
         weeks = (request.bounds.end_us - request.bounds.start_us) / (7 * US_PER_DAY)
         rates = [self._base_aggregates_a_week(request.schema, ticker) for ticker in request.tickers]
         pages = (max(1, -(-int(weeks * rate) // PAGE_BASE_AGGREGATES)) for rate in rates)
         return Estimate(requests=sum(pages), cost_usd=0.0)
 
     def fetch(
-        self, request: RequestContext, *, folder: Path | None = None, budget: CostBudget | None = None
+        self, request: RequestContext, *, downloads: Downloads | None = None, budget: CostBudget | None = None
     ) -> Iterator[BarBatch]:
         """Yield one batch per ticker, and a 'failed' one where the plan leaves out the beginning, or the end."""
         schema, requested = request.schema, request.bounds

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,25 +18,42 @@ from pathlib import Path
 from mtstore import sqlfiles
 from mtstore.errors import StoreError
 from mtstore.storage import durable_io
-from mtstore.storage.layout import Layout, new_id
+from mtstore.storage.layout import DOWNLOADS, Layout, new_id
 from mtstore.storage.reading import connections
 from mtstore.storage.reading.attach import attached
 
 _INTENT = "intent.json"
+_KEEP_DOWNLOADS_SECONDS = 86_400
 
 
 @contextmanager
 def staging_folder(layout: Layout) -> Iterator[Path]:
     """Create a folder for a writer's unfinished files, and delete it at the end."""
     layout.make_folders()
+    _delete_old_downloads(layout)
     folder, descriptor = _locked_name(layout)
     try:
         folder.mkdir()
         yield folder
     finally:
+        _rescue_downloads(layout, folder)
         shutil.rmtree(folder, ignore_errors=True)
         _lock_of(folder).unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _rescue_downloads(layout: Layout, folder: Path) -> None:
+    """Keep the downloads whose bars a run did not commit for the next one: they are paid for."""
+    for path in (folder / DOWNLOADS).glob("*"):
+        layout.downloads.mkdir(exist_ok=True)
+        path.replace(layout.downloads / path.name)
+
+
+def _delete_old_downloads(layout: Layout) -> None:
+    for path in layout.downloads.glob("*"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _KEEP_DOWNLOADS_SECONDS:
+                path.unlink()
 
 
 def _locked_name(layout: Layout) -> tuple[Path, int]:
@@ -105,6 +123,7 @@ def _sweep_folder(layout: Layout, folder: Path) -> None:
     try:
         if (folder / _INTENT).exists():
             _delete_uncommitted(layout, _read_intent(folder / _INTENT))
+        _rescue_downloads(layout, folder)
         shutil.rmtree(folder, ignore_errors=True)
         _lock_of(folder).unlink(missing_ok=True)
     finally:
