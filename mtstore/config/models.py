@@ -289,6 +289,11 @@ class Config(Section):
         """Return the calendars under `calendars`, by name."""
         return {name: entry.to_calendar(name) for name, entry in self.calendars.items()}
 
+    def used_calendars(self) -> tuple[str, ...]:
+        """Return the calendars of tickers, and those under `calendars`."""
+        of_tickers = (entry.calendar for entry in self.all_tickers.values() if entry.calendar is not None)
+        return tuple(dict.fromkeys((*of_tickers, *self.calendars)))
+
     def warnings(self) -> tuple[str, ...]:
         """Return warnings about settings that are allowed but most likely unintended."""
         weights = [entry.weight for entry in map(self.ticker, self.universe) if entry.weight is not None]

@@ -26,10 +26,12 @@ def command() -> None:
 @_FILE
 def check(file: Path) -> None:
     """Check FILE and list everything that is wrong with it: path, line, value, nearest valid word."""
+    from mtstore.calendars import calendar_tables
     from mtstore.config import load_config
     from mtstore.config.resolved_yaml import unset_keys
 
     config = load_config(file)
+    calendar_tables(config.used_calendars(), own=config.custom_calendars())
     for warning in config.warnings():
         echo_warning(warning)
     for variable in unset_keys(config):

@@ -7,19 +7,18 @@ Sessions come from the library exchange_calendars, or from custom calendars (`Cu
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from mtstore.arguments import did_you_mean
+from mtstore.calendars.library import library, library_calendar
 from mtstore.custom_calendars import FIRST_SESSION, CustomCalendar
 from mtstore.errors import InputError
 from mtstore.infer_calendar import CURRENCY_FUTURES
 
 if TYPE_CHECKING:
-    import exchange_calendars as xc
     import pyarrow as pa
 
 COMMON_CALENDARS: Final = ("XNYS", "CMES", "24/7", "24/5")
@@ -55,9 +54,7 @@ def session_schema() -> pa.Schema:
 
 def calendar_names() -> list[str]:
     """Return the names in exchange_calendars, aliases included, and those of calendars based on them."""
-    import exchange_calendars as xc
-
-    return sorted([*xc.get_calendar_names(include_aliases=True), *_BASES])
+    return sorted([*library().get_calendar_names(include_aliases=True), *_BASES])
 
 
 def canonical_name(calendar: str, own: Iterable[str] = ()) -> str:
@@ -71,11 +68,9 @@ def canonical_name(calendar: str, own: Iterable[str] = ()) -> str:
     own = tuple(own)
     if calendar in (*COMMON_CALENDARS, *own, *_BASES):  # may be of any type
         return calendar
-    import exchange_calendars as xc
-
     names = [*calendar_names(), *own]
     if calendar in names:
-        return str(xc.resolve_alias(calendar))
+        return str(library().resolve_alias(calendar))
     hint = did_you_mean(calendar, (*COMMON_CALENDARS, *_COMMON_ALIASES, *own)) or did_you_mean(calendar, names)
     raise InputError(
         f"unknown calendar {calendar!r}{hint}"
@@ -87,7 +82,7 @@ def calendar_timezone(calendar: str, own: Mapping[str, CustomCalendar] | None = 
     """Return the IANA zone of a calendar's dates."""
     own = own or {}
     name = canonical_name(calendar, own)
-    return own[name].timezone if name in own else str(_library_calendar(_BASES.get(name, name), _default_last()).tz)
+    return own[name].timezone if name in own else str(library_calendar(_BASES.get(name, name), _default_last()).tz)
 
 
 def session_table(
@@ -114,7 +109,7 @@ def session_table(
     Raises
     ------
     InputError
-        No calendar has that name.
+        No calendar has that name, or the library cannot build it.
     """
     import pyarrow as pa
 
@@ -151,30 +146,11 @@ def _default_last() -> date:
 
 
 @functools.lru_cache(maxsize=64)
-def _library_calendar(name: str, last: date) -> xc.ExchangeCalendar:
-    """Return the library's calendar from 1990 or its first date to `last` or its last date."""
-    import exchange_calendars as xc
-    import pandas as pd
-
-    start, end = pd.Timestamp(FIRST_SESSION), pd.Timestamp(last)
-    with warnings.catch_warnings():
-        # Deprecation warnings of the library's own code do not concern the caller.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            return xc.get_calendar(name, start=start, end=end)
-        except ValueError:
-            # Only a constructed calendar has its bounds; few calendars are bounded.
-            bounds = xc.get_calendar(name)
-            first, final = bounds.bound_min(), bounds.bound_max()
-            return xc.get_calendar(name, start=max(first or start, start), end=min(final or end, end))
-
-
-@functools.lru_cache(maxsize=64)
 def _library_sessions(name: str, last: date) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    calendar = _library_calendar(name, last)
+    calendar = library_calendar(name, last)
     schedule = calendar.schedule
     dates = [day.date() for day in schedule.index]
     columns: dict[str, Any] = {
