@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from fractions import Fraction
 from typing import Final
 
 from mtstore.errors import IntervalError
@@ -16,23 +15,37 @@ VALID_INTERVALS: Final = (
 )
 """The valid intervals, for error messages and help texts."""
 
-VALID_DURATIONS: Final = "a whole number of s, min (= m), h, d or w, like 30min or 2d"
+VALID_DURATIONS: Final = "whole numbers of s, min (= m), h, d or w, like 30min or 2d"
 
-# Unicode's digits and blanks are not int()'s, and int() rejects thousands of digits.
-_TEXT = re.compile(r"\s*([0-9]{1,300}(?:\.[0-9]{1,300})?)?\s*([A-Za-z]+)\s*\Z", re.ASCII)
-_NUMBER = re.compile(r"\s*([0-9]{1,300})\s*\Z", re.ASCII)
-_INTRADAY_SECONDS: Final = {"s": 1, "min": 60, "m": 60, "h": 3_600}
-_CALENDAR_UNITS: Final = ("d", "w", "mo")
-_CALENDAR_NAMES: Final = {"d": "day", "w": "week", "mo": "month"}
+# The grammar of core.read_interval: numbers with units, and the clock that DuckDB prints. A capital is no unit.
+_UNIT = "(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?|mo|mons?|months?|y|years?)"
+_CLOCK = r"[0-9]{2,6}:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
+_SPACED_TEXT = re.compile(f"(?: [0-9]{{1,6}} ?{_UNIT}){{0,6}}(?: {_CLOCK})?")
+_TOKEN = re.compile(r"([0-9]+) ?([a-z]+)|([0-9]+):([0-9]+):([0-9]+)\.?([0-9]*)")
+
+# Months, days and microseconds of each unit; a name is a unit's if it is one of its words, with or without an s.
+_UNITS: Final = {
+    **dict.fromkeys(("s", "sec", "second"), (0, 0, US_PER_SECOND)),
+    **dict.fromkeys(("m", "min", "minute"), (0, 0, 60 * US_PER_SECOND)),
+    **dict.fromkeys(("h", "hr", "hour"), (0, 0, 3_600 * US_PER_SECOND)),
+    **dict.fromkeys(("d", "day"), (0, 1, 0)),
+    **dict.fromkeys(("w", "week"), (0, 7, 0)),
+    **dict.fromkeys(("mo", "mon", "month"), (1, 0, 0)),
+    **dict.fromkeys(("y", "year"), (12, 0, 0)),
+}
 _SQL_UNITS: Final = (("h", 3_600, "hour"), ("min", 60, "minute"), ("s", 1, "second"))
-_OTHER_SPELLINGS: Final = {
-    "T": "min", "MIN": "min", "MINS": "min", "MINUTE": "min", "MINUTES": "min",
-    "S": "s", "SEC": "s", "SECS": "s", "SECOND": "s", "SECONDS": "s",
-    "H": "h", "HR": "h", "HRS": "h", "HOUR": "h", "HOURS": "h",
-    "D": "d", "DAY": "d", "DAYS": "d", "B": "d",
-    "W": "w", "WK": "w", "WEEK": "w", "WEEKS": "w",
-    "MO": "mo", "MON": "mo", "MONTH": "mo", "MONTHS": "mo", "MS": "mo", "ME": "mo",
-}  # fmt: skip
+_CALENDAR_NAMES: Final = {"d": "day", "w": "week", "mo": "month"}
+
+# The hints of core.interval_hint for spellings of others.
+_OTHER_SPELLING = re.compile("([0-9]{0,6}) ?([A-Za-z]+)")
+_HINTS: Final = (
+    (re.compile("T|(?i:m|mins?|minutes?)"), "{}min"),
+    (re.compile("(?i:s|secs?|seconds?)"), "{}s"),
+    (re.compile("(?i:h|hrs?|hours?)"), "{}h"),
+    (re.compile("(?i:b|d|days?)"), "1d"),
+    (re.compile("(?i:w|wk|weeks?)"), "1w"),
+    (re.compile("MS|ME|(?i:mo|mon|months?)"), "1mo"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,29 +104,29 @@ def parse_interval(value: str | timedelta | BarInterval) -> BarInterval:
     Parameters
     ----------
     value
-        Text like `30s 1min 5min 1h 1d 1w 1mo` (`m` is minutes), or a timedelta (1 day and 7 days mean
-        `1d` and `1w`).
+        Text like `30s 1min 5min 1h 1d 1w 1mo` (`m` is minutes), in other words (`5 minutes`, `1 month`) or as DuckDB
+        prints an INTERVAL (`00:05:00`), or a timedelta. 24 hours and 168 hours are `1d` and `1w`.
 
     Raises
     ------
     IntervalError
-        For anything else. pandas' spellings (`5T`, `1H`, `1M`) are refused with the spelling to use, since
-        `M` reads as a month to some and as a minute to others; so are widths of more than a day that are not
-        `1d`, `1w` or `1mo`.
+        Anything else. pandas' spellings (`5T`, `1H`, `1M`) are rejected with the spelling to use, because
+        `M` is a month to some and a minute to others. So are widths of more than a day that are not
+        `1d`, `1w` or `1mo`. The SQL macros accept and reject the same texts.
     """
     if isinstance(value, BarInterval):
         return value
     if isinstance(value, timedelta):
-        return _from_timedelta(value)
-    if not isinstance(value, str):
+        parts: tuple[int, int, int] | None = (0, 0, value // timedelta(microseconds=1))
+    elif isinstance(value, str):
+        parts = _read(value)
+    else:
         raise IntervalError(f"a bar interval is text like '5min', got {value!r}; valid: {VALID_INTERVALS}")
-    match = _TEXT.match(value)
-    if match is None:
-        raise _invalid(value, _hint_for_text(value))
-    number, unit = match.groups()
-    if unit in _INTRADAY_SECONDS or unit in _CALENDAR_UNITS:
-        return _from_parts(value, number, unit)
-    raise _invalid(value, _hint_for_unit(number or "1", unit))
+    interval = None if parts is None else _interval_of(*parts)
+    if interval is None:
+        hint = _hint(value) if parts is None and isinstance(value, str) else ""
+        raise IntervalError(f"{str(value)!r} is not a bar interval{hint} (valid: {VALID_INTERVALS})")
+    return interval
 
 
 def parse_duration(text: str) -> timedelta:
@@ -124,81 +137,51 @@ def parse_duration(text: str) -> timedelta:
     IntervalError
         Anything else; months have no fixed length.
     """
-    match = re.match(r"([0-9]{1,9})(s|min|m|h|d|w)\Z", text)
-    seconds = int(match[1]) * (_INTRADAY_SECONDS | {"d": 86_400, "w": 7 * 86_400})[match[2]] if match else 0
-    if not 0 < seconds <= timedelta.max // timedelta(seconds=1):
+    months, days, microseconds = _read(text) or (0, 0, 0)
+    length = timedelta(days=days, microseconds=microseconds)
+    if months or not length:
         raise IntervalError(f"{text!r} is not a duration; valid: {VALID_DURATIONS}")
-    return timedelta(seconds=seconds)
+    return length
 
 
-def _from_timedelta(value: timedelta) -> BarInterval:
-    microseconds = value // timedelta(microseconds=1)
-    if microseconds == US_PER_DAY:
-        return _calendar_interval("d")
-    if microseconds == 7 * US_PER_DAY:
-        return _calendar_interval("w")
-    if microseconds <= 0:
-        raise _invalid(str(value), "a bar must be longer than zero")
-    if microseconds > US_PER_DAY:
-        raise _invalid(str(value), "above a day there are only 1d, 1w and 1mo")
-    if microseconds % US_PER_SECOND:
-        raise _invalid(str(value), "bars last whole seconds")
-    return _intraday_interval(microseconds // US_PER_SECOND)
-
-
-def _from_parts(text: str, number: str | None, unit: str) -> BarInterval:
-    if number is None:
-        raise _invalid(text, f"write 1{unit}")
-    amount = Fraction(number)
-    if amount == 0:
-        raise _invalid(text, "a bar must be longer than zero")
-    if unit in _CALENDAR_UNITS:
-        if amount != 1:
-            raise _invalid(text, f"above a day there are only 1d, 1w and 1mo; write 1{unit}")
-        hint, interval = f"1{unit}", _calendar_interval(unit)
-    else:
-        seconds = amount * _INTRADAY_SECONDS[unit]
-        if seconds >= 86_400:
-            raise _invalid(text, "a day and more are calendar units: write 1d, 1w or 1mo")
-        if seconds.denominator != 1:
-            raise _invalid(text, "bars last whole seconds")
-        interval = _intraday_interval(int(seconds))
-        hint = interval.text if amount.denominator != 1 else f"{int(amount)}{unit}"
-    if text != f"{number}{unit}" or number != hint.removesuffix(unit):
-        raise _invalid(text, f"write {hint}")
-    return interval
-
-
-def _intraday_interval(seconds: int) -> BarInterval:
-    for unit, unit_seconds, _ in _SQL_UNITS:
-        if seconds % unit_seconds == 0:
-            return BarInterval(f"{seconds // unit_seconds}{unit}", microseconds=seconds * US_PER_SECOND)
-    raise AssertionError("whole seconds always divide by one second")
-
-
-def _calendar_interval(unit: str) -> BarInterval:
-    return BarInterval(f"1{unit}", months=int(unit == "mo"), days={"d": 1, "w": 7, "mo": 0}[unit])
-
-
-def _hint_for_unit(number: str, unit: str) -> str | None:
-    if unit == "M":
-        return f"M is a minute to some and a month to others: write {number}min or 1mo"
-    if unit.upper() in ("MS", "US", "NS") and unit.islower():
-        return "bars last whole seconds"
-    known = _OTHER_SPELLINGS.get(unit.upper())
-    if known is None:
+def _read(text: str) -> tuple[int, int, int] | None:
+    """Return the months, days and microseconds of a text; None where it cannot be read."""
+    if _SPACED_TEXT.fullmatch(f" {text}") is None:
         return None
-    return f"write {1 if known in _CALENDAR_UNITS else number}{known}"
+    months = days = microseconds = 0
+    for number, unit, hours, minutes, seconds, fraction in _TOKEN.findall(text):
+        if unit:
+            parts = _UNITS[unit] if unit in _UNITS else _UNITS[unit.removesuffix("s")]
+            months, days = months + int(number) * parts[0], days + int(number) * parts[1]
+            microseconds += int(number) * parts[2]
+        else:
+            total = (int(hours) * 60 + int(minutes)) * 60 + int(seconds)
+            microseconds += total * US_PER_SECOND + int(fraction.ljust(6, "0"))
+    return months, days, microseconds
 
 
-def _hint_for_text(text: str) -> str | None:
-    if re.match(r"\s*-", text):
-        return "a bar must be longer than zero"
-    if number := _NUMBER.match(text):
-        return f"it has no unit; write {int(number[1]) or 5}min for minutes"
-    return None
+def _interval_of(months: int, days: int, microseconds: int) -> BarInterval | None:
+    match (months, days, microseconds):
+        case (1, 0, 0):
+            return BarInterval("1mo", months=1)
+        case (0, 7, 0) | (0, 0, 604_800_000_000):
+            return BarInterval("1w", days=7)
+        case (0, 1, 0) | (0, 0, 86_400_000_000):
+            return BarInterval("1d", days=1)
+    if months or days or not 0 < microseconds < US_PER_DAY or microseconds % US_PER_SECOND:
+        return None
+    total = microseconds // US_PER_SECOND
+    unit, seconds, _ = next(unit for unit in _SQL_UNITS if total % unit[1] == 0)
+    return BarInterval(f"{total // seconds}{unit}", microseconds=microseconds)
 
 
-def _invalid(text: str, hint: str | None) -> IntervalError:
-    reason = f": {hint}" if hint else ""
-    return IntervalError(f"{text!r} is not a bar interval{reason} (valid: {VALID_INTERVALS})")
+def _hint(text: str) -> str:
+    """Return what to write for a text that cannot be read, behind a colon; empty where that is not known."""
+    if re.fullmatch("[0-9]{1,6}", text):
+        return f": it has no unit; write {text}min for minutes"
+    number, unit = found.groups() if (found := _OTHER_SPELLING.fullmatch(text)) else ("", "")
+    if unit == "M":
+        return f": M is a minute to some and a month to others: write {number or 1}min or 1mo"
+    known = (spelling for words, spelling in _HINTS if words.fullmatch(unit))
+    spelling = next(known, None)
+    return "" if spelling is None else f": write {spelling.format(number or 1)}"

@@ -28,9 +28,12 @@ BAD_ARGUMENTS = [
     ("FROM ratio('nope', 'AAA')", "tickers: unknown ticker 'nope'"),
     (
         "FROM resampled(['AAA'], '5T')",
-        "bar_interval: '5T' is not an interval of bars (valid: an INTERVAL or text like 30s, 1min",
+        "bar_interval: '5T' is not an interval of bars: write 5min (valid: an INTERVAL or text like 30s, 1min",
     ),
-    ("FROM resampled(['AAA'], '1M')", "bar_interval: '1M' is not an interval of bars"),
+    (
+        "FROM resampled(['AAA'], '1M')",
+        "bar_interval: '1M' is not an interval of bars: M is a minute to some and a month to others: write 1min or 1mo",
+    ),
     ("FROM resampled(['AAA'], NULL)", "bar_interval: NULL is not an interval of bars"),
     ("FROM resampled(['AAA'], INTERVAL 0 MINUTE)", "bar_interval: '00:00:00' is not an interval of bars"),
     ("FROM aligned_outer(['AAA'], INTERVAL (-5) MINUTE)", "bar_interval: '-00:05:00' is not an interval of bars"),

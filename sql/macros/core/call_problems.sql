@@ -26,7 +26,8 @@ SELECT CASE WHEN starts_with(problem, 'tz:') THEN 0 ELSE 1 END AS rank, problem:
 FROM (
     SELECT CASE WHEN NOT core.is_bar_interval(bar_interval) THEN
         'bar_interval: ' || coalesce('''' || bar_interval::VARCHAR || '''', 'NULL')
-        || ' is not an interval of bars (valid: an INTERVAL or text like 30s, 1min, 5min, 1h in'
+        || ' is not an interval of bars' || core.interval_hint(bar_interval)
+        || ' (valid: an INTERVAL or text like 30s, 1min, 5min, 1h in'
         || ' whole seconds below a day, 1d, 1w, 1mo)' END AS problem
     UNION ALL
     SELECT CASE WHEN coalesce(session::VARCHAR, 'NULL') NOT IN ('regular', 'all') THEN
