@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
+import warnings
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -119,6 +121,33 @@ def parse_bounds(start: BoundLike = None, end: BoundLike = None, *, tz: str = "U
     bounds = Bounds(_parse_bound("start", start, zone), _parse_bound("end", end, zone), tz)
     _check_order(bounds)
     return Bounds(_clamped(bounds.start), _clamped(bounds.end), tz)
+
+
+def warn_of_midnight_end(end: Any, bounds: Bounds) -> None:
+    """Warn where the end of a range is an instant that looks like a date, so that its day is not in the range.
+
+    Such are midnights in the range's zone: a Timestamp, a naive `datetime`, or a `datetime64`. Texts with a time and
+    aware datetimes are taken as meant.
+    """
+    is_meant = isinstance(end, str) or (type(end) is datetime and end.tzinfo is not None)
+    if is_meant or not isinstance(bounds.end, datetime):
+        return
+    local = bounds.end.astimezone(ZoneInfo(bounds.tz))
+    if local.time() == time.min:
+        day = local.date().isoformat()
+        text = (
+            f"end {end!r} is an instant, midnight: {day} is not in the range; "
+            f"write {day!r} for the whole session, '{day} 00:00' for the instant"
+        )
+        warnings.warn(text, stacklevel=_stacklevel_of_caller())
+
+
+def _stacklevel_of_caller() -> int:
+    """Return the stack level, for the function that called, of the first frame outside of this package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def parse_zone(name: str) -> ZoneInfo:

@@ -149,7 +149,8 @@ class MultiTickerDataLoader(StoreHolder):
         ----------
         start, end
             Dates take whole sessions, the end date included; instants are half-open; naive times are in
-            `alignment.timezone`. None: as far as bars are stored.
+            `alignment.timezone`. None: as far as bars are stored. A Timestamp at midnight is an instant; as `end` it
+            warns that its day is not in the range.
         tickers
             Tickers to load instead of the universe, in this order.
         fields

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.arguments import check_choice, ticker_names
-from mtstore.bounds import Bounds, parse_bounds
+from mtstore.bounds import Bounds, parse_bounds, warn_of_midnight_end
 from mtstore.config.choices import SESSIONS
 from mtstore.query.align.assemble import assemble
 from mtstore.query.fast.rollups import Rollups
@@ -155,6 +155,7 @@ def stored_bars(
     check_choice("session", session, SESSIONS)
     zone = tz or str(applied_options(store, _SERIES_SETTINGS).get("tz", DEFAULT_TZ))
     bounds = parse_bounds(start, end, tz=zone)
+    warn_of_midnight_end(end, bounds)
     names = ticker_names(tickers)
     if names:
         with store.connection() as connection:

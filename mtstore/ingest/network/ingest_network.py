@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from mtstore.arguments import ticker_names
-from mtstore.bounds import parse_bounds
+from mtstore.bounds import parse_bounds, warn_of_midnight_end
 from mtstore.errors import MtstoreError
 from mtstore.ingest.network.cost_check import Confirm
 from mtstore.ingest.network.fetch_references import REQUESTS_PER_TICKER, due_references
@@ -52,6 +52,7 @@ def plan_network(
     Databento quotes counts and costs, free of charge; nothing is sent to Polygon.
     """
     bounds = parse_bounds(start, end, tz=config.multi_ticker.alignment.timezone)
+    warn_of_midnight_end(end, bounds)
     finder = FetchTargets(store, config, vendors or Vendors(config), schema=schema, refresh_all=refresh_all)
     targets, errors = finder.of(_by_priority(config, tickers), bounds)
     return _preview(store, config, targets, errors, with_references=with_references, cancel=cancel)
@@ -123,6 +124,7 @@ def ingest_network(
         `cancel` was set.
     """
     bounds = parse_bounds(start, end, tz=config.multi_ticker.alignment.timezone)
+    warn_of_midnight_end(end, bounds)
     names = _by_priority(config, tickers)
     finder = FetchTargets(store, config, vendors or Vendors(config), schema=schema, refresh_all=refresh_all)
     targets, errors = finder.of(names, bounds)

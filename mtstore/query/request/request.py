@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from mtstore import sqlfiles
 from mtstore.arguments import check_choice, check_options, ticker_names
-from mtstore.bounds import Bounds, parse_bounds, parse_zone
+from mtstore.bounds import Bounds, parse_bounds, parse_zone, warn_of_midnight_end
 from mtstore.config.choices import ADJUSTMENTS, ANCHORS, FILL_PRICES, FILL_VOLUMES, METHODS, SESSIONS
 from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import VALID_DURATIONS, BarInterval, parse_duration, parse_interval
@@ -88,6 +88,11 @@ class SeriesRequest:
         InputError
             An option or its value is not valid (the message lists the valid ones); an interval, bounds or a time zone
             that cannot be read; a ticker that is listed twice. TickerError: a name that no ticker can have.
+
+        Warns
+        -----
+        UserWarning
+            `end` is a Timestamp at midnight, so that its day is not in the range.
         """
         check_options(options, (one.name for one in fields(cls) if one.name not in _POSITIONAL))
         parse_zone(tz)
@@ -95,7 +100,9 @@ class SeriesRequest:
         if names is not None and len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise InputError(f"tickers: {', '.join(twice)} listed twice")
-        return cls(names or None, parse_interval(interval), parse_bounds(start, end, tz=tz), tz=tz, **options)
+        bounds = parse_bounds(start, end, tz=tz)
+        warn_of_midnight_end(end, bounds)
+        return cls(names or None, parse_interval(interval), bounds, tz=tz, **options)
 
     def __post_init__(self) -> None:
         check_choice("session", self.session, SESSIONS)
