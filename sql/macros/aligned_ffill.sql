@@ -38,6 +38,7 @@ FROM core.filled_rows(
     tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
     adjust := adjust, from_source := from_source, from_schema := from_schema,
     fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
-    lookback := lookback
+    lookback := lookback,
+    other_problems := [core.store_problem({{store}})]
 )
 ORDER BY ts_event, ticker;

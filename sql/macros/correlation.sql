@@ -33,6 +33,7 @@ SELECT * EXCLUDE (beta)
 FROM core.trailing_pairs(
     tickers, benchmark, bar_interval := bar_interval, window_bars := window_bars, start_ts := start_ts,
     end_ts := end_ts, session := session, anchor := anchor, tz := tz, adjust := adjust, from_source := from_source,
-    from_schema := from_schema
+    from_schema := from_schema,
+    other_problems := [core.store_problem({{store}})]
 )
 ORDER BY ts_event, ticker;

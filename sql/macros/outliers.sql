@@ -156,6 +156,7 @@ FROM (
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, tz := tz,
         from_source := from_source, from_schema := from_schema, may_skip := true,
         other_problems := [
+            core.store_problem({{store}}),
             core.positive_problem('std_threshold', std_threshold),
             core.count_problem('trailing_bars', trailing_bars),
             core.choice_problem('method', method, ['standard', 'robust'])

@@ -48,6 +48,7 @@ FROM (
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
         from_schema := from_schema, may_skip := true,
         other_problems := [
+            core.store_problem({{store}}),
             core.intraday_problem('bar_interval', bar_interval),
             core.positive_problem('max_gap_minutes', max_gap_minutes),
             core.positive_problem('std_threshold', std_threshold)

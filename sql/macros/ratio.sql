@@ -31,6 +31,7 @@ CREATE OR REPLACE MACRO ratio(
 SELECT * EXCLUDE (spread)
 FROM core.paired_closes(
     ticker_a, ticker_b, bar_interval := bar_interval, start_ts := start_ts, end_ts := end_ts, session := session,
-    anchor := anchor, tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+    anchor := anchor, tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema,
+    other_problems := [core.store_problem({{store}})]
 )
 ORDER BY ts_event;

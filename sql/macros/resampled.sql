@@ -49,7 +49,8 @@ FROM (
     UNION ALL BY NAME
     FROM core.check_call(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
+        adjust := adjust, from_source := from_source, from_schema := from_schema,
+        other_problems := [core.store_problem({{store}})]
     )
 ) AS r
 ORDER BY ts_event, ticker;

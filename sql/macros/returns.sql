@@ -25,6 +25,7 @@ CREATE OR REPLACE MACRO returns(
 SELECT *
 FROM core.returns(
     tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-    adjust := adjust, from_source := from_source, from_schema := from_schema
+    adjust := adjust, from_source := from_source, from_schema := from_schema,
+    other_problems := [core.store_problem({{store}})]
 )
 ORDER BY ts_event, ticker;

@@ -34,7 +34,10 @@ WITH samples AS (
     FROM core.returns(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
         adjust := adjust, from_source := from_source, from_schema := from_schema,
-        other_problems := [core.count_problem('window_bars', coalesce(window_bars::VARCHAR, 'NULL'))]
+        other_problems := [
+            core.store_problem({{store}}),
+            core.count_problem('window_bars', coalesce(window_bars::VARCHAR, 'NULL'))
+        ]
     ) AS r
     WINDOW latest AS (
         PARTITION BY r.ticker ORDER BY r.ts_event ASC

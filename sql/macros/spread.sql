@@ -33,6 +33,7 @@ SELECT * EXCLUDE (ratio)
 FROM core.paired_closes(
     ticker_a, ticker_b, bar_interval := bar_interval, hedge_ratio := hedge_ratio, start_ts := start_ts,
     end_ts := end_ts, session := session, anchor := anchor, tz := tz, adjust := adjust, from_source := from_source,
-    from_schema := from_schema
+    from_schema := from_schema,
+    other_problems := [core.store_problem({{store}})]
 )
 ORDER BY ts_event;

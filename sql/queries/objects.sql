@@ -7,6 +7,10 @@ UNION ALL
 SELECT kind, NULL, path FROM core.meta_files
 ORDER BY kind, schema, path;
 
+-- name: store_id
+-- The id of the store and its folder, since a folder may be copied; no row in databases that are not of a store.
+SELECT store_id || ' ' || root FROM core.store_info;
+
 -- name: object_digests
 -- The digest of each published object's text.
 SELECT object, digest FROM core.object_digests;

@@ -12,7 +12,7 @@ import pytest
 
 import mtstore
 from mtstore import Store
-from mtstore.errors import InputError
+from mtstore.errors import InputError, StoreError
 from mtstore.storage.views import file_groups
 from tests.kits import damage
 from tests.kits.store_paths import StorePlace
@@ -114,3 +114,13 @@ def test_what_cannot_be_published_is_refused_and_leaves_nothing(tmp_path: Path) 
             with pytest.raises(InputError, match=said):
                 store.publish(target, **options)
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+@pytest.mark.parametrize("options", [{"materialize": True}, {"path_prefix": "/elsewhere"}])
+def test_a_data_file_that_is_gone_is_an_error_of_ours_and_leaves_no_copy(
+    store: Store, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    next(store.path.glob("data/schema=ohlcv-1m/**/*.parquet")).unlink()
+    with pytest.raises(StoreError, match="is gone, and the store did not delete it"):
+        store.publish(tmp_path / "copy.duckdb", **options)
+    assert list(tmp_path.iterdir()) == []

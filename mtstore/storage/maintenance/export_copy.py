@@ -10,22 +10,26 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
-from mtstore.errors import InputError
+from mtstore.errors import InputError, StoreError
 from mtstore.sqlfiles import Sql, identifier, join, literal
 from mtstore.storage import durable_io
 from mtstore.storage.layout import new_id
 from mtstore.storage.reading.attach import attached
+from mtstore.storage.reading.read_errors import data_file_named_in, why_unreadable
 from mtstore.storage.views import create_views, view_texts
 
 if TYPE_CHECKING:
     import duckdb
 
     from mtstore.storage.repository import Repository
+    from mtstore.storage.views.view_texts import ViewInputs
 
 
 def export_copy(
@@ -46,6 +50,8 @@ def export_copy(
     ------
     InputError
         `to` is inside the store or a folder, `path_prefix` is not an absolute path, or both options are given.
+    StoreError
+        A data file cannot be read, or the copy cannot be written.
     """
     target = Path(to).expanduser().absolute()
     _check(store, target, materialize=materialize, path_prefix=path_prefix)
@@ -53,10 +59,19 @@ def export_copy(
     try:
         with store.snapshot() as snapshot:
             building.write_bytes(store.layout.catalog_file(snapshot).read_bytes())
-            if materialize:
-                _with_rows(building, store.layout.root)
-            elif path_prefix is not None:
-                _with_prefix(building, store.layout.root, str(PurePosixPath(path_prefix)))
+            with _export_errors(target), attached(building, read_only=False) as connection:
+                connection.begin()
+                inputs = create_views.read_inputs(connection, store.layout.root)
+                # A copy and the store, attached together, may hold different bars.
+                inputs = replace(inputs, store=f"{inputs.store} {new_id()}")
+                if materialize:
+                    texts = _with_rows(connection, inputs)
+                elif path_prefix is not None:
+                    texts = _with_prefix(connection, inputs, str(PurePosixPath(path_prefix)))
+                else:
+                    texts = view_texts.view_texts(inputs)
+                create_views.make_texts(connection, texts)
+                connection.commit()
         durable_io.make_read_only(building)
         durable_io.fsync_file(building)
         building.replace(target)
@@ -65,6 +80,18 @@ def export_copy(
         building.unlink(missing_ok=True)
         building.with_name(f"{building.name}.wal").unlink(missing_ok=True)
     return target
+
+
+@contextmanager
+def _export_errors(target: Path) -> Iterator[None]:
+    """Raise DuckDB's errors (a full disk, an unreadable data file) as StoreError."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        unread = data_file_named_in(str(error))
+        raise (StoreError(f"{target}: {error}") if unread is None else why_unreadable(unread, error)) from error
 
 
 def _check(store: Repository, target: Path, *, materialize: bool, path_prefix: str | None) -> None:
@@ -84,24 +111,20 @@ def _check(store: Repository, target: Path, *, materialize: bool, path_prefix: s
         raise InputError(f"{target}: a file in a folder that exists is needed")
 
 
-def _with_rows(path: Path, root: Path) -> None:
-    """Copy all rows into tables, and let the views read those."""
-    with attached(path, read_only=False) as connection:
-        connection.begin()
-        stored = create_views.read_inputs(connection, root)
-        # One file stands for all files of a schema: the table replaces it in every text.
-        inputs = replace(stored, data_files={schema: paths[:1] for schema, paths in stored.data_files.items()})
-        sources: dict[Sql, Sql] = {}
-        for schema, paths in stored.data_files.items():
-            source = view_texts.source_of_bars(schema, paths, stored)
-            table = _create_table(connection, f"stored_{view_texts.view_name(schema)}", source)
-            sources[view_texts.source_of_bars(schema, paths[:1], inputs)] = table
-        for name, paths in (("quarantine", stored.quarantine_files), ("revisions", stored.revision_files)):
-            if paths:
-                source = view_texts.source_of_rows(paths, stored)
-                sources[source] = _create_table(connection, f"stored_{name}", source)
-        create_views.make_texts(connection, (_replaced(text, sources) for text in view_texts.view_texts(inputs)))
-        connection.commit()
+def _with_rows(connection: duckdb.DuckDBPyConnection, stored: ViewInputs) -> Iterator[Sql]:
+    """Copy all rows into tables, and return the texts of views and macros that read those."""
+    # One file stands for all files of a schema: the table replaces it in every text.
+    inputs = replace(stored, data_files={schema: paths[:1] for schema, paths in stored.data_files.items()})
+    sources: dict[Sql, Sql] = {}
+    for schema, paths in stored.data_files.items():
+        source = view_texts.source_of_bars(schema, paths, stored)
+        table = _create_table(connection, f"stored_{view_texts.view_name(schema)}", source)
+        sources[view_texts.source_of_bars(schema, paths[:1], inputs)] = table
+    for name, paths in (("quarantine", stored.quarantine_files), ("revisions", stored.revision_files)):
+        if paths:
+            source = view_texts.source_of_rows(paths, stored)
+            sources[source] = _create_table(connection, f"stored_{name}", source)
+    return (_replaced(text, sources) for text in view_texts.view_texts(inputs))
 
 
 def _create_table(connection: duckdb.DuckDBPyConnection, table: str, source: Sql) -> Sql:
@@ -115,15 +138,10 @@ def _replaced(text: Sql, sources: dict[Sql, Sql]) -> Sql:
     return text
 
 
-def _with_prefix(path: Path, root: Path, prefix: str) -> None:
-    """Recreate the views and macros over the same files under another folder."""
-    with attached(path, read_only=False) as connection:
-        connection.begin()
-        connection.execute(sqlfiles.load("snapshot.set_root", root=literal(str(root))))
-        inputs = create_views.read_inputs(connection, root)
-        texts = (_placed(text, root, prefix) for text in view_texts.view_texts(inputs))
-        create_views.make_texts(connection, texts)
-        connection.commit()
+def _with_prefix(connection: duckdb.DuckDBPyConnection, inputs: ViewInputs, prefix: str) -> Iterator[Sql]:
+    """Return the texts of views and macros over the same files under another folder."""
+    connection.execute(sqlfiles.load("snapshot.set_root", root=literal(str(inputs.root))))
+    return (_placed(text, inputs.root, prefix) for text in view_texts.view_texts(inputs))
 
 
 def _placed(text: Sql, root: Path, prefix: str) -> Sql:

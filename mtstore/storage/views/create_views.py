@@ -104,6 +104,7 @@ def read_inputs(connection: duckdb.DuckDBPyConnection, root: Path) -> ViewInputs
     universe = connection.execute(sqlfiles.load("objects.applied_universe")).fetchall()
     return ViewInputs(
         root,
+        store="".join(store for (store,) in connection.execute(sqlfiles.load("objects.store_id")).fetchall()),
         quarantine_files=paths.pop("quarantine", []),
         revision_files=paths.pop("revisions", []),
         data_files=paths,

@@ -52,6 +52,8 @@ class ViewInputs:
     ----------
     root
         The folder that relative paths start from.
+    store
+        What distinguishes the store, and its copies: macros refuse to answer with the rows of another.
     data_files
         The parquet files of each schema.
     quarantine_files, revision_files
@@ -63,6 +65,7 @@ class ViewInputs:
     """
 
     root: Path
+    store: str = ""
     data_files: Mapping[str, Sequence[str]] = field(default_factory=dict)
     quarantine_files: Sequence[str] = ()
     revision_files: Sequence[str] = ()
@@ -113,6 +116,7 @@ def _values(inputs: ViewInputs) -> dict[str, Sql]:
     parts = {name: _fill(f"parts/{name}", {}) for name in _COMMENT_PARTS}
     return {
         **parts,
+        "store": literal(inputs.store),
         "universe": literal(list(inputs.universe)),
         **{key.partition(".")[2]: literal(inputs.setting(key)) for key in DEFAULTS},
         "tz": literal(inputs.setting("alignment.timezone")),

@@ -25,7 +25,8 @@ CREATE OR REPLACE MACRO core.filled_rows(
     across_sessions := {{across_sessions}},
     lookback := NULL,
     is_grid := false,
-    fill := 'forward'
+    fill := 'forward',
+    other_problems := NULL
 ) AS TABLE
 WITH carried AS (
     SELECT
@@ -130,9 +131,9 @@ FROM (
     FROM core.check_call(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
         adjust := adjust, from_source := from_source, from_schema := from_schema,
-        other_problems := [
+        other_problems := list_concat(other_problems::VARCHAR[], [
             core.choice_problem('fill', fill, ['none', 'forward']),
             core.fill_problem(fill_volume, fill_prices, max_age, across_sessions, lookback)
-        ]
+        ])
     )
 ) AS f;

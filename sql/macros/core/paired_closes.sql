@@ -27,7 +27,8 @@ CREATE OR REPLACE MACRO core.paired_closes(
     tz := {{tz}},
     adjust := 'splits',
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    other_problems := NULL
 ) AS TABLE
 WITH closes AS MATERIALIZED (
     SELECT r.ticker, r.ts_event, r.ts_close, r.close
@@ -68,6 +69,6 @@ FROM (
         [ticker_a::VARCHAR, ticker_b::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts,
         session := session, anchor := anchor, tz := tz, adjust := adjust,
         from_source := from_source, from_schema := from_schema,
-        other_problems := [core.number_problem('hedge_ratio', hedge_ratio)]
+        other_problems := list_concat(other_problems::VARCHAR[], [core.number_problem('hedge_ratio', hedge_ratio)])
     )
 ) AS p;
