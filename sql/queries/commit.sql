@@ -20,6 +20,41 @@ FROM incoming;
 DELETE FROM core.{{table}}
 WHERE ({{keys}}) IN (SELECT ({{keys}}) FROM incoming_rows);
 
+-- name: put_events
+-- Insert the splits or dividends of the relation `incoming`, in place of reports of the same events.
+--
+-- The source's id names an event; without one, all of its values ({{values}}) do. A report without an id is of the same
+-- event as one with an id that has its date and amount ({{amounts}}).
+CREATE OR REPLACE TEMPORARY TABLE incoming_rows AS
+SELECT *
+FROM core.{{table}}
+LIMIT 0;
+
+INSERT INTO incoming_rows BY NAME
+SELECT *
+FROM incoming;
+
+DELETE FROM core.{{table}}
+WHERE (source, ticker, event_id) IN (
+        SELECT (source, ticker, event_id) FROM incoming_rows WHERE event_id IS NOT NULL
+    )
+    OR event_id IS NULL AND (
+        (source, ticker, {{values}}) IN (SELECT (source, ticker, {{values}}) FROM incoming_rows)
+        OR (source, ticker, {{amounts}}) IN (
+            SELECT (source, ticker, {{amounts}}) FROM incoming_rows WHERE event_id IS NOT NULL
+        )
+    );
+
+INSERT INTO core.{{table}} BY NAME
+SELECT *
+FROM incoming_rows
+WHERE event_id IS NOT NULL
+    OR (source, ticker, {{amounts}}) NOT IN (
+        SELECT (source, ticker, {{amounts}}) FROM core.{{table}} WHERE event_id IS NOT NULL
+        UNION ALL
+        SELECT (source, ticker, {{amounts}}) FROM incoming_rows WHERE event_id IS NOT NULL
+    )
+
 -- name: count_files
 -- What a commit checks after reopening the file: active files, their rows, views.
 SELECT

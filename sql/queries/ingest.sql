@@ -260,3 +260,19 @@ SELECT
 FROM core.inputs
 WHERE source = $source
   AND schema = 'reference'
+
+-- name: events_beside_others
+-- Dates on which the events without an id of a source ($source) come from several files, the last of them seen at
+-- $seen_at: kind, ticker, date and number of events.
+SELECT 'split' AS kind, ticker, execution_date AS day, count(*) AS events
+FROM core.splits
+WHERE source = $source AND event_id IS NULL
+GROUP BY ticker, execution_date
+HAVING count(DISTINCT seen_at) > 1 AND max(seen_at) = $seen_at
+UNION ALL
+SELECT 'dividend', ticker, ex_dividend_date, count(*)
+FROM core.dividends
+WHERE source = $source AND event_id IS NULL
+GROUP BY ticker, ex_dividend_date
+HAVING count(DISTINCT seen_at) > 1 AND max(seen_at) = $seen_at
+ORDER BY kind, ticker, day

@@ -28,9 +28,9 @@ INSERT INTO core.calendars FROM {{snapshot}}.core.calendars;
 
 INSERT INTO core.sessions FROM {{snapshot}}.core.sessions;
 
-INSERT INTO core.splits FROM {{snapshot}}.core.splits;
+INSERT INTO core.splits BY NAME FROM {{snapshot}}.core.splits;
 
-INSERT INTO core.dividends FROM {{snapshot}}.core.dividends;
+INSERT INTO core.dividends BY NAME FROM {{snapshot}}.core.dividends;
 
 INSERT INTO core.ingest_runs FROM {{snapshot}}.core.ingest_runs;
 

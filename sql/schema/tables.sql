@@ -143,7 +143,8 @@ CREATE TABLE core.splits (
     split_from DOUBLE NOT NULL,
     split_to DOUBLE NOT NULL,
     source VARCHAR NOT NULL,
-    seen_at TIMESTAMPTZ NOT NULL
+    seen_at TIMESTAMPTZ NOT NULL,
+    event_id VARCHAR                     -- as the source names it
 );
 
 -- One row per cash dividend.
@@ -154,7 +155,8 @@ CREATE TABLE core.dividends (
     currency VARCHAR,
     dividend_type VARCHAR,
     source VARCHAR NOT NULL,
-    seen_at TIMESTAMPTZ NOT NULL
+    seen_at TIMESTAMPTZ NOT NULL,
+    event_id VARCHAR
 );
 
 -- One row per run that wrote, or tried to.

@@ -1,8 +1,8 @@
 -- dividends: cash dividends, by which prices are adjusted on request.
 --
--- Grain: one row per ticker, ex-date, amount and kind.
--- Inputs: core.latest_dividends; of several reports of one event, the one seen last.
--- NULLs: currency and dividend_type where the source gives none.
+-- Grain: one row per event; a ticker may have several on one date.
+-- Inputs: core.latest_dividends; of several sources with events of a ticker and date, the one seen last.
+-- NULLs: currency, dividend_type and event_id where the source gives none.
 -- Columns:
 --   ticker: Ticker
 --   ex_dividend_date: First date without the right to the dividend
@@ -11,6 +11,7 @@
 --   dividend_type: Kind, in the words of the source
 --   source: Source of the report
 --   seen_at: When it was reported
+--   event_id: Id of the event at its source
 -- Example: FROM dividends WHERE ticker = 'AAPL';
 
 CREATE OR REPLACE VIEW dividends AS
@@ -21,5 +22,6 @@ SELECT
     currency::VARCHAR AS currency,
     dividend_type::VARCHAR AS dividend_type,
     source::VARCHAR AS source,
-    seen_at::TIMESTAMPTZ AS seen_at
+    seen_at::TIMESTAMPTZ AS seen_at,
+    event_id::VARCHAR AS event_id
 FROM core.latest_dividends;

@@ -1,8 +1,8 @@
 -- splits: stock splits, by which prices and volumes are adjusted on request.
 --
--- Grain: one row per ticker and execution date.
--- Inputs: core.latest_splits; of several reports of one event, the one seen last.
--- NULLs: none.
+-- Grain: one row per event; a ticker may have several on one date.
+-- Inputs: core.latest_splits; of several sources with events of a ticker and date, the one seen last.
+-- NULLs: event_id where the source gives none.
 -- Columns:
 --   ticker: Ticker
 --   execution_date: First date with prices after the split
@@ -10,6 +10,7 @@
 --   split_to: Shares after: 7 for 1 is split_from 1, split_to 7
 --   source: Source of the report
 --   seen_at: When it was reported
+--   event_id: Id of the event at its source
 -- Example: FROM splits WHERE ticker = 'AAPL';
 
 CREATE OR REPLACE VIEW splits AS
@@ -19,5 +20,6 @@ SELECT
     split_from::DOUBLE AS split_from,
     split_to::DOUBLE AS split_to,
     source::VARCHAR AS source,
-    seen_at::TIMESTAMPTZ AS seen_at
+    seen_at::TIMESTAMPTZ AS seen_at,
+    event_id::VARCHAR AS event_id
 FROM core.latest_splits;

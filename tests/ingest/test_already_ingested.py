@@ -61,7 +61,8 @@ def frame(store: Store, folder: Path, which: str) -> IngestResult:
 
 def splits(store: Store, folder: Path, which: str) -> IngestResult:
     path = folder / f"{which}.csv"
-    path.write_text(f"ticker,execution_date,split_from,split_to\nA,2024-01-02,1,{4 if which == 'A' else 7}\n")
+    factor = 4 if which == "A" else 7
+    path.write_text(f"ticker,execution_date,split_from,split_to,event_id\nA,2024-01-02,1,{factor},s\n")
     return store.ingest_references(splits=[path])
 
 

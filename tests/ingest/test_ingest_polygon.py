@@ -478,6 +478,7 @@ def test_splits_dividends_and_details_come_with_the_first_load_and_again_when_th
     load(tickers=["AAPL"], options=both)
     assert market.requests == []
     company.splits[0]["split_to"] = 5
+    company.dividends = []
     load(tickers=["AAPL"], options=both, cache={"ttl_days": 0})
     assert sorted(request.path for request in market.requests) == [
         "/v3/reference/dividends",
@@ -487,7 +488,10 @@ def test_splits_dividends_and_details_come_with_the_first_load_and_again_when_th
     known = read_metadata(store.repository)["AAPL"]["polygon"]
     assert (known["name"], known["list_date"], known["active"]) == ("Apple Inc.", "1980-12-12", True)
     assert "address" not in known
-    assert store.sql("SELECT split_to FROM splits").fetchall() == [(5.0,)]
+    for _ in range(2):  # the response is complete: what it no longer has is gone
+        assert store.sql("SELECT split_to FROM splits").fetchall() == [(5.0,)]
+        assert store.sql("FROM dividends").fetchall() == []
+        store.rebuild()
 
 
 def test_failed_splits_are_reported_and_bars_stored(load, market, store):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from mtstore.errors import BrokenFileError
+from mtstore.ingest.files.report import IngestWarning
 from mtstore.sources.custom.splits_and_dividends import read_reference_file
 from tests.kits.stores import answer, minutes, write
 
@@ -40,12 +41,102 @@ def test_splits_and_dividends_go_into_their_tables_and_the_same_bytes_only_once(
     assert again.snapshot == report.snapshot
 
 
-def test_a_corrected_split_replaces_the_one_before_also_after_a_rebuild(store, tmp_path):
-    store.ingest_references(splits=[splits_file(tmp_path, HEADER + "A,2024-01-02,1,7,\n")])
-    store.ingest_references(splits=[splits_file(tmp_path, HEADER + "A,2024-01-02,1,4,\n", "better.csv")])
+def dividends_file(folder: Path, *events: tuple[str, str, float], name: str = "dividends.json") -> Path:
+    """Polygon's response with events of (id, ticker, amount), all on one date."""
+    rows = [
+        {"id": id, "ticker": ticker, "ex_dividend_date": "2024-01-16", "cash_amount": amount, "dividend_type": "CD"}
+        for id, ticker, amount in events
+    ]
+    path = folder / name
+    path.write_text(json.dumps({"status": "OK", "results": rows}))
+    return path
+
+
+def amounts(store) -> list[tuple[object, ...]]:
+    found: list[tuple[object, ...]] = store.sql(
+        "SELECT ticker, cash_amount, event_id FROM dividends ORDER BY ALL"
+    ).fetchall()
+    return found
+
+
+def test_events_of_one_date_all_count_and_exact_duplicates_once(store, tmp_path):
+    splits = splits_file(tmp_path, HEADER + "A,2024-01-02,500,1,\nA,2024-01-02,1,500,\nA,2024-01-02,1,500,\n")
+    plain = tmp_path / "plain.csv"
+    plain.write_text("ticker,ex_dividend_date,cash_amount\nA,2024-01-16,3.00\nA,2024-01-16,0.08\n")
+    with_ids = dividends_file(tmp_path, ("1", "B", 1), ("2", "B", 1), ("3", "C", 2), ("3", "C", 2))
+    store.ingest_references(splits=[splits], dividends=[plain, with_ids])
     for _ in range(2):
-        assert store.sql("SELECT split_to FROM splits").fetchall() == [(4.0,)]
+        found = store.sql("SELECT split_from, split_to FROM splits ORDER BY ALL").fetchall()
+        assert found == [(1.0, 500.0), (500.0, 1.0)]
+        assert amounts(store) == [("A", 0.08, None), ("A", 3.0, None), ("B", 1, "1"), ("B", 1, "2"), ("C", 2, "3")]
         store.rebuild()
+
+
+def test_an_id_names_the_event_that_a_correction_replaces_also_after_a_rebuild(store, tmp_path):
+    store.ingest_references(dividends=[dividends_file(tmp_path, ("4", "C", 5), ("5", "C", 1))])
+    store.ingest_references(dividends=[dividends_file(tmp_path, ("4", "C", 3), name="better.json")])
+    splits = "ticker,execution_date,split_from,split_to,event_id\nA,{},1,{},first\n"
+    store.ingest_references(splits=[splits_file(tmp_path, splits.format("2024-01-02", 7))])
+    store.ingest_references(splits=[splits_file(tmp_path, splits.format("2024-01-03", 4), "better.csv")])
+    for _ in range(2):
+        assert amounts(store) == [("C", 1.0, "5"), ("C", 3.0, "4")]
+        found = store.sql("SELECT execution_date, split_to FROM splits").fetchall()
+        assert found == [(date(2024, 1, 3), 4.0)]
+        store.rebuild()
+
+
+@pytest.mark.parametrize("is_plain_first", [True, False])
+def test_a_report_without_an_id_is_of_the_event_with_its_date_and_amount(store, tmp_path, is_plain_first):
+    plain = tmp_path / "plain.csv"
+    plain.write_text("ticker,ex_dividend_date,cash_amount\nA,2024-01-16,3.00\nA,2024-01-16,0.08\n")
+    files = [plain, dividends_file(tmp_path, ("1", "A", 3.0))]
+    for path in files if is_plain_first else files[::-1]:
+        store.ingest_references(dividends=[path])
+    assert amounts(store) == [("A", 0.08, None), ("A", 3.0, "1")]
+
+
+def test_events_without_an_id_from_several_files_all_count_and_are_reported_until_undone(store, tmp_path):
+    store.ingest_references(splits=[splits_file(tmp_path, HEADER + "A,2024-01-02,1,7,\n")])
+    better = splits_file(tmp_path, HEADER + "A,2024-01-02,1,4,\n", "better.csv")
+    with pytest.warns(IngestWarning, match=r"A has 2 splits on 2024-01-02, from several files.*mtstore undo"):
+        report = store.ingest_references(splits=[better])
+    assert store.sql("SELECT split_to FROM splits ORDER BY 1").fetchall() == [(4.0,), (7.0,)]
+    store.undo(report.run_id)
+    for _ in range(2):
+        assert store.sql("SELECT split_to FROM splits").fetchall() == [(7.0,)]
+        store.rebuild()
+
+
+def test_undo_brings_back_the_event_that_a_run_corrected(store, tmp_path):
+    store.ingest_references(dividends=[dividends_file(tmp_path, ("4", "C", 5))])
+    store.ingest_references(dividends=[dividends_file(tmp_path, ("4", "C", 3), ("6", "D", 1), name="better.json")])
+    store.undo()
+    for _ in range(2):
+        assert amounts(store) == [("C", 5.0, "4")]
+        store.rebuild()
+
+
+def test_of_two_sources_with_events_on_a_date_the_one_seen_last_counts(store, tmp_path):
+    store.ingest_references(dividends=[dividends_file(tmp_path, ("1", "A", 3.0), ("2", "A", 0.08))])
+    store.ingest_references(dividends=[dividends_file(tmp_path, ("x", "A", 3.1), name="other.json")], source="other")
+    assert amounts(store) == [("A", 3.1, "x")]
+    assert store.sql("SELECT count(*) FROM core.dividends").fetchall() == [(3,)]
+
+
+def test_rebuild_restores_events_of_one_date_that_the_first_stores_dropped(store, tmp_path):
+    def record(*values: tuple[float, float]) -> None:
+        with store.repository.writer("references") as writer:
+            for split_from, split_to in values:
+                key = {"ticker": "A", "execution_date": date(2024, 1, 2), "source": "polygon"}
+                row = key | {"split_from": split_from, "split_to": split_to, "seen_at": datetime.now(UTC)}
+                writer.record("splits", row)
+
+    # The first stores recorded no event_id, and a later commit's events replaced those of the same date.
+    record((1.0, 7.0))
+    record((500.0, 1.0), (1.0, 500.0))
+    store.rebuild()
+    found = store.sql("SELECT split_from, split_to, event_id FROM splits ORDER BY 1").fetchall()
+    assert found == [(1.0, 500.0, None), (500.0, 1.0, None)]
 
 
 def test_split_from_file_adjusts_earlier_bars(store, tmp_path):
@@ -61,7 +152,7 @@ def test_split_from_file_adjusts_earlier_bars(store, tmp_path):
     [
         (
             "ticker,execution_date,split_from\nA,2024-01-02,1\n",
-            r"no column 'split_to'; splits have .*split_to, the file",
+            r"no column 'split_to'; splits have .*split_to, event_id, the file",
         ),
         (HEADER + "A,2024-01-02,1,7,\nA,2024-13-02,1,7,\n", r"line 3: 'execution_date' is '2024-13-02'; use a date"),
         (HEADER + "A,2024-01-02,0,7,\n", r"line 2: 'split_from' is '0'; use a number above 0"),

@@ -171,7 +171,8 @@ def test_splits_and_dividends_come_page_by_page_oldest_first(polygon, polygon_so
     polygon.page_limit = 2
     company = polygon.companies["AAPL"]
     company.splits = [
-        {"ticker": "AAPL", "execution_date": f"20{year}-06-09", "split_from": 1, "split_to": 7} for year in (24, 20, 14)
+        {"id": year, "ticker": "AAPL", "execution_date": f"20{year}-06-09", "split_from": 1, "split_to": 7}
+        for year in (24, 20, 14)
     ]
     company.dividends = [
         {
@@ -191,6 +192,7 @@ def test_splits_and_dividends_come_page_by_page_oldest_first(polygon, polygon_so
         "execution_date": date(2014, 6, 9),
         "split_from": 1.0,
         "split_to": 7.0,
+        "event_id": "14",
         "source": "polygon",
     }
     assert source.references(RequestContext(["AAPL"]), "dividends") == [
@@ -200,6 +202,7 @@ def test_splits_and_dividends_come_page_by_page_oldest_first(polygon, polygon_so
             "cash_amount": 0.24,
             "currency": "USD",
             "dividend_type": "CD",
+            "event_id": None,
             "source": "polygon",
         }
     ]

@@ -46,6 +46,7 @@ def fill(store: Store) -> None:
                     "split_to": factor,
                     "source": "polygon",
                     "seen_at": NOW,
+                    "event_id": "split",
                 },
             )
         for kind in (None, "CD"):
@@ -59,6 +60,7 @@ def fill(store: Store) -> None:
                     "dividend_type": kind,
                     "source": "polygon",
                     "seen_at": NOW,
+                    "event_id": None,
                 },
             )
         writer.record(

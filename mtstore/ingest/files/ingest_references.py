@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mtstore import sqlfiles
 from mtstore.errors import BrokenFileError
 from mtstore.ingest.files.already_ingested import already_ingested, earlier_ingests
 from mtstore.ingest.files.inputs.input_extent import extent_row
@@ -33,7 +34,8 @@ def ingest_references(
 ) -> IngestResult:
     """Write files of splits and dividends into a store's tables.
 
-    A later report of the same event (ticker and date, for dividends also the kind) replaces the earlier one.
+    A later report of the same event of a source replaces the earlier one: an event is known by its id, without one by
+    all of its values. Several events on one date all count.
     `mtstore.sources.custom.splits_and_dividends` describes the files.
 
     Parameters
@@ -74,10 +76,23 @@ def ingest_references(
         result.tickers = len(tickers)
         if any(outcome.status != "unchanged" for outcome in result.files):
             writer.record("ingest_runs", result.run_row(run))
+    result.notes += _events_beside_others(store, source, seen_at)
     result.commits = writer.totals.commits
     result.snapshot = store.layout.newest_snapshot()
     result.seconds = run.seconds()
     return result
+
+
+def _events_beside_others(store: Repository, source: str, seen_at: datetime) -> list[str]:
+    """Describe the dates whose events may be a correction that did not replace what it corrects."""
+    with store.connection() as connection:
+        parameters = {"source": source, "seen_at": seen_at}
+        found = connection.execute(sqlfiles.load("ingest.events_beside_others"), parameters).fetchall()
+    return [
+        f"{ticker} has {events} {kind}s on {day}, from several files and without an event_id, and all of them count; "
+        "if one corrects another, undo the run that brought the wrong one (mtstore undo)"
+        for kind, ticker, day, events in found
+    ]
 
 
 def _open(

@@ -46,6 +46,8 @@ class References:
     def store(self, writer: Writer, at: datetime) -> None:
         """Write splits and dividends into their tables, and record that they were fetched."""
         for table, rows in (("splits", self.splits), ("dividends", self.dividends)):
+            # The response is complete: what the source reported before and no longer has is gone.
+            writer.forget(table, {"source": self.source, "ticker": self.ticker})
             for row in rows:
                 writer.record(table, {**row, "seen_at": at})
         content = repr((self.splits, self.dividends)).encode()

@@ -1,8 +1,9 @@
 """Files of splits and of cash dividends: CSV with a header, or JSON like that of Polygon's reference API.
 
 Columns of splits: ticker, execution_date, split_from, split_to (7-for-1: from 1 to 7). Columns of dividends: ticker,
-ex_dividend_date, cash_amount; optional: currency, dividend_type. Other columns are ignored. JSON is a response
-(`{"results": [...]}`), or its list alone. Polygon documents both under `/v3/reference`.
+ex_dividend_date, cash_amount; optional: currency, dividend_type. Both may have event_id. Other columns are ignored.
+JSON is a response (`{"results": [...]}`), or its list alone; its `id` is the event_id. Polygon documents both under
+`/v3/reference`.
 """
 
 from __future__ import annotations
@@ -64,7 +65,12 @@ def _json_rows(path: Path, text: str) -> Iterable[tuple[str, Mapping[str, Any]]]
         raise BrokenFileError(f"{path}: the JSON needs a list 'results' of objects")
     if isinstance(body, dict) and body.get("next_url"):
         raise BrokenFileError(f"{path}: it has a next_url, so it is one page of several; join all pages in one file")
-    return [(f"{path}, results[{number}]", row) for number, row in enumerate(rows)]
+    return [(f"{path}, results[{number}]", with_event_id(row)) for number, row in enumerate(rows)]
+
+
+def with_event_id(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row of Polygon's JSON with its `id` under the column's name."""
+    return {"event_id": row.get("id"), **row}
 
 
 def read_reference_row(row: Mapping[str, Any], place: str, kind: Kind) -> Row:
@@ -90,6 +96,12 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
+def _id(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _text(value)
+
+
 def _day(value: Any) -> date:
     return date.fromisoformat(value)
 
@@ -103,6 +115,7 @@ def _positive(value: Any) -> float:
 
 _EXPECTED: Final[Mapping[Callable[[Any], Any], str]] = {
     _text: "use text",
+    _id: "use text or a whole number",
     _day: "use a date such as 2024-06-10",
     _positive: "use a number above 0",
 }
@@ -112,6 +125,7 @@ _COLUMNS: Final[Mapping[Kind, Mapping[str, tuple[Callable[[Any], Any], bool]]]] 
         "execution_date": (_day, True),
         "split_from": (_positive, True),
         "split_to": (_positive, True),
+        "event_id": (_id, False),
     },
     "dividends": {
         "ticker": (_text, True),
@@ -119,5 +133,6 @@ _COLUMNS: Final[Mapping[Kind, Mapping[str, tuple[Callable[[Any], Any], bool]]]] 
         "cash_amount": (_positive, True),
         "currency": (_text, False),
         "dividend_type": (_text, False),
+        "event_id": (_id, False),
     },
 }

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from mtstore.errors import BrokenFileError, SourceAnswerError
-from mtstore.sources.custom.splits_and_dividends import Kind, Row, read_reference_row
+from mtstore.sources.custom.splits_and_dividends import Kind, Row, read_reference_row, with_event_id
 from mtstore.sources.http.failures import CallFailedError, reject
 from mtstore.sources.http.request import RequestContext
 from mtstore.sources.polygon.responses import Page, quoted, read_details, read_references
@@ -30,7 +30,8 @@ def rows(session: PolygonSession, context: RequestContext, kind: Kind) -> list[R
         if others:
             reject(f"the response is about other tickers, {', '.join(others)}", request_id=page.request_id)
         try:
-            return page, [read_reference_row(row, kind, kind) | {"source": source} for row in page.rows]
+            rows = [read_reference_row(with_event_id(row), kind, kind) for row in page.rows]
+            return page, [row | {"source": source} for row in rows]
         except BrokenFileError as error:
             reject(str(error), request_id=page.request_id)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.ranges import Ranges, TimeRange, iso_instant, normalise, subtract
-from mtstore.sqlfiles import identifier
+from mtstore.sqlfiles import Sql, identifier
 from mtstore.storage.commit.commit_log import LogEntry, LogRecord
 from mtstore.storage.commit.coverage_ledger import range_values
 from mtstore.storage.files.data_file import DataFile
@@ -23,7 +23,7 @@ from mtstore.storage.files.data_file import DataFile
 if TYPE_CHECKING:
     import duckdb
 
-# An upsert replaces the rows with the same key; tables without a key only grow.
+# An upsert replaces the rows with the same key; tables without a key only grow, but for splits and dividends.
 KEYS: dict[str, tuple[str, ...]] = {
     "files": ("file_id",),
     "retired_files": ("file_id",),
@@ -32,8 +32,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "ticker_settings": ("ticker",),
     "calendars": ("calendar",),
     "sessions": ("calendar", "session_date"),
-    "splits": ("ticker", "execution_date"),
-    "dividends": ("ticker", "ex_dividend_date", "dividend_type"),
+    "splits": (),
+    "dividends": (),
     "ingest_runs": ("run_id",),
     "inputs": ("input_key",),
     "settings": ("key",),
@@ -43,6 +43,18 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 # A run's rows leave the ledger, which has no key, together.
 _DELETE_KEYS = KEYS | {"coverage_ledger": ("run_id",)}
+# An upsert of a split or dividend replaces the reports of the same event of its source, which the source's id names, or
+# else all of these values.
+_EVENT_VALUES: dict[str, tuple[str, ...]] = {
+    "splits": ("execution_date", "split_from", "split_to"),
+    "dividends": ("ex_dividend_date", "cash_amount", "currency", "dividend_type"),
+}
+_EVENT_AMOUNTS = {"splits": _EVENT_VALUES["splits"], "dividends": _EVENT_VALUES["dividends"][:2]}
+# By these, records of the first stores replaced the earlier ones. They have no `event_id`.
+_FIRST_EVENT_KEYS = {
+    "splits": ("ticker", "execution_date"),
+    "dividends": ("ticker", "ex_dividend_date", "dividend_type"),
+}
 # Tables whose column `generation` has the number of the snapshot that wrote the row.
 _STAMPED = frozenset({"files", "retired_files", "coverage_ledger", "inputs"})
 
@@ -58,7 +70,7 @@ FileLookup = Callable[[str], DataFile]
 def replay_entry(connection: duckdb.DuckDBPyConnection, entry: LogEntry, lookup: FileLookup) -> None:
     """Apply one commit to the tables of the connection's current database."""
     # Neighbours of the same kind become one statement; the order of the log is kept.
-    for (operation, table), group in groupby(entry.records, key=lambda record: (record.op, record.table)):
+    for (operation, table, _), group in groupby(entry.records, key=_kind):
         rows = [_complete(record, entry.snapshot, lookup) for record in group]
         if operation == "put":
             upsert_rows(connection, table, rows)
@@ -68,13 +80,34 @@ def replay_entry(connection: duckdb.DuckDBPyConnection, entry: LogEntry, lookup:
             _delete(connection, table, rows)
 
 
+def _kind(record: LogRecord) -> tuple[str, str, tuple[str, ...]]:
+    # Events are deleted by the columns that the record names, and those of the first stores have other columns.
+    return record.op, record.table, tuple(record.row) if record.table in _EVENT_VALUES else ()
+
+
 def upsert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows into a metadata table; of rows with the same key, the last one stays."""
+    if table in _EVENT_VALUES:
+        _put_events(connection, table, rows)
+        return
     if KEYS[table]:
         _delete(connection, table, rows)
         rows = list({tuple(str(row.get(key)) for key in KEYS[table]): row for row in rows}.values())
     with _incoming(connection, rows):
         connection.execute(sqlfiles.load("commit.insert_rows", table=identifier(table)))
+
+
+def _put_events(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    if any("event_id" not in row for row in rows):
+        _delete(connection, table, rows, _FIRST_EVENT_KEYS[table])
+    with _incoming(connection, list({_event_identity(table, row): row for row in rows}.values())):
+        names = {"values": _column_list(_EVENT_VALUES[table]), "amounts": _column_list(_EVENT_AMOUNTS[table])}
+        connection.execute(sqlfiles.load("commit.put_events", table=identifier(table), **names))
+
+
+def _event_identity(table: str, row: dict[str, Any]) -> tuple[str, ...]:
+    names = ("event_id",) if row.get("event_id") is not None else _EVENT_VALUES[table]
+    return tuple(str(row.get(name)) for name in ("source", "ticker", *names))
 
 
 def _complete(record: LogRecord, snapshot: int, lookup: FileLookup) -> dict[str, Any]:
@@ -94,10 +127,16 @@ def to_file_row(file: DataFile) -> dict[str, Any]:
     return row
 
 
-def _delete(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
-    keys = sqlfiles.join((identifier(key) for key in _DELETE_KEYS[table]), ", ")
+def _delete(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]], keys: Sequence[str] | None = None
+) -> None:
+    names = _column_list(keys or (rows[0] if table in _EVENT_VALUES else _DELETE_KEYS[table]))
     with _incoming(connection, rows):
-        connection.execute(sqlfiles.load("commit.delete_rows", table=identifier(table), keys=keys))
+        connection.execute(sqlfiles.load("commit.delete_rows", table=identifier(table), keys=names))
+
+
+def _column_list(names: Iterable[str]) -> Sql:
+    return sqlfiles.join((identifier(name) for name in names), ", ")
 
 
 @contextmanager

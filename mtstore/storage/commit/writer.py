@@ -140,6 +140,10 @@ class Writer:
         """Add a metadata row (a run, an input, a split) to the next commit."""
         self.later(lambda commit: commit.upsert(table, [row]))
 
+    def forget(self, table: str, key: Mapping[str, Any]) -> None:
+        """Delete the metadata rows with a key in the next commit."""
+        self.later(lambda commit: commit.delete(table, [key]))
+
     def later(self, change: Callable[[Commit], None]) -> None:
         """Change the next commit, after its bars and coverage."""
         self._later.append(change)

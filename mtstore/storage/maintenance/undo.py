@@ -1,8 +1,9 @@
 """Take back what a run brought, as a new commit.
 
 The data files that the run added are retired, those that it had retired become active again, and its coverage and
-inputs leave the ledger, so that older answers count again and the same files can be ingested again. `core.ingest_runs`
-keeps the run, as `undone`; its quarantined rows and revisions stay on disk, and their views no longer show them.
+inputs leave the ledger, so that older answers count again and the same files can be ingested again. Splits and
+dividends become what they would be without the run. `core.ingest_runs` keeps the run, as `undone`; its quarantined rows
+and revisions stay on disk, and their views no longer show them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from mtstore.storage.commit.commit_log import read_entry
 from mtstore.storage.files.active_files import all_active_files
 from mtstore.storage.files.data_file import DataFile, read_footer
 from mtstore.storage.layout import new_id
+from mtstore.storage.maintenance.undo_events import undo_events
 
 if TYPE_CHECKING:
     from mtstore.storage.commit.commit import Commit
@@ -82,6 +84,7 @@ def undo(store: Repository, run_id: str | None = None) -> UndoResult:
         _check_files_since(commit, name, found[0]["written_at"], touched, {file.path for file in removed})
         commit.retire(removed)
         commit.restore(restored)
+        undo_events(commit, snapshots)
         _remove_from_ledger(commit, name)
         rows_removed, rows_restored = (sum(file.row_count for file in files) for files in (removed, restored))
         tickers = tuple(sorted({ticker for _, _, ticker in touched}))

@@ -1,8 +1,8 @@
 -- core.latest_dividends: cash dividends, by which prices are adjusted on request.
 --
--- Grain: one row per ticker, ex-date, amount and kind.
--- Inputs: core.dividends; of several reports of one event, the one seen last.
--- NULLs: currency and dividend_type where the source gives none.
+-- Grain: one row per event; a ticker may have several on one date.
+-- Inputs: core.dividends; of several sources with events of a ticker and date, the one seen last.
+-- NULLs: currency, dividend_type and event_id where the source gives none.
 -- Columns:
 --   ticker: Ticker
 --   ex_dividend_date: First date without the right to the dividend
@@ -11,6 +11,7 @@
 --   dividend_type: Kind, in the words of the source
 --   source: Source of the report
 --   seen_at: When it was reported
+--   event_id: Id of the event at its source
 -- Example: FROM core.latest_dividends WHERE ticker = 'AAPL';
 
 CREATE OR REPLACE VIEW core.latest_dividends AS
@@ -21,8 +22,10 @@ SELECT
     currency::VARCHAR AS currency,
     dividend_type::VARCHAR AS dividend_type,
     source::VARCHAR AS source,
-    seen_at::TIMESTAMPTZ AS seen_at
-FROM core.dividends
-QUALIFY row_number() OVER (
-    PARTITION BY ticker, ex_dividend_date, cash_amount, dividend_type ORDER BY seen_at DESC, source
-) = 1;
+    seen_at::TIMESTAMPTZ AS seen_at,
+    event_id::VARCHAR AS event_id
+FROM (
+    SELECT *, max(seen_at) OVER (PARTITION BY ticker, ex_dividend_date, source) AS source_seen_at
+    FROM core.dividends
+) AS reports
+QUALIFY dense_rank() OVER (PARTITION BY ticker, ex_dividend_date ORDER BY source_seen_at DESC, source ASC) = 1;
