@@ -140,7 +140,8 @@ class Reader:
         tz
             IANA zone of naive bounds and of pandas' instants.
         adjust
-            Prices adjusted for `none`, `splits` or `all` (dividends too).
+            Prices adjusted for `none`, `splits` or `all` (dividends too). A dividend is taken off the last close before
+            its ex-date, after a split of that date; one that is as high as that close adjusts nothing, with a warning.
         source, schema
             The stored series to read; None: the configured ones, else the best fit.
 

@@ -17,6 +17,7 @@ from mtstore.query.fast.rollups import Rollups
 from mtstore.query.request.request import DEFAULT_TZ, AlignRequest, SeriesRequest, macro_call
 from mtstore.query.request.result import Result, mapped_errors
 from mtstore.query.snapshot.hidden_bars import describe_hidden
+from mtstore.query.snapshot.refused_dividends import describe_refused_dividends
 from mtstore.query.snapshot.store_facts import read_store_facts
 from mtstore.query.table.memory_budget import result_limit
 from mtstore.query.table.pandas_frames import wide_frame
@@ -184,6 +185,7 @@ def resampled(
     """Return the rows of the macro `resampled`; see `mtstore.Store.resample`."""
     given = {**applied_options(store, _SERIES_SETTINGS), **options}
     call = SeriesRequest.parse(tickers, interval, start, end, **given)
+    _warn_of_refused_dividends(store, call)
     parameters = call.parameters()
     return Series(store, macro_call("resampled", parameters), parameters, call.tz, call.bounds)
 
@@ -198,7 +200,18 @@ def align_request(
     options: Mapping[str, Any],
 ) -> AlignRequest:
     """Return a checked request; options that are left out are the applied configuration's, as in the macros."""
-    return AlignRequest.parse(tickers, interval, start, end, **{**applied_options(store, _ALIGN_SETTINGS), **options})
+    call = AlignRequest.parse(tickers, interval, start, end, **{**applied_options(store, _ALIGN_SETTINGS), **options})
+    _warn_of_refused_dividends(store, call)
+    return call
+
+
+def _warn_of_refused_dividends(store: Repository, call: SeriesRequest) -> None:
+    if call.adjust != "all":
+        return
+    with store.connection() as connection, mapped_errors():
+        text = describe_refused_dividends(read_store_facts(connection), call)
+    if text is not None:
+        warnings.warn(text, stacklevel=4)
 
 
 def request_options(*, max_age: Any = APPLIED, **options: Any) -> dict[str, Any]:

@@ -137,8 +137,8 @@ SELECT
 FROM cache_index
 
 -- name: result_inputs
--- The inputs of a result besides the request: one row per series, active range, file, session time line, calendar,
--- split and dividend.
+-- The inputs of a result besides the request: one row per series, active range, file, session time line, calendar and
+-- split, and one per ticker with factors of adjustment.
 --
 -- $first_us and $last_us bound the files (µs since the epoch, NULL: no bound). Digests are compared, never shown.
 WITH chosen AS (
@@ -178,7 +178,16 @@ SELECT 'split', concat_ws('|', ticker, execution_date, split_from, split_to)
 FROM core.latest_splits
 WHERE ticker IN (SELECT ticker FROM chosen)
 UNION ALL
-SELECT 'dividend', concat_ws('|', ticker, ex_dividend_date, cash_amount)
-FROM core.latest_dividends
-WHERE $adjust = 'all' AND ticker IN (SELECT ticker FROM chosen)
+-- Factors also depend on bars outside of the range: on the closes before dividends, and on the last bar.
+SELECT 'factors', concat_ws('|', ticker_slot, bit_xor(hash(session_date, price_factor, volume_factor))::VARCHAR)
+FROM core.price_factors(
+    $tickers,
+    $bar_interval,
+    session := $session,
+    anchor := $anchor,
+    adjust := $adjust,
+    from_source := $from_source,
+    from_schema := $from_schema
+)
+GROUP BY ticker_slot
 ORDER BY kind, item

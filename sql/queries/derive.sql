@@ -102,20 +102,15 @@ GROUP BY tickers.ticker
 ORDER BY tickers.ticker
 
 -- name: insert_dividend_closes
--- For the dividends of $tickers, the last regular close before each ex-date, raw, in every series.
+-- For the dividends of $tickers, the last regular close before each ex-date, in every series, for a share as it is on
+-- the ex-date: splits after the close, up to the ex-date, are applied to it.
 --
 -- core.price_factors turns dividends into factors with them; they are looked up once instead of in every query.
--- Grain of the result: one row per ticker, source, schema and ex-date with a close in the ten days before.
--- Inputs: core.latest_dividends, core.bars, core.series, core.ticker_list, core.session_days.
+-- Grain of the result: one row per ticker, source, schema and ex-date with a close before it.
+-- Inputs: core.latest_dividends, core.latest_splits, core.bars, core.series, core.ticker_list, core.session_days.
 -- NULLs: none.
 INSERT INTO core.dividend_closes BY NAME
-WITH days_before AS (
-    SELECT d.ticker, d.ex_dividend_date, d.ex_dividend_date - back.days::INTEGER AS session_date
-    FROM (SELECT DISTINCT ticker, ex_dividend_date FROM core.latest_dividends) AS d
-    CROSS JOIN range(1, 11) AS back (days)
-    WHERE list_contains($tickers::VARCHAR[], d.ticker)
-),
-dated_bars AS (
+WITH dated_bars AS (
     SELECT
         b.ticker,
         b.source,
@@ -137,34 +132,85 @@ dated_bars AS (
         AND epoch_us(b.ts_event) < d.end_us
     WHERE list_contains($tickers::VARCHAR[], b.ticker)
         AND b.close IS NOT NULL
+),
+days AS (
+    SELECT ticker, source, schema, session_date AS day, arg_max(close, ts_event) AS close, session_date AS close_date
+    FROM dated_bars
+    WHERE session_date IS NOT NULL
+    GROUP BY ticker, source, schema, session_date
+    UNION ALL
+    SELECT s.ticker, s.source, s.schema, d.ex_dividend_date, NULL, NULL
+    FROM (SELECT DISTINCT ticker, ex_dividend_date FROM core.latest_dividends) AS d
+    JOIN core.series AS s USING (ticker)
+    WHERE list_contains($tickers::VARCHAR[], s.ticker)
+),
+-- An ASOF join would be shorter, but its plan is quadratic where few rows are expected.
+closes_before AS (
+    SELECT
+        ticker,
+        source,
+        schema,
+        day AS ex_dividend_date,
+        close IS NULL AS is_ex_date,
+        last_value(close IGNORE NULLS) OVER up_to_day AS close,
+        last_value(close_date IGNORE NULLS) OVER up_to_day AS close_date
+    FROM days
+    WINDOW up_to_day AS (
+        PARTITION BY ticker, source, schema
+        ORDER BY day ASC, close_date ASC NULLS FIRST
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    )
 )
 SELECT
-    b.ticker,
-    b.source,
-    b.schema,
-    d.ex_dividend_date,
-    arg_max(b.close, b.ts_event) AS previous_close
-FROM dated_bars AS b
-JOIN days_before AS d USING (ticker, session_date)
-GROUP BY b.ticker, b.source, b.schema, d.ex_dividend_date;
+    c.ticker,
+    c.source,
+    c.schema,
+    c.ex_dividend_date,
+    min(c.close) * coalesce(product(s.split_from / s.split_to), 1) AS previous_close
+FROM closes_before AS c
+LEFT JOIN core.latest_splits AS s
+    ON s.ticker = c.ticker
+    AND s.execution_date > c.close_date
+    AND s.execution_date <= c.ex_dividend_date
+WHERE c.is_ex_date
+    AND c.close IS NOT NULL
+GROUP BY c.ticker, c.source, c.schema, c.ex_dividend_date;
 
 -- name: stale_dividend_closes
--- Tickers with other dividends or files than when their closes were looked up.
-WITH file_digests AS (
-    SELECT ticker, md5(string_agg(file_id, ',' ORDER BY file_id)) AS files
+-- Tickers with other dividends, splits, sessions or files than when their closes were looked up.
+WITH events AS (
+    SELECT ticker, ex_dividend_date::VARCHAR AS event FROM core.latest_dividends
+    UNION ALL
+    SELECT ticker, concat_ws('|', execution_date, split_from / split_to)
+    FROM core.latest_splits
+    WHERE ticker IN (SELECT ticker FROM core.latest_dividends)
+    UNION ALL
+    SELECT ticker, file_id
     FROM core.files
-    GROUP BY ticker
+    WHERE ticker IN (SELECT ticker FROM core.latest_dividends)
+    UNION ALL
+    SELECT t.ticker, t.session_key || d.digest
+    FROM core.ticker_list AS t
+    JOIN (
+        SELECT session_key, bit_xor(hash(start_us, end_us, session_date))::VARCHAR AS digest
+        FROM core.session_days
+        WHERE segment = 'regular'
+        GROUP BY session_key
+    ) AS d USING (session_key)
+    WHERE t.ticker IN (SELECT ticker FROM core.latest_dividends)
+    UNION ALL
+    -- One whose dividends are all gone.
+    SELECT DISTINCT ticker, NULL FROM core.dividend_closes
 ),
-dividend_digests AS (
-    SELECT ticker, md5(string_agg(ex_dividend_date::VARCHAR, ',' ORDER BY ex_dividend_date)) AS dividends
-    FROM core.latest_dividends
+digests AS (
+    SELECT ticker, md5(ticker || coalesce(string_agg(event, ',' ORDER BY event), '')) AS digest
+    FROM events
     GROUP BY ticker
 )
-SELECT d.ticker, md5(d.dividends || coalesce(f.files, '')) AS digest
-FROM dividend_digests AS d
-LEFT JOIN file_digests AS f USING (ticker)
-WHERE md5(d.dividends || coalesce(f.files, '')) NOT IN (SELECT o.digest FROM core.object_digests AS o)
-ORDER BY d.ticker;
+SELECT ticker, digest
+FROM digests
+WHERE digest NOT IN (SELECT o.digest FROM core.object_digests AS o)
+ORDER BY ticker;
 
 -- name: delete_dividend_closes
 -- Delete the closes of $tickers.

@@ -32,6 +32,14 @@ INSERT INTO core.splits BY NAME FROM {{snapshot}}.core.splits;
 
 INSERT INTO core.dividends BY NAME FROM {{snapshot}}.core.dividends;
 
+-- Of tickers with the same sessions, the closes before their ex-dates are known.
+INSERT INTO core.dividend_closes FROM {{snapshot}}.core.dividend_closes;
+
+INSERT INTO core.object_digests
+SELECT *
+FROM {{snapshot}}.core.object_digests
+WHERE starts_with(object, 'dividends of ');
+
 INSERT INTO core.ingest_runs FROM {{snapshot}}.core.ingest_runs;
 
 INSERT INTO core.meta_files FROM {{snapshot}}.core.meta_files;

@@ -115,3 +115,22 @@ WHERE ticker = $ticker
     AND list_contains($schemas, schema)
     AND ($start_us::BIGINT IS NULL OR ts_event >= make_timestamptz($start_us::BIGINT))
     AND ($end_us::BIGINT IS NULL OR ts_event < make_timestamptz($end_us::BIGINT))
+
+-- name: refused_dividends
+-- Dividends that core.price_factors does not apply: one row per series and ex-date, with a sentence that says why.
+SELECT
+    ticker,
+    dividend_closes.source,
+    schema,
+    ex_dividend_date,
+    format(
+        'the dividend of {:g} on {} is not below the close before it, {:g}, so it adjusts nothing',
+        sum(cash_amount),
+        ex_dividend_date,
+        min(previous_close)
+    ) AS reason
+FROM core.dividend_closes
+INNER JOIN core.latest_dividends AS dividends USING (ticker, ex_dividend_date)
+GROUP BY ticker, dividend_closes.source, schema, ex_dividend_date
+HAVING sum(cash_amount) >= min(previous_close)
+ORDER BY ticker, ex_dividend_date

@@ -1,7 +1,7 @@
 -- object_tables: tables that the published views need besides the metadata tables.
 --
 -- core.no_bars stays empty. Views over no file read it, and not an empty SELECT: DuckDB removes a query over a constant
--- emptiness together with the check of its arguments. core.dividend_closes is filled by build_dividend_closes.
+-- emptiness together with the check of its arguments. core.dividend_closes is filled by insert_dividend_closes.
 -- core.object_digests holds a digest of each object's text, so that a commit creates only those that differ.
 
 CREATE TABLE IF NOT EXISTS core.object_digests (

@@ -116,6 +116,15 @@ def test_undo_brings_back_the_event_that_a_run_corrected(store, tmp_path):
         store.rebuild()
 
 
+def test_a_store_whose_dividends_are_undone_is_sound(store, tmp_path):
+    write(store, answer("C", {0: 100.0}, minutes(0, 10)))
+    store.ingest_references(dividends=[dividends_file(tmp_path, ("4", "C", 5))])
+    assert store.sql("SELECT count(*) FROM core.dividend_closes").fetchall() == [(1,)]
+    store.undo()
+    assert amounts(store) == []
+    assert store.verify().is_sound
+
+
 def test_of_two_sources_with_events_on_a_date_the_one_seen_last_counts(store, tmp_path):
     store.ingest_references(dividends=[dividends_file(tmp_path, ("1", "A", 3.0), ("2", "A", 0.08))])
     store.ingest_references(dividends=[dividends_file(tmp_path, ("x", "A", 3.1), name="other.json")], source="other")

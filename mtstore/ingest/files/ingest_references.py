@@ -13,6 +13,7 @@ from mtstore.errors import BrokenFileError
 from mtstore.ingest.files.already_ingested import already_ingested, earlier_ingests
 from mtstore.ingest.files.inputs.input_extent import extent_row
 from mtstore.ingest.files.report import FileOutcome, IngestResult
+from mtstore.ingest.refused_dividends import refused_dividends
 from mtstore.ingest.run_record import start_run
 from mtstore.ranges import US_PER_DAY, TimeRange, midnight_us
 from mtstore.sources.custom.splits_and_dividends import Kind, read_reference_file
@@ -60,6 +61,7 @@ def ingest_references(
     keys = [input_row["input_key"] for *_, input_row in opened]
     skipped = already_ingested(keys, earlier_ingests(store, keys))
     tickers: set[str] = set()
+    dividend_tickers: set[str] = set()
     with store.writer("references", run_id=run.run_id) as writer:
         seen_at = datetime.now(UTC)
         for kind, path, rows, input_row in opened:
@@ -70,6 +72,8 @@ def ingest_references(
             for row in rows:
                 writer.record(kind, {**row, "source": source, "seen_at": seen_at})
                 tickers.add(row["ticker"])
+                if kind == "dividends":
+                    dividend_tickers.add(row["ticker"])
             writer.record("inputs", input_row | {"ingested_at": seen_at})
             result.files.append(FileOutcome(str(path), "ingested", rows=len(rows)))
             result.rows += len(rows)
@@ -77,6 +81,7 @@ def ingest_references(
         if any(outcome.status != "unchanged" for outcome in result.files):
             writer.record("ingest_runs", result.run_row(run))
     result.notes += _events_beside_others(store, source, seen_at)
+    result.notes += [f"{ticker}: {reason}" for ticker, reason in refused_dividends(store, dividend_tickers)]
     result.commits = writer.totals.commits
     result.snapshot = store.layout.newest_snapshot()
     result.seconds = run.seconds()

@@ -21,6 +21,7 @@ from mtstore.ingest.network.revalidate import revalidations_of
 from mtstore.ingest.network.symbology import Symbology
 from mtstore.ingest.network.vendors import missing_keys
 from mtstore.ingest.pair_spellings import spelling_notes, stored_pairs
+from mtstore.ingest.refused_dividends import refused_dividends
 from mtstore.ingest.run_record import Run, start_run
 from mtstore.progress_bar import FetchProgress
 from mtstore.ranges import intersect, subtract, union
@@ -122,6 +123,8 @@ class FetchRun:
             finally:
                 # Bars fetched before an error stay in the store, so their metadata must, too.
                 self._store_metadata()
+            for ticker, reason in refused_dividends(self._store, {target.ticker for target in due}):
+                result.tickers[ticker].notes.append(reason)
             result.cost_usd = cost_check.spent_usd
         result.snapshot = self._store.layout.newest_snapshot()
         result.seconds = time.monotonic() - began

@@ -21,6 +21,7 @@ from mtstore.loader.validation.outcome import (
     splits_warning,
 )
 from mtstore.query.snapshot.hidden_bars import describe_hidden
+from mtstore.query.snapshot.refused_dividends import describe_refused_dividends
 from mtstore.query.snapshot.uncovered import describe_ranges
 from mtstore.query.table.memory_budget import load_limit, peak_bytes
 from mtstore.query.table.pandas_frames import check_columns, wide_frame
@@ -92,7 +93,7 @@ class Load:
         return self.check_validity(facts)
 
     def check_range(self, facts: StoreFacts, store_path: Path) -> None:
-        """Check that the range is covered, and which splits it crosses; the first part of `check`."""
+        """Check that the range is covered, its splits and its dividends; the first part of `check`."""
         self.warnings += fetch_warnings(self.fetched)
         self.warnings += empty_warning(self.fetched, facts.series)
         self.missing = missing_ranges(facts, self.call, self.fetched)
@@ -102,6 +103,9 @@ class Load:
         splits = splits_warning(facts, self.call, self.tickers)
         if splits is not None:
             self.warnings.append((f"{self.call.bounds}: {splits}", DataQualityWarning))
+        refused = describe_refused_dividends(facts, self.call)
+        if refused is not None:
+            self.warnings.append((refused, DataQualityWarning))
 
     def check_calendars(self, facts: StoreFacts) -> None:
         """Look for bars that guessed calendars leave out of the result, which `to_frame` has returned."""

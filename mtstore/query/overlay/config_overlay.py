@@ -64,6 +64,7 @@ def overlay_config(store: Repository, overlay: ConfigOverlay) -> Iterator[duckdb
 
 def _fill(connection: duckdb.DuckDBPyConnection, snapshot: Sql, store: Repository, overlay: ConfigOverlay) -> None:
     replay.create_tables(connection)
+    connection.execute(sqlfiles.load("schema/object_tables"))
     connection.execute(sqlfiles.load("overlay.fill", snapshot=snapshot))
     now = datetime.now(UTC)
     rows = [{**row, "updated_at": now} for row in overlay.tickers]

@@ -1,8 +1,9 @@
 -- core.price_factors(tickers, bar_interval, …): the factors of raw prices and volumes on each session date.
 --
 -- A bar is adjusted for every split, and with adjust 'all' every cash dividend, between its date and the session of
--- the last stored bar. A dividend's factor is 1 - cash / the last close before its ex-date; volumes follow
--- splits alone.
+-- the last stored bar. A dividend's factor is 1 - cash / the last close before its ex-date, however long ago that was;
+-- volumes follow splits alone. Splits of one date multiply, cash amounts of one date are summed. Where a split is
+-- executed on the ex-date, it applies first, and the amount is for a share after it.
 -- Grain: one row per ticker and date on which a factor differs from 1; other dates have no row.
 -- Inputs: core.latest_splits, core.latest_dividends, core.dividend_closes, core.chosen_series, core.session_days.
 -- NULLs: none; a dividend whose previous close is not stored, or is not above it, adjusts nothing.
