@@ -1,12 +1,15 @@
-"""Custom calendars: the same hours on the same weekdays, except holidays."""
+"""Custom calendars: hours of their own, or the sessions of another calendar with some dates amended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
+
+from mtstore.errors import InputError
 
 FIRST_SESSION: Final = date(1990, 1, 1)
 """The first date of any calendar's sessions; calendars of the library may begin later."""
@@ -106,6 +109,94 @@ class CustomCalendar:
             "break_end_ts": pause[1],
             "is_half_day": early_close is not None,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class AmendedCalendar:
+    """A calendar with the sessions of another one, except on some dates.
+
+    Attributes
+    ----------
+    name
+        The name by which tickers refer to it.
+    based_on
+        A calendar of the library or of a product group.
+    holidays
+        Dates without a session.
+    half_days
+        The close of each session that ends early, in the zone of `based_on`.
+    extra_sessions
+        Dates with a session of the usual hours, those of the last session before that is no half day.
+    """
+
+    name: str
+    based_on: str
+    holidays: frozenset[date] = frozenset()
+    half_days: Mapping[date, time] | None = None
+    extra_sessions: frozenset[date] = frozenset()
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Yield key and problem of each date that is both a holiday and a session."""
+        for key, days in (("half_days", (self.half_days or {}).keys()), ("sessions", self.extra_sessions)):
+            for day in sorted(self.holidays & days):
+                yield key, f"{day} is one of the holidays, too"
+
+    def amend(self, base: Sequence[Mapping[str, Any]], timezone: str) -> Iterator[dict[str, Any]]:
+        """Yield the sessions of `base`, rows of `session_schema()`, as amended.
+
+        Raises
+        ------
+        InputError
+            A half day is not a session, or would not close within its hours.
+        """
+        zone, half_days = ZoneInfo(timezone), self.half_days or {}
+        rows = {row["session_date"]: {**row, "calendar": self.name} for row in base}
+        usual_days = sorted(day for day, row in rows.items() if not row["is_half_day"])
+
+        def usual_hours(day: date) -> dict[str, Any]:
+            place = bisect_right(usual_days, day) - 1
+            return _moved(rows[usual_days[max(place, 0)]], day, zone)
+
+        for day in self.extra_sessions - rows.keys():
+            rows[day] = usual_hours(day)
+        for day, clock in half_days.items():
+            close = datetime.combine(day, clock, zone).astimezone(UTC)
+            # A later close than that of the base is one of the usual hours, too.
+            row = usual_hours(day) | {"open_ts": rows[day]["open_ts"]} if day in rows else None
+            if row is None or not row["open_ts"] < close <= row["close_ts"]:
+                hours = "no session" if row is None else f"{row['open_ts']:%F %H:%M} to {row['close_ts']:%F %H:%M} UTC"
+                raise InputError(
+                    f"calendars.{self.name}.half_days: {day}: {clock:%H:%M} in {timezone} is not within the hours: "
+                    f"{self.based_on} has {hours} on that date"
+                )
+            rows[day] = _closed_at(row, close)
+        yield from (rows[day] for day in sorted(rows) if day not in self.holidays)
+
+
+OwnCalendar: TypeAlias = CustomCalendar | AmendedCalendar
+
+
+def _moved(row: Mapping[str, Any], day: date, zone: ZoneInfo) -> dict[str, Any]:
+    """Return a session at the same wall times on another date."""
+    shift = day - row["session_date"]
+
+    def instant(value: Any) -> Any:
+        if not isinstance(value, datetime):
+            return value
+        wall = value.astimezone(zone).replace(tzinfo=None) + shift
+        return wall.replace(tzinfo=zone).astimezone(UTC)
+
+    return {name: instant(value) for name, value in row.items()} | {"session_date": day}
+
+
+def _closed_at(row: Mapping[str, Any], close: datetime) -> dict[str, Any]:
+    """Return a session that ends early, without a break that it does not reach."""
+    pause: dict[str, Any] = {}
+    if row["break_start_ts"] is not None:
+        reached = row["break_start_ts"] < close
+        pause["break_start_ts"] = row["break_start_ts"] if reached else None
+        pause["break_end_ts"] = min(row["break_end_ts"], close) if reached else None
+    return {**row, **pause, "close_ts": close, "is_half_day": True}
 
 
 def _minutes(clock: time) -> float:

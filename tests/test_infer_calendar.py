@@ -18,7 +18,7 @@ from mtstore.infer_calendar import infer_calendar
     [
         ("AAPL", "polygon", None, "XNYS"),
         ("X:BTCUSD", "polygon", None, "24/7"),
-        ("C:EURUSD", "polygon", None, "24/5"),
+        ("C:EURUSD", "polygon", None, "FOREX"),
         ("ESH4", "databento", "GLBX.MDP3", "CMES"),
         ("AAPL", "databento", "XNAS.ITCH", "XNYS"),
         ("FDAX", "databento", "XEUR.EOBI", "XEUR"),
@@ -27,6 +27,15 @@ from mtstore.infer_calendar import infer_calendar
         ("6EH4-6EM4", "databento", "GLBX.MDP3", "CME_FX"),
         ("M6EH4", "databento", "GLBX.MDP3", "CME_FX"),
         ("RTYH4", "databento", "GLBX.MDP3", "CMES"),
+        ("ZNH4", "databento", "GLBX.MDP3", "CME_RATES"),
+        ("SR3H4", "databento", "GLBX.MDP3", "CME_RATES"),
+        ("CLH4", "databento", "GLBX.MDP3", "CME_ENERGY"),
+        ("CLH4-CLJ4", "databento", "GLBX.MDP3", "CME_ENERGY"),
+        ("NG.c.0", "databento", "GLBX.MDP3", "CME_ENERGY"),
+        ("GCG5", "databento", "GLBX.MDP3", "CME_METALS"),
+        ("ZCH4", "databento", "GLBX.MDP3", "CME_GRAINS"),
+        ("ZC.FUT", "databento", "GLBX.MDP3", "CME_GRAINS"),
+        ("LEJ4", "databento", "GLBX.MDP3", "CME_LIVESTOCK"),
     ],
 )
 def test_vendors_say_what_a_ticker_is(ticker: str, provider: str, dataset: str | None, calendar: str) -> None:
@@ -45,8 +54,11 @@ def test_vendors_say_what_a_ticker_is(ticker: str, provider: str, dataset: str |
         ("XTSE", ["SHOP.TO"]),
         ("XSHG", ["600000.SS", "000001.SZ"]),
         ("24/7", ["BTC/USD", "BTC-USD", "BTCUSDT", "BTCUSD", "XBTUSD", "BTC-PERP", "ETH/BTC"]),
-        ("24/5", ["EURUSD", "EUR/USD", "EURUSD=X", "GBP.JPY"]),
-        ("CMES", ["ESH4", "ESH24", "ES 03-24", "ES=F", "ES1!", "ES.c.0", "GCG5"]),
+        ("FOREX", ["EURUSD", "EUR/USD", "EURUSD=X", "GBP.JPY"]),
+        ("CMES", ["ESH4", "ESH24", "ES 03-24", "ES=F", "ES1!", "ES.c.0"]),
+        ("CME_METALS", ["GCG5", "SI=F"]),
+        ("CME_RATES", ["ZNH4", "ZB=F"]),
+        ("CME_GRAINS", ["ZCH4"]),
         ("CME_FX", ["6EH4", "6E=F", "M6EH4"]),
         ("XNYS", ["AAPL", "BRK/B", "BRK.A", "BF.B", "ES", "GE", "USD", "CLK0", ".T", "aapl.us"]),
     ],
@@ -64,6 +76,7 @@ def test_every_inferred_calendar_exists() -> None:
         *inference._CALENDAR_OF_SUFFIX.values(),
         *inference._CALENDAR_OF_PREFIX.values(),
         *inference._CALENDAR_OF_DATASET.values(),
+        *inference._ROOTS_OF_CALENDAR,
     }
     assert inferred <= set(calendar_names())
     assert all(canonical_name(calendar) == calendar for calendar in inferred)

@@ -1,37 +1,32 @@
 """Trading calendars: opens and closes of sessions.
 
 A session is labelled by its date; its bounds are instants, half-open `[open_ts, close_ts)`, less a break.
-Sessions come from the library exchange_calendars, or from custom calendars (`CustomCalendar`).
+Sessions come from the library exchange_calendars, from rules for CME's product groups, or from custom calendars.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from mtstore.arguments import did_you_mean
 from mtstore.calendars.library import library, library_calendar
-from mtstore.custom_calendars import FIRST_SESSION, CustomCalendar
+from mtstore.calendars.product_groups import BASE, MAINTENANCE_BREAK, PRODUCT_GROUPS, SPOT_CURRENCIES
+from mtstore.custom_calendars import FIRST_SESSION, AmendedCalendar, OwnCalendar
 from mtstore.errors import InputError
-from mtstore.infer_calendar import CURRENCY_FUTURES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-COMMON_CALENDARS: Final = ("XNYS", "CMES", "24/7", "24/5")
+COMMON_CALENDARS: Final = ("XNYS", "CMES", "24/7", "24/5", *PRODUCT_GROUPS, SPOT_CURRENCIES.name)
 """Canonical names that are valid without exchange_calendars, which takes a second to import."""
 
 _COMMON_ALIASES: Final = ("NASDAQ", "NYSE", "CME")
 
-# CME Globex halts daily for maintenance, which the library's session (17:00 to 17:00 Chicago) includes.
-_MAINTENANCE_BREAKS: Final = {"CMES": (time(16), time(17))}
-
-# Currency futures have the sessions of CMES, but since 2022 they trade to the usual close on US holidays.
-_BASES: Final = {CURRENCY_FUTURES: "CMES"}
-_FULL_HOLIDAYS_FROM: Final = date(2022, 1, 1)
+_OWN: Final[Mapping[str, OwnCalendar]] = {SPOT_CURRENCIES.name: SPOT_CURRENCIES}
 
 
 def session_schema() -> pa.Schema:
@@ -53,8 +48,8 @@ def session_schema() -> pa.Schema:
 
 
 def calendar_names() -> list[str]:
-    """Return the names in exchange_calendars, aliases included, and those of calendars based on them."""
-    return sorted([*library().get_calendar_names(include_aliases=True), *_BASES])
+    """Return the names in exchange_calendars, aliases included, those of CME's product groups, and FOREX."""
+    return sorted({*library().get_calendar_names(include_aliases=True), *COMMON_CALENDARS})
 
 
 def canonical_name(calendar: str, own: Iterable[str] = ()) -> str:
@@ -66,34 +61,38 @@ def canonical_name(calendar: str, own: Iterable[str] = ()) -> str:
         No calendar has that name; the nearest valid one is named.
     """
     own = tuple(own)
-    if calendar in (*COMMON_CALENDARS, *own, *_BASES):  # may be of any type
+    if calendar in (*COMMON_CALENDARS, *own):  # may be of any type
         return calendar
     names = [*calendar_names(), *own]
     if calendar in names:
         return str(library().resolve_alias(calendar))
     hint = did_you_mean(calendar, (*COMMON_CALENDARS, *_COMMON_ALIASES, *own)) or did_you_mean(calendar, names)
     raise InputError(
-        f"unknown calendar {calendar!r}{hint}"
-        " (valid: XNYS, CMES, CME_FX, 24/7, any other name of exchange_calendars, or one under 'calendars:')"
+        f"unknown calendar {calendar!r}{hint} (valid: XNYS, CMES, CME_FX and other product groups, FOREX, 24/7, any "
+        "other name of exchange_calendars, or one under 'calendars:')"
     )
 
 
-def calendar_timezone(calendar: str, own: Mapping[str, CustomCalendar] | None = None) -> str:
+def calendar_timezone(calendar: str, own: Mapping[str, OwnCalendar] | None = None) -> str:
     """Return the IANA zone of a calendar's dates."""
-    own = own or {}
+    own = {**_OWN, **(own or {})}
     name = canonical_name(calendar, own)
-    return own[name].timezone if name in own else str(library_calendar(_BASES.get(name, name), _default_last()).tz)
+    custom = own.get(name)
+    if isinstance(custom, AmendedCalendar):
+        return calendar_timezone(custom.based_on)
+    if custom is not None:
+        return custom.timezone
+    return str(library_calendar(BASE if name in PRODUCT_GROUPS else name, _default_last()).tz)
 
 
-def session_table(
-    calendar: str, *, own: Mapping[str, CustomCalendar] | None = None, last: date | None = None
-) -> pa.Table:
+def session_table(calendar: str, *, own: Mapping[str, OwnCalendar] | None = None, last: date | None = None) -> pa.Table:
     """Return the sessions of a calendar, oldest first.
 
     Parameters
     ----------
     calendar
-        A name of exchange_calendars (`XNYS`, `CMES`, `24/7`, aliases too), `CME_FX`, or one of `own`.
+        A name of exchange_calendars (`XNYS`, `CMES`, `24/7`, aliases too), of a product group, `FOREX`, or one of
+        `own`.
     own
         Custom calendars, by name.
     last
@@ -103,8 +102,8 @@ def session_table(
     -------
     pyarrow.Table
         `session_schema()`: one row per session, from 1990 or the library's bound. `24/7` has UTC days;
-        `CMES` has its maintenance break, 16:00 to 17:00 in Chicago, on sessions that last that long. `CME_FX` is CMES
-        without the early closes on US holidays from 2022 on.
+        `CMES` has its maintenance break, 16:00 to 17:00 in Chicago, on sessions that last that long. `FOREX` lasts from
+        Sunday 17:00 to Friday 17:00 in New York.
 
     Raises
     ------
@@ -113,16 +112,23 @@ def session_table(
     """
     import pyarrow as pa
 
-    own = own or {}
+    own = {**_OWN, **(own or {})}
     name = canonical_name(calendar, own)
     last = last or _default_last()
-    if name in own:
-        return pa.Table.from_pylist(list(own[name].sessions(last)), schema=session_schema())
-    return _currency_sessions(last) if name == CURRENCY_FUTURES else _library_sessions(name, last)
+    custom = own.get(name)
+    if isinstance(custom, AmendedCalendar):
+        rows = custom.amend(session_table(custom.based_on, last=last).to_pylist(), calendar_timezone(custom.based_on))
+    elif custom is not None:
+        rows = custom.sessions(last)
+    elif name in PRODUCT_GROUPS:
+        rows = PRODUCT_GROUPS[name].sessions(name, _library_sessions(BASE, last).to_pylist())
+    else:
+        return _library_sessions(name, last)
+    return pa.Table.from_pylist(list(rows), schema=session_schema())
 
 
 def calendar_tables(
-    calendars: Iterable[str], *, own: Mapping[str, CustomCalendar] | None = None, last: date | None = None
+    calendars: Iterable[str], *, own: Mapping[str, OwnCalendar] | None = None, last: date | None = None
 ) -> tuple[pa.Table, pa.Table]:
     """Return the rows of `core.calendars` and `core.sessions` for several calendars, each once."""
     import pyarrow as pa
@@ -165,10 +171,9 @@ def _library_sessions(name: str, last: date) -> pa.Table:
     }
     for column, source in sources.items():
         columns[column] = pa.array(schedule[source].dt.as_unit("us"), pa.timestamp("us", tz="UTC"))
-    pause = _MAINTENANCE_BREAKS.get(name)
-    if pause is not None:
+    if name == BASE:
         zone, closes = ZoneInfo(str(calendar.tz)), columns["close_ts"].to_pylist()
-        breaks = [_break_before_close(day, pause, zone, close) for day, close in zip(dates, closes, strict=True)]
+        breaks = [_maintenance_break(day, zone, close) for day, close in zip(dates, closes, strict=True)]
         for column, place in (("break_start_ts", 0), ("break_end_ts", 1)):
             columns[column] = pa.array([pair[place] for pair in breaks], pa.timestamp("us", tz="UTC"))
     early = set(calendar.early_closes)
@@ -176,30 +181,7 @@ def _library_sessions(name: str, last: date) -> pa.Table:
     return pa.table(columns, schema=session_schema())
 
 
-def _currency_sessions(last: date) -> pa.Table:
-    """Return the sessions of CME's currency futures.
-
-    The day after Thanksgiving and 24 December stay half days.
-    """
-    import pyarrow as pa
-
-    zone = ZoneInfo(calendar_timezone(CURRENCY_FUTURES))
-    start, end = _MAINTENANCE_BREAKS["CMES"]
-    rows = []
-    for row in _library_sessions("CMES", last).to_pylist():
-        day = row["session_date"]
-        is_after_thanksgiving = day.month == 11 and day.weekday() == 4
-        is_christmas_eve = (day.month, day.day) == (12, 24)
-        if row["is_half_day"] and day >= _FULL_HOLIDAYS_FROM and not is_after_thanksgiving and not is_christmas_eve:
-            pause, close = (datetime.combine(day, clock, zone).astimezone(UTC) for clock in (start, end))
-            row |= {"break_start_ts": pause, "break_end_ts": close, "close_ts": close, "is_half_day": False}
-        rows.append({**row, "calendar": CURRENCY_FUTURES})
-    return pa.Table.from_pylist(rows, schema=session_schema())
-
-
-def _break_before_close(
-    day: date, pause: tuple[time, time], zone: ZoneInfo, close: datetime
-) -> tuple[datetime | None, datetime | None]:
-    """Return the break of a session; none if the session closes before it."""
-    start, end = (datetime.combine(day, clock, zone).astimezone(UTC) for clock in pause)
+def _maintenance_break(day: date, zone: ZoneInfo, close: datetime) -> tuple[datetime | None, datetime | None]:
+    """Return the break of a session of CMES; none if the session closes before it."""
+    start, end = (datetime.combine(day, clock, zone).astimezone(UTC) for clock in MAINTENANCE_BREAK)
     return (start, min(end, close)) if start < close else (None, None)

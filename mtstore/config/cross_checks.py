@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from mtstore.arguments import did_you_mean
 from mtstore.calendars import calendar_names, canonical_name
+from mtstore.config.calendar_entry import CalendarEntry
 from mtstore.config.fields import KEYS_ARE_TEXT, is_null
-from mtstore.config.models import CalendarEntry
 from mtstore.config.yaml_reader import Path
 from mtstore.errors import InputError
 
@@ -75,13 +75,13 @@ def _data_source(path: Path, entry: Mapping[str, Any], sources: Mapping[str, Any
         )
 
 
-def _calendar(path: Path, entry: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[Finding]:
-    calendar = entry.get("calendar")
+def _calendar(path: Path, entry: Mapping[str, Any], own: Mapping[str, Any], key: str = "calendar") -> Iterator[Finding]:
+    calendar = entry.get(key)
     if isinstance(calendar, str) and not is_null(calendar):
         try:
             canonical_name(str(calendar), own)
         except InputError as error:
-            yield (*path, "calendar"), str(error)
+            yield (*path, key), str(error)
 
 
 def _custom_calendars(tree: Mapping[str, Any]) -> Iterator[Finding]:
@@ -91,9 +91,10 @@ def _custom_calendars(tree: Mapping[str, Any]) -> Iterator[Finding]:
         if name in taken:
             yield ("calendars", str(name)), f"{str(name)!r} is an exchange's calendar; give yours another name"
         try:
-            calendar = CalendarEntry.model_validate(entry).to_calendar(str(name))
+            calendar = CalendarEntry.model_validate(entry)
         except ValidationError:  # reported with the other errors of the models
             continue
+        yield from _calendar(("calendars", str(name)), {"based_on": calendar.based_on}, {}, "based_on")
         for key, problem in calendar.contradictions():
             yield ("calendars", str(name), key), problem
 

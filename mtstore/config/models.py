@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
-from datetime import time
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from mtstore.config.calendar_entry import CalendarEntry
 from mtstore.config.choices import (
     Adjust,
     Anchor,
@@ -40,12 +40,11 @@ from mtstore.config.fields import (
     Section,
     SourceName,
     TickerName,
-    Weekday,
     Zone,
 )
 from mtstore.config.sources import Source
 from mtstore.config.ticker_settings import TickerSettings, resolve_ticker
-from mtstore.custom_calendars import WEEKDAYS, CustomCalendar
+from mtstore.custom_calendars import OwnCalendar
 
 _NullWord = BeforeValidator(lambda value: "null" if value is None else value)
 
@@ -195,48 +194,6 @@ class TickerConfig(Section):
     )
 
 
-class CalendarEntry(Section):
-    """A custom calendar: the same hours on the same weekdays, except holidays."""
-
-    timezone: Zone = Field(description="Zone of the hours.")
-    open: Clock = Field(description="Opening time.", examples=["09:30"])
-    close: Clock = Field(
-        description="Closing time; at or before the open: an overnight session, labelled by the date of the close."
-    )
-    days: list[Weekday] = Field(
-        default_factory=lambda: list(WEEKDAYS[:5]), min_length=1, description="Weekdays of sessions."
-    )
-    break_: list[Clock] | None = Field(
-        default=None,
-        alias="break",
-        min_length=2,
-        max_length=2,
-        examples=[["12:00", "13:00"]],
-        description="Start and end of a break in each session.",
-    )
-    holidays: list[Day] = Field(default_factory=list, description="Dates without a session.")
-    half_days: dict[Day, Clock] = Field(default_factory=dict, description="Date to closing time.")
-    from_: Day | None = Field(default=None, alias="from", description="First session.")
-    to: Day | None = Field(default=None, description="Last session.")
-
-    def to_calendar(self, name: str) -> CustomCalendar:
-        """Return the calendar that tickers refer to by `name`."""
-        break_start, break_end = map(time.fromisoformat, self.break_) if self.break_ else (None, None)
-        return CustomCalendar(
-            name=name,
-            timezone=self.timezone,
-            open=time.fromisoformat(self.open),
-            close=time.fromisoformat(self.close),
-            days=frozenset(self.days),
-            break_start=break_start,
-            break_end=break_end,
-            holidays=frozenset(self.holidays),
-            half_days={day: time.fromisoformat(close) for day, close in self.half_days.items()},
-            first=self.from_,
-            last=self.to,
-        )
-
-
 class Config(Section):
     """The whole configuration, checked and immutable; `mtstore.config.load_config` returns one.
 
@@ -285,7 +242,7 @@ class Config(Section):
             for key, value in section.model_dump(mode="json").items()
         }
 
-    def custom_calendars(self) -> dict[str, CustomCalendar]:
+    def custom_calendars(self) -> dict[str, OwnCalendar]:
         """Return the calendars under `calendars`, by name."""
         return {name: entry.to_calendar(name) for name, entry in self.calendars.items()}
 

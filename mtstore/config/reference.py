@@ -17,7 +17,8 @@ _HEAD = ("| key | valid | default | meaning |", "|---|---|---|---|")
 
 def reference() -> str:
     """Return a table for each section: its keys, their valid values, defaults and meanings."""
-    from mtstore.config.models import CalendarEntry, MultiTicker, TickerConfig, TickerEntry
+    from mtstore.config.calendar_entry import CalendarEntry
+    from mtstore.config.models import MultiTicker, TickerConfig, TickerEntry
     from mtstore.config.sources import DatabentoSource, LocalSource, PolygonSource
 
     sections: dict[str, type[Section]] = {"multi_ticker": MultiTicker}

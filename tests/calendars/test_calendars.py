@@ -17,7 +17,7 @@ from mtstore.calendars import (
     session_table,
 )
 from mtstore.config import load_config
-from mtstore.custom_calendars import CustomCalendar
+from mtstore.custom_calendars import OwnCalendar
 from mtstore.errors import InputError
 
 NIGHT_DESK = {
@@ -37,7 +37,7 @@ def _session(calendar: str, day: str, **options: Any) -> dict[str, Any]:
     return found[0]
 
 
-def _custom(entry: dict[str, Any]) -> CustomCalendar:
+def _custom(entry: dict[str, Any]) -> OwnCalendar:
     return load_config({"calendars": {"NIGHT": entry}}).custom_calendars()["NIGHT"]
 
 

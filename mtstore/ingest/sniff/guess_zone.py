@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from mtstore.calendars import calendar_timezone
-from mtstore.infer_calendar import US_EQUITIES, infer_calendar
+from mtstore.infer_calendar import SPOT_CURRENCIES, US_EQUITIES, infer_calendar
 from mtstore.ingest.sniff.text_head import Rows
 from mtstore.ranges import US_PER_DAY
 
@@ -34,7 +34,10 @@ _HOURS: Final = {
     "XASX": ("Australia/Sydney", 600, 960, 1),
     "XBOM": ("Asia/Kolkata", 555, 930, 1),
     "CMES": ("America/Chicago", _EVENING, 960, 1),
-    "24/5": ("America/New_York", _EVENING, 4 * 1_440 + 1_020, 7),
+    "CME_FX": ("America/Chicago", _EVENING, 960, 1),
+    "CME_RATES": ("America/Chicago", _EVENING, 960, 1),
+    "CME_METALS": ("America/Chicago", _EVENING, 960, 1),
+    "FOREX": ("America/New_York", _EVENING, 4 * 1_440 + 1_020, 7),
 }
 # Clocks of vendors and users elsewhere; the first of those that fit equally well is taken.
 _ELSEWHERE: Final = (
@@ -193,7 +196,7 @@ def _shown(best: _Sessions) -> str:
 def zone_of_ticker(ticker: str) -> tuple[str, str]:
     """Return the zone of a ticker's days, and the calendar that its name suggests."""
     calendar = infer_calendar(ticker, "own")
-    return ("UTC" if calendar in ("24/7", "24/5") else calendar_timezone(calendar)), calendar
+    return ("UTC" if calendar in ("24/7", SPOT_CURRENCIES) else calendar_timezone(calendar)), calendar
 
 
 def _hypotheses(ticker: str) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from mtstore import sqlfiles
 from mtstore.calendars import calendar_timezone, canonical_name, session_table
-from mtstore.custom_calendars import CustomCalendar
+from mtstore.custom_calendars import OwnCalendar
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import RangeError
 from mtstore.ingest.network.fetch_plan import FRESH_RESULTS, LedgerRow, Segment, closed_days, latest_segments
@@ -33,7 +33,7 @@ class Sessions:
     rows: list[tuple[date, int, int]]
 
     @classmethod
-    def of(cls, connection: duckdb.DuckDBPyConnection, calendar: str, custom: Mapping[str, CustomCalendar]) -> Sessions:
+    def of(cls, connection: duckdb.DuckDBPyConnection, calendar: str, custom: Mapping[str, OwnCalendar]) -> Sessions:
         """Read a calendar's sessions from the store, else compute them."""
         name = canonical_name(calendar, custom)
         statement = sqlfiles.load("ingest.stored_sessions")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.calendars import calendar_tables, canonical_name
-from mtstore.custom_calendars import CustomCalendar
+from mtstore.custom_calendars import OwnCalendar
 from mtstore.infer_calendar import infer_calendar
 from mtstore.sqlfiles import Sql, identifier
 from mtstore.storage.commit import replay
@@ -44,7 +44,7 @@ class ConfigOverlay:
 
     tickers: Sequence[Mapping[str, Any]] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
-    custom_calendars: Mapping[str, CustomCalendar] = field(default_factory=dict)
+    custom_calendars: Mapping[str, OwnCalendar] = field(default_factory=dict)
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def _fill(connection: duckdb.DuckDBPyConnection, snapshot: Sql, store: Repositor
     create_views(connection, store.path, settings=overlay.settings, universe=[row["ticker"] for row in universe])
 
 
-def _add_calendars(connection: duckdb.DuckDBPyConnection, custom: Mapping[str, CustomCalendar]) -> None:
+def _add_calendars(connection: duckdb.DuckDBPyConnection, custom: Mapping[str, OwnCalendar]) -> None:
     """Add the sessions of calendars that the store does not have, also for tickers without bars."""
     rows = connection.execute(sqlfiles.load("derive.calendars_to_extend"), {"horizon": date.min}).fetchall()
     missing = sorted({canonical_name(name, custom) for name, _ in rows})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
 from mtstore.calendars import calendar_tables, canonical_name
-from mtstore.custom_calendars import CustomCalendar
+from mtstore.custom_calendars import OwnCalendar
 from mtstore.duckdb_instance import fetch_rows
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def apply_config(store: Repository, config: Config) -> int:
         return commit.finish()
 
 
-def _upsert_tickers(commit: Commit, config: Config, own: Mapping[str, CustomCalendar]) -> None:
+def _upsert_tickers(commit: Commit, config: Config, own: Mapping[str, OwnCalendar]) -> None:
     known = {row["ticker"]: row["metadata"] for row in _rows(commit, "settings.ticker_metadata")}
     rows = {name: settings.to_row() for name, settings in config.all_tickers.items()}
     for ticker, row in rows.items():
@@ -60,7 +60,7 @@ def _upsert_settings(commit: Commit, config: Config) -> None:
     commit.upsert("settings", [{"key": key, "value": json.dumps(value)} for key, value in settings.items()])
 
 
-def _upsert_calendars(commit: Commit, own: Mapping[str, CustomCalendar]) -> None:
+def _upsert_calendars(commit: Commit, own: Mapping[str, OwnCalendar]) -> None:
     if not own:
         return
     zones, sessions = calendar_tables(own, own=own)
@@ -72,7 +72,7 @@ def _upsert_calendars(commit: Commit, own: Mapping[str, CustomCalendar]) -> None
 
 
 def _closed_days(
-    commit: Commit, own: Mapping[str, CustomCalendar], open_days: set[tuple[str, Any]]
+    commit: Commit, own: Mapping[str, OwnCalendar], open_days: set[tuple[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     """Yield the sessions that only an earlier version of these calendars has."""
     for row in _rows(commit, "derive.calendar_sessions", {"calendars": list(own)}):
