@@ -12,6 +12,7 @@ from mtstore.ranges import US_PER_SECOND
 
 US_EQUITIES: Final = "XNYS"
 SPOT_CURRENCIES: Final = "FOREX"
+ALL_HOURS: Final = "24/7"
 
 PRE_MARKET_US: Final = 19_800 * US_PER_SECOND
 POST_MARKET_US: Final = 14_400 * US_PER_SECOND

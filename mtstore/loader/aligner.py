@@ -215,14 +215,20 @@ class DataAligner:
         ]
         options = AssemblyOptions(with_close=self.label == "right", fill_value=self.fill_value)
         with overlay_frames(bars, tickers=tuple(rows), calendars=calendars) as connection, mapped_errors():
+            sessions = _check_sessions(connection, bars, calendars)
             wide = assemble(connection, request, names, options)
-            notes = _hidden_bars(connection, bars, calendars) if request.session == "regular" else []
+        if observed := sessions.observed():
+            with (
+                overlay_frames(bars, tickers=tuple(rows), calendars=calendars | observed) as connection,
+                mapped_errors(),
+            ):
+                wide = assemble(connection, request, names, options)
         count = sum(one.bars.num_rows for one in bars)
         if count and not len(wide.ts_us):
             hint = "" if request.session == "all" else "; session='all' keeps bars outside the regular session"
             text = f"none of the {count} bars is left after {self.method} of {request.bounds}{hint}"
             warnings.warn(text, stacklevel=2)
-        for note in notes:
+        for note in sessions.notes() if request.session == "regular" else ():
             warnings.warn(note, stacklevel=2)
         return wide_frame(wide, self.timezone, label=self.label, columns=columns)
 
@@ -248,15 +254,15 @@ def _reject_unknown(unknown: Iterable[str], valid: Iterable[str]) -> None:
     check_options(unknown, valid)
 
 
-def _hidden_bars(
+def _check_sessions(
     connection: duckdb.DuckDBPyConnection, bars: Iterable[FrameBars], calendars: Mapping[str, str]
-) -> list[str]:
-    """Return what guessed calendars hide, as sentences."""
+) -> SessionCheck:
+    """Compare the bars of tickers without a configured calendar with the sessions of the guessed one."""
     check = SessionCheck(lambda: nullcontext(connection), {})
     for one in bars:
         if one.ticker not in calendars:
             check.compare(one.ticker, one.schema, one.bars, guess_calendar(one.ticker, SOURCE), None)
-    return list(check.notes())
+    return check
 
 
 def _is_futures_calendar(calendar: str | None) -> bool:

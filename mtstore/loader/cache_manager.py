@@ -20,7 +20,7 @@ from mtstore.ingest.run_record import start_run
 from mtstore.loader.cache.choose_series import check_series, choose_series, known_series, range_of, whole_config
 from mtstore.loader.cache.freshness import fresh_ranges, ledger_segments
 from mtstore.loader.cache.invalidate import stale_rows
-from mtstore.loader.cache.session_notes import session_notes
+from mtstore.loader.cache.session_notes import check_sessions
 from mtstore.loader.cache.to_batch import to_batch
 from mtstore.loader.frames.read_bars import read_rows
 from mtstore.loader.frames.rejected_rows import rejection_message
@@ -178,8 +178,11 @@ class CacheManager(StoreHolder):
         writing = self._store.repository.writer(
             "cache", freshness=freshness, run_id=run.run_id, is_compressed=settings.compression
         )
+        sessions = check_sessions(self._store.repository, self.config, batch, data)
         with writing as writer:
             writer.add(batch)
+            for observed in sessions.rows():
+                writer.record("observed_calendars", observed)
             rejected = writer.totals.quarantined_rows
             status = "incomplete" if rejected else "complete"
             row = run.row(status=status, tickers=1, files=0, rows=writer.totals.rows, quarantined_rows=rejected)
@@ -187,7 +190,7 @@ class CacheManager(StoreHolder):
         if batch.quarantined is not None:
             text = rejection_message(ticker, batch.quarantined, len(rows.us), "the view quarantine")
             warnings.warn(text, stacklevel=2)
-        for note in session_notes(self._store.repository, self.config, batch, data):
+        for note in sessions.notes():
             warnings.warn(note, IngestWarning, stacklevel=2)
         self._warn_of_size()
 

@@ -37,7 +37,8 @@ ORDER BY files.ticker, files.source, files.schema;
 
 -- name: refresh_ticker_list
 -- Rebuild core.ticker_list: one row per ticker that is stored or configured, its calendar resolved.
--- `inferred_calendars` (ticker, calendar) is what Python inferred for tickers without a configured calendar.
+-- `inferred_calendars` (ticker, calendar) is what Python inferred from the names of tickers without a configured calendar;
+-- one that their bars decided goes before.
 DELETE FROM core.ticker_list;
 
 INSERT INTO core.ticker_list BY NAME
@@ -47,9 +48,9 @@ SELECT
     settings.data_source,
     settings.priority,
     settings.weight,
-    coalesce(settings.calendar, inferred.calendar) AS calendar,
+    coalesce(settings.calendar, observed.calendar, inferred.calendar) AS calendar,
     settings.calendar IS NULL AS calendar_is_inferred,
-    coalesce(settings.calendar, inferred.calendar)
+    coalesce(settings.calendar, observed.calendar, inferred.calendar)
     || CASE
         WHEN settings.session_start IS NULL AND settings.session_end IS NULL THEN ''
         ELSE concat_ws(
@@ -75,6 +76,7 @@ FROM (
     SELECT ticker FROM core.ticker_settings
 ) AS tickers
 LEFT JOIN core.ticker_settings AS settings USING (ticker)
+LEFT JOIN core.observed_calendars AS observed USING (ticker)
 LEFT JOIN inferred_calendars AS inferred USING (ticker)
 ORDER BY tickers.ticker;
 

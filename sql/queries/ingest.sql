@@ -182,6 +182,13 @@ SELECT
     session_key
 FROM core.ticker_list
 
+-- name: intraday_rows
+-- The number of stored intraday bars of every ticker.
+SELECT ticker, sum(row_count)::BIGINT AS row_count
+FROM core.series
+WHERE step_us < 86400000000
+GROUP BY ticker
+
 -- name: session_hours
 -- The stored sessions of one calendar ($calendar) and its zone: days since 1970-01-01, µs since the epoch.
 SELECT

@@ -48,6 +48,11 @@ INSERT INTO core.ticker_settings
 SELECT * REPLACE (NULL AS universe_position)
 FROM {{snapshot}}.core.ticker_settings;
 
+INSERT INTO core.observed_calendars
+SELECT ticker, calendar
+FROM {{snapshot}}.core.ticker_list
+WHERE calendar_is_inferred;
+
 -- name: close
 -- Detach an overlay.
 USE {{snapshot}};

@@ -1,4 +1,4 @@
--- Pinned tickers, and the last use of each ticker's bars.
+-- Tables that the first stores did not have: pinned tickers, uses of bars, calendars that bars decided.
 
 CREATE SCHEMA IF NOT EXISTS core;
 
@@ -13,4 +13,10 @@ CREATE TABLE IF NOT EXISTS core.uses (
     ticker VARCHAR NOT NULL,
     year INTEGER NOT NULL,               -- 0: a load without bounds, which used all
     used_at TIMESTAMPTZ NOT NULL
+);
+
+-- One row per ticker without a configured calendar whose bars did not fit the one that its name suggests.
+CREATE TABLE IF NOT EXISTS core.observed_calendars (
+    ticker VARCHAR NOT NULL,
+    calendar VARCHAR NOT NULL
 );

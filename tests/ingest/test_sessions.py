@@ -14,6 +14,8 @@ import mtstore
 from mtstore import CacheManager, DataAligner, IngestWarning, MultiTickerDataLoader
 from mtstore.cli.exit_codes import Exit
 from mtstore.cli.main import run as run_command
+from mtstore.config import load_config
+from mtstore.storage.settings.apply_config import apply_config
 
 WEEKEND = pd.date_range("2024-01-06", "2024-01-08 23:59", freq="1min", tz="UTC")
 
@@ -70,28 +72,59 @@ def test_days_without_sessions_warn(store: mtstore.Store) -> None:
         store.ingest(bars(days), ticker="AAPL", schema="ohlcv-1d", tz="America/New_York")
 
 
-def test_bars_that_a_guessed_calendar_hides_warn_at_ingest_and_at_load(store: mtstore.Store) -> None:
-    words = "91 % of the bars of BASKET lie outside XNYS, which was guessed; set `calendar`"
+@pytest.mark.parametrize(
+    ("ticker", "share", "guess"), [("BASKET", "91 %", "XNYS"), ("EURUSD", "64 %", "FOREX"), ("ESH4", "65 %", "CMES")]
+)
+def test_bars_decide_the_calendar_that_a_guess_would_hide(
+    store: mtstore.Store, ticker: str, share: str, guess: str
+) -> None:
+    words = f"{share} of the bars of {ticker} lie outside {guess}, the calendar that was guessed: 24/7 is used"
     with pytest.warns(IngestWarning, match=f"^{words}"):
-        store.ingest(bars(WEEKEND), ticker="BASKET", schema="ohlcv-1m", covers=("2024-01-06", "2024-01-08"))
+        store.ingest(bars(WEEKEND), ticker=ticker, schema="ohlcv-1m", covers=("2024-01-06", "2024-01-08"))
+    words = f"the calendar of {ticker} is 24/7, because {guess}, which was guessed, has too few of its bars"
     for interval in ("1d", "1min"):
         with (
-            MultiTickerDataLoader(config_of(store, "BASKET", interval)) as loader,
+            MultiTickerDataLoader(config_of(store, ticker, interval)) as loader,
             pytest.warns(UserWarning, match=words),
         ):
-            loader.load_data("2024-01-06", "2024-01-08")
+            assert loader.load_data("2024-01-06", "2024-01-08")[f"{ticker}_volume"].sum() == 432_000
     with pytest.warns(UserWarning, match=words):
-        store.align(["BASKET"], "1d", "2024-01-06", "2024-01-08").to_pandas()
+        store.align([ticker], "1d", "2024-01-06", "2024-01-08").to_pandas()
+    assert store.sql(f"SELECT sum(bar_count) FROM resampled(['{ticker}'], '1d')").fetchall() == [(4_320,)]
+    assert store.sql("SELECT calendar, calendar_is_inferred FROM tickers").fetchall() == [("24/7", True)]
 
 
-def test_bars_of_an_unknown_exchange_warn_where_they_are_missing(store: mtstore.Store) -> None:
-    words = "100 % of the bars of 7203 lie outside XNYS, which was guessed; set `calendar`"
-    for day in ("2023-11-06", "2024-11-06"):
-        with pytest.warns(IngestWarning, match=f"^{words}"):
-            store.ingest(minutes(f"{day} 09:00", 150, "Asia/Tokyo"), ticker="7203", schema="ohlcv-1m")
-    for last in ("2023-11-06", "2024-11-07"):
-        with pytest.warns(UserWarning, match=f"^{words}"):
-            assert store.align(["7203"], "1min", "2023-11-06", last).to_pandas().empty
+def test_bars_of_weekdays_have_the_hours_of_spot_currencies(store: mtstore.Store) -> None:
+    words = "100 % of the bars of 7203 lie outside XNYS, the calendar that was guessed: FOREX is used"
+    with pytest.warns(IngestWarning, match=f"^{words}"):
+        store.ingest(minutes("2023-11-06 09:00", 150, "Asia/Tokyo"), ticker="7203", schema="ohlcv-1m")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store.ingest(minutes("2024-11-06 09:00", 150, "Asia/Tokyo"), ticker="7203", schema="ohlcv-1m")
+    with pytest.warns(UserWarning, match="the calendar of 7203 is FOREX"):
+        assert len(store.align(["7203"], "1min", "2023-11-06", "2023-11-06").to_pandas()) == 150
+
+
+def test_a_few_bars_elsewhere_do_not_change_a_calendar(store: mtstore.Store) -> None:
+    for day in pd.bdate_range("2024-01-08", "2024-01-12"):
+        store.ingest(minutes(f"{day:%F} 09:30", 390, "America/New_York"), ticker="AAPL", schema="ohlcv-1m")
+    with pytest.warns(IngestWarning, match="100 % of the bars of AAPL lie outside XNYS, which was guessed; set"):
+        store.ingest(minutes("2024-01-13 09:30", 60, "America/New_York"), ticker="AAPL", schema="ohlcv-1m")
+    assert store.sql("SELECT calendar FROM tickers").fetchall() == [("XNYS",)]
+
+
+def test_a_calendar_that_bars_decided_outlives_a_rebuild(store: mtstore.Store) -> None:
+    with pytest.warns(IngestWarning, match="24/7 is used"):
+        store.ingest(bars(WEEKEND), ticker="BASKET", schema="ohlcv-1m")
+    assert run_command(["rebuild", str(store.path)]) == Exit.OK
+    assert store.sql("SELECT calendar FROM tickers").fetchall() == [("24/7",)]
+
+
+def test_a_configured_calendar_goes_before_one_that_bars_decided(store: mtstore.Store) -> None:
+    with pytest.warns(IngestWarning, match="24/7 is used"):
+        store.ingest(bars(WEEKEND), ticker="BASKET", schema="ohlcv-1m")
+    apply_config(store.repository, load_config(config_of(store, "BASKET", calendar="XNYS")))
+    assert store.sql("SELECT calendar FROM tickers").fetchall() == [("XNYS",)]
 
 
 @pytest.mark.parametrize(("ticker", "calendar"), [("BASKET", "24/7"), ("EURUSD", "24/7"), ("BTC-PERP", None)])
@@ -153,7 +186,7 @@ def test_cached_frames_warn_like_ingested_ones(store: mtstore.Store) -> None:
     frame = minutes("2023-11-03 09:30", 390)
     with pytest.warns(IngestWarning, match=rf"^AAPL: {WRONG_ZONE}"):
         cache.cache_data("AAPL", frame, "2023-11-03", "2023-11-03")
-    with pytest.warns(IngestWarning, match=r"^91 % of the bars of BASKET lie outside XNYS, which was guessed"):
+    with pytest.warns(IngestWarning, match=r"^91 % of the bars of BASKET lie outside XNYS, .*: 24/7 is used"):
         cache.cache_data("BASKET", bars(WEEKEND), "2024-01-06", "2024-01-08")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -163,8 +196,8 @@ def test_cached_frames_warn_like_ingested_ones(store: mtstore.Store) -> None:
 
 
 def test_aligned_frames_warn_of_a_guessed_calendar() -> None:
-    with pytest.warns(UserWarning, match=r"^91 % of the bars of BASKET lie outside XNYS, which was guessed"):
-        assert len(DataAligner(resampling="1d").align_data({"BASKET": bars(WEEKEND)})) == 1
+    with pytest.warns(UserWarning, match=r"^91 % of the bars of BASKET lie outside XNYS, .*: 24/7 is used"):
+        assert len(DataAligner(resampling="1d").align_data({"BASKET": bars(WEEKEND)})) == 3
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(DataAligner(resampling="1d", calendar="24/7").align_data({"BASKET": bars(WEEKEND)})) == 3

@@ -24,7 +24,7 @@ from mtstore.ingest.files.batches import in_batches
 from mtstore.ingest.files.checks.bar_width import check_widths
 from mtstore.ingest.files.checks.conflicts import find_conflicts
 from mtstore.ingest.files.checks.mapping_notes import mapping_notes
-from mtstore.ingest.files.checks.sessions import SessionCheck, stored_calendars
+from mtstore.ingest.files.checks.sessions import SessionCheck, intraday_rows, stored_calendars
 from mtstore.ingest.files.earlier_readings import earlier_readings, withdraw
 from mtstore.ingest.files.group_by_ticker import TickerGrouper
 from mtstore.ingest.files.inputs.custom_input import CustomInput, check_covers
@@ -133,11 +133,14 @@ def ingest_inputs(
     new = _new_inputs(store, valid, tickers, result)
     replaced = list(earlier_readings(store, valid)) if tickers is None else []
     pairs = stored_pairs(store)
-    sessions = SessionCheck(store.connection, calendars)
+    with store.connection() as connection:
+        sessions = SessionCheck(store.connection, calendars, intraday_rows(connection))
     with store.writer("ingest", run_id=run.run_id) as writer:
         for batch in in_batches(new):
             _ingest_batch(writer, batch, tickers, result, progress=progress, sessions=sessions)
         result.notes += sessions.notes()
+        for row in sessions.rows():
+            writer.record("observed_calendars", row)
         result.tickers = len(writer.totals.tickers)
         result.notes += spelling_notes(pairs, writer.totals.tickers).values()
         result.rows = writer.totals.rows

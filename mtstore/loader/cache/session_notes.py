@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtstore.bars import is_daily
-from mtstore.ingest.files.checks.sessions import SessionCheck
+from mtstore.ingest.files.checks.sessions import SessionCheck, intraday_rows
 from mtstore.loader.cache.choose_series import ticker_calendar
 from mtstore.loader.frames.read_times import has_naive_times
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mtstore.storage.repository import Repository
 
 
-def session_notes(store: Repository, config: Config, batch: BarBatch, frame: pd.DataFrame) -> list[str]:
-    """Return what seems wrong with the times of bars, or with their calendar, as sentences."""
+def check_sessions(store: Repository, config: Config, batch: BarBatch, frame: pd.DataFrame) -> SessionCheck:
+    """Compare bars with the sessions of their calendar; the result has notes, and the calendar that the bars decide."""
     zone = None
     if is_daily(batch.schema):
         zone = batch.day_tz
@@ -26,6 +26,6 @@ def session_notes(store: Repository, config: Config, batch: BarBatch, frame: pd.
         zone = config.multi_ticker.alignment.timezone
     with store.connection() as connection:
         calendar = ticker_calendar(connection, config, batch.ticker, batch.binding)
-    check = SessionCheck(store.connection, {batch.ticker: calendar})
+        check = SessionCheck(store.connection, {batch.ticker: calendar}, intraday_rows(connection))
     check.add(batch, zone)
-    return list(check.notes())
+    return check

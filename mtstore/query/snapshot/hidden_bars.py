@@ -11,7 +11,14 @@ from mtstore import sqlfiles
 from mtstore.arguments import first_few
 from mtstore.bars import is_daily, step_us
 from mtstore.errors import RangeError
-from mtstore.infer_calendar import POST_MARKET_US, PRE_MARKET_US, TOLERATED_SHARE
+from mtstore.infer_calendar import (
+    ALL_HOURS,
+    POST_MARKET_US,
+    PRE_MARKET_US,
+    SPOT_CURRENCIES,
+    TOLERATED_SHARE,
+    infer_calendar,
+)
 
 if TYPE_CHECKING:
     from mtstore.query.request.request import SeriesRequest
@@ -26,11 +33,9 @@ def describe_hidden(
     A ticker has more bars than its sessions can have with pre- and post-market, or it is one of `empty` (tickers
     without a bar in the result) although bars are stored in the range. No data file is read, except for `empty`.
     """
-    if request.session != "regular":
-        return None
+    texts = [*_observed(facts, tickers)]
     start_us, end_us = request.bounds.covering_us()
-    texts = []
-    for ticker in tickers:
+    for ticker in tickers if request.session == "regular" else ():
         entry = facts.tickers.get(ticker)
         if entry is None or not entry.calendar_is_inferred or entry.session_key != entry.calendar:
             continue
@@ -42,10 +47,28 @@ def describe_hidden(
             share = _share_outside(_stored_times(facts, request, ticker), opens, closes)
         if share:
             least = "at least " if share < 1 else ""
-            texts.append(f"{least}{100 * share:.0f} % of the bars of {ticker} lie outside {entry.calendar}")
-    if not texts:
-        return None
-    return f"{first_few(texts, joint='; ')}, which was guessed; set `calendar` in the configuration"
+            outside = f"{least}{100 * share:.0f} % of the bars of {ticker} lie outside {entry.calendar}"
+            texts.append(f"{outside}, which was guessed")
+    return f"{first_few(texts, joint='; ')}; set `calendar` in the configuration" if texts else None
+
+
+def _observed(facts: StoreFacts, tickers: Collection[str]) -> Iterator[str]:
+    """Yield a text for each ticker whose bars decided its calendar, because the guessed one has too few of them."""
+    decided = {
+        ticker: entry.calendar
+        for ticker in tickers
+        if (entry := facts.tickers.get(ticker)) is not None
+        and entry.calendar_is_inferred
+        and entry.calendar in (ALL_HOURS, SPOT_CURRENCIES)
+    }
+    if not decided:
+        return
+    for row in facts.rows("derive.tickers_without_calendar"):
+        guess = infer_calendar(row["ticker"], row["provider"] or "", row["dataset"])
+        calendar = decided.get(row["ticker"], guess)
+        if calendar != guess:
+            too_few = f"because {guess}, which was guessed, has too few of its bars"
+            yield f"the calendar of {row['ticker']} is {calendar}, {too_few}"
 
 
 def _files(

@@ -38,6 +38,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "inputs": ("input_key",),
     "settings": ("key",),
     "meta_files": ("path",),
+    "observed_calendars": ("ticker",),
     "pins": ("ticker",),
     "uses": ("ticker", "year"),
 }

@@ -13,7 +13,15 @@ from mtstore.arguments import first_few
 from mtstore.bars import BarBatch, is_daily, step_us
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import InputError
-from mtstore.infer_calendar import POST_MARKET_US, PRE_MARKET_US, TOLERATED_SHARE, TickerCalendar, guess_calendar
+from mtstore.infer_calendar import (
+    ALL_HOURS,
+    POST_MARKET_US,
+    PRE_MARKET_US,
+    SPOT_CURRENCIES,
+    TOLERATED_SHARE,
+    TickerCalendar,
+    guess_calendar,
+)
 from mtstore.ranges import US_PER_DAY
 
 if TYPE_CHECKING:
@@ -109,8 +117,10 @@ def find_misfit(stamps: Ints, schema: str, calendar: TickerCalendar, hours: Hour
     # The pre-market of one day alone is usual, that of several days is not.
     is_quiet = total >= _LEAST_QUIET_BARS and int(stamps[-1] - stamps[0]) > US_PER_DAY
     if near < _HARDLY_ANY * total or (is_quiet and regular < _HARDLY_ANY * total):
-        return Misfit("guess" if calendar.is_guessed else "hours", calendar, total, regular, zone)
-    return Misfit("guess", calendar, total, regular, zone) if calendar.is_guessed and hides_bars else None
+        kind = "guess" if calendar.is_guessed else "hours"
+        return Misfit(kind, calendar, total, regular, zone, far=total - near if hides_bars else 0)
+    is_hidden = calendar.is_guessed and hides_bars
+    return Misfit("guess", calendar, total, regular, zone, far=total - near) if is_hidden else None
 
 
 def _misfit_of_days(stamps: Ints, schema: str, calendar: TickerCalendar, hours: Hours, zone: str) -> Misfit | None:
@@ -136,6 +146,10 @@ class Misfit:
         any bar is in a session. `days`: days are not sessions.
     bars, regular
         The number of bars, and of those in sessions.
+    far
+        The number of bars outside of pre- and post-market, too, if a guessed calendar would hide them.
+    chosen
+        The calendar that the bars decided instead of a guessed one.
     zone, other_zone, regular_there
         The zone in which times were read, the calendar's zone, and the number of bars in sessions there.
     """
@@ -147,11 +161,13 @@ class Misfit:
     zone: str | None = None
     other_zone: str | None = None
     regular_there: int = 0
+    far: int = 0
+    chosen: str | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
         """What misfits that are described together have in common."""
-        return self.kind, self.calendar, self.zone, self.other_zone
+        return self.kind, self.calendar, self.zone, self.other_zone, self.chosen
 
     def describe(self, tickers: Iterable[str]) -> str:
         """Return the misfit of some tickers as a sentence."""
@@ -168,9 +184,19 @@ class Misfit:
                 f"{names}: {outside:,} of {self.bars:,} days are not sessions of {calendar}: are they right?{guessed}"
             )
         share = f"{100 * outside / self.bars:.0f} % of the bars of {names} lie outside {calendar}"
+        if self.chosen is not None:
+            return (
+                f"{share}, the calendar that was guessed: {self.chosen} is used, which has them; "
+                "set `calendar` in a configuration if another one is right"
+            )
         if self.kind == "guess":
             return f"{share}, which was guessed; set `calendar` in a configuration, else aligned tables omit them"
         return f"{share}: are the zone of the times and the calendar right?"
+
+
+def intraday_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Return the number of a store's intraday bars by ticker."""
+    return dict(connection.execute(sqlfiles.load("ingest.intraday_rows")).fetchall())
 
 
 def stored_calendars(connection: duckdb.DuckDBPyConnection) -> dict[str, TickerCalendar]:
@@ -185,11 +211,16 @@ def stored_calendars(connection: duckdb.DuckDBPyConnection) -> dict[str, TickerC
 class SessionCheck:
     """Compare bars with the calendars of their tickers, `known` or guessed; `notes` has the result.
 
-    `connect` opens the store, whose sessions are read where it has them.
+    `connect` opens the store, whose sessions are read where it has them; `stored` counts the intraday bars that it has.
+    A guessed calendar that would leave out more than 5 % of a ticker's bars is not used: see `observed`.
     """
 
     connect: Connect
     known: Mapping[str, TickerCalendar]
+    stored: Mapping[str, int] = field(default_factory=dict)
+    _bars: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _far: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _fitting: dict[str, str] = field(default_factory=dict)
     _hours: dict[str, Hours | None] = field(default_factory=dict)
     _found: dict[tuple[object, ...], dict[str, Misfit]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -202,18 +233,54 @@ class SessionCheck:
         """Compare bars with a calendar, unless the ticker has hours of its own: those are what its owner wants."""
         if calendar.has_own_hours:
             return
-        if calendar.name not in self._hours:
-            with self.connect() as connection:
-                self._hours[calendar.name] = Hours.of(connection, calendar.name)
-        hours = self._hours[calendar.name]
+        hours = self._hours_of(calendar.name)
         stamps = bars["ts_event"].cast("int64").to_numpy()
         found = None if hours is None else find_misfit(stamps, schema, calendar, hours, zone)
+        if not is_daily(schema):
+            self._bars[ticker] += len(stamps)
         if found is not None:
             self._found[found.key][ticker] = found
+        if found is not None and found.far:
+            self._far[ticker] += found.far
+            # A ticker in several batches has the calendar that has all its bars.
+            is_at_all_hours = self._fitting.get(ticker) == ALL_HOURS
+            self._fitting[ticker] = ALL_HOURS if is_at_all_hours else self._fit(stamps, schema)
+
+    def observed(self) -> dict[str, str]:
+        """Return the calendars that bars decide: those of tickers of which the guessed one leaves out too many."""
+        return {
+            ticker: calendar
+            for ticker, calendar in self._fitting.items()
+            if self._far[ticker] > TOLERATED_SHARE * (self.stored.get(ticker, 0) + self._bars[ticker])
+        }
+
+    def _fit(self, stamps: Ints, schema: str) -> str:
+        """Return the calendar of bars that trade on weekdays alone, or that of all hours."""
+        hours = self._hours_of(SPOT_CURRENCIES)
+        if hours is None:
+            return ALL_HOURS
+        regular, _ = hours.count(stamps, step_us(schema))
+        return SPOT_CURRENCIES if len(stamps) - regular <= TOLERATED_SHARE * len(stamps) else ALL_HOURS
+
+    def _hours_of(self, calendar: str) -> Hours | None:
+        if calendar not in self._hours:
+            with self.connect() as connection:
+                self._hours[calendar] = Hours.of(connection, calendar)
+        return self._hours[calendar]
+
+    def rows(self) -> Iterator[dict[str, str]]:
+        """Yield the rows of `core.observed_calendars`."""
+        for ticker, calendar in self.observed().items():
+            yield {"ticker": ticker, "calendar": calendar}
 
     def notes(self) -> Iterator[str]:
         """Yield a sentence per kind of misfit."""
-        for by_ticker in self._found.values():
+        observed = self.observed()
+        found: dict[tuple[object, ...], dict[str, Misfit]] = defaultdict(dict)
+        for ticker, misfit in ((name, one) for by_ticker in self._found.values() for name, one in by_ticker.items()):
+            chosen = replace(misfit, chosen=observed.get(ticker)) if misfit.kind == "guess" else misfit
+            found[chosen.key][ticker] = chosen
+        for by_ticker in found.values():
             alike = list(by_ticker.values())
             sums = {name: sum(getattr(one, name) for one in alike) for name in ("bars", "regular", "regular_there")}
             yield replace(alike[0], **sums).describe(by_ticker)
