@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,8 +13,10 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from mtstore.arguments import first_few
 from mtstore.cli import format_cells as cells
 from mtstore.cli.console import count, echo
+from mtstore.cli.fit_table import TextTable
 from mtstore.errors import InputError
 
 if TYPE_CHECKING:
@@ -160,25 +163,21 @@ def _write_table(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: I
         rows += batch.num_rows
         if limit is not None and rows > limit:
             break
-    for line in _table_lines(schema, columns):
+    whole = TextTable(schema.names, columns, [cells.is_numeric(kind) for kind in schema.types])
+    table = whole.fitted(width) if (width := _terminal_width(stream)) else whole
+    for line in table.lines():
         stream.write(f"{line}\n".encode("utf-8", "replace"))
+    if table is not whole:
+        left_out = first_few(whole.names[len(table.names) :]) or "nothing, but longer texts end in …"
+        echo(
+            f"{len(table.names)} of {count(len(whole.names), 'column')} fitted to {width} characters; "
+            f"left out: {left_out}; --format csv or -o FILE writes all as data"
+        )
     if limit is not None and rows > limit:
         echo(f"the first {count(limit, 'row')}; --rows 0 shows all; --format csv or -o FILE writes all as data")
     return rows
 
 
-def _table_lines(schema: pa.Schema, columns: list[list[str]]) -> Iterator[str]:
-    widths = [max(map(len, [name, *values])) for name, values in zip(schema.names, columns, strict=True)]
-    right = [cells.is_numeric(kind) for kind in schema.types]
-
-    def line(parts: Iterable[str]) -> str:
-        padded = [
-            part.rjust(width) if to_right else part.ljust(width)
-            for part, width, to_right in zip(parts, widths, right, strict=True)
-        ]
-        return "  ".join(padded).rstrip()
-
-    yield line(schema.names)
-    yield "  ".join("-" * width for width in widths)
-    for values in zip(*columns, strict=True):
-        yield line(values)
+def _terminal_width(stream: IO[bytes]) -> int | None:
+    """Return the characters of a terminal's line; None where the stream is not a terminal."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mtstore.cli.console import count, echo
 from mtstore.cli.formats import FORMATS, ROWS_OF_A_TABLE, choose_format, write_result
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ class Output:
     rows: int | None
 
     def write(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-        """Write a result."""
-        write_result(schema, batches, self.format, self.path, table_rows=self.rows)
+        """Write a result; a line on stderr says what was written to a file."""
+        rows = write_result(schema, batches, self.format, self.path, table_rows=self.rows)
+        if self.path is not None:
+            echo(f"{count(rows, 'row')}, {count(len(schema), 'column')}: {self.path}")
 
     def write_table(self, table: pa.Table) -> None:
         """Write an Arrow table."""

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import duckdb
@@ -100,8 +107,56 @@ def test_a_table_is_shortened_on_stdout_and_says_so(mtstore_cli, market, tmp_pat
     assert shown.err == "the first 40 rows; --rows 0 shows all; --format csv or -o FILE writes all as data\n"
     assert mtstore_cli("query", market, sql, "--rows", "0").out.count("\n") == 102
     assert mtstore_cli("query", market, sql, "--rows", "100").err == ""
-    assert mtstore_cli("query", market, sql, "-o", tmp_path / "all.txt").err == ""
+    assert mtstore_cli("query", market, sql, "-o", tmp_path / "all.txt").err.startswith("100 rows, 1 column: ")
     assert (tmp_path / "all.txt").read_text(encoding="utf-8").count("\n") == 102
+
+
+def test_a_file_is_reported_with_its_rows_columns_and_path(mtstore_cli, market, tmp_path):
+    path = tmp_path / "bars.csv"
+    shown = mtstore_cli("query", market, "SELECT ticker, close FROM bars LIMIT 1", "-o", path)
+    assert (shown.out, shown.err) == ("", f"1 row, 2 columns: {path}\n")
+
+
+def _on_a_terminal(width, *arguments):
+    """Run the command line with stdout on a terminal of that width; return its lines and stderr."""
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    command = [sys.executable, "-m", "mtstore", *map(str, arguments)]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, env=environment, check=True)
+    os.close(writer)
+    try:
+        return os.read(reader, 65_536).decode().splitlines(), done.stderr
+    finally:
+        os.close(reader)
+
+
+def test_a_table_is_fitted_to_the_terminal_and_says_what_was_left_out(market):
+    lines, err = _on_a_terminal(80, "query", market, "FROM bars_local LIMIT 3")
+    names = lines[0].split()
+    assert names[:6] == ["ticker", "source", "schema", "year", "ts_event", "open"]
+    assert len(lines) == 5
+    assert max(map(len, lines)) <= 80
+    assert err.startswith(f"{len(names)} of 16 columns fitted to 80 characters; left out: ")
+    assert " and 4 more; --format csv or -o FILE writes all as data" in err
+    lines, err = _on_a_terminal(400, "query", market, "FROM bars_local LIMIT 3")
+    assert len(lines[0].split()) == 16
+    assert err == ""
+
+
+def test_long_texts_are_cut_before_columns_are_left_out(market):
+    lines, err = _on_a_terminal(60, "query", market, f"SELECT '{'x' * 70}' AS text, 7 AS n")
+    assert lines[2] == "x" * 47 + "…  7"
+    assert "2 of 2 columns fitted" in err
+
+
+def test_a_statement_over_other_files_names_the_way_to_allow_them(mtstore_cli, market, tmp_path):
+    (tmp_path / "mine.csv").write_text("n\n1\n", encoding="utf-8")
+    sql = f"FROM '{tmp_path / 'mine.csv'}'"
+    shown = mtstore_cli("query", market, sql)
+    assert shown.code == Exit.QUERY
+    assert "--unsafe" in shown.err
+    assert mtstore_cli("query", market, sql, "--unsafe", "--format", "csv").out == "n\n1\n"
 
 
 def test_control_characters_in_data_cannot_reach_the_terminal(mtstore_cli, market):

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _INTERRUPT_EVERY_SECONDS = 0.05
 _BATCH_ROWS = 100_000
+_FILES_OF_THE_STORE = (
+    "a statement reads the files of its store and no others; --unsafe, or `unsafe=True` in Python, lifts this"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,12 @@ def run_limited(
             if not limits.is_unsafe:
                 check_statement(connection, statement)
 
-        yield connection, check
+        try:
+            yield connection, check
+        except QueryError as error:
+            if limits.is_unsafe or "disabled by configuration" not in str(error):
+                raise
+            raise QueryError(f"{error}\n{_FILES_OF_THE_STORE}") from error
 
 
 @contextmanager
