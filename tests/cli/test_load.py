@@ -84,13 +84,31 @@ def test_the_message_about_a_range_that_is_not_covered_names_the_option_that_all
     assert allowed.out.count("\n") == 1 + 390 + 210
 
 
+def _held(store):
+    """Return how many rows the demo's store has of each thing that its help promises."""
+    liquid = "gaps(['GOOGL'], 15, start_ts := DATE '2023-11-01', end_ts := DATE '2023-11-30')"
+    sources = {
+        "halts": f"(FROM {liquid} WHERE position = 'interior')",
+        "bad_rows": "quarantine",
+        "corrections": "revisions",
+        "splits": "splits",
+        "aligned": "aligned",
+        "universe": "(FROM tickers WHERE in_universe)",
+    }
+    with mtstore.open(store) as found:
+        return {name: found.sql(f"SELECT count(*) FROM {source}").fetchall()[0][0] for name, source in sources.items()}
+
+
 def test_the_demo_runs_without_keys_twice_and_its_advice_is_true(mtstore_cli, tmp_path, monkeypatch):
     for name in ("POLYGON_API_KEY", "DATABENTO_API_KEY", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     store = tmp_path / "demo"
     first = mtstore_cli("demo", store)
     assert first.code == Exit.OK
-    assert "21 flat files" in first.err
+    assert "42 flat files" in first.err
+    assert "1 row quarantined" in first.err
+    held = _held(store)
+    assert min(held.values()) > 0
     assert "1,602 rows x 25 columns" in first.err
     assert first.out.startswith("   ")
     assert "AAPL_close" in first.out
@@ -100,6 +118,7 @@ def test_the_demo_runs_without_keys_twice_and_its_advice_is_true(mtstore_cli, tm
     assert again.code == Exit.OK
     assert "all of them unchanged" in again.err
     assert again.out == first.out
+    assert _held(store) == held
 
     advice = first.err.partition("Next, in Python:\n")[2]
     python = "\n".join(line.strip() for line in advice.partition("\n\n")[0].splitlines())

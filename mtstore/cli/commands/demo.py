@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,10 @@ import mtstore
 from mtstore import sqlfiles
 from mtstore.cli.console import count, echo, write_stdout
 from mtstore.cli.options import FOLDER
+from mtstore.config import load_config
+from mtstore.ingest.files.report import IngestWarning
+from mtstore.storage.settings.apply_config import apply_config
+from mtstore.synthetic.demo_month import END, START, TICKERS, DemoFiles, write_demo_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,12 +27,7 @@ if TYPE_CHECKING:
 
     from mtstore.ingest.files.report import IngestResult
 
-TICKERS: Final = ("AAPL", "AMZN", "GOOGL", "MSFT", "SPY")
-START: Final = "2023-11-01"
-END: Final = "2023-11-30"
-"""A month with a change of clocks, a holiday and a half day."""
-
-_QUIET: Final = ("MSFT",)
+_UNIVERSE: Final = {ticker: {"weight": 0.2} for ticker in TICKERS}
 
 
 @click.command(short_help="Try it, without keys or network.")
@@ -36,30 +36,37 @@ def command(store: Path) -> None:
     """Create a store at STORE (default: ./mtstore-demo) from made-up vendor files; align five tickers over a month.
 
     The files go through the real ingest paths: minute bars of an exchange's real calendar, with pre- and post-market,
-    thin minutes, a halt and a bad print. The second run skips the files as unchanged.
+    thin minutes and a halt (view `gaps`), a row that cannot be a bar (`quarantine`), a bad print that a second file
+    corrects (`revisions`) and a split (`splits`). The five tickers are configured as the universe (`aligned`). A second
+    run skips the files as unchanged.
     """
     with tempfile.TemporaryDirectory() as folder:
         with _timed("made a month of vendor files for five tickers") as details:
-            files = _write_files(Path(folder))
-            details.append(count(len(files), "flat file"))
+            files = write_demo_files(Path(folder))
+            details.append(count(len(files.bars), "flat file"))
         with mtstore.open(store, create=True) as found:
             with _timed(f"ingested them into {store}") as details:
-                details.append(_describe(found.ingest_files(files)))
+                details.append(_ingest(found, files))
+            apply_config(found.repository, load_config({"multi_ticker": {"tickers": _UNIVERSE}}))
             _show(found, store)
     _print_next_steps(store)
 
 
-def _write_files(folder: Path) -> list[Path]:
-    from mtstore.synthetic import SyntheticMarket, write_flat_files
-
-    market = SyntheticMarket(TICKERS, seed=7, thin=_QUIET)
-    return write_flat_files(market, folder, START, END)
+def _ingest(found: mtstore.Store, files: DemoFiles) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IngestWarning)  # the summary counts the rejected row
+        first = None if found.tickers() else found.ingest_files(files.bars)
+        # All files in one call: those of an earlier run are skipped, although a later file replaced one of them.
+        both = found.ingest_files([*files.bars, *files.corrected])
+        found.ingest_references(splits=files.splits)
+    return _describe(first or both)
 
 
 def _show(found: mtstore.Store, store: Path) -> None:
     from mtstore.cli.formats import write_result
 
-    config = {"store": str(store), "tickers": list(TICKERS), "alignment": {"resampling": "5min"}}
+    alignment = {"resampling": "5min", "adjust": "splits"}
+    config = {"store": str(store), "tickers": list(TICKERS), "alignment": alignment}
     with _timed("aligned five tickers at 5 minutes") as details:
         with mtstore.MultiTickerDataLoader(config) as loader:
             frame = loader.load_data(START, END)
@@ -98,7 +105,8 @@ def _print_next_steps(store: Path) -> None:
         f"""
 Next, in Python:
     import mtstore
-    config = {{"store": "{store}", "tickers": {list(TICKERS)}, "alignment": {{"resampling": "5min"}}}}
+    alignment = {{"resampling": "5min", "adjust": "splits"}}
+    config = {{"store": "{store}", "tickers": {list(TICKERS)}, "alignment": alignment}}
     frame = mtstore.MultiTickerDataLoader(config).load_data("{START}", "{END}")
 
 In any DuckDB client, read-only:
@@ -106,6 +114,8 @@ In any DuckDB client, read-only:
     FROM aligned_outer(['AAPL', 'MSFT'], INTERVAL 5 MINUTE, start_ts := DATE '{START}', end_ts := DATE '{END}');
 
 Here:
-    mtstore query {store} "FROM tickers"
+    mtstore query {store} "FROM aligned ORDER BY ts_event"
+    mtstore query {store} "FROM quarantine"
+    mtstore gaps {store} --tickers GOOGL
     mtstore sql aligned_ffill"""
     )
