@@ -65,7 +65,7 @@ def test_network_commands_run_against_a_local_vendor(
 def test_every_block_has_a_known_language_and_mark() -> None:
     blocks = [block for path in documents() for block in read_blocks(path)]
     assert {block.language for block in blocks} <= {"bash", "python", "sql", "yaml"}
-    assert {block.mark for block in blocks} <= {"", "install", "network", "slow"}
+    assert {block.mark for block in blocks} <= {"", "install", "network", "slow", "gymnasium"}
     assert [block.mark for block in read_blocks(ROOT / "README.md") if block.mark] == ["install", "install"]
 
 

@@ -30,8 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def make_env(folder: Path) -> Callable[..., Any]:
-    """Make the environment of the guide with its configuration."""
+def guide(folder: Path) -> dict[str, Any]:
+    """Return the names that the guide's code defines; its configuration is written to the folder."""
     blocks = read_blocks(GUIDE / "training.md")
     (source,) = [block.text for block in blocks if block.language == "python" and "class ClosedBars" in block.text]
     (setup,) = [block.text for block in blocks if "<<'YAML'" in block.text]
@@ -39,7 +39,13 @@ def make_env(folder: Path) -> Callable[..., Any]:
     (folder / "env.yaml").write_text(written)
     names: dict[str, Any] = {"__name__": "tutorial", "mtstore": mtstore}
     exec(compile(source.split("\nenv = ")[0], "training.md", "exec"), names)  # noqa: S102 - the guide's own code
-    return lambda end=END: names["ClosedBars"](str(folder / "env.yaml"), START, end)
+    return names
+
+
+@pytest.fixture(scope="module")
+def make_env(guide: dict[str, Any], folder: Path) -> Callable[..., Any]:
+    """Make the environment of the guide with its configuration."""
+    return lambda end=END: guide["ClosedBars"](str(folder / "env.yaml"), START, end)
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +101,13 @@ def test_days_to_come_change_nothing_that_was_seen(make_env):
         assert mine[1] == theirs[1]
         terminated = mine[2]
     assert not theirs[2]
+
+
+def test_gymnasium_accepts_the_environment(guide: dict[str, Any], folder: Path) -> None:
+    checker = pytest.importorskip(
+        "gymnasium.utils.env_checker", reason="the guide's Gymnasium class is checked where gymnasium is installed"
+    )
+    (source,) = [block.text for block in read_blocks(GUIDE / "training.md") if block.mark == "gymnasium"]
+    names = dict(guide)
+    exec(compile(source, "training.md", "exec"), names)  # noqa: S102 - the guide's own code
+    checker.check_env(names["GymBars"](str(folder / "env.yaml"), START, END), skip_render_check=True)
