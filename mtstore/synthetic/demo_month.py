@@ -13,16 +13,11 @@ from mtstore.synthetic.faults import Faults, Split
 from mtstore.synthetic.flat_files import write_flat_files
 from mtstore.synthetic.market import SyntheticMarket
 
-START: Final = "2023-11-01"
-END: Final = "2023-11-30"
-"""A month with a change of clocks, a holiday and a half day."""
-
 _SOUND: Final = ("AAPL", "MSFT", "SPY")
 _QUIET: Final = ("MSFT",)
 _FAULTY: Final = ("AMZN", "GOOGL")
-TICKERS: Final = tuple(sorted(_SOUND + _FAULTY))
 
-# Drawn so that the month has them all: GOOGL halts for 23 minutes and has a row that cannot be a bar, AMZN a bad print.
+# Drawn so that November 2023 has them all: a halt of 23 minutes and an impossible row of GOOGL, a bad print of AMZN.
 _SEED_OF_FAULTS: Final = 13
 _SPLIT: Final = Split("GOOGL", date(2023, 11, 13), 1, 2)
 
@@ -46,15 +41,15 @@ class DemoFiles:
     splits: list[Path]
 
 
-def write_demo_files(folder: Path) -> DemoFiles:
-    """Write the files below a folder."""
+def write_demo_files(folder: Path, start: str, end: str) -> DemoFiles:
+    """Write the files below a folder; the range of dates must hold one bad print."""
     sound = SyntheticMarket(_SOUND, seed=7, thin=_QUIET)
     faulty = _faulty_market(with_bad_prints=True)
-    (bad_print,) = (fault for fault in faulty.planted_faults(START, END) if fault.kind == "bad_print")
+    (bad_print,) = (fault for fault in faulty.planted_faults(start, end) if fault.kind == "bad_print")
     day = datetime.fromtimestamp(bad_print.start_us // US_PER_SECOND, UTC).date().isoformat()
     corrected = write_flat_files(_faulty_market(with_bad_prints=False), folder / "corrected", day, day)
     return DemoFiles(
-        write_flat_files(sound, folder / "sound", START, END) + write_flat_files(faulty, folder / "faulty", START, END),
+        write_flat_files(sound, folder / "sound", start, end) + write_flat_files(faulty, folder / "faulty", start, end),
         corrected,
         [_write_split(folder / "splits.json")],
     )

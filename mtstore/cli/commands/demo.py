@@ -15,10 +15,6 @@ import mtstore
 from mtstore import sqlfiles
 from mtstore.cli.console import count, echo, write_stdout
 from mtstore.cli.options import FOLDER
-from mtstore.config import load_config
-from mtstore.ingest.files.report import IngestWarning
-from mtstore.storage.settings.apply_config import apply_config
-from mtstore.synthetic.demo_month import END, START, TICKERS, DemoFiles, write_demo_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +22,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mtstore.ingest.files.report import IngestResult
+    from mtstore.synthetic.demo_month import DemoFiles
 
-_UNIVERSE: Final = {ticker: {"weight": 0.2} for ticker in TICKERS}
+TICKERS: Final = ("AAPL", "AMZN", "GOOGL", "MSFT", "SPY")
+START: Final = "2023-11-01"
+END: Final = "2023-11-30"
+"""A month with a change of clocks, a holiday and a half day."""
 
 
 @click.command(short_help="Try it, without keys or network.")
@@ -40,19 +40,26 @@ def command(store: Path) -> None:
     corrects (`revisions`) and a split (`splits`). The five tickers are configured as the universe (`aligned`). A second
     run skips the files as unchanged.
     """
+    from mtstore.config import load_config
+    from mtstore.storage.settings.apply_config import apply_config
+    from mtstore.synthetic.demo_month import write_demo_files
+
+    universe = {ticker: {"weight": 0.2} for ticker in TICKERS}
     with tempfile.TemporaryDirectory() as folder:
         with _timed("made a month of vendor files for five tickers") as details:
-            files = write_demo_files(Path(folder))
+            files = write_demo_files(Path(folder), START, END)
             details.append(count(len(files.bars), "flat file"))
         with mtstore.open(store, create=True) as found:
             with _timed(f"ingested them into {store}") as details:
                 details.append(_ingest(found, files))
-            apply_config(found.repository, load_config({"multi_ticker": {"tickers": _UNIVERSE}}))
+            apply_config(found.repository, load_config({"multi_ticker": {"tickers": universe}}))
             _show(found, store)
     _print_next_steps(store)
 
 
 def _ingest(found: mtstore.Store, files: DemoFiles) -> str:
+    from mtstore.ingest.files.report import IngestWarning
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", IngestWarning)  # the summary counts the rejected row
         first = None if found.tickers() else found.ingest_files(files.bars)
