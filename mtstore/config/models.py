@@ -26,6 +26,7 @@ from mtstore.config.choices import (
     OnError,
     OnFailure,
     OnMissing,
+    Partial,
     Session,
     SkipColumns,
 )
@@ -93,6 +94,9 @@ class Alignment(Section):
         default="session", description="Where buckets start: session open, local midnight, UTC epoch."
     )
     adjust: Adjust = Field(default="none", description="Prices as traded, adjusted for splits, or for dividends too.")
+    partial: Partial = Field(
+        default="drop", description="Buckets that reach beyond the range: left out, or cut to the range's own bars."
+    )
     fill_value: float | None = Field(default=None, description="Value of missing cells; null leaves them missing.")
     fill_volume: Annotated[FillVolume, _NullWord] = Field(default="zero", description="Volume of bars filled forward.")
     fill_prices: FillPrices = Field(

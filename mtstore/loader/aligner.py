@@ -66,6 +66,8 @@ class DataAligner:
         `regular`, or `all` to keep bars outside the regular session.
     anchor
         Where buckets start: `session`, `midnight` (in `timezone`) or `epoch`.
+    partial
+        Buckets that reach beyond the range: left out (`drop`), or computed from the range's own bars (`cut`).
     fill_volume
         Volume and transactions of filled rows: `zero`, `ffill` or `null`.
     fill_prices
@@ -110,6 +112,7 @@ class DataAligner:
         fill_value: float | None = None,
         session: str = "regular",
         anchor: str = "session",
+        partial: str = "drop",
         fill_volume: str = "zero",
         fill_prices: str = "own",
         max_age: str | timedelta | None = None,
@@ -130,6 +133,7 @@ class DataAligner:
         self._options = {
             "session": session,
             "anchor": anchor,
+            "partial": partial,
             "fill_volume": fill_volume,
             "fill_prices": fill_prices,
             "max_age": max_age,

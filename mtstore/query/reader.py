@@ -120,6 +120,7 @@ class Reader:
         anchor: str = "session",
         tz: str | None = None,
         adjust: str | None = None,
+        partial: str | None = None,
         source: str | None = None,
         schema: str | None = None,
     ) -> Series:
@@ -142,10 +143,13 @@ class Reader:
         adjust
             Prices adjusted for `none`, `splits` or `all` (dividends too). A dividend is taken off the last close before
             its ex-date, after a split of that date; one that is as high as that close adjusts nothing, with a warning.
+        partial
+            Buckets that reach beyond the range: `drop` leaves them out, `cut` computes them from the range's own bars.
         source, schema
             The stored series to read; None: the configured ones, else the best fit.
 
-        session, tz and adjust default to those of `mtstore config apply`, else to regular, New York and none.
+        session, tz, adjust and partial default to those of `mtstore config apply`, else to regular, New York, none and
+        drop.
 
         Raises
         ------
@@ -160,7 +164,13 @@ class Reader:
         from mtstore.query.series import request_options, resampled
 
         options = request_options(
-            session=session, anchor=anchor, tz=tz, adjust=adjust, from_source=source, from_schema=schema
+            session=session,
+            anchor=anchor,
+            tz=tz,
+            adjust=adjust,
+            partial=partial,
+            from_source=source,
+            from_schema=schema,
         )
         return resampled(self.repository, tickers, interval, start, end, options=options)
 
@@ -182,6 +192,7 @@ class Reader:
         anchor: str = "session",
         tz: str | None = None,
         adjust: str | None = None,
+        partial: str | None = None,
         source: str | None = None,
         schema: str | None = None,
     ) -> Aligned:
@@ -226,6 +237,7 @@ class Reader:
             anchor=anchor,
             tz=tz,
             adjust=adjust,
+            partial=partial,
             from_source=source,
             from_schema=schema,
         )
@@ -252,6 +264,7 @@ class Reader:
         anchor: str = "session",
         tz: str | None = None,
         adjust: str | None = None,
+        partial: str | None = None,
         source: str | None = None,
         schema: str | None = None,
     ) -> Tensor:
@@ -297,6 +310,7 @@ class Reader:
             anchor=anchor,
             tz=tz,
             adjust=adjust,
+            partial=partial,
             from_source=source,
             from_schema=schema,
         )

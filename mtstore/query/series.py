@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 APPLIED = "applied"
 """The `max_age` of the applied configuration; None means no limit."""
 
-_SERIES_SETTINGS = {"timezone": "tz", "session": "session", "adjust": "adjust"}
+_SERIES_SETTINGS = {"timezone": "tz", "session": "session", "adjust": "adjust", "partial": "partial"}
 _FILL_SETTINGS = {name: name for name in ("fill_volume", "fill_prices", "max_age", "across_sessions")}
 _ALIGN_SETTINGS = _SERIES_SETTINGS | _FILL_SETTINGS | {"method": "method"}
 

@@ -7,6 +7,8 @@
 -- Options: start_ts, end_ts (half-open between instants; dates take whole sessions, the end date included; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
 --   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
+--   partial: a bucket belongs to a range that it lies in wholly, of dates by its sessions; 'drop' (default) leaves out
+--   the others, 'cut' computes those at both ends from the range's own bars. An open end has what is stored.
 -- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
 --   fill_volume 'zero' | 'ffill' | 'null', fill_prices 'own' | 'close' (flat bars), max_age (an INTERVAL: older values
 --   are not carried), across_sessions (false: nothing is carried into another session), lookback.
@@ -31,14 +33,15 @@ CREATE OR REPLACE MACRO aligned_ffill(
     fill_prices := {{fill_prices}},
     max_age := {{max_age}},
     across_sessions := {{across_sessions}},
-    lookback := NULL
+    lookback := NULL,
+    partial := {{partial}}
 ) AS TABLE
 SELECT *
 FROM core.filled_rows(
     tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
     adjust := adjust, from_source := from_source, from_schema := from_schema,
     fill_volume := fill_volume, fill_prices := fill_prices, max_age := max_age, across_sessions := across_sessions,
-    lookback := lookback,
+    lookback := lookback, partial := partial,
     other_problems := [core.store_problem({{store}})]
 )
 ORDER BY ts_event, ticker;

@@ -4,6 +4,8 @@
 -- Options: start_ts, end_ts (half-open between instants; dates take whole sessions, the end date included; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
 --   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
+--   partial: a bucket belongs to a range that it lies in wholly, of dates by its sessions; 'drop' (default) leaves out
+--   the others, 'cut' computes those at both ends from the range's own bars. An open end has what is stored.
 -- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
 -- Inputs: one stored series per ticker (core.chosen_series); configured tickers without stored bars are left out.
 -- NULLs: as in the stored bars; is_present is true and age zero on every row.
@@ -21,13 +23,14 @@ CREATE OR REPLACE MACRO aligned_inner(
     tz := {{tz}},
     adjust := {{adjust}},
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    partial := {{partial}}
 ) AS TABLE
 WITH present AS MATERIALIZED (
     SELECT r.*
     FROM core.resampled(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
+        adjust := adjust, from_source := from_source, from_schema := from_schema, partial := partial
     ) AS r
 ),
 complete_buckets AS (
@@ -74,7 +77,7 @@ FROM (
     FROM core.check_call(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
         adjust := adjust, from_source := from_source, from_schema := from_schema,
-        other_problems := [core.store_problem({{store}})]
+        other_problems := [core.store_problem({{store}}), core.choice_problem('partial', partial, ['drop', 'cut'])]
     )
 ) AS r
 ORDER BY ts_event, ticker;

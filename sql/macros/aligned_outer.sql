@@ -4,6 +4,8 @@
 -- Options: start_ts, end_ts (half-open between instants; dates take whole sessions, the end date included; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
 --   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
+--   partial: a bucket belongs to a range that it lies in wholly, of dates by its sessions; 'drop' (default) leaves out
+--   the others, 'cut' computes those at both ends from the range's own bars. An open end has what is stored.
 -- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
 -- Inputs: one stored series per ticker (core.chosen_series); a configured ticker that is not stored has only NULLs.
 -- NULLs: prices, volume, vwap and transactions where is_present is false; age before a ticker's first bar.
@@ -21,7 +23,8 @@ CREATE OR REPLACE MACRO aligned_outer(
     tz := {{tz}},
     adjust := {{adjust}},
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    partial := {{partial}}
 ) AS TABLE
 WITH call_tickers AS MATERIALIZED (
     SELECT c.ticker, c.source, c.schema, c.is_mixed
@@ -34,7 +37,7 @@ present AS MATERIALIZED (
     SELECT r.*
     FROM core.resampled(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
+        adjust := adjust, from_source := from_source, from_schema := from_schema, partial := partial
     ) AS r
 ),
 buckets AS (
@@ -101,7 +104,7 @@ FROM (
     FROM core.check_call(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
         adjust := adjust, from_source := from_source, from_schema := from_schema,
-        other_problems := [core.store_problem({{store}})]
+        other_problems := [core.store_problem({{store}}), core.choice_problem('partial', partial, ['drop', 'cut'])]
     )
 ) AS r
 ORDER BY ts_event, ticker;

@@ -3,7 +3,7 @@
 -- The window holds the latest window_bars returns between bars that the ticker and the benchmark share, this bar's too.
 -- Grain: one row per ticker other than the benchmark and common bar after the first, ordered by ts_event and ticker.
 -- Options: bar_interval (1 day), window_bars (60); start_ts, end_ts, session, anchor, tz, adjust (default
---   'splits'), from_source and from_schema as in resampled.
+--   'splits'), from_source, from_schema and partial as in resampled.
 -- Inputs: core.trailing_pairs.
 -- NULLs: beta until the window is full, and where the benchmark did not move.
 -- Columns:
@@ -27,13 +27,14 @@ CREATE OR REPLACE MACRO beta(
     tz := {{tz}},
     adjust := 'splits',
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    partial := {{partial}}
 ) AS TABLE
 SELECT * EXCLUDE (correlation)
 FROM core.trailing_pairs(
     tickers, benchmark, bar_interval := bar_interval, window_bars := window_bars, start_ts := start_ts,
     end_ts := end_ts, session := session, anchor := anchor, tz := tz, adjust := adjust, from_source := from_source,
-    from_schema := from_schema,
+    from_schema := from_schema, partial := partial,
     other_problems := [core.store_problem({{store}})]
 )
 ORDER BY ts_event, ticker;

@@ -1,8 +1,8 @@
 -- ratio(ticker_a, ticker_b, …): the price of one ticker divided by another's, on the bars that both have.
 --
 -- Grain: one row per common bar, ordered by ts_event.
--- Options: bar_interval (1 day), start_ts, end_ts, session, anchor, tz, adjust (default 'splits'), from_source
---   and from_schema as in resampled.
+-- Options: bar_interval (1 day), start_ts, end_ts, session, anchor, tz, adjust (default 'splits'), from_source,
+--   from_schema and partial as in resampled.
 -- Inputs: core.paired_closes.
 -- NULLs: the ratio where either close is NULL, or close_b is 0.
 -- Columns:
@@ -26,12 +26,14 @@ CREATE OR REPLACE MACRO ratio(
     tz := {{tz}},
     adjust := 'splits',
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    partial := {{partial}}
 ) AS TABLE
 SELECT * EXCLUDE (spread)
 FROM core.paired_closes(
     ticker_a, ticker_b, bar_interval := bar_interval, start_ts := start_ts, end_ts := end_ts, session := session,
     anchor := anchor, tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema,
+    partial := partial,
     other_problems := [core.store_problem({{store}})]
 )
 ORDER BY ts_event;

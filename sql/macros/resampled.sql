@@ -7,6 +7,8 @@
 -- Options: start_ts, end_ts (half-open between instants; dates take whole sessions, the end date included; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
 --   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
+--   partial: a bucket belongs to a range that it lies in wholly, of dates by its sessions; 'drop' (default) leaves out
+--   the others, 'cut' computes those at both ends from the range's own bars. An open end has what is stored.
 -- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
 -- Inputs: one stored series per ticker (core.chosen_series).
 -- NULLs: NULL prices are passed over; vwap is NULL if a bar with volume has none, or if nothing was traded.
@@ -24,7 +26,8 @@ CREATE OR REPLACE MACRO resampled(
     tz := {{tz}},
     adjust := {{adjust}},
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    partial := {{partial}}
 ) AS TABLE
 SELECT
     r.ticker::VARCHAR AS ticker,
@@ -44,13 +47,13 @@ SELECT
 FROM (
     FROM core.resampled(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
+        adjust := adjust, from_source := from_source, from_schema := from_schema, partial := partial
     )
     UNION ALL BY NAME
     FROM core.check_call(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
         adjust := adjust, from_source := from_source, from_schema := from_schema,
-        other_problems := [core.store_problem({{store}})]
+        other_problems := [core.store_problem({{store}}), core.choice_problem('partial', partial, ['drop', 'cut'])]
     )
 ) AS r
 ORDER BY ts_event, ticker;

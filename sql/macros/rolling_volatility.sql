@@ -2,8 +2,8 @@
 --
 -- The sample standard deviation of the last window_bars returns, this bar's with them; per bar, not annualised.
 -- Grain: one row per ticker and bar, ordered by ts_event and ticker.
--- Options: window_bars (20); start_ts, end_ts, session, anchor, tz, adjust (default 'splits'), from_source
---   and from_schema as in resampled.
+-- Options: window_bars (20); start_ts, end_ts, session, anchor, tz, adjust (default 'splits'), from_source,
+--   from_schema and partial as in resampled.
 -- Inputs: core.returns.
 -- NULLs: volatility until the window is full, and log_return as in returns.
 -- Columns:
@@ -27,13 +27,14 @@ CREATE OR REPLACE MACRO rolling_volatility(
     tz := {{tz}},
     adjust := 'splits',
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    partial := {{partial}}
 ) AS TABLE
 WITH samples AS (
     SELECT r.*, stddev_samp(r.log_return) OVER latest AS deviation, count(r.log_return) OVER latest AS sample_size
     FROM core.returns(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema,
+        adjust := adjust, from_source := from_source, from_schema := from_schema, partial := partial,
         other_problems := [
             core.store_problem({{store}}),
             core.count_problem('window_bars', coalesce(window_bars::VARCHAR, 'NULL'))

@@ -2,7 +2,7 @@
 --
 -- Grain: one row per common bar, ordered by ts_event.
 -- Options: bar_interval (1 day), hedge_ratio (1), start_ts, end_ts, session, anchor, tz, adjust (default
---   'splits'), from_source and from_schema as in resampled.
+--   'splits'), from_source, from_schema and partial as in resampled.
 -- Inputs: core.paired_closes.
 -- NULLs: the spread where either close is NULL.
 -- Columns:
@@ -27,13 +27,14 @@ CREATE OR REPLACE MACRO spread(
     tz := {{tz}},
     adjust := 'splits',
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    partial := {{partial}}
 ) AS TABLE
 SELECT * EXCLUDE (ratio)
 FROM core.paired_closes(
     ticker_a, ticker_b, bar_interval := bar_interval, hedge_ratio := hedge_ratio, start_ts := start_ts,
     end_ts := end_ts, session := session, anchor := anchor, tz := tz, adjust := adjust, from_source := from_source,
-    from_schema := from_schema,
+    from_schema := from_schema, partial := partial,
     other_problems := [core.store_problem({{store}})]
 )
 ORDER BY ts_event;

@@ -111,10 +111,10 @@ FROM bars_local
 WHERE ($tickers IS NULL OR list_contains($tickers, ticker))
     AND ($source IS NULL OR source = $source)
     AND ($schema IS NULL OR schema = $schema)
-    AND year >= core.utc_year(core.scan_start($start_ts, '1d', $tz))
-    AND year <= core.utc_year(core.scan_end($start_ts, $end_ts, '1d', $tz))
-    AND ts_event >= core.scan_start($start_ts, '1d', $tz)
-    AND ts_event < core.scan_end($start_ts, $end_ts, '1d', $tz)
+    AND year >= core.utc_year(core.scan_start($start_ts, '1d', $tz, NULL, NULL, 0))
+    AND year <= core.utc_year(core.scan_end($start_ts, $end_ts, '1d', $tz, NULL))
+    AND ts_event >= core.scan_start($start_ts, '1d', $tz, NULL, NULL, 0)
+    AND ts_event < core.scan_end($start_ts, $end_ts, '1d', $tz, NULL)
     AND ($session = 'all' OR in_session)
     AND CASE
         WHEN core.is_date($start_ts) THEN session_date >= timezone($tz, core.instant($start_ts, $tz))::DATE
@@ -129,6 +129,7 @@ ORDER BY ticker, source, schema, ts_event
 -- name: present_rows
 -- The rows that a wide table is filled with: one per ticker and bucket with bars, in no order; `slot` is the ticker's
 -- place in $names. The same rows as the macro resampled, whose call was checked before; with $lookback, older ones too.
+-- $labels_from and $labels_to choose a chunk of the range.
 SELECT
     names.slot,
     epoch_us(resampled.ts_event) AS ts_us,
@@ -136,22 +137,24 @@ SELECT
 FROM core.resampled(
     $tickers,
     $bar_interval,
-    start_ts := core.look_back($start_ts, $lookback, $tz),
+    start_ts := $start_ts,
     end_ts := $end_ts,
     session := $session,
     anchor := $anchor,
     tz := $tz,
     adjust := $adjust,
     from_source := $from_source,
-    from_schema := $from_schema
+    from_schema := $from_schema,
+    partial := $partial,
+    lookback := $lookback,
+    labels_from := $labels_from,
+    labels_to := $labels_to
 ) AS resampled
 INNER JOIN (
     SELECT
         unnest($names) AS ticker,
         unnest(range(len($names)))::INTEGER AS slot
 ) AS names USING (ticker)
-WHERE $lookback::VARCHAR IS NULL
-    OR core.is_reached(resampled.ts_event, resampled.session_date, $start_ts, $lookback, $tz)
 
 -- name: grid_rows
 -- The calendar's complete grid of a call, in no order: left edge, and what else a wide table reads of a bucket.
@@ -167,7 +170,10 @@ FROM core.call_grid(
     anchor := $anchor,
     tz := $tz,
     from_source := $from_source,
-    from_schema := $from_schema
+    from_schema := $from_schema,
+    partial := $partial,
+    labels_from := $labels_from,
+    labels_to := $labels_to
 )
 
 -- name: close_column
@@ -180,7 +186,7 @@ epoch_us(ts_close) AS close_us
 
 -- name: in_range_column
 -- A column of a wide read: whether the bucket is in the range, not in its lookback.
-core.is_in_range(ts_event, session_date, $start_ts, $tz) AS in_range
+resampled.in_range
 
 -- name: no_column
 -- A column for a wide read that needs no values, only rows.

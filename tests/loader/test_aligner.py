@@ -391,6 +391,7 @@ def test_the_options_that_are_named_as_valid_are_taken_by_their_names():
     good: dict[str, Any] = {
         "session": "all",
         "anchor": "epoch",
+        "partial": "cut",
         "fill_volume": "null",
         "fill_prices": "close",
         "fill": "none",

@@ -148,6 +148,7 @@ def calls(draw):
         method=draw(st.sampled_from(["outer_join", "inner_join", "forward_fill", "grid"])),
         session=draw(st.sampled_from(["regular", "all"])),
         anchor=draw(st.sampled_from(["session", "midnight", "epoch"])),
+        partial=draw(st.sampled_from(["drop", "drop", "cut"])),  # only SQL cuts
         fill_volume=draw(st.sampled_from(["zero", "ffill", "null"])),
         fill_prices=draw(st.sampled_from(["own", "close"])),
         max_age=draw(spans),

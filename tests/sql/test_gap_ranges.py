@@ -1,4 +1,4 @@
-"""Which buckets gaps and quality look at: whole ones, by their left edge, of every ticker that has such bars."""
+"""Which buckets gaps and quality look at: those that lie wholly in the range, of every ticker that has such bars."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _minutes(*without: int, count: int = 390) -> list[tuple[Any, ...]]:
         ("09:30", "10:00", 6),
         ("09:32", "10:00", 5),  # the bucket of 09:30 is not in the range, that of 09:35 is
         ("09:34:30", "10:00", 5),
-        ("09:35", "09:57", 5),  # the bucket of 09:55 is, with all its bars
+        ("09:35", "09:57", 4),  # the bucket of 09:55 is not: it ends at 10:00
         ("09:31", "09:34", 0),
         ("09:25", "09:26", 0),
         ("15:58", "16:30", 0),
@@ -47,13 +47,13 @@ def test_a_bound_that_cuts_a_bucket_makes_no_gap(market: Any, start: str, end: s
 
 def test_a_cut_range_still_has_its_gaps(market: Any) -> None:
     market.configure("AAA", calendar="XNYS")
-    market.add_bars("AAA", _minutes(*range(5, 10), *range(385, 390)))
-    given = "start_ts := '2023-06-01 09:32', end_ts := '2023-06-01 15:58', bar_interval := '5min'"
+    market.add_bars("AAA", _minutes(*range(5, 10), *range(375, 380)))
+    given = "start_ts := '2023-06-01 09:32', end_ts := '2023-06-01 15:54', bar_interval := '5min'"
     with market.open() as connection:
         found = connection.execute(
             f"SELECT timezone('UTC', first_missing)::VARCHAR, missing_bars, position FROM gaps(['AAA'], 1, {given})"
         ).fetchall()
-    assert found == [("2023-06-01 13:35:00", 1, "leading"), ("2023-06-01 19:55:00", 1, "trailing")]
+    assert found == [("2023-06-01 13:35:00", 1, "leading"), ("2023-06-01 19:45:00", 1, "trailing")]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import click
 
 import mtstore
 from mtstore.cli.options import FILE, Output, Tickers, end_option, output_options, start_option, store_argument
-from mtstore.config.choices import ADJUSTMENTS, METHODS, ON_MISSING, SESSIONS
+from mtstore.config.choices import ADJUSTMENTS, METHODS, ON_MISSING, PARTIALS, SESSIONS
 
 if TYPE_CHECKING:
     from mtstore.config import Config
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 @click.option("--timezone", metavar="TZ", help="Zone of index and naive times  [default: America/New_York]")
 @click.option("--session", type=click.Choice(SESSIONS), help="[default: regular]")
 @click.option("--adjust", type=click.Choice(ADJUSTMENTS), help="[default: none]")
+@click.option("--partial", type=click.Choice(PARTIALS),
+              help="Buckets that reach beyond the range: left out, or cut to it.  [default: drop]")  # fmt: skip
 @click.option("--fields", type=Tickers(), metavar="A,B",
               help="Of open, high, low, close, volume, vwap, transactions  [default: the first five]")  # fmt: skip
 @click.option("--on-missing", type=click.Choice(ON_MISSING),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mtstore.config import Config
     from mtstore.store import Store
 
-_SERIES_OPTIONS = ("session", "anchor", "adjust")
+_SERIES_OPTIONS = ("session", "anchor", "adjust", "partial")
 _ALIGN_OPTIONS = ("method", "fill_volume", "fill_prices", "max_age", "across_sessions", "lookback")
 
 

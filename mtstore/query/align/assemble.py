@@ -38,6 +38,7 @@ from mtstore.query.table.wide_table import (
     check_fields,
     put_fill_value,
 )
+from mtstore.ranges import to_us
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,6 +88,8 @@ def assemble(
         wide, in_range = _from_sql(connection, request, read, options, state)
     if in_range is not None:
         wide = wide.only(in_range)
+    if request.chunk is not None and request.chunk.shown_from is not None:
+        wide = wide.only(wide.ts_us >= to_us(request.chunk.shown_from))
     if request.method == "inner_join":
         wide = wide.only(np.all(wide.present[np.flatnonzero(wide.stored)], axis=0))
     return _take_fields(wide, tuple(fields))

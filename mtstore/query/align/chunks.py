@@ -1,6 +1,7 @@
 """Split an aligned request into chunks in time order, whose tables together are the whole request's table.
 
-A bucket belongs to a chunk by its label and is computed from all its bars; filled values carry over between chunks.
+A bucket belongs to a chunk by its left edge, and to the range as in the whole request; filled values carry over between
+chunks.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mtstore import sqlfiles
-from mtstore.bounds import Bounds
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import parse_duration
 from mtstore.query.align.assemble import assemble, fill_state_for, fills_forward
 from mtstore.query.align.sql_rows import request_tickers
-from mtstore.query.request.request import GRID, AlignRequest
+from mtstore.query.request.request import GRID, AlignRequest, Chunk
 from mtstore.query.table.wide_table import AssemblyOptions, WideTable
 from mtstore.ranges import from_us
 
@@ -55,10 +55,7 @@ def split_request(
 ) -> list[AlignRequest]:
     """Split a request into chunks of `length`; whole days are cut at the same wall time in the request's zone."""
     cuts = _cuts(connection, request, length)
-    edges = [request.bounds.start, *cuts, request.bounds.end]
-    chunks = [replace(request, bounds=Bounds(start, end, request.bounds.tz)) for start, end in pairwise(edges)]
-    later = zip(chunks[1:], cuts, strict=True)
-    return [chunks[0], *(replace(chunk, lookback=_lookback(request, cut)) for chunk, cut in later)]
+    return [_chunk(request, start, end) for start, end in pairwise([None, *cuts, None])]
 
 
 def iter_tables(
@@ -114,11 +111,10 @@ def _end(request: AlignRequest, last_us: int | None, zone: ZoneInfo) -> datetime
     return min(ends, default=None)
 
 
-def _lookback(request: AlignRequest, cut: datetime) -> timedelta | None:
-    """Return the lookback of a later chunk: none where a state carries values, else to its session's begin."""
-    if not fills_forward(request) or request.across_sessions:
-        return None
-    start = request.bounds.start
-    if not isinstance(start, datetime):
-        return _LONGEST_SESSION
-    return min(_LONGEST_SESSION, cut - start + (request.lookback or timedelta(0)))
+def _chunk(request: AlignRequest, start: datetime | None, end: datetime | None) -> AlignRequest:
+    """Return the request for the buckets with left edges in [start, end)."""
+    if start is None or not fills_forward(request):
+        return replace(request, chunk=Chunk(start, end))
+    if request.across_sessions:  # a state carries the values
+        return replace(request, lookback=None, chunk=Chunk(start, end))
+    return replace(request, chunk=Chunk(start - _LONGEST_SESSION, end, shown_from=start))

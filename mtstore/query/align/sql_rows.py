@@ -10,6 +10,7 @@ import numpy as np
 
 from mtstore import sqlfiles
 from mtstore.query.align.forward_fill import ActiveRange
+from mtstore.query.request.request import Chunk
 from mtstore.sqlfiles import Sql, identifier, join
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def present_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Yield one row per ticker and bucket with bars: `slot` (place in `names`), `ts_us`, and the columns."""
     statement = sqlfiles.load("request.present_rows", columns=_columns(columns))
-    parameters: dict[str, Any] = request.common_parameters() | {"names": list(names), "lookback": request.lookback}
+    parameters = _bucket_parameters(request) | {"names": list(names), "lookback": request.lookback}
     yield from connection.sql(statement, params=parameters).to_arrow_reader(_BATCH_ROWS)
 
 
@@ -71,9 +72,15 @@ def grid_batches(
     """Yield one row per bucket of the calendar's complete grid: `ts_us`, CLOSE and SESSION where `columns` has them."""
     of_bucket = [name for name in columns if name in {CLOSE, SESSION}]
     statement = sqlfiles.load("request.grid_rows", columns=_columns(of_bucket))
-    parameters = request.common_parameters()
+    parameters = _bucket_parameters(request)
     del parameters["adjust"]
     yield from connection.sql(statement, params=parameters).to_arrow_reader(_BATCH_ROWS)
+
+
+def _bucket_parameters(request: AlignRequest) -> dict[str, Any]:
+    chunk = request.chunk or Chunk()
+    choice = {"partial": request.partial, "labels_from": chunk.labels_from, "labels_to": chunk.labels_to}
+    return request.common_parameters() | choice
 
 
 def _columns(names: Sequence[str]) -> Sql:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from mtstore.query.snapshot.session_timeline import Timeline
+from mtstore.query.snapshot.session_timeline import Timeline, whole_buckets
 from mtstore.ranges import to_us
 
 if TYPE_CHECKING:
-    from mtstore.bounds import Bounds
-    from mtstore.intervals import BarInterval
+    from mtstore.query.request.request import Chunk, SeriesRequest
+
+_NEVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,35 @@ class Buckets:
     valid: tuple[int, int]
 
     @classmethod
-    def of(cls, timeline: Timeline, interval: BarInterval, bounds: Bounds) -> Self | None:
-        """Return the buckets of the segments in `bounds`; None where segments overlap in a way that needs SQL."""
-        segments = timeline.within(bounds, interval)
-        step = interval.microseconds if interval.is_intraday else 0
-        if not step:
-            labels, base = np.unique(segments.anchor_us, return_inverse=True)
-            close = np.zeros(len(labels), dtype=np.int64)
-            np.maximum.at(close, base, segments.limit_us)
-            return cls(segments, labels, close, segments.anchor_us, base, 0, (0, len(labels)))
+    def of(cls, timeline: Timeline, request: SeriesRequest) -> Self | None:
+        """Return the buckets of a request's range; None where segments overlap in a way that needs SQL."""
+        if request.interval.is_intraday:
+            return cls._narrow(timeline, request)
+        return cls._wide(timeline, request)
+
+    @classmethod
+    def _wide(cls, timeline: Timeline, request: SeriesRequest) -> Self:
+        """Return buckets of a day and more, each of whole segments."""
+        labels, base = np.unique(timeline.anchor_us, return_inverse=True)
+        close, first, last = np.zeros_like(labels), np.full_like(labels, _NEVER), np.full_like(labels, -_NEVER)
+        np.maximum.at(close, base, timeline.limit_us)
+        np.minimum.at(first, base, timeline.session_date)
+        np.maximum.at(last, base, timeline.session_date)
+        keep = whole_buckets(request.bounds, (labels, close), (first, last)) & _in_chunk(labels, request.chunk)
+        segments = timeline.only(keep[base])
+        labels, base = np.unique(segments.anchor_us, return_inverse=True)
+        return cls(segments, labels, close[keep], segments.anchor_us, base, 0, (0, len(labels)))
+
+    @classmethod
+    def _narrow(cls, timeline: Timeline, request: SeriesRequest) -> Self | None:
+        """Return buckets below a day, of which a segment has many."""
+        step = request.interval.microseconds
+        start_us, end_us = timeline.range_us(request.bounds)
+        segments = timeline.only((timeline.end_us > start_us) & (timeline.start_us < end_us))
+        if request.chunk is not None:
+            # A bucket is labelled before the bars that fill it, by less than its width.
+            begin, end = _edges(request.chunk)
+            segments = segments.only((segments.end_us > begin) & (segments.start_us - step < end))
         first = segments.anchor_us + (segments.start_us - segments.anchor_us) // step * step
         counts = (segments.end_us - 1 - first) // step + 1
         shared = np.zeros(len(first), dtype=np.int64)
@@ -64,7 +84,9 @@ class Buckets:
         owner = np.repeat(np.arange(len(first)), counts - shared)
         labels = first[owner] + (numbers - base[owner]) * step
         close = np.minimum(labels + step, segments.limit_us[owner])
-        return cls(segments, labels, close, first, base, step, _valid(labels, bounds))
+        inside = np.flatnonzero((labels >= start_us) & (close <= end_us) & _in_chunk(labels, request.chunk))
+        valid = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 0)
+        return cls(segments, labels, close, first, base, step, valid)
 
     def scan_range(self) -> tuple[int, int]:
         """Return the hull of the bars that can fall into a bucket, µs, half-open; (0, 0) without buckets."""
@@ -107,10 +129,15 @@ class Buckets:
         return rows[begin:end], places[begin:end]
 
 
-def _valid(labels: np.ndarray, bounds: Bounds) -> tuple[int, int]:
-    begin, end = 0, len(labels)
-    if isinstance(bounds.start, datetime):
-        begin = int(np.searchsorted(labels, to_us(bounds.start)))
-    if isinstance(bounds.end, datetime):
-        end = int(np.searchsorted(labels, to_us(bounds.end)))
-    return begin, end
+def _in_chunk(labels: np.ndarray, chunk: Chunk | None) -> np.ndarray:
+    if chunk is None:
+        return np.ones(len(labels), dtype=bool)
+    begin, end = _edges(chunk)
+    return np.asarray((labels >= begin) & (labels < end))
+
+
+def _edges(chunk: Chunk) -> tuple[int, int]:
+    return (
+        -_NEVER if chunk.labels_from is None else to_us(chunk.labels_from),
+        _NEVER if chunk.labels_to is None else to_us(chunk.labels_to),
+    )

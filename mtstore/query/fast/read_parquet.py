@@ -54,11 +54,13 @@ def plan_read(facts: StoreFacts, request: SeriesRequest) -> ReadPlan | None:
     """Return how to read a request from files; None if only SQL can serve it."""
     if request.adjust != "none" or request.from_source is not None or request.from_schema is not None:
         return None
+    if request.partial == "cut":
+        return None
     names = _names(facts, request)
     files = _files(facts, request, names)
     if files is None:
         return None
-    buckets = Buckets.of(facts.timeline(request, names[0]), request.interval, request.bounds)
+    buckets = Buckets.of(facts.timeline(request, names[0]), request)
     steps_us = {name: facts.series[name][0][2] for name in files}
     return None if buckets is None else ReadPlan(names, files, steps_us, buckets)
 

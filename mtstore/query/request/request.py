@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from mtstore import sqlfiles
 from mtstore.arguments import check_choice, check_options, ticker_names
 from mtstore.bounds import Bounds, parse_bounds, parse_zone, warn_of_midnight_end
-from mtstore.config.choices import ADJUSTMENTS, ANCHORS, FILL_PRICES, FILL_VOLUMES, METHODS, SESSIONS
+from mtstore.config.choices import ADJUSTMENTS, ANCHORS, FILL_PRICES, FILL_VOLUMES, METHODS, PARTIALS, SESSIONS
 from mtstore.errors import InputError, IntervalError
 from mtstore.intervals import VALID_DURATIONS, BarInterval, parse_duration, parse_interval
 from mtstore.sqlfiles import Sql, identifier, join
@@ -20,7 +20,7 @@ GRID = "grid"
 JOINS = ("outer_join", "inner_join")
 DEFAULT_TZ = "America/New_York"
 FILLS = ("none", "forward")
-_POSITIONAL = ("tickers", "interval", "bounds")
+_NOT_OPTIONS = ("tickers", "interval", "bounds", "chunk")
 _ALIGNING_MACROS = {
     "outer_join": "aligned_outer",
     "inner_join": "aligned_inner",
@@ -41,6 +41,23 @@ def macro_call(macro: str, parameters: Iterable[str], second: str = "bar_interva
 
 
 @dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of a range, by the left edges of its buckets; which of them belong to the range is the request's matter.
+
+    Attributes
+    ----------
+    labels_from, labels_to
+        The edges that are read, half-open; None: from the first, to the last.
+    shown_from
+        Buckets before are only read for the values that are carried from them.
+    """
+
+    labels_from: datetime | None = None
+    labels_to: datetime | None = None
+    shown_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SeriesRequest:
     """Bars of some tickers in buckets of one width; `parse` checks what a caller gave.
 
@@ -49,7 +66,8 @@ class SeriesRequest:
     tickers
         None: the configured universe, else all stored tickers.
     bounds
-        Half-open between instants; dates take whole sessions, the end date included.
+        Half-open between instants; dates take whole sessions, the end date included. A bucket belongs to a range that
+        it lies in wholly.
     session
         `regular` or `all`.
     anchor
@@ -58,6 +76,10 @@ class SeriesRequest:
         `none`, `splits` or `all`.
     from_source, from_schema
         The stored series to read, where the configuration does not decide.
+    partial
+        Buckets that reach beyond the range: left out (`drop`), or computed from the range's own bars (`cut`).
+    chunk
+        The part of the range that is read; None: all of it.
     """
 
     tickers: tuple[str, ...] | None
@@ -69,6 +91,8 @@ class SeriesRequest:
     adjust: str = "none"
     from_source: str | None = None
     from_schema: str | None = None
+    partial: str = "drop"
+    chunk: Chunk | None = None
 
     @classmethod
     def parse(
@@ -94,7 +118,7 @@ class SeriesRequest:
         UserWarning
             `end` is a Timestamp at midnight, so that its day is not in the range.
         """
-        check_options(options, (one.name for one in fields(cls) if one.name not in _POSITIONAL))
+        check_options(options, (one.name for one in fields(cls) if one.name not in _NOT_OPTIONS))
         parse_zone(tz)
         names = ticker_names(tickers)
         if names is not None and len(set(names)) < len(names):
@@ -108,6 +132,7 @@ class SeriesRequest:
         check_choice("session", self.session, SESSIONS)
         check_choice("anchor", self.anchor, ANCHORS)
         check_choice("adjust", self.adjust, ADJUSTMENTS)
+        check_choice("partial", self.partial, PARTIALS)
 
     def series_parameters(self) -> dict[str, Any]:
         """Return the arguments that decide which stored series are read, to be bound by name."""
@@ -120,14 +145,18 @@ class SeriesRequest:
             "from_schema": self.from_schema,
         }
 
-    def parameters(self) -> dict[str, Any]:
-        """Return the arguments of the macro `resampled`, to be bound by name."""
+    def common_parameters(self) -> dict[str, Any]:
+        """Return the arguments that all macros over series take, to be bound by name."""
         return self.series_parameters() | {
             "start_ts": self.bounds.start,
             "end_ts": self.bounds.end,
             "tz": self.tz,
             "adjust": self.adjust,
         }
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the arguments of the macro `resampled`, to be bound by name."""
+        return self.common_parameters() | {"partial": self.partial}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +202,6 @@ class AlignRequest(SeriesRequest):
             raise InputError(f"across_sessions {self.across_sessions!r}: True or False")
         check_choice("fill", self.fill, FILLS)
 
-    def common_parameters(self) -> dict[str, Any]:
-        """Return the arguments that all macros over series take, to be bound by name."""
-        return SeriesRequest.parameters(self)
-
     @property
     def statement(self) -> Sql:
         """The statement that calls this method's macro."""
@@ -184,7 +209,7 @@ class AlignRequest(SeriesRequest):
 
     def parameters(self) -> dict[str, Any]:
         """Return the arguments of this method's macro, to be bound by name."""
-        common = self.common_parameters()
+        common = SeriesRequest.parameters(self)
         if self.method in JOINS:
             return common
         if self.method == GRID:

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from mtstore.ranges import EPOCH, midnight_us, to_us
+from mtstore.ranges import EPOCH, to_us
 
 if TYPE_CHECKING:
     from mtstore.bounds import Bounds
-    from mtstore.intervals import BarInterval
+
+_EARLIEST, _LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +56,43 @@ class Timeline:
             limits.astype(np.int64),
         )
 
-    def within(self, bounds: Bounds, interval: BarInterval) -> Timeline:
-        """Return the segments of a range; below a day an instant may cut a segment, whose buckets are cut later."""
-        keep = np.ones(len(self.start_us), dtype=bool)
-        if bounds.start is not None:
-            keep &= self._reaches(bounds.start, bounds.tz, interval, is_start=True)
-        if bounds.end is not None:
-            keep &= self._reaches(bounds.end, bounds.tz, interval, is_start=False)
+    def range_us(self, bounds: Bounds) -> tuple[int, int]:
+        """Return between which instants what belongs to a range lies: those of the sessions around it, for dates."""
+        start_us, end_us = _EARLIEST, _LATEST
+        if isinstance(bounds.start, datetime):
+            start_us = to_us(bounds.start)
+        elif bounds.start is not None:
+            earlier = self.end_us[self.session_date < _day_number(bounds.start)]
+            start_us = int(earlier.max()) if len(earlier) else _EARLIEST
+        if isinstance(bounds.end, datetime):
+            end_us = to_us(bounds.end)
+        elif bounds.end is not None:
+            later = self.start_us[self.session_date > _day_number(bounds.end)]
+            end_us = int(later.min()) if len(later) else _LATEST
+        return start_us, end_us
+
+    def only(self, keep: np.ndarray) -> Timeline:
+        """Return some of the segments, in the same order."""
         return Timeline(*(getattr(self, name)[keep] for name in self.__slots__))
 
-    def _reaches(self, bound: date | datetime, tz: str, interval: BarInterval, *, is_start: bool) -> np.ndarray:
-        if isinstance(bound, datetime):
-            limit = to_us(bound)
-            if interval.is_intraday:
-                # A bucket is labelled before the bars that fill it, by less than its width.
-                return self.end_us > limit if is_start else self.start_us - interval.microseconds < limit
-            return self.anchor_us >= limit if is_start else self.anchor_us < limit
-        if interval.is_intraday:
-            day = (bound - EPOCH.date()).days
-            return self.session_date >= day if is_start else self.session_date <= day
-        midnight = midnight_us(bound, ZoneInfo(tz))
-        return self.anchor_us >= midnight if is_start else self.anchor_us <= midnight
+
+def whole_buckets(bounds: Bounds, edges: tuple[np.ndarray, np.ndarray], dates: tuple[np.ndarray, np.ndarray]) -> Any:
+    """Return which buckets lie wholly in a range: by their edges for instants, by first and last session for dates.
+
+    It is the rule of the macros `core.lies_after` and `core.lies_before`.
+    """
+    (labels_us, close_us), (first, last) = edges, dates
+    whole = np.ones(len(labels_us), dtype=bool)
+    if isinstance(bounds.start, datetime):
+        whole &= labels_us >= to_us(bounds.start)
+    elif bounds.start is not None:
+        whole &= first >= _day_number(bounds.start)
+    if isinstance(bounds.end, datetime):
+        whole &= close_us <= to_us(bounds.end)
+    elif bounds.end is not None:
+        whole &= last <= _day_number(bounds.end)
+    return whole
+
+
+def _day_number(day: date) -> int:
+    return (day - EPOCH.date()).days

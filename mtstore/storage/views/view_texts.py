@@ -26,6 +26,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "alignment.session": "regular",
     "alignment.anchor": "session",
     "alignment.adjust": "none",
+    "alignment.partial": "drop",
     "alignment.fill_value": None,
     "alignment.fill_volume": "zero",
     "alignment.fill_prices": "own",
@@ -156,7 +157,9 @@ def _chosen_arm(schema: str, inputs: ViewInputs) -> Sql:
     groups = _groups(schema, inputs)
     view = {"view": identifier(view_name(schema))}
     bars = _fill("parts/all_bars", view) if groups is None else groups.source
-    return _fill("parts/chosen_arm", {"bars": bars, "schema": literal(schema)})
+    # A date without a session counts to the next one, which can be weeks later.
+    days = literal(35 if is_daily(schema) else 0)
+    return _fill("parts/chosen_arm", {"bars": bars, "schema": literal(schema), "days": days})
 
 
 def _schema_values(schema: str, inputs: ViewInputs) -> dict[str, Sql]:

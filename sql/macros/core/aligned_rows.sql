@@ -34,6 +34,7 @@ CREATE OR REPLACE MACRO core.aligned_rows(
     adjust := {{adjust}},
     from_source := NULL,
     from_schema := NULL,
+    partial := 'drop',
     lookback := NULL,
     is_grid := false
 ) AS TABLE
@@ -49,14 +50,12 @@ WITH call_tickers AS MATERIALIZED (
     ) AS c
 ),
 present AS MATERIALIZED (
-    SELECT
-        r.*,
-        lookback::VARCHAR IS NULL OR core.is_in_range(r.ts_event, r.session_date, start_ts, tz) AS in_range
+    SELECT r.*
     FROM core.resampled(
-        tickers, bar_interval, start_ts := core.look_back(start_ts, lookback, tz), end_ts := end_ts, session := session,
-        anchor := anchor, tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        adjust := adjust, from_source := from_source, from_schema := from_schema, partial := partial,
+        lookback := lookback
     ) AS r
-    WHERE lookback::VARCHAR IS NULL OR core.is_reached(r.ts_event, r.session_date, start_ts, lookback, tz)
 ),
 labels AS (
     SELECT ts_event, ts_close, session_date, in_range
@@ -65,7 +64,7 @@ labels AS (
     SELECT g.ts_event, g.ts_close, g.session_date, true
     FROM core.call_grid(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        from_source := from_source, from_schema := from_schema
+        from_source := from_source, from_schema := from_schema, partial := partial
     ) AS g
     WHERE is_grid
 ),

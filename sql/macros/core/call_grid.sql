@@ -21,7 +21,10 @@ CREATE OR REPLACE MACRO core.call_grid(
     anchor := 'session',
     tz := {{tz}},
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    partial := 'drop',
+    labels_from := NULL,
+    labels_to := NULL
 ) AS TABLE
 WITH call AS (
     SELECT
@@ -37,7 +40,8 @@ pieces AS (
     SELECT d.*
     FROM core.bucket_days(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        from_source := from_source, from_schema := from_schema
+        from_source := from_source, from_schema := from_schema, partial := partial, labels_from := labels_from,
+        labels_to := labels_to
     ) AS d
     WHERE d.segment IN ('pre', 'regular', 'post')
 ),
@@ -52,29 +56,31 @@ labels AS (
     SELECT
         p.session_date,
         p.limit_us,
+        p.range_start_us,
+        p.range_end_us,
         unnest(CASE core.interval_unit(bar_interval)
             WHEN 'intraday' THEN range(
-                p.anchor_us + (p.start_us - p.anchor_us) // core.step_us(bar_interval) * core.step_us(bar_interval),
-                p.end_us,
+                core.bucket_label(greatest(p.start_us, p.range_start_us), p.anchor_us, bar_interval),
+                least(p.end_us, p.range_end_us),
                 core.step_us(bar_interval)
             )
             ELSE [p.anchor_us]
         END) AS label_us
     FROM pieces AS p
     CROSS JOIN stored_dates AS s
-    WHERE (start_ts::VARCHAR IS NOT NULL OR p.session_date >= s.first_date)
+    WHERE (partial <> 'cut' OR (p.start_us < p.range_end_us AND p.end_us > p.range_start_us))
+        AND (start_ts::VARCHAR IS NOT NULL OR p.session_date >= s.first_date)
         AND (end_ts::VARCHAR IS NOT NULL OR p.session_date <= s.last_date)
 ),
 buckets AS (
     SELECT
         label_us,
-        max(CASE core.interval_unit(bar_interval)
-            WHEN 'intraday' THEN least(label_us + core.step_us(bar_interval), limit_us)
-            ELSE limit_us
-        END) AS close_us,
+        max(core.bucket_close(label_us, limit_us, bar_interval)) AS close_us,
         min(session_date) AS session_date
     FROM labels
-    WHERE core.is_time_in_range(label_us, start_ts, end_ts, tz)
+    WHERE (partial = 'cut' OR label_us >= range_start_us)
+        AND core.bucket_close(label_us, limit_us, bar_interval) <= range_end_us
+        AND core.is_labelled_within(label_us, labels_from, labels_to)
     GROUP BY label_us
 )
 SELECT

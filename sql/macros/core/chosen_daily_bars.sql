@@ -8,6 +8,8 @@
 -- NULLs: as stored.
 -- Columns:
 --   ticker_slot: Number of the ticker in the call
+--   session_slot: Number of the ticker's session key in the call
+--   step_us: Width of the bars in microseconds
 --   day_key: Session key of the ticker and UTC day of the bar as one number (core.day_key)
 --   day_tz: Time zone that daily bars are dated in
 --   ts_us: Open of the bar in microseconds since the epoch
@@ -29,10 +31,13 @@ CREATE OR REPLACE MACRO core.chosen_daily_bars(
     anchor := 'session',
     tz := {{tz}},
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    lookback := NULL,
+    labels_from := NULL,
+    labels_to := NULL
 ) AS TABLE
 WITH chosen AS MATERIALIZED (
-    SELECT s.ticker, s.ticker_slot, s.session_slot, s.source, s.schema, s.day_tz
+    SELECT s.ticker, s.ticker_slot, s.session_slot, s.source, s.schema, s.step_us, s.day_tz
     FROM core.chosen_series(
         tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
         from_schema := from_schema

@@ -24,6 +24,7 @@ CREATE OR REPLACE MACRO core.filled_rows(
     max_age := {{max_age}},
     across_sessions := {{across_sessions}},
     lookback := NULL,
+    partial := 'drop',
     is_grid := false,
     fill := 'forward',
     other_problems := NULL
@@ -40,7 +41,7 @@ WITH carried AS (
         max(CASE WHEN r.is_present THEN epoch_us(r.ts_event) END) OVER past AS last_us
     FROM core.aligned_rows(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema,
+        adjust := adjust, from_source := from_source, from_schema := from_schema, partial := partial,
         lookback := lookback, is_grid := is_grid
     ) AS r
     WINDOW past AS (
@@ -133,6 +134,7 @@ FROM (
         adjust := adjust, from_source := from_source, from_schema := from_schema,
         other_problems := list_concat(other_problems::VARCHAR[], [
             core.choice_problem('fill', fill, ['none', 'forward']),
+            core.choice_problem('partial', partial, ['drop', 'cut']),
             core.fill_problem(fill_volume, fill_prices, max_age, across_sessions, lookback)
         ])
     )

@@ -28,6 +28,7 @@ CREATE OR REPLACE MACRO core.paired_closes(
     adjust := 'splits',
     from_source := NULL,
     from_schema := NULL,
+    partial := 'drop',
     other_problems := NULL
 ) AS TABLE
 WITH closes AS MATERIALIZED (
@@ -35,7 +36,7 @@ WITH closes AS MATERIALIZED (
     FROM core.resampled(
         [ticker_a::VARCHAR, ticker_b::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts,
         session := session, anchor := anchor, tz := tz, adjust := adjust,
-        from_source := from_source, from_schema := from_schema
+        from_source := from_source, from_schema := from_schema, partial := partial
     ) AS r
 ),
 common_bars AS (
@@ -69,6 +70,9 @@ FROM (
         [ticker_a::VARCHAR, ticker_b::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts,
         session := session, anchor := anchor, tz := tz, adjust := adjust,
         from_source := from_source, from_schema := from_schema,
-        other_problems := list_concat(other_problems::VARCHAR[], [core.number_problem('hedge_ratio', hedge_ratio)])
+        other_problems := list_concat(
+            other_problems::VARCHAR[],
+            [core.number_problem('hedge_ratio', hedge_ratio), core.choice_problem('partial', partial, ['drop', 'cut'])]
+        )
     )
 ) AS p;

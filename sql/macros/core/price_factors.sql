@@ -24,7 +24,10 @@ CREATE OR REPLACE MACRO core.price_factors(
     tz := {{tz}},
     adjust := {{adjust}},
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    lookback := NULL,
+    labels_from := NULL,
+    labels_to := NULL
 ) AS TABLE
 WITH chosen AS (
     SELECT
@@ -92,9 +95,11 @@ steps AS (
         greatest(
             coalesce(lag(event_date) OVER (PARTITION BY ticker_slot ORDER BY event_date ASC), first_date),
             first_date,
-            timezone('UTC', core.scan_start(start_ts, bar_interval, tz))::DATE - 1
+            timezone('UTC', core.scan_start(start_ts, bar_interval, tz, lookback, labels_from, 0))::DATE - 1
         ) AS from_date,
-        least(event_date, timezone('UTC', core.scan_end(start_ts, end_ts, bar_interval, tz))::DATE + 1) AS to_date,
+        least(
+            event_date, timezone('UTC', core.scan_end(start_ts, end_ts, bar_interval, tz, labels_to))::DATE + 1
+        ) AS to_date,
         product(price_factor) OVER later AS price_factor,
         product(volume_factor) OVER later AS volume_factor
     FROM event_dates

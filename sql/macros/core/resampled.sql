@@ -1,11 +1,14 @@
 -- core.resampled(tickers, bar_interval, …): a call's stored bars in buckets of any width; see resampled.
 --
 -- Grain: one row per ticker and bucket that has at least one bar.
--- Inputs: core.chosen_intraday_bars, core.chosen_daily_bars, core.bucket_days, core.price_factors.
--- Bars of sessions before a ticker's active_from or after its active_to are left out.
+-- Inputs: core.chosen_intraday_bars, core.chosen_daily_bars, core.bucket_days, core.daily_buckets, core.price_factors.
+-- Bars of sessions before a ticker's active_from or after its active_to are left out. With a lookback also the buckets
+-- from before the range (in_range false). labels_from and labels_to (TIMESTAMPTZ) choose a chunk of the range, by the
+-- left edges of its buckets.
 -- NULLs: NULL prices are passed over; vwap is NULL if a bar with volume has none, or if nothing was traded.
 -- Columns:
 {{resampled_columns}}
+--   in_range: Whether the bucket is in the range, not before it
 -- Example: FROM core.resampled(['AAPL'], '5min', start_ts := DATE '2023-01-03', end_ts := DATE '2023-01-31');
 
 CREATE OR REPLACE MACRO core.resampled(
@@ -18,7 +21,11 @@ CREATE OR REPLACE MACRO core.resampled(
     tz := {{tz}},
     adjust := {{adjust}},
     from_source := NULL,
-    from_schema := NULL
+    from_schema := NULL,
+    partial := 'drop',
+    lookback := NULL,
+    labels_from := NULL,
+    labels_to := NULL
 ) AS TABLE
 WITH chosen AS MATERIALIZED (
     SELECT s.ticker, s.ticker_slot, s.source, s.schema
@@ -42,49 +49,48 @@ bucket_days AS MATERIALIZED (
     SELECT d.*
     FROM core.bucket_days(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        from_source := from_source, from_schema := from_schema
+        from_source := from_source, from_schema := from_schema, partial := partial, lookback := lookback,
+        labels_from := labels_from, labels_to := labels_to
     ) AS d
 ),
-dated_bars AS (
+placed_bars AS (
     SELECT
-        b.ticker_slot,
-        b.ts_us,
+        b.*,
         d.session_date,
-        CASE core.interval_unit(bar_interval)
-            WHEN 'intraday' THEN
-                d.anchor_us + (b.ts_us - d.anchor_us) // core.step_us(bar_interval) * core.step_us(bar_interval)
-            ELSE d.anchor_us
-        END AS label_us,
-        d.limit_us,
-        b.open,
-        b.high,
-        b.low,
-        b.close,
-        b.volume,
-        b.vwap,
-        b.transactions
+        core.bucket_label(b.ts_us, d.anchor_us, bar_interval) AS label_us,
+        core.bucket_close(core.bucket_label(b.ts_us, d.anchor_us, bar_interval), d.limit_us, bar_interval) AS limit_us,
+        least(b.ts_us + b.step_us, d.segment_end_us) AS bar_end_us,
+        d.range_start_us,
+        d.range_end_us,
+        d.earlier_end_us
     FROM core.chosen_intraday_bars(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        from_source := from_source, from_schema := from_schema
+        from_source := from_source, from_schema := from_schema, lookback := lookback, labels_from := labels_from,
+        labels_to := labels_to
     ) AS b
     JOIN bucket_days AS d
         ON d.day_key = b.day_key
         AND b.ts_us >= d.start_us
         AND b.ts_us < d.end_us
-    UNION ALL
+),
+ranged_bars AS (
+    SELECT
+        *,
+        CASE
+            WHEN partial = 'cut' THEN ts_us >= range_start_us AND bar_end_us <= range_end_us
+            ELSE label_us >= range_start_us AND limit_us <= range_end_us
+        END AS in_range
+    FROM placed_bars
+    WHERE core.is_labelled_within(label_us, labels_from, labels_to)
+),
+dated_bars AS (
     SELECT
         ticker_slot,
         ts_us,
         session_date,
-        epoch_us(timezone(tz, label_date::TIMESTAMP)),
-        greatest(
-            epoch_us(timezone(tz, CASE core.interval_unit(bar_interval)
-                WHEN 'week' THEN label_date + 7
-                WHEN 'month' THEN (label_date + INTERVAL 1 MONTH)::DATE
-                ELSE label_date + 1
-            END::TIMESTAMP)),
-            epoch_us(timezone(day_tz, (session_date + 1)::TIMESTAMP))
-        ),
+        label_us,
+        limit_us,
+        in_range,
         open,
         high,
         low,
@@ -92,23 +98,38 @@ dated_bars AS (
         volume,
         vwap,
         transactions
-    FROM (
-        SELECT
-            *,
-            CASE core.interval_unit(bar_interval)
-                WHEN 'week' THEN date_trunc('week', session_date)::DATE
-                WHEN 'month' THEN date_trunc('month', session_date)::DATE
-                ELSE session_date
-            END AS label_date
-        FROM (
-            SELECT b.*, timezone(b.day_tz, make_timestamptz(b.ts_us))::DATE AS session_date
-            FROM core.chosen_daily_bars(
-                tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session,
-                anchor := anchor, tz := tz, from_source := from_source, from_schema := from_schema
-            ) AS b
-        ) AS daily_bars
-    ) AS labelled_bars
-    WHERE core.is_day_in_range(label_date, start_ts, end_ts, tz)
+    FROM ranged_bars
+    WHERE in_range
+        OR (limit_us <= earlier_end_us AND core.is_reached(label_us, start_ts, lookback, tz))
+    UNION ALL
+    SELECT
+        b.ticker_slot,
+        b.ts_us,
+        d.session_date,
+        d.label_us,
+        d.limit_us,
+        d.in_range,
+        b.open,
+        b.high,
+        b.low,
+        b.close,
+        b.volume,
+        b.vwap,
+        b.transactions
+    FROM core.chosen_daily_bars(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        from_source := from_source, from_schema := from_schema, lookback := lookback, labels_from := labels_from,
+        labels_to := labels_to
+    ) AS b
+    JOIN core.daily_buckets(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        from_source := from_source, from_schema := from_schema, partial := partial, lookback := lookback,
+        labels_from := labels_from, labels_to := labels_to
+    ) AS d
+        ON d.day_key = core.day_key(
+            b.session_slot, timezone(b.day_tz, make_timestamptz(b.ts_us))::DATE - DATE '1970-01-01'
+        )
+        AND d.day_tz = b.day_tz
 ),
 bars_in_range AS (
     SELECT b.*
@@ -117,7 +138,6 @@ bars_in_range AS (
         ON i.ticker_slot = b.ticker_slot
         AND b.session_date >= i.first_date
         AND b.session_date <= i.last_date
-    WHERE core.is_time_in_range(label_us, start_ts, end_ts, tz)
 ),
 adjusted_bars AS (
     SELECT
@@ -126,6 +146,7 @@ adjusted_bars AS (
         b.limit_us,
         b.ts_us,
         b.session_date,
+        b.in_range,
         CASE WHEN adjust IN ('splits', 'all') THEN b.open * coalesce(f.price_factor, 1) ELSE b.open END AS open,
         CASE WHEN adjust IN ('splits', 'all') THEN b.high * coalesce(f.price_factor, 1) ELSE b.high END AS high,
         CASE WHEN adjust IN ('splits', 'all') THEN b.low * coalesce(f.price_factor, 1) ELSE b.low END AS low,
@@ -136,7 +157,8 @@ adjusted_bars AS (
     FROM bars_in_range AS b
     LEFT JOIN core.price_factors(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
+        adjust := adjust, from_source := from_source, from_schema := from_schema, lookback := lookback,
+        labels_from := labels_from, labels_to := labels_to
     ) AS f
         ON f.ticker_slot = b.ticker_slot
         AND f.session_date = b.session_date
@@ -147,6 +169,7 @@ buckets AS (
         label_us,
         max(limit_us) AS limit_us,
         min(session_date) AS session_date,
+        CASE WHEN lookback::VARCHAR IS NULL THEN true ELSE bool_or(in_range) END AS in_range,
         arg_min(open, ts_us) AS open,
         max(high) AS high,
         min(low) AS low,
@@ -165,10 +188,7 @@ buckets AS (
 SELECT
     c.ticker::VARCHAR AS ticker,
     make_timestamptz(b.label_us)::TIMESTAMPTZ AS ts_event,
-    make_timestamptz(CASE core.interval_unit(bar_interval)
-        WHEN 'intraday' THEN least(b.label_us + core.step_us(bar_interval), b.limit_us)
-        ELSE b.limit_us
-    END)::TIMESTAMPTZ AS ts_close,
+    make_timestamptz(b.limit_us)::TIMESTAMPTZ AS ts_close,
     CASE
         WHEN core.interval_unit(bar_interval) IN ('week', 'month') THEN timezone(tz, make_timestamptz(b.label_us))::DATE
         ELSE b.session_date
@@ -182,6 +202,7 @@ SELECT
     b.transactions::BIGINT AS transactions,
     b.bar_count::BIGINT AS bar_count,
     c.source::VARCHAR AS source,
-    c.schema::VARCHAR AS schema
+    c.schema::VARCHAR AS schema,
+    b.in_range::BOOLEAN AS in_range
 FROM buckets AS b
 JOIN chosen AS c USING (ticker_slot);

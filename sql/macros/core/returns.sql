@@ -19,6 +19,7 @@ CREATE OR REPLACE MACRO core.returns(
     adjust := 'splits',
     from_source := NULL,
     from_schema := NULL,
+    partial := 'drop',
     other_problems := NULL
 ) AS TABLE
 WITH closes AS (
@@ -31,7 +32,7 @@ WITH closes AS (
         lag(r.close) OVER (PARTITION BY r.ticker ORDER BY r.ts_event ASC) AS previous_close
     FROM core.resampled(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
-        adjust := adjust, from_source := from_source, from_schema := from_schema
+        adjust := adjust, from_source := from_source, from_schema := from_schema, partial := partial
     ) AS r
 ),
 bar_returns AS (
@@ -55,6 +56,6 @@ FROM (
     FROM core.check_call(
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
         adjust := adjust, from_source := from_source, from_schema := from_schema,
-        other_problems := other_problems
+        other_problems := list_append(other_problems, core.choice_problem('partial', partial, ['drop', 'cut']))
     )
 ) AS r;

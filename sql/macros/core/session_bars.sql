@@ -28,6 +28,7 @@ WITH day_pieces AS MATERIALIZED (
         d.segment,
         d.session_date,
         d.anchor_us,
+        d.segment_end_us,
         d.start_us,
         d.end_us
     FROM core.session_days AS d
@@ -35,8 +36,8 @@ WITH day_pieces AS MATERIALIZED (
         SELECT DISTINCT c.session_key, c.session_slot
         FROM core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
     ) AS k USING (session_key)
-    WHERE d.utc_day >= epoch_us(core.scan_start(start_ts, bar_interval, tz)) // 86400000000
-        AND d.utc_day <= epoch_us(core.scan_end(start_ts, end_ts, bar_interval, tz)) // 86400000000
+    WHERE d.utc_day >= epoch_us(core.scan_start(start_ts, bar_interval, tz, NULL, NULL, 0)) // 86400000000
+        AND d.utc_day <= epoch_us(core.scan_end(start_ts, end_ts, bar_interval, tz, NULL)) // 86400000000
         AND core.is_day_in_range(d.session_date, start_ts, end_ts, tz)
 )
 SELECT
@@ -54,6 +55,12 @@ JOIN day_pieces AS d
     ON d.day_key = b.day_key
     AND b.ts_us >= d.start_us
     AND b.ts_us < d.end_us
-WHERE core.is_time_in_range(
-    b.ts_us - (b.ts_us - d.anchor_us) % core.step_us(bar_interval), start_ts, end_ts, tz
-);
+WHERE core.lies_after(
+        core.bucket_label(b.ts_us, d.anchor_us, bar_interval), NULL::DATE, core.bound_us(start_ts, tz), NULL
+    )
+    AND core.lies_before(
+        core.bucket_close(core.bucket_label(b.ts_us, d.anchor_us, bar_interval), d.segment_end_us, bar_interval),
+        NULL::DATE,
+        core.bound_us(end_ts, tz),
+        NULL
+    );

@@ -49,8 +49,8 @@ spans AS (
     CROSS JOIN stored_tickers AS s
     WHERE d.segment = 'regular'
         AND (c.step_us < 86400000000 OR (c.source IS NULL AND NOT list_contains(s.stored, c.ticker)))
-        AND d.utc_day >= epoch_us(core.scan_start(start_ts, bar_interval, tz)) // 86400000000
-        AND d.utc_day <= epoch_us(core.scan_end(start_ts, end_ts, bar_interval, tz)) // 86400000000
+        AND d.utc_day >= epoch_us(core.scan_start(start_ts, bar_interval, tz, NULL, NULL, 0)) // 86400000000
+        AND d.utc_day <= epoch_us(core.scan_end(start_ts, end_ts, bar_interval, tz, NULL)) // 86400000000
     GROUP BY c.ticker_slot, c.session_slot, d.session_date, d.anchor_us
 ),
 sessions_in_range AS (
@@ -72,10 +72,10 @@ cut AS (
         anchor_us,
         CASE WHEN core.is_date(start_ts) THEN start_us
             ELSE greatest(start_us, first_label_us) END AS start_us,
-        CASE WHEN core.is_date(end_ts) THEN end_us
-            ELSE least(end_us, next_label_us) END AS end_us
+        CASE WHEN core.is_date(end_ts) OR end_us <= epoch_us(core.instant(end_ts, tz)) THEN end_us
+            ELSE least(end_us, last_edge_us) END AS end_us
     FROM (
-        -- A bucket belongs to the range by its left edge, whole: bounds are moved to the next edge.
+        -- A bucket belongs to the range if it lies in it wholly: bounds are moved inwards, to the next edge.
         SELECT
             *,
             anchor_us + core.step_us(bar_interval)
@@ -85,11 +85,7 @@ cut AS (
                 )
                 AS first_label_us,
             anchor_us + core.step_us(bar_interval)
-                * (
-                    (epoch_us(core.instant(end_ts, tz)) - anchor_us + core.step_us(bar_interval) - 1)
-                    // core.step_us(bar_interval)
-                )
-                AS next_label_us
+                * ((epoch_us(core.instant(end_ts, tz)) - anchor_us) // core.step_us(bar_interval)) AS last_edge_us
         FROM sessions_in_range
     ) AS labelled
     WHERE (start_ts::VARCHAR IS NOT NULL OR session_end_us > first_us)

@@ -29,13 +29,15 @@ CREATE OR REPLACE MACRO core.trailing_pairs(
     adjust := 'splits',
     from_source := NULL,
     from_schema := NULL,
+    partial := 'drop',
     other_problems := NULL
 ) AS TABLE
 WITH closes AS MATERIALIZED (
     SELECT r.ticker, r.ts_event, r.ts_close, CASE WHEN r.close > 0 THEN r.close END AS close
     FROM core.resampled(
         core.with_ticker(tickers, benchmark), bar_interval, start_ts := start_ts, end_ts := end_ts, session := session,
-        anchor := anchor, tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema
+        anchor := anchor, tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema,
+        partial := partial
     ) AS r
 ),
 pairs AS MATERIALIZED (
@@ -91,7 +93,7 @@ FROM (
     FROM core.check_call(
         core.with_ticker(tickers, benchmark), bar_interval, start_ts := start_ts, end_ts := end_ts, session := session,
         anchor := anchor, tz := tz, adjust := adjust, from_source := from_source, from_schema := from_schema,
-        other_problems := list_concat(other_problems::VARCHAR[], list_append(
+        other_problems := list_concat(other_problems::VARCHAR[], list_concat(
             -- Where no tickers are named, the benchmark is not among those that are checked.
             (
                 SELECT list(b.problem)
@@ -100,7 +102,10 @@ FROM (
                     from_source := from_source, from_schema := from_schema
                 ) AS b
             ),
-            core.count_problem('window_bars', coalesce(window_bars::VARCHAR, 'NULL'))
+            [
+                core.count_problem('window_bars', coalesce(window_bars::VARCHAR, 'NULL')),
+                core.choice_problem('partial', partial, ['drop', 'cut'])
+            ]
         ))
     )
 ) AS w;
