@@ -176,6 +176,20 @@ class AmendedCalendar:
 OwnCalendar: TypeAlias = CustomCalendar | AmendedCalendar
 
 
+def extrapolate(rows: Sequence[Mapping[str, Any]], last: date, timezone: str) -> Iterator[dict[str, Any]]:
+    """Yield sessions after the last of `rows` up to `last`: its usual hours on each weekday that `rows` have."""
+    usual = [row for row in rows if not row["is_half_day"]]
+    if not usual:
+        return
+    weekdays = {row["session_date"].weekday() for row in rows}
+    # Calendars end with a year; what follows its last session is holidays.
+    day = date(rows[-1]["session_date"].year + 1, 1, 1)
+    while day <= last:
+        if day.weekday() in weekdays:
+            yield _moved(usual[-1], day, ZoneInfo(timezone)) | {"is_extrapolated": True}
+        day += timedelta(days=1)
+
+
 def _moved(row: Mapping[str, Any], day: date, zone: ZoneInfo) -> dict[str, Any]:
     """Return a session at the same wall times on another date."""
     shift = day - row["session_date"]

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from mtstore.arguments import did_you_mean
 from mtstore.calendars.library import library, library_calendar
 from mtstore.calendars.product_groups import BASE, MAINTENANCE_BREAK, PRODUCT_GROUPS, SPOT_CURRENCIES
-from mtstore.custom_calendars import FIRST_SESSION, AmendedCalendar, OwnCalendar
+from mtstore.custom_calendars import FIRST_SESSION, AmendedCalendar, OwnCalendar, extrapolate
 from mtstore.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def session_schema() -> pa.Schema:
             pa.field("break_start_ts", instant),
             pa.field("break_end_ts", instant),
             pa.field("is_half_day", pa.bool_(), nullable=False),
+            pa.field("is_extrapolated", pa.bool_(), nullable=False),
         ]
     )
 
@@ -96,7 +97,8 @@ def session_table(calendar: str, *, own: Mapping[str, OwnCalendar] | None = None
     own
         Custom calendars, by name.
     last
-        The last session date, included; by default the end of next year, or the library's bound if earlier.
+        The last session date, included; by default the end of next year. Beyond the library's bound, sessions have the
+        usual hours and weekdays, and `is_extrapolated`.
 
     Returns
     -------
@@ -124,7 +126,7 @@ def session_table(calendar: str, *, own: Mapping[str, OwnCalendar] | None = None
         rows = PRODUCT_GROUPS[name].sessions(name, _library_sessions(BASE, last).to_pylist())
     else:
         return _library_sessions(name, last)
-    return pa.Table.from_pylist(list(rows), schema=session_schema())
+    return pa.Table.from_pylist([{"is_extrapolated": False, **row} for row in rows], schema=session_schema())
 
 
 def calendar_tables(
@@ -178,7 +180,10 @@ def _library_sessions(name: str, last: date) -> pa.Table:
             columns[column] = pa.array([pair[place] for pair in breaks], pa.timestamp("us", tz="UTC"))
     early = set(calendar.early_closes)
     columns["is_half_day"] = [day in early for day in schedule.index]
-    return pa.table(columns, schema=session_schema())
+    columns["is_extrapolated"] = np.repeat(False, len(dates)).tolist()
+    listed = pa.table(columns, schema=session_schema())
+    beyond = list(extrapolate(listed.slice(max(len(dates) - 20, 0)).to_pylist(), last, str(calendar.tz)))
+    return pa.concat_tables([listed, pa.Table.from_pylist(beyond, schema=session_schema())]) if beyond else listed
 
 
 def _maintenance_break(day: date, zone: ZoneInfo, close: datetime) -> tuple[datetime | None, datetime | None]:

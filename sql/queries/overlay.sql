@@ -26,7 +26,7 @@ INSERT INTO core.sources FROM {{snapshot}}.core.sources;
 
 INSERT INTO core.calendars FROM {{snapshot}}.core.calendars;
 
-INSERT INTO core.sessions FROM {{snapshot}}.core.sessions;
+INSERT INTO core.sessions BY NAME FROM {{snapshot}}.core.sessions;
 
 INSERT INTO core.splits BY NAME FROM {{snapshot}}.core.splits;
 

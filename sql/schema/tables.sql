@@ -133,7 +133,8 @@ CREATE TABLE core.sessions (
     close_ts TIMESTAMPTZ NOT NULL,
     break_start_ts TIMESTAMPTZ,
     break_end_ts TIMESTAMPTZ,
-    is_half_day BOOLEAN NOT NULL
+    is_half_day BOOLEAN NOT NULL,
+    is_extrapolated BOOLEAN              -- beyond the years that the calendar lists; NULL: no
 );
 
 -- One row per split: split_from shares became split_to.

@@ -11,6 +11,7 @@
 --   break_start_ts: Start of the break within the session, UTC
 --   break_end_ts: End of the break, UTC
 --   is_half_day: Whether the session closes earlier than usual
+--   is_extrapolated: Whether the calendar does not list the year yet: the usual hours on the usual weekdays
 --   timezone: Time zone of the calendar
 -- Example: FROM sessions WHERE calendar = 'XNYS' AND is_half_day ORDER BY session_date;
 
@@ -23,6 +24,7 @@ SELECT
     s.break_start_ts::TIMESTAMPTZ AS break_start_ts,
     s.break_end_ts::TIMESTAMPTZ AS break_end_ts,
     s.is_half_day::BOOLEAN AS is_half_day,
+    coalesce(s.is_extrapolated, FALSE)::BOOLEAN AS is_extrapolated,
     c.timezone::VARCHAR AS timezone
 FROM core.sessions AS s
 JOIN core.calendars AS c USING (calendar);

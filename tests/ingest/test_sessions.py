@@ -217,8 +217,30 @@ def test_only_times_without_a_zone_are_in_question(
     assert (result.rows, len(result.notes)) == (330, notes)
 
 
-def test_bars_beyond_the_listed_years_do_not_blame_the_calendar(store: mtstore.Store) -> None:
-    store.ingest(minutes("1985-01-03 09:30", 390, "America/New_York"), ticker="AAPL", schema="ohlcv-1m")
+def test_bars_before_the_listed_years_are_named_at_ingest_and_load(store: mtstore.Store) -> None:
+    apply_config(store.repository, load_config(config_of(store, "N", calendar="XNYS")))
+    words = "390 bars of N lie before 1990-01-02, the first known session of XNYS: they are in no session"
+    with pytest.warns(IngestWarning, match=f"^{words}"):
+        store.ingest(minutes("1987-10-19 09:30", 390, "America/New_York"), ticker="N", schema="ohlcv-1m")
+    store.ingest(minutes("2024-03-07 09:30", 390, "America/New_York"), ticker="N", schema="ohlcv-1m")
+    with (
+        MultiTickerDataLoader(config_of(store, "N", calendar="XNYS")) as loader,
+        pytest.warns(
+            UserWarning, match="bars of N before 1990-01-02, the first known session of XNYS, are in no session"
+        ),
+    ):
+        loader.load_data("1987-10-19", "1987-10-19")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        store.align(["AAPL"], "1min", "1985-01-01", "1985-01-31").to_pandas()
+        store.align(["N"], "1min", "2024-03-07", "2024-03-07").to_pandas()
+
+
+def test_sessions_beyond_the_listed_years_are_extrapolated(store: mtstore.Store) -> None:
+    apply_config(store.repository, load_config(config_of(store, "T", calendar="XBOM")))
+    where = "FROM sessions WHERE calendar = 'XBOM' AND is_extrapolated"
+    first, count = store.sql(f"SELECT min(session_date)::VARCHAR, count(*) {where}").fetchall()[0]
+    assert (first, count) == ("2027-01-01", 261)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store.ingest(minutes("2027-01-04 09:15", 375, "Asia/Kolkata"), ticker="T", schema="ohlcv-1m")
+    assert store.sql("SELECT count(*) FROM resampled(['T'], '1min')").fetchall() == [(375,)]

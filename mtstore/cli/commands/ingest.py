@@ -16,9 +16,8 @@ import click
 
 import mtstore
 from mtstore import sqlfiles
-from mtstore.arguments import first_few
 from mtstore.bars import step_us
-from mtstore.cli.console import count, echo, echo_error, echo_warning
+from mtstore.cli.console import echo, echo_error, echo_warning
 from mtstore.cli.exit_codes import Exit
 from mtstore.cli.options import FILE, Tickers, quiet_option, store_argument
 from mtstore.cli.progress import show_progress
@@ -232,7 +231,6 @@ def _read_covers(text: str) -> tuple[str, str] | Literal["auto"]:
 
 
 def _print_result(report: IngestResult, what: str = "bar") -> int:
-    from mtstore.calendars import listed_years
     from mtstore.ingest.files.report import first_lines
 
     for line in first_lines(report.errors()):
@@ -243,13 +241,6 @@ def _print_result(report: IngestResult, what: str = "bar") -> int:
         echo(line)
     if report.quarantined_rows:
         echo("see: mtstore query STORE 'FROM quarantine'")
-    if report.sessionless:
-        first, last = listed_years()
-        named = first_few(sorted(report.sessionless))
-        echo(
-            f"{count(sum(report.sessionless.values()), 'bar')} of {named} before {first} or after {last}, for which no"
-            " calendar lists sessions: aligned results omit them"
-        )
     if report.files and len(report.rejected) == len(report.files):
         return Exit.REJECTED
     return Exit.OK if report.is_complete else Exit.INCOMPLETE

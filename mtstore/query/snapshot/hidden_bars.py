@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def describe_hidden(
     facts: StoreFacts, request: SeriesRequest, tickers: Collection[str], empty: Collection[str] = ()
 ) -> str | None:
-    """Return a warning about tickers of which a guessed calendar hides bars; None if there are none.
+    """Return a warning about bars that no session has, or a guessed calendar hides; None if there are none.
 
     A ticker has more bars than its sessions can have with pre- and post-market, or it is one of `empty` (tickers
     without a bar in the result) although bars are stored in the range. No data file is read, except for `empty`.
@@ -49,7 +49,28 @@ def describe_hidden(
             least = "at least " if share < 1 else ""
             outside = f"{least}{100 * share:.0f} % of the bars of {ticker} lie outside {entry.calendar}"
             texts.append(f"{outside}, which was guessed")
-    return f"{first_few(texts, joint='; ')}; set `calendar` in the configuration" if texts else None
+    guesses = f"{first_few(texts, joint='; ')}; set `calendar` in the configuration" if texts else None
+    return "; ".join([*([guesses] if guesses else []), *_unlisted(facts, tickers, start_us, end_us)]) or None
+
+
+def _unlisted(facts: StoreFacts, tickers: Collection[str], start_us: int | None, end_us: int | None) -> Iterator[str]:
+    """Yield a text for each calendar and end beyond which bars are stored, in the range but in no session."""
+    found: dict[str, dict[str, None]] = {}
+    for ticker in tickers:
+        entry = facts.tickers.get(ticker)
+        sessions = facts.sessions(entry.calendar) if entry is not None else {}
+        if entry is None or not len(sessions["open_us"]):
+            continue
+        first, last = int(sessions["open_us"][0]), int(sessions["close_us"][-1])
+        files = [file for _, found_files in _files(facts, ticker, start_us, end_us) for file in found_files]
+        if (start_us is None or start_us < first) and any(file.min_us < first for file in files):
+            text = f"before {np.datetime64(first, 'us').astype('M8[D]')}, the first known session of {entry.calendar},"
+            found.setdefault(text, {})[ticker] = None
+        if (end_us is None or end_us > last) and any(file.max_us >= last for file in files):
+            text = f"after {np.datetime64(last, 'us').astype('M8[D]')}, the last known session of {entry.calendar},"
+            found.setdefault(text, {})[ticker] = None
+    for text, names in found.items():
+        yield f"bars of {first_few(list(names))} {text} are in no session"
 
 
 def _observed(facts: StoreFacts, tickers: Collection[str]) -> Iterator[str]:

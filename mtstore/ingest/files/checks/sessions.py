@@ -83,6 +83,17 @@ class Hours:
             counts.append(int((opens[place] < stamps + step).sum()))
         return counts[0], counts[1]
 
+    def unlisted(self, stamps: Ints) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+        """Yield words and a mask for bars before the first session, and for bars after the last one."""
+        import numpy as np
+
+        for words, day, mask in (
+            ("before {}, the first known session", self.days[0], stamps < self.opens[0]),
+            ("after {}, the last known session", self.days[-1], stamps >= self.closes[-1]),
+        ):
+            if mask.any():
+                yield words.format(np.datetime64(int(day), "D")), mask
+
     def in_wall_times(self) -> Hours:
         """Return the same sessions in wall times of the calendar's zone."""
         return Hours(self.tz, self.days, *(_wall_times(column, self.tz) for column in (self.opens, self.closes)))
@@ -218,6 +229,7 @@ class SessionCheck:
     connect: Connect
     known: Mapping[str, TickerCalendar]
     stored: Mapping[str, int] = field(default_factory=dict)
+    _unlisted: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     _bars: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _far: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _fitting: dict[str, str] = field(default_factory=dict)
@@ -231,10 +243,14 @@ class SessionCheck:
 
     def compare(self, ticker: str, schema: str, bars: pa.Table, calendar: TickerCalendar, zone: str | None) -> None:
         """Compare bars with a calendar, unless the ticker has hours of its own: those are what its owner wants."""
-        if calendar.has_own_hours:
-            return
         hours = self._hours_of(calendar.name)
         stamps = bars["ts_event"].cast("int64").to_numpy()
+        if hours is not None and not is_daily(schema):
+            for words, is_outside in hours.unlisted(stamps):
+                count = self._unlisted[f"{words} of {calendar.name}"]
+                count[ticker] = count.get(ticker, 0) + int(is_outside.sum())
+        if calendar.has_own_hours:
+            return
         found = None if hours is None else find_misfit(stamps, schema, calendar, hours, zone)
         if not is_daily(schema):
             self._bars[ticker] += len(stamps)
@@ -275,6 +291,9 @@ class SessionCheck:
 
     def notes(self) -> Iterator[str]:
         """Yield a sentence per kind of misfit."""
+        for words, by_count in self._unlisted.items():
+            counted = f"{sum(by_count.values()):,} bars of {first_few(list(by_count))}"
+            yield f"{counted} lie {words}: they are in no session, and aligned tables omit them"
         observed = self.observed()
         found: dict[tuple[object, ...], dict[str, Misfit]] = defaultdict(dict)
         for ticker, misfit in ((name, one) for by_ticker in self._found.values() for name, one in by_ticker.items()):
