@@ -13,6 +13,7 @@ import pytest
 
 import mtstore
 from mtstore.bars import arrow_schema
+from mtstore.duckdb_instance import new_instance
 from mtstore.errors import StoreNotFoundError
 from mtstore.storage import checksum
 from mtstore.storage.commit import replay, snapshots, staging
@@ -20,7 +21,9 @@ from mtstore.storage.commit.commit_log import LogRecord
 from mtstore.storage.files import data_file, file_facts
 from mtstore.storage.files.data_file import FOOTER_KEY
 from mtstore.storage.layout import Layout, new_id
+from mtstore.storage.maintenance.check_databases import find_difference
 from mtstore.storage.maintenance.verify import verify
+from mtstore.storage.reading.attach import attached
 from mtstore.storage.repository import Repository
 from tests.kits import damage
 from tests.kits.damage import flip, overwrite
@@ -264,3 +267,18 @@ def test_verify_is_not_disturbed_by_concurrent_writers(tmp_path: Path) -> None:
             write(store, answer("A", {number: 5.0, 600 + number: 1.0}, minutes(number, number + 1)))
         end(child)
     shutil.rmtree(store.path)
+
+
+def test_database_file_of_an_earlier_version_is_compared_with_the_log(tmp_path):
+    path = tmp_path / "earlier.duckdb"
+    expected = new_instance()
+    with attached(path, read_only=False) as connection:
+        for tables in (connection, expected):
+            replay.create_tables(tables)
+        connection.execute("ALTER TABLE core.splits DROP COLUMN event_id")
+    assert find_difference(expected, path, with_objects=False) is None
+    expected.execute("INSERT INTO core.sources VALUES ('a', 'b', NULL)")
+    assert find_difference(expected, path, with_objects=False) == (
+        "is not what the log says: core.sources misses 1 rows and has 0 unexpected"
+    )
+    expected.close()

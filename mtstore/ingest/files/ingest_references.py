@@ -80,7 +80,8 @@ def ingest_references(
         result.tickers = len(tickers)
         if any(outcome.status != "unchanged" for outcome in result.files):
             writer.record("ingest_runs", result.run_row(run))
-    result.notes += _events_beside_others(store, source, seen_at)
+    if tickers:
+        result.notes += _events_beside_others(store, source, seen_at)
     result.notes += [f"{ticker}: {reason}" for ticker, reason in refused_dividends(store, dividend_tickers)]
     result.commits = writer.totals.commits
     result.snapshot = store.layout.newest_snapshot()

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
 from mtstore.duckdb_instance import new_instance
+from mtstore.errors import StoreError
 from mtstore.sqlfiles import identifier, literal
+from mtstore.storage.commit.replay import add_later_tables
 from mtstore.storage.layout import Layout
 from mtstore.storage.maintenance.check_log import unknown_files
 from mtstore.storage.maintenance.problems import Problem
+from mtstore.storage.reading.attach import attached
 
 if TYPE_CHECKING:
     import duckdb
@@ -98,6 +101,9 @@ def find_difference(expected: duckdb.DuckDBPyConnection, path: Path, *, with_obj
     try:
         with tempfile.TemporaryDirectory(prefix="mtstore-verify-") as folder:
             copy = shutil.copyfile(path, Path(folder) / path.name)
+            # One of an earlier version has fewer columns; the next commit would add them.
+            with attached(copy, read_only=False) as connection:
+                add_later_tables(connection)
             alias = identifier(_ALIAS)
             expected.execute(sqlfiles.load("snapshot.attach", path=literal(str(copy)), alias=alias))
             try:
@@ -106,8 +112,8 @@ def find_difference(expected: duckdb.DuckDBPyConnection, path: Path, *, with_obj
                     different += _different_objects(expected)
             finally:
                 expected.execute(sqlfiles.load("snapshot.detach", alias=alias))
-    except duckdb.Error as error:
-        return f"cannot be read: {_first_line(error)}"
+    except (duckdb.Error, StoreError) as error:
+        return f"cannot be read: {_first_line(error.__cause__ or error)}"
     return f"is not what the log says: {', '.join(different[:5])}" if different else None
 
 
