@@ -39,9 +39,9 @@ WITH call AS MATERIALIZED (
     SELECT
         core.interval_unit(bar_interval) = 'intraday' AS is_narrow,
         core.bound_date(start_ts) AS start_date,
-        core.bound_us(start_ts, tz) AS start_us,
+        core.bound_us(start_ts, tz) AS bound_start_us,
         core.bound_date(end_ts) AS end_date,
-        core.bound_us(end_ts, tz) AS end_us,
+        core.bound_us(end_ts, tz) AS bound_end_us,
         partial = 'cut' AS is_cut
 ),
 keys AS (
@@ -91,10 +91,18 @@ labelled AS (
 ),
 pieces AS (
     SELECT
-        p.* EXCLUDE (start_us, end_us),
-        c.* EXCLUDE (start_us, end_us),
-        c.start_us AS bound_start_us,
-        c.end_us AS bound_end_us,
+        -- Listed: DuckDB writes the names of an EXCLUDE in any order, and verify compares definitions.
+        p.session_slot,
+        p.utc_day,
+        p.segment,
+        p.session_date,
+        p.segment_end_us,
+        p.anchoring,
+        p.open_us,
+        p.has_midnights,
+        p.own_date,
+        p.label_date,
+        c.*,
         CASE WHEN p.has_midnights THEN greatest(p.start_us, core.midnight_us(p.own_date, tz)) ELSE p.start_us END
             AS start_us,
         CASE WHEN p.has_midnights THEN least(p.end_us, core.midnight_us(p.own_date + 1, tz)) ELSE p.end_us END
