@@ -5,7 +5,7 @@
 --   completeness: present_bars as a share of expected_bars, 0 to 1
 --   gap_count: Runs of missing bars that last longer than the limit
 --   longest_gap_minutes: Longest run of missing bars, in minutes
---   outlier_count: Bars with a return that is an outlier in the whole range
+--   outlier_count: Bars with a return that is an outlier among the session's own returns
 --   zero_volume_bars: Bars of regular hours without volume
 --   quarantined_rows: Rejected rows that no later complete answer has replaced
 --   off_session_bars: Stored bars of this date outside of regular hours

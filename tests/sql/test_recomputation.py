@@ -170,8 +170,8 @@ def test_quality(world: World) -> None:
         bars["session_date"] = bars["session_date"].dt.date
     regular = regular.sort_values(["ticker", "ts_event"])
     returns = np.log(regular["close"]).groupby([regular["ticker"], regular["session_date"]]).diff()
-    by_ticker = returns.groupby(regular["ticker"])
-    regular["outlier"] = (returns - by_ticker.transform("mean")).abs() > 4 * by_ticker.transform("std")
+    by_session = returns.groupby([regular["ticker"], regular["session_date"]])
+    regular["outlier"] = (returns - by_session.transform("mean")).abs() > 4 * by_session.transform("std")
     own = regular.groupby(keys)
     wanted = pd.DataFrame(index=index)
     length = (world.sessions["close_ts"] - world.sessions["open_ts"]).dt.total_seconds() // 60
@@ -199,6 +199,17 @@ def test_quality(world: World) -> None:
     assert (
         wanted[["zero_volume_bars", "off_session_bars", "outlier_count", "quarantined_rows", "gap_count"]].sum() > 9
     ).all()
+
+
+def test_a_session_has_one_quality_whatever_the_range(world: World) -> None:
+    view = world.sql("FROM quality ORDER BY ticker, session_date")
+    days = view.groupby("session_date")["outlier_count"].sum().nlargest(2).index
+    assert view["outlier_count"].sum() > 0
+    for day in days:
+        text = pd.Timestamp(day).date().isoformat()
+        alone = world.sql(f"FROM quality(NULL, NULL, start_ts := DATE '{text}', end_ts := DATE '{text}')")
+        within = view[view["session_date"] == day].set_index("ticker").loc[alone["ticker"]].reset_index()
+        pd.testing.assert_frame_equal(alone, within[alone.columns])
 
 
 def _steps(session: Any, freq: str) -> pd.DatetimeIndex:

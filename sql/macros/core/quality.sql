@@ -90,8 +90,8 @@ returns AS (
         ticker,
         session_date,
         ln(close / previous_close) AS log_return,
-        avg(ln(close / previous_close)) OVER (PARTITION BY ticker) AS center,
-        stddev_samp(ln(close / previous_close)) OVER (PARTITION BY ticker) AS spread
+        avg(ln(close / previous_close)) OVER (PARTITION BY ticker, session_date) AS center,
+        stddev_samp(ln(close / previous_close)) OVER (PARTITION BY ticker, session_date) AS spread
     FROM closes
     WHERE close > 0 AND previous_close > 0
 ),
