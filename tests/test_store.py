@@ -54,8 +54,8 @@ def test_ingest_rejects_a_keyword_of_another_way_in_and_lists_the_documented_one
 
 PUBLIC = {
     *("align", "bars", "close", "compact", "fetch", "fetch_async", "gaps", "ingest", "ingest_files", "ingest_frame"),
-    *("ingest_references", "open", "outliers", "path", "publish", "quality", "rebuild", "repair", "repository"),
-    *("resample", "snapshot", "sql", "status", "tensor", "tickers", "undo", "verify"),
+    *("ingest_references", "open", "outliers", "path", "publish", "quality", "rebuild", "reconcile", "repair"),
+    *("repository", "resample", "snapshot", "sql", "status", "tensor", "tickers", "undo", "verify"),
 }
 
 

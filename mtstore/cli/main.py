@@ -26,6 +26,7 @@ VERBS: Final = (
     "status",
     "quality",
     "gaps",
+    "reconcile",
     "config",
     "sql",
     "compact",

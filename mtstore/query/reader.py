@@ -405,6 +405,39 @@ class Reader:
         limits = {"max_gap_minutes": max_gap_minutes, "std_threshold": std_threshold}
         return find_rows(self.repository, "quality", tickers, start, end, options=options, limits=limits)
 
+    def reconcile(
+        self,
+        tickers: str | Iterable[str] | None,
+        source_a: str,
+        source_b: str,
+        start: BoundLike = None,
+        end: BoundLike = None,
+        *,
+        interval: str | timedelta = "1min",
+        by: str = "bucket",
+        price_tolerance: float = 0.0,
+        session: str | None = None,
+        tz: str | None = None,
+        adjust: str | None = None,
+        schema: str | None = None,
+    ) -> Series:
+        """Return the bars of two sources side by side: the macros `reconcile` and `reconcile_sessions`.
+
+        `by` is `bucket`, a row per bucket that either source has, or `session`, a summary per ticker and session.
+        `price_tolerance` is a share of source_a's price: 0.001 is 0.1 %. The others, and the errors, are as in
+        `resample`.
+
+        Examples
+        --------
+        >>> store.reconcile("AAPL", "polygon", "databento", "2023-01-03", "2023-01-31", by="session")  # doctest: +SKIP
+        """
+        from mtstore.query.quality import reconciled
+        from mtstore.query.series import request_options
+
+        options = request_options(interval=interval, session=session, tz=tz, adjust=adjust, from_schema=schema)
+        compared = {"source_a": source_a, "source_b": source_b, "price_tolerance": price_tolerance}
+        return reconciled(self.repository, tickers, start, end, by=by, compared=compared, options=options)
+
     def status(self) -> Result:
         """Return a row per stored series: ticker, source, schema, rows, files, bytes, first and last bar, calendar."""
         return Result(self.repository, sqlfiles.load("snapshot.status"))

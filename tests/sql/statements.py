@@ -154,6 +154,8 @@ QUERIES = [
     "FROM outliers(['AAA', 'BBB'], 3, method := 'robust')",
     "FROM outliers(['AAA', 'BBB'], 3, method := 'robust', trailing_bars := 30)",
     "FROM quality(['AAA', 'BBB', 'ESM3'], 2)",
+    "FROM reconcile(['AAA'], '1h', 'polygon', 'polygon')",
+    "FROM reconcile_sessions(['AAA'], '1h', 'polygon', 'polygon')",
     "FROM returns(['AAA', 'BBB'], '5min')",
     "FROM log_returns(['AAA', 'BBB'], '1d')",
     "FROM rolling_volatility(['AAA'], '5min', window_bars := 10)",

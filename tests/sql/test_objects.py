@@ -24,7 +24,8 @@ PUBLISHED = {
     },
     "macros": {
         "aligned_ffill", "aligned_grid", "aligned_inner", "aligned_outer", "beta", "correlation", "gaps", "log_returns",
-        "outliers", "quality", "ratio", "resampled", "returns", "rolling_volatility", "spread",
+        "outliers", "quality", "ratio", "reconcile", "reconcile_sessions", "resampled", "returns", "rolling_volatility",
+        "spread",
     },
 }  # fmt: skip
 
@@ -90,6 +91,8 @@ def test_every_macros_columns_are_the_ones_it_describes(connection: duckdb.DuckD
         "beta": "beta(['AAA'], 'BBB')",
         "spread": "spread('AAA', 'BBB')",
         "ratio": "ratio('AAA', 'BBB')",
+        "reconcile": "reconcile(['AAA'], '1d', 'polygon', 'polygon')",
+        "reconcile_sessions": "reconcile_sessions(['AAA'], '1d', 'polygon', 'polygon')",
     }
     for text in view_texts(ViewInputs(sqlfiles.sql_root())):
         head = text[: text.index("CREATE OR REPLACE")]

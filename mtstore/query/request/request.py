@@ -29,14 +29,18 @@ _ALIGNING_MACROS = {
 }
 
 
-def macro_call(macro: str, parameters: Iterable[str], second: str = "bar_interval", columns: Iterable[str] = ()) -> Sql:
-    """Return the statement that calls a macro with `parameters` bound; `second` is its second positional one."""
-    named = (Sql(f"{name} := ${name}") for name in parameters if name not in {"tickers", second})
+def macro_call(macro: str, parameters: Iterable[str], *positional: str, columns: Iterable[str] = ()) -> Sql:
+    """Return the statement that calls a macro with `parameters` bound.
+
+    `positional` are those after `tickers` that have no default; without any, `bar_interval`.
+    """
+    first = ("tickers", *(positional or ("bar_interval",)))
+    named = (Sql(f"{name} := ${name}") for name in parameters if name not in first)
     return sqlfiles.load(
         "request.call",
         columns=join(map(identifier, columns), ", ") or Sql("*"),
         macro=identifier(macro),
-        arguments=join((Sql("$tickers"), Sql(f"${second}"), *named), ", "),
+        arguments=join((*(Sql(f"${name}") for name in first), *named), ", "),
     )
 
 

@@ -89,6 +89,11 @@ SELECT
     raised::DOUBLE AS longest_gap_minutes,
     raised::DOUBLE AS close_a,
     raised::DOUBLE AS close_b,
-    raised::DOUBLE AS ratio
+    raised::DOUBLE AS ratio,
+    raised::VARCHAR AS verdict,
+    raised::DOUBLE AS price_difference,
+    raised::DOUBLE AS volume_a,
+    raised::DOUBLE AS volume_b,
+    raised::DOUBLE AS volume_ratio
 FROM errors
 WHERE raised IS NOT NULL;
