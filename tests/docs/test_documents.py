@@ -81,6 +81,16 @@ def test_every_link_leads_somewhere() -> None:
     assert broken == []
 
 
+def test_every_rule_of_the_sql_names_tests_that_exist() -> None:
+    rules = (ROOT / "sql" / "README.md").read_text(encoding="utf-8").partition("## Rules")[2].partition("\n## ")[0]
+    named = re.findall(r"`((?:\w+/)*(?:test_\w+\.py::\w+|answers/\w+))`", rules)
+    assert len(named) > 30
+    for one in named:
+        path, _, function = one.partition("::")
+        found = ROOT / "tests" / path
+        assert found.is_dir() or f"def {function}(" in found.read_text(encoding="utf-8"), one
+
+
 def _anchors(path: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
