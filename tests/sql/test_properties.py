@@ -44,16 +44,16 @@ def _rows(connection: duckdb.DuckDBPyConnection, statement: str) -> list[Any]:
 
 
 @FEW
-@given(start=starts, seed=seeds, missing=gaps, minutes=st.sampled_from([1, 3, 5, 17, 60]))
+@given(start=starts, seed=seeds, missing=gaps, width=st.sampled_from(["1min", "17min", "1h", "1d", "1w", "1mo"]))
 def test_volume_and_trades_are_conserved(
-    maker: Callable[[], Any], start: str, seed: int, missing: float, minutes: int
+    maker: Callable[[], Any], start: str, seed: int, missing: float, width: str
 ) -> None:
     market = maker()
     bars = _fill(market, start, seed, missing)
     totals = "SELECT ticker, sum(volume), sum(transactions), sum(bar_count), max(high), min(low)"
     with market.open() as connection:
         for anchor in ("session", "midnight", "epoch"):
-            call = f"resampled(NULL, INTERVAL {minutes} MINUTE, session := 'all', anchor := '{anchor}')"
+            call = f"resampled(NULL, '{width}', session := 'all', anchor := '{anchor}', tz := 'Asia/Tokyo')"
             found = _rows(connection, f"{totals} FROM {call} GROUP BY ticker ORDER BY ticker")
             for name, rows, (ticker, volume, trades, count, high, low) in zip(NAMES, bars, found, strict=True):
                 assert ticker == name

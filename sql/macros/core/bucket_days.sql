@@ -13,6 +13,7 @@
 --   end_us: First microsecond after it
 --   segment_end_us: End of the whole segment, on whichever UTC day
 --   session_date: Session that it belongs to
+--   bucket_date: Date that a bucket is shown with: the session's, or that of a day, week or month
 --   anchor_us: Start of the first bucket; the bucket's own label for a day and more
 --   limit_us: Latest end of the last bucket; for days, weeks and months not before their sessions end
 --   range_start_us: First microsecond of what belongs to the range, at or before which it may begin
@@ -63,7 +64,7 @@ dated AS (
         d.segment_end_us,
         k.anchoring,
         CASE WHEN k.anchoring = 'calendar' THEN d.calendar_anchor_us ELSE d.anchor_us END AS open_us,
-        k.anchoring = 'midnight' AND c.is_narrow AS has_midnights
+        CASE WHEN c.is_narrow THEN k.anchoring = 'midnight' ELSE anchor <> 'session' END AS has_midnights
     FROM core.session_days AS d
     JOIN keys AS k USING (session_key)
     CROSS JOIN call AS c
@@ -81,8 +82,10 @@ labelled AS (
             *,
             DATE '1970-01-01' + unnest(CASE
                 WHEN has_midnights THEN range(
-                    (timezone(tz, make_timestamptz(start_us))::DATE - DATE '1970-01-01')::BIGINT,
-                    (timezone(tz, make_timestamptz(end_us - 1))::DATE - DATE '1970-01-01')::BIGINT + 1
+                    (timezone(core.label_zone(bar_interval, anchor, tz), make_timestamptz(start_us))::DATE
+                    - DATE '1970-01-01')::BIGINT,
+                    (timezone(core.label_zone(bar_interval, anchor, tz), make_timestamptz(end_us - 1))::DATE
+                    - DATE '1970-01-01')::BIGINT + 1
                 )
                 ELSE [(session_date - DATE '1970-01-01')::BIGINT]
             END)::INTEGER AS own_date
@@ -103,13 +106,18 @@ pieces AS (
         p.own_date,
         p.label_date,
         c.*,
-        CASE WHEN p.has_midnights THEN greatest(p.start_us, core.midnight_us(p.own_date, tz)) ELSE p.start_us END
-            AS start_us,
-        CASE WHEN p.has_midnights THEN least(p.end_us, core.midnight_us(p.own_date + 1, tz)) ELSE p.end_us END
-            AS end_us,
-        CASE WHEN p.has_midnights OR NOT c.is_narrow THEN core.midnight_us(p.label_date, tz) END AS label_us,
+        CASE WHEN p.has_midnights
+            THEN greatest(p.start_us, core.midnight_us(p.own_date, core.label_zone(bar_interval, anchor, tz)))
+            ELSE p.start_us END AS start_us,
+        CASE WHEN p.has_midnights
+            THEN least(p.end_us, core.midnight_us(p.own_date + 1, core.label_zone(bar_interval, anchor, tz)))
+            ELSE p.end_us END AS end_us,
         CASE WHEN p.has_midnights OR NOT c.is_narrow
-            THEN core.midnight_us(core.next_label_date(p.label_date, bar_interval), tz) END AS next_label_us
+            THEN core.midnight_us(p.label_date, core.label_zone(bar_interval, anchor, tz)) END AS label_us,
+        CASE WHEN p.has_midnights OR NOT c.is_narrow
+            THEN core.midnight_us(
+                core.next_label_date(p.label_date, bar_interval), core.label_zone(bar_interval, anchor, tz)
+            ) END AS next_label_us
     FROM labelled AS p
     CROSS JOIN call AS c
 ),
@@ -154,7 +162,7 @@ ranged AS (
         *,
         CASE
             WHEN NOT is_cut THEN whole_limit_us
-            WHEN is_narrow OR end_date IS NULL THEN least(whole_limit_us, last_us)
+            WHEN is_narrow OR has_midnights OR end_date IS NULL THEN least(whole_limit_us, last_us)
             ELSE least(whole_limit_us, greatest(core.midnight_us(end_date + 1, tz), last_session_end_us))
         END AS limit_us,
         CASE
@@ -176,6 +184,7 @@ SELECT
     end_us::BIGINT AS end_us,
     segment_end_us::BIGINT AS segment_end_us,
     session_date::DATE AS session_date,
+    CASE WHEN is_narrow THEN session_date ELSE label_date END::DATE AS bucket_date,
     anchor_us::BIGINT AS anchor_us,
     limit_us::BIGINT AS limit_us,
     range_start_us::BIGINT AS range_start_us,

@@ -54,7 +54,7 @@ stored_dates AS (
 ),
 labels AS (
     SELECT
-        p.session_date,
+        p.bucket_date,
         p.limit_us,
         p.range_start_us,
         p.range_end_us,
@@ -76,7 +76,7 @@ buckets AS (
     SELECT
         label_us,
         max(core.bucket_close(label_us, limit_us, bar_interval)) AS close_us,
-        min(session_date) AS session_date
+        min(bucket_date) AS bucket_date
     FROM labels
     WHERE (partial = 'cut' OR label_us >= range_start_us)
         AND core.bucket_close(label_us, limit_us, bar_interval) <= range_end_us
@@ -87,9 +87,9 @@ SELECT
     make_timestamptz(b.label_us)::TIMESTAMPTZ AS ts_event,
     make_timestamptz(b.close_us)::TIMESTAMPTZ AS ts_close,
     CASE
-        WHEN c.is_mixed OR core.interval_unit(bar_interval) IN ('week', 'month')
+        WHEN c.is_mixed AND core.interval_unit(bar_interval) = 'intraday'
             THEN timezone(tz, make_timestamptz(b.label_us))::DATE
-        ELSE b.session_date
+        ELSE b.bucket_date
     END::DATE AS session_date
 FROM buckets AS b
 CROSS JOIN call AS c;

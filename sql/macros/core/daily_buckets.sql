@@ -9,6 +9,7 @@
 --   day_key: Session key and date as one number (core.day_key)
 --   day_tz: Time zone that daily bars are dated in
 --   session_date: Session that the date's bar belongs to
+--   bucket_date: Date that the bucket is shown with
 --   label_us: Left edge of the bucket
 --   limit_us: Right edge of the bucket, not before its last session is over
 --   in_range: Whether the bar is in the range, not before it
@@ -126,6 +127,7 @@ SELECT
     core.day_key(session_slot, day - DATE '1970-01-01')::BIGINT AS day_key,
     day_tz::VARCHAR AS day_tz,
     session_date::DATE AS session_date,
+    label_date::DATE AS bucket_date,
     label_us::BIGINT AS label_us,
     limit_us::BIGINT AS limit_us,
     has_begun::BOOLEAN AS in_range

@@ -57,6 +57,7 @@ placed_bars AS (
     SELECT
         b.*,
         d.session_date,
+        d.bucket_date,
         core.bucket_label(b.ts_us, d.anchor_us, bar_interval) AS label_us,
         core.bucket_close(core.bucket_label(b.ts_us, d.anchor_us, bar_interval), d.limit_us, bar_interval) AS limit_us,
         least(b.ts_us + b.step_us, d.segment_end_us) AS bar_end_us,
@@ -88,6 +89,7 @@ dated_bars AS (
         ticker_slot,
         ts_us,
         session_date,
+        bucket_date,
         label_us,
         limit_us,
         in_range,
@@ -106,6 +108,7 @@ dated_bars AS (
         b.ticker_slot,
         b.ts_us,
         d.session_date,
+        d.bucket_date,
         d.label_us,
         d.limit_us,
         d.in_range,
@@ -145,7 +148,7 @@ adjusted_bars AS (
         b.label_us,
         b.limit_us,
         b.ts_us,
-        b.session_date,
+        b.bucket_date,
         b.in_range,
         CASE WHEN adjust IN ('splits', 'all') THEN b.open * coalesce(f.price_factor, 1) ELSE b.open END AS open,
         CASE WHEN adjust IN ('splits', 'all') THEN b.high * coalesce(f.price_factor, 1) ELSE b.high END AS high,
@@ -168,7 +171,7 @@ buckets AS (
         ticker_slot,
         label_us,
         max(limit_us) AS limit_us,
-        min(session_date) AS session_date,
+        min(bucket_date) AS session_date,
         CASE WHEN lookback::VARCHAR IS NULL THEN true ELSE bool_or(in_range) END AS in_range,
         arg_min(open, ts_us) AS open,
         max(high) AS high,
@@ -189,10 +192,7 @@ SELECT
     c.ticker::VARCHAR AS ticker,
     make_timestamptz(b.label_us)::TIMESTAMPTZ AS ts_event,
     make_timestamptz(b.limit_us)::TIMESTAMPTZ AS ts_close,
-    CASE
-        WHEN core.interval_unit(bar_interval) IN ('week', 'month') THEN timezone(tz, make_timestamptz(b.label_us))::DATE
-        ELSE b.session_date
-    END::DATE AS session_date,
+    b.session_date::DATE AS session_date,
     b.open::DOUBLE AS open,
     b.high::DOUBLE AS high,
     b.low::DOUBLE AS low,
