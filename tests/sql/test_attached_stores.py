@@ -48,7 +48,7 @@ def fill(path: Path, price: float) -> Path:
             index = days[0].append(days[1])
             close = [price + number + (at % 7) / 10 for at in range(len(index))]
             frame = pd.DataFrame({"open": close, "high": close, "low": close, "close": close, "volume": 1.0}, index)
-            store.ingest_frame(frame, ticker=ticker, schema="ohlcv-1m")
+            store.ingest_frame(frame, ticker=ticker, schema="ohlcv-1m", source="polygon")
     return path / "market.duckdb"
 
 
