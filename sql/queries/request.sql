@@ -13,6 +13,7 @@ WITH requested AS (
         chosen.ticker,
         chosen.source IS NOT NULL AS is_stored,
         chosen.is_mixed,
+        chosen.session_key,
         (listed.active_from - DATE '1970-01-01')::BIGINT AS first_day,
         (listed.active_to - DATE '1970-01-01')::BIGINT AS last_day,
         listed.universe_position
@@ -27,7 +28,7 @@ WITH requested AS (
     LEFT JOIN core.ticker_list AS listed USING (ticker)
     UNION ALL
     -- No rows: an error if an argument is not valid.
-    SELECT ticker, is_present, is_present, bar_count, bar_count, bar_count
+    SELECT ticker, is_present, is_present, source, bar_count, bar_count, bar_count
     FROM core.check_call(
         $tickers,
         $bar_interval,
@@ -45,6 +46,7 @@ SELECT
     ticker,
     is_stored,
     is_mixed,
+    session_key,
     first_day,
     last_day
 FROM requested
@@ -52,6 +54,18 @@ ORDER BY
     list_position($tickers, ticker),
     universe_position,
     ticker
+
+-- name: session_starts
+-- The time line of a session key ($session_key) from $first_us to $last_us: where its segments start and end, and their
+-- session in days since 1970-01-01.
+SELECT
+    start_us,
+    end_us,
+    (session_date - DATE '1970-01-01')::BIGINT AS session_day
+FROM core.session_days
+WHERE session_key = $session_key
+    AND utc_day BETWEEN $first_us::BIGINT // 86400000000 AND $last_us::BIGINT // 86400000000
+ORDER BY start_us
 
 -- name: series
 -- The stored series that a request reads, one row per ticker; NULL for a ticker without stored bars.

@@ -24,6 +24,7 @@ from mtstore.query.align.sql_rows import (
     grid_batches,
     present_batches,
     request_tickers,
+    session_days,
 )
 from mtstore.query.fast import read_parquet
 from mtstore.query.request.request import GRID, JOINS, AlignRequest
@@ -181,11 +182,30 @@ def _from_sql(
     if needs_days and tickers.is_mixed:
         days = _local_days(wide.ts_us, request.tz)
     if fills:
-        fill_forward(wide.values, wide.present, fields, FillLimits.of(request, wide.ts_us, days), state)
+        if days is not None and tickers.is_mixed and not request.across_sessions and request.interval.is_intraday:
+            _fill_own_sessions(connection, request, tickers, wide, days)
+        else:
+            fill_forward(wide.values, wide.present, fields, FillLimits.of(request, wide.ts_us, days), state)
         if days is not None:
             mask_inactive(wide.values, wide.present, days, tickers.active, fields)
     put_fill_value(wide.values, options.fill_value)
     return wide, labels.in_range
+
+
+def _fill_own_sessions(
+    connection: duckdb.DuckDBPyConnection,
+    request: AlignRequest,
+    tickers: RequestTickers,
+    wide: WideTable,
+    local_days: np.ndarray,
+) -> None:
+    """Fill each ticker within the sessions of its own calendar."""
+    days = {key: session_days(connection, key, wide.ts_us, local_days) for key in set(tickers.session_keys)}
+    width = len(wide.fields)
+    for number, key in enumerate(tickers.session_keys):
+        limits = FillLimits.of(request, wide.ts_us, days[key])
+        own = slice(number * width, (number + 1) * width)
+        fill_forward(wide.values[own], wide.present[number : number + 1], wide.fields, limits)
 
 
 def _scatter(

@@ -41,20 +41,37 @@ class RequestTickers:
         Which have stored bars.
     is_mixed
         Whether they follow different calendars.
+    session_keys
+        The session key of each.
     """
 
     names: tuple[str, ...]
     stored: tuple[bool, ...]
     is_mixed: bool
+    session_keys: tuple[str, ...]
     active: tuple[ActiveRange, ...]
 
 
 def request_tickers(connection: duckdb.DuckDBPyConnection, request: AlignRequest) -> RequestTickers:
     """Return the tickers that take part; the macros' own check of the request runs here, once."""
     rows = connection.execute(sqlfiles.load("request.tickers"), request.common_parameters()).fetchall()
-    names, stored, mixed, first, last = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    names, stored, mixed, keys, first, last = zip(*rows, strict=True) if rows else ((),) * 6
     active = tuple(ActiveRange(*days) for days in zip(first, last, strict=True))
-    return RequestTickers(tuple(names), tuple(stored), any(mixed), active)
+    return RequestTickers(tuple(names), tuple(stored), any(mixed), tuple(keys), active)
+
+
+def session_days(
+    connection: duckdb.DuckDBPyConnection, session_key: str, ts_us: np.ndarray, other_days: np.ndarray
+) -> np.ndarray:
+    """Return a session key's session at ascending instants, in days since 1970-01-01; `other_days` where it has none."""
+    if not len(ts_us):
+        return other_days
+    parameters = {"session_key": session_key, "first_us": int(ts_us[0]), "last_us": int(ts_us[-1])}
+    found = connection.execute(sqlfiles.load("request.session_starts"), parameters).fetchnumpy()
+    places = np.searchsorted(found["start_us"], ts_us, side="right") - 1
+    is_listed = places >= 0
+    is_listed[is_listed] = ts_us[is_listed] < found["end_us"][places[is_listed]]
+    return np.where(is_listed, found["session_day"][places] if len(found["start_us"]) else 0, other_days)
 
 
 def present_batches(

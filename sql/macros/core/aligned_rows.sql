@@ -9,6 +9,7 @@
 --   ts_close: Right edge of the bucket, UTC
 --   session_date: Session of the ticker's bars; where it has none, of the bucket
 --   bucket_date: Session of the bucket, the same for all tickers
+--   own_date: Session of the ticker's calendar that the bucket's left edge is in, or on the date of
 --   open: First price
 --   high: Highest price
 --   low: Lowest price
@@ -43,7 +44,8 @@ WITH call_tickers AS MATERIALIZED (
         c.ticker,
         c.source,
         c.schema,
-        c.is_mixed
+        c.is_mixed,
+        c.session_key
     FROM core.chosen_series(
         tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
         from_schema := from_schema
@@ -82,6 +84,8 @@ rectangle AS (
         t.ticker,
         t.source,
         t.schema,
+        t.is_mixed,
+        t.session_key,
         b.ts_event,
         b.ts_close,
         b.in_range,
@@ -95,6 +99,8 @@ SELECT
     g.ts_close::TIMESTAMPTZ AS ts_close,
     coalesce(p.session_date, g.bucket_date)::DATE AS session_date,
     g.bucket_date::DATE AS bucket_date,
+    CASE WHEN g.is_mixed AND core.interval_unit(bar_interval) = 'intraday'
+        THEN coalesce(d.session_date, g.bucket_date) ELSE g.bucket_date END::DATE AS own_date,
     p.open::DOUBLE AS open,
     p.high::DOUBLE AS high,
     p.low::DOUBLE AS low,
@@ -110,4 +116,10 @@ SELECT
 FROM rectangle AS g
 LEFT JOIN present AS p
     ON p.ticker = g.ticker
-    AND p.ts_event = g.ts_event;
+    AND p.ts_event = g.ts_event
+LEFT JOIN core.session_days AS d
+    ON g.is_mixed
+    AND d.session_key = g.session_key
+    AND d.utc_day = epoch_us(g.ts_event) // 86400000000
+    AND epoch_us(g.ts_event) >= d.start_us
+    AND epoch_us(g.ts_event) < d.end_us;

@@ -45,7 +45,7 @@ WITH carried AS (
         lookback := lookback, is_grid := is_grid
     ) AS r
     WINDOW past AS (
-        PARTITION BY r.ticker, CASE WHEN across_sessions THEN NULL ELSE r.bucket_date END
+        PARTITION BY r.ticker, CASE WHEN across_sessions THEN NULL ELSE r.own_date END
         ORDER BY r.ts_event ASC
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     )
