@@ -117,3 +117,21 @@ def test_a_wrong_argument_is_an_error_that_names_it(path, statement, message):
 def test_an_unknown_grain_is_an_error(path):
     with pytest.raises(InputError, match="by"):
         _reconciled(path, by="year")
+
+
+@pytest.mark.parametrize(
+    ("price_a", "price_b", "difference"),
+    [
+        ("100.0", "101.0", 0.01),
+        ("-2.0", "-2.5", 0.25),
+        ("0.0", "0.0", 0.0),
+        ("0.0", "5.0", np.inf),
+        ("NULL", "5.0", np.inf),
+        ("5.0", "NULL", np.inf),
+        ("NULL", "NULL", None),
+    ],
+)
+def test_a_price_that_one_source_does_not_have_is_accepted_by_no_tolerance(path, price_a, price_b, difference):
+    with mtstore.open(path) as store:
+        ((found,),) = store.sql(f"SELECT core.price_difference({price_a}, {price_b})").fetchall()
+    assert found == (None if difference is None else pytest.approx(difference))

@@ -45,11 +45,11 @@ pairs AS (
         a.close AS close_a,
         b.close AS close_b,
         greatest(
-            abs(b.open - a.open) / nullif(abs(a.open), 0),
-            abs(b.high - a.high) / nullif(abs(a.high), 0),
-            abs(b.low - a.low) / nullif(abs(a.low), 0),
-            abs(b.close - a.close) / nullif(abs(a.close), 0)
-        ) AS price_difference,
+            core.price_difference(a.open, b.open),
+            core.price_difference(a.high, b.high),
+            core.price_difference(a.low, b.low),
+            core.price_difference(a.close, b.close)
+        ) AS difference,
         a.volume AS volume_a,
         b.volume AS volume_b
     FROM bars_a AS a
@@ -63,13 +63,13 @@ judged AS (
         session_date,
         close_a,
         close_b,
-        price_difference,
+        CASE WHEN is_in_a AND is_in_b THEN difference END AS price_difference,
         volume_a,
         volume_b,
         CASE
             WHEN NOT is_in_b THEN 'only in a'
             WHEN NOT is_in_a THEN 'only in b'
-            WHEN price_difference > TRY_CAST(price_tolerance::VARCHAR AS DOUBLE) THEN 'prices differ'
+            WHEN difference > TRY_CAST(price_tolerance::VARCHAR AS DOUBLE) THEN 'prices differ'
             ELSE 'equal'
         END AS verdict,
         volume_a / nullif(volume_b, 0) AS volume_ratio
