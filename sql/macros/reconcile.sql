@@ -1,7 +1,7 @@
 -- reconcile(tickers, bar_interval, source_a, source_b, …): the bars of two sources side by side, bucket by bucket.
 --
--- It shows which buckets only one source has, where prices differ by more than price_tolerance, and how volumes compare.
--- reconcile_sessions sums it up by session.
+-- It shows which buckets only one source has, where prices differ by more than price_tolerance, and how volumes
+-- compare. reconcile_sessions sums it up by session.
 -- Grain: one row per ticker and bucket that either source has, ordered by ts_event and ticker.
 -- Options: price_tolerance (0), a share of the price of source_a: 0.001 is 0.1 %. start_ts, end_ts, session, anchor,
 --   tz, adjust (default 'none'), from_schema as in resampled.

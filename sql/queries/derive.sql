@@ -37,8 +37,8 @@ ORDER BY files.ticker, files.source, files.schema;
 
 -- name: refresh_ticker_list
 -- Rebuild core.ticker_list: one row per ticker that is stored or configured, its calendar resolved.
--- `inferred_calendars` (ticker, calendar) is what Python inferred from the names of tickers without a configured calendar;
--- one that their bars decided goes before.
+-- `inferred_calendars` (ticker, calendar) is what Python inferred from the names of tickers without a configured
+-- calendar; one that their bars decided goes before.
 DELETE FROM core.ticker_list;
 
 INSERT INTO core.ticker_list BY NAME

@@ -219,7 +219,7 @@ def test_only_times_without_a_zone_are_in_question(
 
 def test_bars_before_the_listed_years_are_named_at_ingest_and_load(store: mtstore.Store) -> None:
     apply_config(store.repository, load_config(config_of(store, "N", calendar="XNYS")))
-    words = "390 bars of N lie before 1990-01-02, the first known session of XNYS: they are in no session"
+    words = "390 bars of N before 1990-01-02, the first known session of XNYS, in no session"
     with pytest.warns(IngestWarning, match=f"^{words}"):
         store.ingest(minutes("1987-10-19 09:30", 390, "America/New_York"), ticker="N", schema="ohlcv-1m")
     store.ingest(minutes("2024-03-07 09:30", 390, "America/New_York"), ticker="N", schema="ohlcv-1m")

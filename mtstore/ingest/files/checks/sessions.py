@@ -292,8 +292,9 @@ class SessionCheck:
     def notes(self) -> Iterator[str]:
         """Yield a sentence per kind of misfit."""
         for words, by_count in self._unlisted.items():
-            counted = f"{sum(by_count.values()):,} bars of {first_few(list(by_count))}"
-            yield f"{counted} lie {words}: they are in no session, and aligned tables omit them"
+            count = sum(by_count.values())
+            counted = f"{count:,} {'bar' if count == 1 else 'bars'} of {first_few(list(by_count))}"
+            yield f"{counted} {words}, in no session: aligned tables omit them"
         observed = self.observed()
         found: dict[tuple[object, ...], dict[str, Misfit]] = defaultdict(dict)
         for ticker, misfit in ((name, one) for by_ticker in self._found.values() for name, one in by_ticker.items()):
