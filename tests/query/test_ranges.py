@@ -25,7 +25,7 @@ WIDTHS = {"MIN": "1min", "THIN": "1min", "DAY": "1d", "NIGHT": "1h", "COIN": "1h
 FIRST, LAST = "2024-02-26", "2024-03-15"
 # A Wednesday within a session, and the Friday before clocks change.
 ENDS = (datetime(2024, 3, 6, 11, 47, tzinfo=NEW_YORK), date(2024, 3, 8))
-FEW = examples(4, 100)
+FEW = examples(4, 20)
 
 
 @dataclass(frozen=True)
