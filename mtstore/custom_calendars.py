@@ -126,7 +126,7 @@ class AmendedCalendar:
     half_days
         The close of each session that ends early, in the zone of `based_on`.
     extra_sessions
-        Dates with a session of the usual hours, those of the last session before that is no half day.
+        Dates with a session, at the hours of the last full session before.
     """
 
     name: str

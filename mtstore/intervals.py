@@ -17,7 +17,7 @@ VALID_INTERVALS: Final = (
 
 VALID_DURATIONS: Final = "whole numbers of s, min (= m), h, d or w, like 30min or 2d"
 
-# The grammar of core.read_interval: numbers with units, and the clock that DuckDB prints. A capital is no unit.
+# The grammar of core.read_interval: numbers with units, and the clock that DuckDB prints. Units are lower-case.
 _UNIT = "(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?|mo|mons?|months?|y|years?)"
 _CLOCK = r"[0-9]{2,6}:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
 _SPACED_TEXT = re.compile(f"(?: [0-9]{{1,6}} ?{_UNIT}){{0,6}}(?: {_CLOCK})?")

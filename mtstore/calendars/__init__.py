@@ -155,14 +155,13 @@ def _default_last() -> date:
 
 @functools.lru_cache(maxsize=64)
 def _library_sessions(name: str, last: date) -> pa.Table:
-    import numpy as np
     import pyarrow as pa
 
     calendar = library_calendar(name, last)
     schedule = calendar.schedule
     dates = [day.date() for day in schedule.index]
     columns: dict[str, Any] = {
-        "calendar": np.repeat(name, len(dates)).tolist(),
+        "calendar": [name] * len(dates),
         "session_date": dates,
     }
     sources = {
@@ -180,7 +179,7 @@ def _library_sessions(name: str, last: date) -> pa.Table:
             columns[column] = pa.array([pair[place] for pair in breaks], pa.timestamp("us", tz="UTC"))
     early = set(calendar.early_closes)
     columns["is_half_day"] = [day in early for day in schedule.index]
-    columns["is_extrapolated"] = np.repeat(False, len(dates)).tolist()
+    columns["is_extrapolated"] = [False] * len(dates)
     listed = pa.table(columns, schema=session_schema())
     beyond = list(extrapolate(listed.slice(max(len(dates) - 20, 0)).to_pylist(), last, str(calendar.tz)))
     return pa.concat_tables([listed, pa.Table.from_pylist(beyond, schema=session_schema())]) if beyond else listed

@@ -34,7 +34,7 @@ class ProductGroup:
     Attributes
     ----------
     holiday_close
-        The close on US holidays from 2022 on, where it was 12:00 before; None if there is no session.
+        The close on US holidays since 2022 (12:00 before); None if there is no session.
     short_close
         The close on the day after Thanksgiving and on 24 December.
     open, close

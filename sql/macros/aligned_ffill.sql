@@ -7,7 +7,7 @@
 -- Options: start_ts, end_ts (half-open between instants; dates take whole sessions, the end date included; text and
 --   TIMESTAMP are wall time in tz), session 'regular' | 'all', anchor 'session' | 'midnight' | 'epoch', tz (an IANA
 --   name), adjust 'none' | 'splits' | 'all', from_source, from_schema.
---   partial: a bucket belongs to a range that it lies in wholly, of dates by its sessions; 'drop' (default) leaves out
+--   partial: a bucket is in a range only if it is wholly inside, by sessions for dates; 'drop' (default) leaves out
 --   the others, 'cut' computes those at both ends from the range's own bars. An open end has what is stored.
 -- tickers: a list, or one ticker as text; NULL or [] is the configured universe, else all that is stored.
 --   fill_volume 'zero' | 'ffill' | 'null', fill_prices 'own' | 'close' (flat bars), max_age (an INTERVAL: older values

@@ -54,6 +54,17 @@ def killed(store, config, start: str, end: str, when: Callable[[], bool]) -> Non
         running.send_signal(signal.SIGKILL)
 
 
+def hang_from_download(databento, number: int) -> None:
+    """Let the vendor not answer from its download `number` on."""
+    seen = [0]
+
+    def is_reached(request) -> bool:
+        seen[0] += request.path.endswith("timeseries.get_range")
+        return seen[0] >= number
+
+    databento.plan(faults.hang(), times=9, when=is_reached)
+
+
 def test_answers_before_the_last_seconds_are_not_requested_again(polygon, tmp_path, monkeypatch):
     """Two tickers of four pages each, of which the vendor gives five at once and the others a minute later."""
     monkeypatch.setenv("POLYGON_API_KEY", KEY)
@@ -110,13 +121,7 @@ def test_year_of_databento_is_committed_in_pieces(databento, tmp_path, monkeypat
     days = weekdays(date(2023, 1, 2), date(2023, 12, 29))
     databento.list_symbol("AAPL").bars["ohlcv-1m"] = [row for day in days for row in bars(f"{day}T15:00", 2)]
     databento.dollars_per_record = 0.01
-    is_download = [0]
-
-    def third(request) -> bool:
-        is_download[0] += request.path.endswith("timeseries.get_range")
-        return is_download[0] >= 3
-
-    databento.plan(faults.hang(), times=9, when=third)
+    hang_from_download(databento, 3)
     vendor = {"provider": "databento", "gateway": databento.url, "dataset": "XNAS.ITCH", "max_concurrency": 1}
     config = {"multi_ticker": {"tickers": ["AAPL"]}, "sources": {"db": vendor}}
 
@@ -141,13 +146,7 @@ def killed_with_a_download(databento, tmp_path, monkeypatch):
     days = weekdays(date(2023, 1, 2), date(2023, 5, 31))
     databento.list_symbol("AAPL").bars["ohlcv-1m"] = [row for day in days for row in bars(f"{day}T15:00", 2)]
     databento.dollars_per_record = 0.01
-    is_download = [0]
-
-    def second(request) -> bool:
-        is_download[0] += request.path.endswith("timeseries.get_range")
-        return is_download[0] >= 2
-
-    databento.plan(faults.hang(), times=9, when=second)
+    hang_from_download(databento, 2)
     vendor = {"provider": "databento", "gateway": databento.url, "dataset": "XNAS.ITCH", "max_concurrency": 1}
     config = {"multi_ticker": {"tickers": ["AAPL"]}, "sources": {"db": vendor}}
     store = tmp_path / "store"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,3 +136,32 @@ def test_older_clients_refuse_as_well(stores: dict[str, str], tmp_path: Path, ve
     child = old_clients.client(RUNNER, version, tmp_path, json.dumps(given))
     answers = json.loads(child.communicate(timeout=120)[0])
     assert [REFUSED in str(answer) for answer in answers] == [True] * len(examples), answers
+
+
+@pytest.mark.slow
+def test_dbt_makes_tables_of_macros(stores: dict[str, str], tmp_path: Path) -> None:
+    """With the profile that the documents show; later versions of dbt download a parser from elsewhere."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "dbt"], check=True)
+    programs = tmp_path / "dbt" / "bin"
+    packages = ["dbt-core<1.11", "dbt-duckdb<1.11", f"duckdb=={duckdb.__version__}"]
+    subprocess.run([programs / "pip", "install", "-q", *packages], check=True, capture_output=True)
+    project = tmp_path / "project"
+    (project / "models").mkdir(parents=True)
+    (project / "models" / "hourly.sql").write_text("SELECT * FROM resampled(['AAPL', 'MSFT'], '1h')\n")
+    (project / "dbt_project.yml").write_text(
+        "{name: p, version: '1.0', profile: p, models: {p: {+materialized: table}}}\n"
+    )
+    output = {
+        "type": "duckdb",
+        "path": str(project / "own.duckdb"),
+        "attach": [{"path": stores["b"], "alias": "m", "read_only": True}],
+        "settings": {"search_path": "own.main,m.main,m.core"},
+    }
+    (project / "profiles.yml").write_text(json.dumps({"p": {"target": "dev", "outputs": {"dev": output}}}))
+    command = [str(programs / "dbt"), "run", "--profiles-dir", str(project), "--project-dir", str(project)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    with duckdb.connect(project / "own.duckdb", read_only=True) as connection:
+        found = connection.execute("SELECT ticker, min(close) FROM hourly GROUP BY ALL ORDER BY ALL").fetchall()
+    assert [ticker for ticker, _ in found] == ["AAPL", "MSFT"]
+    assert all(close >= 2.0 for _, close in found)

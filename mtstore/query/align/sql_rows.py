@@ -63,7 +63,7 @@ def request_tickers(connection: duckdb.DuckDBPyConnection, request: AlignRequest
 def session_days(
     connection: duckdb.DuckDBPyConnection, session_key: str, ts_us: np.ndarray, other_days: np.ndarray
 ) -> np.ndarray:
-    """Return a session key's session at ascending instants, in days since 1970-01-01; `other_days` where it has none."""
+    """Return a session key's session at ascending instants, in days since 1970-01-01; `other_days` without one."""
     if not len(ts_us):
         return other_days
     parameters = {"session_key": session_key, "first_us": int(ts_us[0]), "last_us": int(ts_us[-1])}

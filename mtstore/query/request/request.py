@@ -70,8 +70,8 @@ class SeriesRequest:
     tickers
         None: the configured universe, else all stored tickers.
     bounds
-        Half-open between instants; dates take whole sessions, the end date included. A bucket belongs to a range that
-        it lies in wholly.
+        Half-open between instants; dates take whole sessions, the end date included. A bucket belongs to a range
+        only if it is wholly inside.
     session
         `regular` or `all`.
     anchor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtstore.errors import InputError, MemoryLimitError, MtstoreError, QueryError, StoreError
 from mtstore.query.request.durations import month_columns, with_durations
-from mtstore.storage.reading.read_errors import data_file_named_in, why_unreadable
+from mtstore.storage.reading.read_errors import unreadable_file
 
 if TYPE_CHECKING:
     import duckdb
@@ -131,9 +131,8 @@ def reading_error(error: Exception) -> MtstoreError:
     """Return the error for what failed while rows were read: a data file, or the statement."""
     import duckdb
 
-    path = data_file_named_in(str(error))
-    if path is not None:
-        return why_unreadable(path, error)
+    if (unread := unreadable_file(error)) is not None:
+        return unread
     if type(error) is duckdb.Error:  # decoding errors have no class of their own, and name no file
         return StoreError(
             "a data file seems to be damaged; `mtstore verify` says which, "

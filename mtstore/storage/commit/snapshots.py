@@ -32,7 +32,7 @@ from mtstore.storage.commit.replay import FileLookup
 from mtstore.storage.files.data_file import DataFile, read_footer
 from mtstore.storage.layout import Layout, new_id
 from mtstore.storage.reading.attach import attached
-from mtstore.storage.reading.read_errors import data_file_named_in, why_unreadable
+from mtstore.storage.reading.read_errors import unreadable_file
 
 if TYPE_CHECKING:
     import duckdb
@@ -110,8 +110,7 @@ def _commit_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        unread = data_file_named_in(str(error))
-        reason = error if unread is None else why_unreadable(unread, error)
+        reason = unreadable_file(error) or error
         raise CommitError(f"{path}: the new snapshot could not be built; nothing was changed: {reason}") from error
 
 

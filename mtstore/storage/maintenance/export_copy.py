@@ -22,7 +22,7 @@ from mtstore.sqlfiles import Sql, identifier, join, literal
 from mtstore.storage import durable_io
 from mtstore.storage.layout import new_id
 from mtstore.storage.reading.attach import attached
-from mtstore.storage.reading.read_errors import data_file_named_in, why_unreadable
+from mtstore.storage.reading.read_errors import unreadable_file
 from mtstore.storage.views import create_views, view_texts
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ def _export_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        unread = data_file_named_in(str(error))
-        raise (StoreError(f"{target}: {error}") if unread is None else why_unreadable(unread, error)) from error
+        raise (unreadable_file(error) or StoreError(f"{target}: {error}")) from error
 
 
 def _check(store: Repository, target: Path, *, materialize: bool, path_prefix: str | None) -> None:

@@ -13,10 +13,10 @@ from mtstore.storage.reading.attach import attached
 _DATA_FILE = re.compile(r""""(/[^"]+/data/schema=[^"]+\.parquet)"|'(/[^']+/data/schema=[^']+\.parquet)'""")
 
 
-def data_file_named_in(message: str) -> Path | None:
-    """Return the data file that a DuckDB error names."""
-    found = _DATA_FILE.search(message)
-    return Path(found[1] or found[2]) if found else None
+def unreadable_file(error: Exception) -> StoreError | None:
+    """Return the error to raise if DuckDB's error names a data file; None if it is about something else."""
+    found = _DATA_FILE.search(str(error))
+    return why_unreadable(Path(found[1] or found[2]), error) if found else None
 
 
 def why_unreadable(path: Path, error: Exception) -> StoreError:

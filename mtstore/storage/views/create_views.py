@@ -102,9 +102,10 @@ def read_inputs(connection: duckdb.DuckDBPyConnection, root: Path) -> ViewInputs
         paths.setdefault(schema or kind, []).append(path)
     settings = connection.execute(sqlfiles.load("objects.applied_settings")).fetchall()
     universe = connection.execute(sqlfiles.load("objects.applied_universe")).fetchall()
+    (store,) = connection.execute(sqlfiles.load("objects.store_id")).fetchone() or ("",)
     return ViewInputs(
         root,
-        store="".join(store for (store,) in connection.execute(sqlfiles.load("objects.store_id")).fetchall()),
+        store=store,
         quarantine_files=paths.pop("quarantine", []),
         revision_files=paths.pop("revisions", []),
         data_files=paths,
