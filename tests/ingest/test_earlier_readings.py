@@ -13,6 +13,7 @@ from mtstore.ranges import TimeRange
 from mtstore.sources.custom.load_presets import load_preset, preset_names
 from mtstore.sources.custom.mapping.column_mapping import ColumnMapping
 from mtstore.sources.custom.mapping.parse_mapping import parse_mapping
+from mtstore.storage.commit import failpoints
 from tests.kits.stores import core_tables
 
 pytestmark = pytest.mark.filterwarnings("ignore::mtstore.IngestWarning")
@@ -61,6 +62,26 @@ def test_another_mapping_replaces_the_first_reading(store: Store, file: Path) ->
     # A reading that was replaced can come back.
     store.ingest(file, mapping=WRONG)
     assert times(store) == ["09:30", "09:31"]
+
+
+def test_a_second_reading_that_was_cut_off_is_finished_by_the_next(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bars are committed, and the process ends before those of the first reading are withdrawn."""
+    store.ingest(file, mapping=WRONG)
+    hits = iter(range(9))
+
+    def end_at_the_second_commit(failpoint: str) -> None:
+        if failpoint == "locked" and next(hits) == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(failpoints, "observer", end_at_the_second_commit)
+        with pytest.raises(KeyboardInterrupt):
+            store.ingest(file, mapping=RIGHT)
+    assert times(store) == ["09:30", "09:31", "13:30", "13:31"]
+    assert [one.status for one in store.ingest(file, mapping=RIGHT).files] == ["ingested"]
+    assert times(store) == ["13:30", "13:31"]
 
 
 def test_each_of_several_files_of_equal_bytes_is_replaced(store: Store, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -42,6 +43,12 @@ def state(store: mtstore.Store) -> dict[str, Any]:
     return {name: store.sql(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in views} | {
         "files": store.sql(files).fetchall()
     }
+
+
+def tables(store: mtstore.Store) -> dict[str, Any]:
+    """The ledger and the inputs, with the numbers of the snapshots that wrote them."""
+    names = ("coverage_ledger", "inputs")
+    return {name: store.sql(f"SELECT * FROM core.{name} ORDER BY ALL").fetchall() for name in names}
 
 
 def test_overwritten_and_withdrawn_bars_come_back_and_new_ones_go(store: mtstore.Store) -> None:
@@ -94,6 +101,35 @@ def test_a_file_under_a_wrong_mapping_can_be_ingested_again(store: mtstore.Store
     store.undo()
     again = store.ingest_files(path, mapping=wrong)
     assert (again.rows, [file.status for file in again.files]) == (1, ["ingested"])
+
+
+@pytest.mark.filterwarnings("ignore::mtstore.IngestWarning")
+@pytest.mark.parametrize("names", [["a"], ["a", "b"]], ids=["one file", "several commits"])
+def test_undoing_a_second_reading_restores_the_first(store: mtstore.Store, tmp_path: Path, names: list[str]) -> None:
+    """The second reading withdraws bars, coverage and inputs of the first in commits of its own."""
+    (tmp_path / "in").mkdir()
+    for number, name in enumerate(names):
+        row = f"2023-11-06 09:3{number},1,2,0.5,1.5,100\n"
+        (tmp_path / "in" / f"{name}.csv").write_text("ts_event,open,high,low,close,volume\n" + row)
+    empty = state(store)
+    wrong = {"schema": "ohlcv-1m", "ticker": "AAPL"}
+    first = store.ingest_files(tmp_path / "in", mapping=wrong).run_id
+    before = state(store), tables(store)
+    second = store.ingest_files(tmp_path / "in", mapping=wrong | {"tz": "America/New_York"}).run_id
+    assert "14:30" in str(store.sql("SELECT strftime(ts_event AT TIME ZONE 'UTC', '%H:%M') FROM bars").fetchall())
+    left = f"run: {first} left nothing to undo: it brought nothing, or later runs replaced it; the newest is {second}"
+    with pytest.raises(InputError, match=re.escape(left)):
+        store.undo(first)
+    assert store.undo().run_id == second
+    assert (state(store), tables(store)) == before
+    store.rebuild()
+    assert (state(store), tables(store)) == before
+    assert [file.status for file in store.ingest_files(tmp_path / "in", mapping=wrong).files] == ["unchanged"] * len(
+        names
+    )
+    assert store.undo().run_id == first
+    assert state(store) == empty
+    assert store.verify().is_sound
 
 
 @pytest.mark.parametrize("later", ["overwrites", "confirms", "compact"])

@@ -10,7 +10,6 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,8 +95,16 @@ def _as_read_before(now: CustomInput, row: Mapping[str, Any]) -> EarlierReading 
     return None
 
 
-def withdraw(store: Repository, writer: Writer, readings: Sequence[EarlierReading]) -> list[str]:
+def withdraw(
+    store: Repository, writer: Writer, readings: Sequence[EarlierReading], inputs: Sequence[Mapping[str, Any]]
+) -> list[str]:
     """Withdraw the bars that only the earlier readings have, as far as they are stored as those brought them.
+
+    Parameters
+    ----------
+    inputs
+        The rows of `core.inputs` of the present readings. They replace those of the earlier ones in the last commit, so
+        that after a kill the files are read again.
 
     Returns
     -------
@@ -108,7 +115,10 @@ def withdraw(store: Repository, writer: Writer, readings: Sequence[EarlierReadin
         return []
     writer.commit()
     withdrawn = sum(_withdraw_reading(store, writer, one) for one in readings)
-    writer.later(lambda commit: commit.delete("inputs", [{"input_key": one.input_key} for one in readings]))
+    for one in readings:
+        writer.forget("inputs", {"input_key": one.input_key})
+    for row in inputs:
+        writer.record("inputs", row)
     paths, runs = [str(one.now.path) for one in readings], sorted({one.run_id for one in readings})
     read = f"{first_few(paths)}: read with another mapping before (run {first_few(runs)})"
     return [f"{read}; bars of that reading that were withdrawn: {withdrawn:,}"]
@@ -158,13 +168,9 @@ def _withdraw_ticker(store: Repository, writer: Writer, old: BarBatch, new: BarB
     covered = new.ranges + new.partial_ranges if new is not None else ()
     others = _runs(stored["ts_us"], ~gone)
     uncovered = subtract(normalise(old.ranges + old.partial_ranges), normalise(covered + others))
-    writer.later(partial(_uncover, source=source, schema=schema, ticker=ticker, ranges=uncovered))
+    if uncovered:
+        writer.later(lambda commit: commit.remove_coverage(source, schema, ticker, uncovered, writer.run_id))
     return int(gone.sum())
-
-
-def _uncover(commit: Any, *, source: str, schema: str, ticker: str, ranges: Sequence[TimeRange]) -> None:
-    if ranges:
-        commit.remove_coverage(source, schema, ticker, ranges)
 
 
 def _times(batch: BarBatch) -> np.ndarray:

@@ -132,12 +132,18 @@ def ingest_inputs(
     valid = _with_valid_binding(store, opened, result)
     new = _new_inputs(store, valid, tickers, result)
     replaced = list(earlier_readings(store, valid)) if tickers is None else []
+    reread = {one.now.path for one in replaced}
+    reread_rows = []
     pairs = stored_pairs(store)
     with store.connection() as connection:
         sessions = SessionCheck(store.connection, calendars, intraday_rows(connection))
     with store.writer("ingest", run_id=run.run_id) as writer:
         for batch in in_batches(new):
-            _ingest_batch(writer, batch, tickers, result, progress=progress, sessions=sessions)
+            for one, row in _ingest_batch(writer, batch, tickers, result, progress=progress, sessions=sessions):
+                if one.path in reread:
+                    reread_rows.append(row)
+                else:
+                    writer.record("inputs", row)
         result.notes += sessions.notes()
         for row in sessions.rows():
             writer.record("observed_calendars", row)
@@ -146,7 +152,8 @@ def ingest_inputs(
         result.rows = writer.totals.rows
         result.quarantined_rows = writer.totals.quarantined_rows
         refused = {one.path for one in result.rejected}
-        result.notes += withdraw(store, writer, [one for one in replaced if str(one.now.path) not in refused])
+        replaced = [one for one in replaced if str(one.now.path) not in refused]
+        result.notes += withdraw(store, writer, replaced, reread_rows)
         if new or replaced or result.rejected:
             writer.record("ingest_runs", result.run_row(run))
     result.commits = writer.totals.commits
@@ -220,7 +227,8 @@ def _ingest_batch(
     *,
     sessions: SessionCheck,
     progress: ProgressCallback,
-) -> None:
+) -> list[tuple[Input, dict[str, Any]]]:
+    """Write the bars of some inputs; return those that were ingested, each with its row of `core.inputs`."""
     grouper = TickerGrouper(writer.staging)
     quarantine = Quarantine(batch)
     try:
@@ -253,13 +261,15 @@ def _ingest_batch(
     finally:
         grouper.close()
     result.collapsed_rows += batch_bars.collapsed
+    ingested = []
     for place, one in enumerate(batch):
         broken = found.broken.get(place)
         if broken is not None:
             result.files.append(FileOutcome(str(one.path), "rejected", error=str(broken)))
         else:
             result.files.append(FileOutcome(str(one.path), "ingested", rows=found.rows[place]))
-            writer.record("inputs", _input_row(one, tickers, writer.run_id) | batch_bars.extents.row(place))
+            ingested.append((one, _input_row(one, tickers, writer.run_id) | batch_bars.extents.row(place)))
+    return ingested
 
 
 def _zone_in_question(batch: Sequence[Input], bars: BarBatch) -> str | None:

@@ -74,9 +74,11 @@ class Commit:
         """Delete rows of a metadata table by their key."""
         self._records += [LogRecord("delete", table, key) for key in keys]
 
-    def remove_coverage(self, source: str, schema: str, ticker: str, ranges: Iterable[TimeRange]) -> None:
+    def remove_coverage(
+        self, source: str, schema: str, ticker: str, ranges: Iterable[TimeRange], run_id: str | None = None
+    ) -> None:
         """Remove ranges of a series from the coverage ledger, because its bars there are gone."""
-        self._records.append(removal_record(source, schema, ticker, ranges))
+        self._records.append(removal_record(source, schema, ticker, ranges, run_id))
 
     def add_file(self, file: DataFile) -> None:
         """Make a data file of the staging folder part of the store."""

@@ -116,7 +116,7 @@ def _complete(record: LogRecord, snapshot: int, lookup: FileLookup) -> dict[str,
     if record.op == "put" and record.table == "files":
         row = to_file_row(lookup(row["path"]))
     if record.op == "put" and record.table in _STAMPED:
-        row["generation"] = snapshot
+        row.setdefault("generation", snapshot)  # a row that `undo` restores keeps its own
     return row
 
 
@@ -151,10 +151,13 @@ def _incoming(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, An
     connection.unregister("incoming")  # not after an error: the connection is closed with its transaction
 
 
-def removal_record(source: str, schema: str, ticker: str, ranges: Iterable[TimeRange]) -> LogRecord:
-    """Return the log record that removes ranges of a series from the coverage ledger."""
+def removal_record(
+    source: str, schema: str, ticker: str, ranges: Iterable[TimeRange], run_id: str | None = None
+) -> LogRecord:
+    """Return the log record that removes ranges of a series from the coverage ledger; by its run, `undo` finds it."""
     bounds = [[span.start_us, span.end_us] for span in normalise(ranges)]
-    return LogRecord("forget", _LEDGER, {"source": source, "schema": schema, "ticker": ticker, "ranges": bounds})
+    row = {"source": source, "schema": schema, "ticker": ticker, "ranges": bounds, "run_id": run_id}
+    return LogRecord("forget", _LEDGER, row)
 
 
 def _remove_coverage(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]]) -> None:

@@ -2,7 +2,8 @@
 
 The data files that the run added are retired, those that it had retired become active again, and its coverage and
 inputs leave the ledger, so that older answers count again and the same files can be ingested again. Splits and
-dividends become what they would be without the run. `core.ingest_runs` keeps the run, as `undone`; its quarantined rows
+dividends become what they would be without the run, and so do coverage and inputs of earlier runs that it had removed,
+because it read their files with another mapping. `core.ingest_runs` keeps the run, as `undone`; its quarantined rows
 and revisions stay on disk, and their views no longer show them.
 """
 
@@ -24,7 +25,7 @@ from mtstore.storage.commit.commit_log import read_entry
 from mtstore.storage.files.active_files import all_active_files
 from mtstore.storage.files.data_file import DataFile, read_footer
 from mtstore.storage.layout import new_id
-from mtstore.storage.maintenance.undo_events import undo_events
+from mtstore.storage.maintenance.rows_without import restore_coverage_and_inputs, restore_events
 
 if TYPE_CHECKING:
     from mtstore.storage.commit.commit import Commit
@@ -71,9 +72,9 @@ def undo(store: Repository, run_id: str | None = None) -> UndoResult:
         the grace period is over. Nothing is changed then.
     """
     with store.begin("undo") as commit:
-        name = _find_run(fetch_rows(commit.reader, sqlfiles.load("undo.runs")), run_id)
+        name = _find_run(commit, run_id)
         found = fetch_rows(commit.reader, sqlfiles.load("undo.snapshots_of_run"), {"run_id": name})
-        snapshots = [row["generation"] for row in found]
+        snapshots = _snapshots_of(commit, name, [row["generation"] for row in found])
         added, gone = _file_changes(commit, snapshots)
         active = (file for files in all_active_files(commit.reader).values() for file in files)
         removed = [file for file in active if file.path in added]
@@ -84,16 +85,17 @@ def undo(store: Repository, run_id: str | None = None) -> UndoResult:
         _check_files_since(commit, name, found[0]["written_at"], touched, {file.path for file in removed})
         commit.retire(removed)
         commit.restore(restored)
-        undo_events(commit, snapshots)
+        restore_events(commit, snapshots)
         _remove_from_ledger(commit, name)
+        restore_coverage_and_inputs(commit, name, snapshots)
         rows_removed, rows_restored = (sum(file.row_count for file in files) for files in (removed, restored))
         tickers = tuple(sorted({ticker for _, _, ticker in touched}))
         _record_runs(commit, name, rows_restored, len(tickers), len(removed) + len(restored))
         return UndoResult(name, tickers, rows_removed, rows_restored, commit.finish())
 
 
-def _find_run(runs: Sequence[dict[str, Any]], given: str | None) -> str:
-    names = [row["run_id"] for row in runs]
+def _find_run(commit: Commit, given: str | None) -> str:
+    names = [row["run_id"] for row in fetch_rows(commit.reader, sqlfiles.load("undo.runs"))]
     if given is None:
         if not names:
             raise InputError("run: the store has no run to undo")
@@ -104,7 +106,22 @@ def _find_run(runs: Sequence[dict[str, Any]], given: str | None) -> str:
     if matching:
         raise InputError(f"run: {given!r} begins the names of {len(matching)} runs: {', '.join(matching[:3])}")
     hint = f"; the newest is {names[0]}" if names else ""
+    for row in fetch_rows(commit.reader, sqlfiles.load("undo.run"), {"run_id": given}):
+        if row["status"] != "undone" and row["kind"] != "undo":
+            raise InputError(f"run: {given} left nothing to undo: it brought nothing, or later runs replaced it{hint}")
     raise InputError(f"run: was {given!r}; use a run of ingest_runs that brought bars and is not undone{hint}")
+
+
+def _snapshots_of(commit: Commit, run_id: str, found: Sequence[int]) -> list[int]:
+    """Return the snapshots of a run: those `found` in the ledger, and those that only removed coverage."""
+    since = (one for one in commit.layout.snapshots(commit.layout.log) if one > found[0])
+    removed = (
+        snapshot
+        for snapshot in since
+        for record in read_entry(commit.layout.log_file(snapshot), "coverage_ledger").records
+        if record.op == "forget" and record.row.get("run_id") == run_id
+    )
+    return sorted({*found, *removed})
 
 
 def _file_changes(commit: Commit, snapshots: Iterable[int]) -> tuple[set[str], set[str]]:
