@@ -20,6 +20,7 @@ import mtstore
 from mtstore import IngestWarning
 from mtstore.cli.exit_codes import Exit
 from mtstore.cli.main import run as run_command
+from mtstore.storage.files.data_file import read_footer
 
 MINUTES = pd.to_datetime(["2023-11-03 13:30", "2023-11-03 13:31"])
 BARS = "SELECT ticker, strftime(ts_event AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M'), close, volume FROM bars ORDER BY ALL"
@@ -79,6 +80,13 @@ def test_a_name_that_matches_exactly_goes_first(store: mtstore.Store, place: Pat
 def test_a_ticker_beside_a_mapping_without_one_counts(store: mtstore.Store, place: Path | None) -> None:
     found = ingest(store, bars(MINUTES), place, ticker="T", mapping={"schema": "ohlcv-1m"})
     assert found == [("T", *row) for row in TWO_MINUTES]
+
+
+def test_the_file_of_aggregated_publishers_names_them(store: mtstore.Store, place: Path | None) -> None:
+    frame = bars([MINUTES[0]] * 2, publisher_id=[3, 2], rtype=33, instrument_id=9, ticker=["T", "T"])
+    assert ingest(store, frame, place, schema="ohlcv-1m") == [("T", *TWO_MINUTES[0][:2], 200.0)]
+    ((path,),) = store.sql("SELECT path FROM files").fetchall()
+    assert read_footer(store.path, path)[1].request["publishers"] == [2, 3]
 
 
 def zipped(*contents: bytes) -> bytes:

@@ -420,6 +420,8 @@ def test_a_mapping_file_is_read_as_text(tmp_path: Path) -> None:
         ("schema: ohlcv-1m\ntime_format: '%Y %'\n", "time_format: '%' is not a directive"),
         ("schema: ohlcv-1m\ntime_format: '%H:%M'\n", r"no year, month, day; .*ts_event: \[Date, Time\]"),
         ("schema: ohlcv-1m\ntz: ET\n", "tz: 'ET' is an abbreviation.*use America/New_York"),
+        ("schema: ohlcv-1m\ntz: IST\n", "use Asia/Kolkata, Asia/Jerusalem or Europe/Dublin"),
+        ("schema: ohlcv-1m\ntz: cet\n", r"use Europe/Berlin, or \+01:00 for a fixed offset"),
         ("schema: ohlcv-1m\nticker_from: '(('\n", "ticker_from: .*use file, folder or a regular expression"),
         ("schema: ohlcv-1m\nticker_from: 'a(?P<name>.)'\n", "ticker_from: .*the group 'name'"),
         ("schema: ohlcv-1m\nticker: A\nticker_from: file\n", "ticker_from: .*give only one"),

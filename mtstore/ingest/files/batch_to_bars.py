@@ -66,8 +66,10 @@ class BatchBars:
         is_by_rows = first.span is None and first.is_custom
         bars = arrow_schema().empty_table()
         suspect = self._ranges_of_rejected(ticker)
+        request = dict(first.request())
         if table is not None:
             self.extents.observe(ticker, table)
+            request = _publishers_of(table) | request
             table, strays = self._split_strays(ticker, table)
             if strays.num_rows:
                 suspect += self._doubtful(ticker, self._check(ticker, strays, ()))
@@ -95,7 +97,7 @@ class BatchBars:
             withdraws=first.withdraws,
             day_tz=first.zone_of(ticker),
             final=True,
-            request=first.request(),
+            request=request,
         )
 
     def _check(self, ticker: str, rows: pa.Table, ranges: tuple[TimeRange, ...] | None) -> CheckedBars:
@@ -197,3 +199,13 @@ class BatchBars:
         """Return the spans of files with a line that cannot be read and may have been this ticker's."""
         places = [one.file_index for one in self.rows.rejected if one.ticker in {None, ticker}]
         return [one for place in places for one in self._ranges_of(place, ticker)]
+
+
+def _publishers_of(rows: pa.Table) -> dict[str, list[int]]:
+    """Return the publishers (venues) of some rows as a part of their request; empty if the rows name none."""
+    import pyarrow.compute as pc
+
+    if "publisher_id" not in rows.column_names:
+        return {}
+    found = pc.unique(rows["publisher_id"]).drop_null().to_pylist()
+    return {"publishers": sorted(found)} if found else {}

@@ -12,7 +12,7 @@ from mtstore.errors import InputError
 _OFFSET = re.compile(r"(?:UTC|GMT)?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?\Z")
 _HOURS = {
     "EDT": -4, "CDT": -5, "MDT": -6, "PDT": -7, "PST": -8, "AKST": -9, "AKDT": -8,
-    "CEST": 2, "EEST": 3, "WEST": 1, "MSK": 3, "JST": 9, "KST": 9, "HKT": 8, "SGT": 8,
+    "WET": 0, "CET": 1, "EET": 2, "CEST": 2, "EEST": 3, "WEST": 1, "MSK": 3, "JST": 9, "KST": 9, "HKT": 8, "SGT": 8,
     "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
     # Python's IANA zones of these names are the same fixed offsets.
     "EST": -5, "MST": -7, "HST": -10, "UTC": 0, "GMT": 0, "Z": 0,
@@ -28,6 +28,10 @@ _PLACES = {
     "MDT": "America/Denver",
     "PST": "America/Los_Angeles",
     "PDT": "America/Los_Angeles",
+    # IANA has these three as zones with daylight saving, where people may mean the fixed offset.
+    "WET": "Europe/Lisbon",
+    "CET": "Europe/Berlin",
+    "EET": "Europe/Athens",
     "CEST": "Europe/Berlin",
     "BST": "Europe/London",
     "IST": "Asia/Kolkata, Asia/Jerusalem or Europe/Dublin",
@@ -54,8 +58,9 @@ def parse_mapping_zone(name: str) -> tzinfo:
     if offset is not None:
         return offset
     if isinstance(name, str) and name.strip().upper() in _PLACES:
-        place = _PLACES[name.strip().upper()]
-        raise InputError(f"{name!r} is an abbreviation, not the name of a zone; use {place}")
+        word = name.strip().upper()
+        fixed = f", or {_HOURS[word]:+03d}:00 for a fixed offset" if word in _HOURS else ""
+        raise InputError(f"{name!r} is an abbreviation, not the name of a place; use {_PLACES[word]}{fixed}")
     return parse_zone(name)
 
 
