@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
@@ -17,6 +18,9 @@ FIRST_SESSION: Final = date(1990, 1, 1)
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _DAY: Final = 1_440  # minutes
+
+# Raise it when code here or in `calendars` changes the sessions of a definition: stores then compute them again.
+_RULES_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,16 @@ class AmendedCalendar:
 
 
 OwnCalendar: TypeAlias = CustomCalendar | AmendedCalendar
+
+
+def definition_digest(calendar: OwnCalendar, *context: object) -> str:
+    """Return a digest that two calendars share only if they are equal and computed in the same context."""
+    values = asdict(calendar)
+    for name, value in values.items():
+        if isinstance(value, frozenset | dict):  # their order differs between processes
+            values[name] = sorted(value.items() if isinstance(value, dict) else value)
+    text = repr((_RULES_VERSION, type(calendar).__name__, sorted(values.items()), context))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def extrapolate(rows: Sequence[Mapping[str, Any]], last: date, timezone: str) -> Iterator[dict[str, Any]]:

@@ -248,6 +248,10 @@ WHERE list_contains($calendars, listed.calendar)
     )
 ORDER BY listed.ticker
 
+-- name: calendar_definitions
+-- The digest of each custom calendar's definition, where it is known.
+SELECT calendar, definition FROM core.calendars WHERE definition IS NOT NULL ORDER BY calendar;
+
 -- name: calendar_sessions
 -- The keys of all sessions of the calendars in the list $calendars.
 SELECT calendar, session_date FROM core.sessions WHERE list_contains($calendars, calendar) ORDER BY ALL;

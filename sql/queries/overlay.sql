@@ -24,7 +24,7 @@ INSERT INTO core.store_info FROM {{snapshot}}.core.store_info;
 
 INSERT INTO core.sources FROM {{snapshot}}.core.sources;
 
-INSERT INTO core.calendars FROM {{snapshot}}.core.calendars;
+INSERT INTO core.calendars BY NAME FROM {{snapshot}}.core.calendars;
 
 INSERT INTO core.sessions BY NAME FROM {{snapshot}}.core.sessions;
 

@@ -122,7 +122,8 @@ CREATE TABLE core.ticker_list (
 -- One row per calendar in use.
 CREATE TABLE core.calendars (
     calendar VARCHAR NOT NULL,
-    timezone VARCHAR NOT NULL
+    timezone VARCHAR NOT NULL,
+    definition VARCHAR                   -- digest of a custom calendar's definition; NULL: unknown
 );
 
 -- One row per calendar and trading session.

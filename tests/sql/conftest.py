@@ -217,7 +217,7 @@ def _empty_generation(calendars: frozenset[str]) -> bytes:
         replay.create_tables(connection)
         connection.register("zones", zones)
         connection.register("session_rows", sessions)
-        connection.execute("INSERT INTO core.calendars FROM zones; INSERT INTO core.sessions FROM session_rows")
+        connection.execute("INSERT INTO core.calendars BY NAME FROM zones; INSERT INTO core.sessions FROM session_rows")
         connection.unregister("zones")
         connection.unregister("session_rows")
         replay.refresh_derived_tables(connection, infer_calendar)

@@ -10,29 +10,35 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mtstore import sqlfiles
-from mtstore.storage.commit.commit_log import LogRecord, upserts
+from mtstore.storage.commit.commit_log import LogRecord, upserted_columns, upserts
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 _HORIZON = timedelta(days=30)
 
 
 def calendar_records(connection: duckdb.DuckDBPyConnection, at: datetime) -> list[LogRecord]:
     """Return records for each calendar in use that is missing, or whose sessions end within 30 days of `at`."""
+    from mtstore.calendars import calendar_timezone
+
     horizon = {"horizon": at.date() + _HORIZON}
     needed = connection.execute(sqlfiles.load("derive.calendars_to_extend"), horizon).fetchall()
-    return [record for calendar, last_session in needed for record in _records_of(calendar, last_session)]
+    sessions = {calendar: _new_sessions(calendar, last_session) for calendar, last_session in needed}
+    found = {calendar: rows for calendar, rows in sessions.items() if rows is not None and rows.num_rows}
+    zones = [{"calendar": calendar, "timezone": calendar_timezone(calendar)} for calendar in found]
+    # Records of a kind together: `replay_entry` runs one statement for each kind.
+    return [*upserts("calendars", zones), *(upserted_columns("sessions", rows) for rows in found.values())]
 
 
-def _records_of(calendar: str, last_session: date | None) -> list[LogRecord]:
-    from mtstore.calendars import calendar_names, calendar_timezone, session_table
+def _new_sessions(calendar: str, last_session: date | None) -> pa.Table | None:
+    import pyarrow.compute as pc
 
-    if last_session is not None and calendar not in calendar_names():
-        return []  # a custom calendar ends where its author ended it
-    rows = session_table(calendar).to_pylist()
-    new = [row for row in rows if last_session is None or row["session_date"] > last_session]
-    if not new:
-        return []
-    zone = {"calendar": calendar, "timezone": calendar_timezone(calendar)}
-    return [*upserts("calendars", [zone]), *upserts("sessions", new)]
+    from mtstore.calendars import calendar_names, session_table
+
+    if last_session is None:
+        return session_table(calendar)
+    if calendar not in calendar_names():
+        return None  # a custom calendar ends where its author ended it
+    return session_table(calendar).filter(pc.field("session_date") > last_session)

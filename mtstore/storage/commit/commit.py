@@ -25,6 +25,7 @@ from mtstore.storage.write_lock import DEFAULT_TIMEOUT_SECONDS, write_lock
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 
 class Commit:
@@ -69,6 +70,10 @@ class Commit:
     def upsert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Insert rows into a metadata table, in place of those with the same key."""
         self._records += commit_log.upserts(table, rows)
+
+    def upsert_table(self, table: str, rows: pa.Table) -> None:
+        """Do the same with many rows, which have different keys."""
+        self._records.append(commit_log.upserted_columns(table, rows))
 
     def delete(self, table: str, keys: Iterable[Mapping[str, Any]]) -> None:
         """Delete rows of a metadata table by their key."""
@@ -215,7 +220,7 @@ def begin(
         failpoints.hit("locked")
         snapshots.recover(layout)
         base = max(layout.snapshots(layout.log), default=0)
-        store_id = commit_log.read_entry(layout.log_file(base)).store_id if base else os.urandom(8).hex()
+        store_id = commit_log.read_store_id(layout.log_file(base)) if base else os.urandom(8).hex()
         commit = Commit(layout, base, store_id, folder, grace)
         try:
             yield commit

@@ -11,11 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mtstore.errors import StoreError, StoreFormatError
 from mtstore.storage import checksum
 from mtstore.storage.files.data_file import write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FORMAT_VERSION = 1
 _FOOTER_KEY = b"mtstore_log"
@@ -25,11 +28,11 @@ _FOOTER_KEY = b"mtstore_log"
 class LogRecord:
     """One change of a metadata table.
 
-    `op` is the word stored in the log: 'put' upserts `row`, 'delete' deletes the row with that key, and 'forget'
-    removes ranges from the coverage ledger.
+    `op` is the word stored in the log: 'put' upserts `row`, 'put_columns' upserts many rows, whose values `row` lists
+    by column, 'delete' deletes the row with that key, and 'forget' removes ranges from the coverage ledger.
     """
 
-    op: Literal["put", "delete", "forget"]
+    op: Literal["put", "put_columns", "delete", "forget"]
     table: str
     row: Mapping[str, Any]
 
@@ -47,6 +50,16 @@ class LogEntry:
 def upserts(table: str, rows: Iterable[Mapping[str, Any]]) -> list[LogRecord]:
     """Return the records that upsert `rows` into `table`."""
     return [LogRecord("put", table, row) for row in rows]
+
+
+def upserted_columns(table: str, rows: pa.Table) -> LogRecord:
+    """Return the record that upserts the rows of an Arrow table, which have different keys."""
+    import pyarrow as pa
+
+    # Text of dates and instants is made by Arrow: a call of `_encode` per value takes seconds for some 100,000 rows.
+    texts = [column.cast(pa.string()) if pa.types.is_temporal(column.type) else column for column in rows.columns]
+    columns = zip(rows.column_names, texts, strict=True)
+    return LogRecord("put_columns", table, {name: column.to_pylist() for name, column in columns})
 
 
 def write_entry(entry: LogEntry, folder: Path) -> Path:
@@ -79,6 +92,11 @@ def _encode(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"{value!r}: a log record takes JSON values, dates and datetimes, got {type(value).__name__}")
+
+
+def read_store_id(path: Path) -> str:
+    """Read the id of the store that a log file belongs to, and none of its records; errors as in `read_entry`."""
+    return read_entry(path, "store_info").store_id  # no record is of that table
 
 
 def read_entry(path: Path, table_name: str | None = None) -> LogEntry:

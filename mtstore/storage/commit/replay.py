@@ -22,6 +22,7 @@ from mtstore.storage.files.data_file import DataFile
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 # An upsert replaces the rows with the same key; tables without a key only grow, but for splits and dividends.
 KEYS: dict[str, tuple[str, ...]] = {
@@ -73,12 +74,14 @@ def replay_entry(connection: duckdb.DuckDBPyConnection, entry: LogEntry, lookup:
     # Neighbours of the same kind become one statement; the order of the log is kept.
     for (operation, table, _), group in groupby(entry.records, key=_kind):
         rows = [_complete(record, entry.snapshot, lookup) for record in group]
-        if operation == "put":
+        if operation == "put_columns":
+            _upsert_table(connection, table, _joined(rows))
+        elif operation == "put":
             upsert_rows(connection, table, rows)
         elif operation == "forget":
             _remove_coverage(connection, rows)
         else:
-            _delete(connection, table, rows)
+            _delete(connection, table, _to_table(rows))
 
 
 def _kind(record: LogRecord) -> tuple[str, str, tuple[str, ...]]:
@@ -92,16 +95,21 @@ def upsert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequenc
         _put_events(connection, table, rows)
         return
     if KEYS[table]:
-        _delete(connection, table, rows)
         rows = list({tuple(str(row.get(key)) for key in KEYS[table]): row for row in rows}.values())
+    _upsert_table(connection, table, _to_table(rows))
+
+
+def _upsert_table(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    if KEYS[table]:
+        _delete(connection, table, rows)
     with _incoming(connection, rows):
         connection.execute(sqlfiles.load("commit.insert_rows", table=identifier(table)))
 
 
 def _put_events(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
     if any("event_id" not in row for row in rows):
-        _delete(connection, table, rows, _FIRST_EVENT_KEYS[table])
-    with _incoming(connection, list({_event_identity(table, row): row for row in rows}.values())):
+        _delete(connection, table, _to_table(rows), _FIRST_EVENT_KEYS[table])
+    with _incoming(connection, _to_table(list({_event_identity(table, row): row for row in rows}.values()))):
         names = {"values": _column_list(_EVENT_VALUES[table]), "amounts": _column_list(_EVENT_AMOUNTS[table])}
         connection.execute(sqlfiles.load("commit.put_events", table=identifier(table), **names))
 
@@ -129,9 +137,9 @@ def to_file_row(file: DataFile) -> dict[str, Any]:
 
 
 def _delete(
-    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]], keys: Sequence[str] | None = None
+    connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, keys: Sequence[str] | None = None
 ) -> None:
-    names = _column_list(keys or (rows[0] if table in _EVENT_VALUES else _DELETE_KEYS[table]))
+    names = _column_list(keys or (rows.column_names if table in _EVENT_VALUES else _DELETE_KEYS[table]))
     with _incoming(connection, rows):
         connection.execute(sqlfiles.load("commit.delete_rows", table=identifier(table), keys=names))
 
@@ -140,13 +148,23 @@ def _column_list(names: Iterable[str]) -> Sql:
     return sqlfiles.join((identifier(name) for name in names), ", ")
 
 
-@contextmanager
-def _incoming(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]]) -> Iterator[None]:
-    """Register rows as the relation `incoming`."""
+def _to_table(rows: Sequence[dict[str, Any]]) -> pa.Table:
     import pyarrow as pa
 
     names = list(dict.fromkeys(name for row in rows for name in row))
-    connection.register("incoming", pa.table({name: [row.get(name) for row in rows] for name in names}))
+    return pa.table({name: [row.get(name) for row in rows] for name in names})
+
+
+def _joined(columns: Sequence[dict[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.concat_tables([pa.table(one) for one in columns], promote_options="default")
+
+
+@contextmanager
+def _incoming(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Iterator[None]:
+    """Register rows as the relation `incoming`."""
+    connection.register("incoming", rows)
     yield
     connection.unregister("incoming")  # not after an error: the connection is closed with its transaction
 
@@ -215,10 +233,15 @@ def refresh_derived_tables(
     infer_calendar: Callable[[str, str, str | None], str],
     changed: Collection[str] | None = None,
 ) -> None:
-    """Recompute `series`, `ticker_list` and `session_days`.
+    """Recompute `series`, `ticker_list` and, if its inputs are among the `changed` tables, `session_days`."""
+    refresh_ticker_list(connection, infer_calendar)
+    refresh_session_days(connection, changed)
 
-    `changed` are the tables that changed since the last refresh; None means any of them.
-    """
+
+def refresh_ticker_list(
+    connection: duckdb.DuckDBPyConnection, infer_calendar: Callable[[str, str, str | None], str]
+) -> None:
+    """Recompute `series` and `ticker_list`."""
     import pyarrow as pa
 
     connection.execute(sqlfiles.load("derive.refresh_series"))
@@ -231,6 +254,9 @@ def refresh_derived_tables(
     connection.register("inferred_calendars", pa.table(inferred, schema=schema))
     connection.execute(sqlfiles.load("derive.refresh_ticker_list"))
     connection.unregister("inferred_calendars")
-    # The table of sessions is long: it is rebuilt only when its inputs changed.
+
+
+def refresh_session_days(connection: duckdb.DuckDBPyConnection, changed: Collection[str] | None = None) -> None:
+    """Recompute `session_days`, which is long, if one of its inputs is among the `changed` tables; None means all."""
     if changed is None or not _SESSION_INPUTS.isdisjoint(changed):
         connection.execute(sqlfiles.load("session_days.build"))

@@ -92,11 +92,11 @@ def _apply(
 
     for entry in entries:
         replay.replay_entry(connection, entry, lookup)
-    replay.refresh_derived_tables(connection, infer_calendar, changed)
+    replay.refresh_ticker_list(connection, infer_calendar)
     extra = extend(connection) if extend else []
     if extra:
         replay.replay_entry(connection, replace(entries[-1], records=tuple(extra)), lookup)
-        replay.refresh_derived_tables(connection, infer_calendar, {record.table for record in extra})
+    replay.refresh_session_days(connection, None if changed is None else changed | {record.table for record in extra})
     _set_store_info(connection, layout, entries[-1])
     create_views(connection, layout.root, **(view_files or {}))
     return extra

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from mtstore import sqlfiles
-from mtstore.calendars import calendar_tables, canonical_name
-from mtstore.custom_calendars import OwnCalendar
+from mtstore.calendars import calendar_tables, canonical_name, listed_years
+from mtstore.custom_calendars import OwnCalendar, definition_digest
 from mtstore.duckdb_instance import fetch_rows
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from mtstore.config import Config
     from mtstore.storage.commit.commit import Commit
     from mtstore.storage.repository import Repository
@@ -45,7 +48,9 @@ def _upsert_tickers(commit: Commit, config: Config, own: Mapping[str, OwnCalenda
         row["metadata"] = _merged(known.get(ticker), row["metadata"])
     commit.delete("ticker_settings", [{"ticker": ticker} for ticker in known if ticker not in rows])
     kept = [{"ticker": ticker, "metadata": text} for ticker, text in known.items() if ticker not in rows and text]
-    commit.upsert("ticker_settings", [row | {"updated_at": commit.at} for row in (*rows.values(), *kept)])
+    stored = _rows(commit, "settings.ticker_settings", {"tickers": list(rows)})
+    changed = [row for row in rows.values() if row not in stored]
+    commit.upsert("ticker_settings", [row | {"updated_at": commit.at} for row in (*changed, *kept)])
 
 
 def _merged(known: str | None, configured: str | None) -> str | None:
@@ -54,27 +59,31 @@ def _merged(known: str | None, configured: str | None) -> str | None:
 
 
 def _upsert_settings(commit: Commit, config: Config) -> None:
-    settings = config.default_settings()
-    stale = [row["key"] for row in _rows(commit, "objects.applied_settings") if row["key"] not in settings]
-    commit.delete("settings", [{"key": key} for key in stale])
-    commit.upsert("settings", [{"key": key, "value": json.dumps(value)} for key, value in settings.items()])
+    settings = {key: json.dumps(value) for key, value in config.default_settings().items()}
+    stored = {row["key"]: row["value"] for row in _rows(commit, "objects.applied_settings")}
+    commit.delete("settings", [{"key": key} for key in stored if key not in settings])
+    changed = {key: text for key, text in settings.items() if stored.get(key) != text}
+    commit.upsert("settings", [{"key": key, "value": text} for key, text in changed.items()])
 
 
 def _upsert_calendars(commit: Commit, own: Mapping[str, OwnCalendar]) -> None:
-    if not own:
+    # The sessions also follow from the library's version and from the last year that is listed.
+    context = (version("exchange_calendars"), listed_years())
+    digests = {name: definition_digest(calendar, context) for name, calendar in own.items()}
+    stored = {row["calendar"]: row["definition"] for row in _rows(commit, "derive.calendar_definitions")}
+    changed = {name: calendar for name, calendar in own.items() if stored.get(name) != digests[name]}
+    if not changed:
         return
-    zones, sessions = calendar_tables(own, own=own)
-    rows = sessions.to_pylist()
-    open_days = {(row["calendar"], row["session_date"]) for row in rows}
-    commit.delete("sessions", _closed_days(commit, own, open_days))
-    commit.upsert("calendars", zones.to_pylist())
-    commit.upsert("sessions", rows)
+    zones, sessions = calendar_tables(changed, own=own)
+    commit.delete("sessions", _closed_days(commit, changed, sessions))
+    commit.upsert("calendars", [zone | {"definition": digests[zone["calendar"]]} for zone in zones.to_pylist()])
+    commit.upsert_table("sessions", sessions)
 
 
-def _closed_days(
-    commit: Commit, own: Mapping[str, OwnCalendar], open_days: set[tuple[str, Any]]
-) -> Iterator[dict[str, Any]]:
+def _closed_days(commit: Commit, own: Mapping[str, OwnCalendar], sessions: pa.Table) -> Iterator[dict[str, Any]]:
     """Yield the sessions that only an earlier version of these calendars has."""
+    keys = (sessions[name].to_pylist() for name in ("calendar", "session_date"))
+    open_days = set(zip(*keys, strict=True))
     for row in _rows(commit, "derive.calendar_sessions", {"calendars": list(own)}):
         if (row["calendar"], row["session_date"]) not in open_days:
             yield row
