@@ -1,6 +1,6 @@
 -- Columns that the first stores did not have. Those of inputs are NULL there, and such an input counts as not replaced;
--- that of session keys is, until their sessions change. Splits and dividends without an id are known by their values. A custom
--- calendar without a definition is computed at the next `config apply`.
+-- that of session keys is, until their sessions change. Splits and dividends without an id are known by their values.
+-- A custom calendar without a definition is computed at the next `config apply`.
 
 ALTER TABLE core.inputs ADD COLUMN IF NOT EXISTS tickers VARCHAR[];
 ALTER TABLE core.inputs ADD COLUMN IF NOT EXISTS start_ts TIMESTAMPTZ;
