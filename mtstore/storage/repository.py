@@ -15,7 +15,6 @@ from mtstore import sqlfiles
 from mtstore.errors import (
     InputError,
     StoreError,
-    StoreFormatError,
     StoreLockedError,
     StoreMovedError,
     StoreNotFoundError,
@@ -102,7 +101,7 @@ class Repository:
                 text = "has a backslash: mtstore opens its database, but DuckDB's own clients and BI tools cannot"
                 warnings.warn(f"{root} {text}", stacklevel=3)
         store._recover_if_idle()
-        store._check_format_and_place()
+        store._check_place(store._check_format())
         return store
 
     @classmethod
@@ -226,6 +225,8 @@ class Repository:
         """Complete what a crash interrupted; a running writer does it at its next commit."""
         if not snapshots.needs_recovery(self.layout):
             return
+        if self.layout.newest_snapshot():
+            self._check_format()  # another version's unfinished work is left alone
         try:
             with self._lock("recover", 0.0):
                 self.layout.make_folders()
@@ -237,14 +238,16 @@ class Repository:
             if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
                 raise
 
-    def _check_format_and_place(self) -> None:
+    def _check_format(self) -> str | None:
+        """Return where the store was made; StoreFormatError if it has another format."""
         with self.connection() as connection:
             row = connection.execute(sqlfiles.load("snapshot.store_info")).fetchone()
-        if row is not None and row[0] != commit_log.FORMAT_VERSION:
-            raise StoreFormatError(
-                f"{self.path}: the store has format {row[0]}; this version of mtstore reads {commit_log.FORMAT_VERSION}"
-            )
-        made_at = row[2] if row else None
+        if row is None:
+            return None
+        commit_log.check_format(self.path, row[0])
+        return str(row[2])
+
+    def _check_place(self, made_at: str | None) -> None:
         if made_at != str(self.path):
             raise StoreMovedError(
                 f"the store at {self.path} was made at {made_at}, and its views name files there; "

@@ -283,8 +283,31 @@ def test_a_store_whose_database_file_is_damaged_is_rebuilt_without_it(store: Sto
 
 def test_a_store_of_another_format_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mtstore.storage.commit.commit_log.FORMAT_VERSION", 2)
-    with pytest.raises(StoreFormatError, match="format 1"):
+    with pytest.raises(StoreFormatError, match="format 1, of an older version of mtstore"):
         mtstore.open(store.path)
+
+
+def test_a_store_of_a_newer_format_is_left_untouched(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an open nor a commit of an older version sweeps what a newer one does there."""
+    for folder in ("public/building-newer", "tmp/run-newer"):
+        (store.path / folder).mkdir()
+        (store.path / folder / "file").touch()
+    store.repository.layout.public_link.unlink()
+    store.repository.layout.public_link.symlink_to("public/000099/market.duckdb")
+
+    def tree(*without: str) -> list[tuple[str, int]]:
+        paths = (path for path in store.path.rglob("*") if path.name not in {"tmp", *without})
+        return sorted((str(path), path.lstat().st_mtime_ns) for path in paths)
+
+    before = tree()
+    monkeypatch.setattr("mtstore.storage.commit.commit_log.FORMAT_VERSION", 0)
+    with pytest.raises(StoreFormatError, match=r"format 1, of a newer version of mtstore; .* reads format 0"):
+        mtstore.open(store.path)
+    assert tree() == before
+    before = tree("write.lock")
+    with pytest.raises(StoreFormatError, match="newer version"):
+        write(store, answer("A", {0: 1.0}, minutes(0, 5)))
+    assert tree("write.lock") == before
 
 
 def test_two_readers_that_spill_do_not_share_a_folder(store: Store) -> None:

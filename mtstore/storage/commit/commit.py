@@ -218,9 +218,10 @@ def begin(
     staged = staging_folder(layout) if staging is None else nullcontext(staging)
     with staged as folder, write_lock(layout.lock, purpose, timeout_seconds):
         failpoints.hit("locked")
-        snapshots.recover(layout)
         base = max(layout.snapshots(layout.log), default=0)
+        # Raises before anything is swept, if a newer version has written since.
         store_id = commit_log.read_store_id(layout.log_file(base)) if base else os.urandom(8).hex()
+        snapshots.recover(layout)
         commit = Commit(layout, base, store_id, folder, grace)
         try:
             yield commit

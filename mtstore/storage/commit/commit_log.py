@@ -94,6 +94,16 @@ def _encode(value: Any) -> str:
     raise TypeError(f"{value!r}: a log record takes JSON values, dates and datetimes, got {type(value).__name__}")
 
 
+def check_format(place: Path, found: int) -> None:
+    """Raise StoreFormatError, unless `found` is the format that this version reads."""
+    if found != FORMAT_VERSION:
+        age = "a newer" if found > FORMAT_VERSION else "an older"
+        raise StoreFormatError(
+            f"{place}: format {found}, of {age} version of mtstore; this version reads format {FORMAT_VERSION}, and "
+            "changed nothing"
+        )
+
+
 def read_store_id(path: Path) -> str:
     """Read the id of the store that a log file belongs to, and none of its records; errors as in `read_entry`."""
     return read_entry(path, "store_info").store_id  # no record is of that table
@@ -119,10 +129,7 @@ def read_entry(path: Path, table_name: str | None = None) -> LogEntry:
         header = json.loads((table.schema.metadata or {})[_FOOTER_KEY])
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise StoreError(f"{path}: not a commit log of mtstore ({type(error).__name__}: {error})") from error
-    if header["format_version"] != FORMAT_VERSION:
-        raise StoreFormatError(
-            f"{path}: format {header['format_version']}; this version of mtstore reads format {FORMAT_VERSION}"
-        )
+    check_format(path, header["format_version"])
     rows = zip(*(table[name].to_pylist() for name in ("op", "table_name", "body")), strict=True)
     return LogEntry(
         snapshot=header["generation"],
