@@ -159,6 +159,11 @@ def _handles():
     return len(os.listdir("/proc/self/fd")), threading.active_count()
 
 
+def _check_no_more_than(before):
+    # Fewer are left if threads of earlier tests ended meanwhile.
+    assert all(now <= then for now, then in zip(_handles(), before, strict=True))
+
+
 def _load_many(path, loaders, loads_each=1):
     for number in range(loaders):
         with loader(path) as loads:
@@ -173,7 +178,7 @@ def test_loads_leave_neither_handles_nor_threads_behind(path):
     _load_many(path, 2)
     before = _handles()
     _load_many(path, 8)
-    assert _handles() == before
+    _check_no_more_than(before)
 
 
 @pytest.mark.slow
@@ -182,4 +187,4 @@ def test_a_thousand_loads_leave_neither_handles_nor_threads_behind(path):
     _load_many(path, 20)
     before = _handles()
     _load_many(path, 100, loads_each=10)
-    assert _handles() == before
+    _check_no_more_than(before)
