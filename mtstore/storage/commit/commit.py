@@ -20,7 +20,7 @@ from mtstore.storage.commit.staging import staging_folder, write_intent
 from mtstore.storage.files.active_files import active_files
 from mtstore.storage.files.data_file import DataFile
 from mtstore.storage.layout import DEFAULT_GRACE, Layout, Partition
-from mtstore.storage.reading.attach import attached
+from mtstore.storage.reading.attach import attached, io_errors
 from mtstore.storage.write_lock import DEFAULT_TIMEOUT_SECONDS, write_lock
 
 if TYPE_CHECKING:
@@ -224,6 +224,7 @@ def begin(
         snapshots.recover(layout)
         commit = Commit(layout, base, store_id, folder, grace)
         try:
-            yield commit
+            with io_errors(layout.catalog_file(base)):
+                yield commit
         finally:
             commit.close()
