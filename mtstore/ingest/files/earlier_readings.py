@@ -95,16 +95,8 @@ def _as_read_before(now: CustomInput, row: Mapping[str, Any]) -> EarlierReading 
     return None
 
 
-def withdraw(
-    store: Repository, writer: Writer, readings: Sequence[EarlierReading], inputs: Sequence[Mapping[str, Any]]
-) -> list[str]:
+def withdraw(store: Repository, writer: Writer, readings: Sequence[EarlierReading]) -> list[str]:
     """Withdraw the bars that only the earlier readings have, as far as they are stored as those brought them.
-
-    Parameters
-    ----------
-    inputs
-        The rows of `core.inputs` of the present readings. They replace those of the earlier ones in the last commit, so
-        that after a kill the files are read again.
 
     Returns
     -------
@@ -117,8 +109,6 @@ def withdraw(
     withdrawn = sum(_withdraw_reading(store, writer, one) for one in readings)
     for one in readings:
         writer.forget("inputs", {"input_key": one.input_key})
-    for row in inputs:
-        writer.record("inputs", row)
     paths, runs = [str(one.now.path) for one in readings], sorted({one.run_id for one in readings})
     read = f"{first_few(paths)}: read with another mapping before (run {first_few(runs)})"
     return [f"{read}; bars of that reading that were withdrawn: {withdrawn:,}"]

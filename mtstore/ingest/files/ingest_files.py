@@ -153,7 +153,10 @@ def ingest_inputs(
         result.quarantined_rows = writer.totals.quarantined_rows
         refused = {one.path for one in result.rejected}
         replaced = [one for one in replaced if str(one.now.path) not in refused]
-        result.notes += withdraw(store, writer, replaced, reread_rows)
+        result.notes += withdraw(store, writer, replaced)
+        # Only now, in the run's last commit: after a kill these files are read again, and the first reading goes then.
+        for row in reread_rows:
+            writer.record("inputs", row)
         if new or replaced or result.rejected:
             writer.record("ingest_runs", result.run_row(run))
     result.commits = writer.totals.commits
