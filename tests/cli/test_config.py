@@ -47,6 +47,26 @@ def test_show_prints_a_file_that_means_the_same_and_no_key(mtstore_cli, tmp_path
     assert load_config(path).all_tickers == load_config(CONFIGS / f"{name}.yaml").all_tickers
 
 
+@pytest.mark.parametrize("sources", ["", "sources: {polygon: {provider: polygon, api_key: '${OTHER_KEY}'}}\n"])
+def test_show_masks_keys_that_other_values_are_made_of(mtstore_cli, tmp_path, monkeypatch, sources):
+    monkeypatch.setenv("POLYGON_API_KEY", "sk-secret")
+    monkeypatch.setenv("OTHER_KEY", "other-secret")
+    path = tmp_path / "c.yaml"
+    used = "OTHER_KEY" if sources else "POLYGON_API_KEY"
+    path.write_text(
+        f"multi_ticker: {{store: './${{{used}}}/x', tickers: {{A: {{metadata: {{note: other-secret sk-secret}}}}}}}}\n"
+        + sources,
+        encoding="utf-8",
+    )
+    shown = mtstore_cli("config", "show", path)
+    assert shown.code == Exit.OK
+    assert f"${{{used}}}/x" in shown.out
+    assert "sk-secret" not in shown.out
+    assert "other-secret" not in shown.out or not sources
+    path.write_text(shown.out, encoding="utf-8")
+    assert str(load_config(path).multi_ticker.store).endswith("-secret/x")
+
+
 def test_apply_publishes_the_universe_to_every_client(mtstore_cli, tmp_path, flat_files):
     store = tmp_path / "s"
     mtstore_cli("ingest", store, *flat_files, "--create", "--quiet")

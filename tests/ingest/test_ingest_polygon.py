@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import threading
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -546,3 +549,37 @@ def test_the_key_is_in_no_table_file_log_or_output_of_a_load(load, market, store
     printed = capfd.readouterr()
     assert key not in f"{caplog.text}{printed.out}{printed.err}{report!r}"
     assert_in_no_table_or_file(key, store)
+
+
+_BASIC = base64.b64encode(f"{KEY}:".encode()).decode()
+_FORMS = [KEY, KEY.replace("-", "%2D"), KEY.replace("-", "%2d"), _BASIC]
+
+
+@pytest.mark.parametrize(("form", "is_escaped"), [(form, is_escaped) for form in _FORMS for is_escaped in (0, 1)])
+def test_a_key_that_an_answer_repeats_as_data_is_stored_nowhere(load, market, store, form, is_escaped):
+    company = market.companies["AAPL"]
+    company.details = {"name": f"Apple {form}", "description": form, "homepage_url": f"https://a.com/?k={form}"}
+    company.dividends = [
+        {"id": form, "ticker": "AAPL", "ex_dividend_date": "2024-03-05", "cash_amount": 0.2, "currency": form}
+        | {"dividend_type": form, "frequency": 4}
+    ]
+
+    def repeat(_, reply):
+        body = json.loads(reply.body)
+        if "resultsCount" in body:
+            body["ticker"] = form
+        text = json.dumps(body)
+        return replace(reply, body=(text.replace(form, _escaped(form)) if is_escaped else text).encode())
+
+    repeat.on_content = True  # type: ignore[attr-defined]
+    market.plan(repeat, times=1_000)
+    report = load(tickers=("AAPL",), options={"with_references": True})
+    assert "***" in repr(report)
+    assert form not in repr(report)
+    for one in (form, KEY, _BASIC.rstrip("=")):
+        assert_in_no_table_or_file(one, store)
+
+
+def _escaped(text):
+    """Return text as JSON may write it, too."""
+    return "".join(f"\\u{ord(character):04x}" for character in text)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import quote
 
 Provider = Literal["polygon", "databento"]
 
 _MASK = "***"
+# Shorter keys are words of tests, which the names and values of a body may hold as well.
+_SHORTEST_KEY_IN_A_BODY = 8
 
 
 class Secret:
@@ -29,12 +32,13 @@ class Secret:
         return self._read()
 
     def redact(self, text: str) -> str:
-        """Return `text` with the key masked, also in its forms for URLs and headers."""
-        value = self.reveal()
-        basic = b64encode(f"{value}:".encode()).decode().rstrip("=")
-        for form in {value, quote(value, safe=""), basic} - {""}:
-            text = text.replace(form, _MASK)
-        return text
+        """Return `text` with the key masked, also where it is escaped for JSON or a URL, or encoded for a header."""
+        return _masked(self.reveal().strip(), text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+    def redact_body(self, body: bytes) -> bytes:
+        """Return a vendor's text with the key masked like `redact`, before it is parsed."""
+        value = self.reveal().strip()
+        return body if len(value) < _SHORTEST_KEY_IN_A_BODY else _masked(value, body)
 
     def is_in(self, text: str) -> bool:
         """Return whether `text` holds the key."""
@@ -47,6 +51,33 @@ class Secret:
 
     def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
         raise TypeError("a Secret cannot be pickled")
+
+
+def _masked(key: str, text: bytes) -> bytes:
+    for form in _forms_of(key):
+        text = form.sub(_MASK.encode(), text)
+    return text
+
+
+@functools.lru_cache(maxsize=16)
+def _forms_of(key: str) -> tuple[re.Pattern[bytes], ...]:
+    """Return patterns of a key as it is sent: as it stands, or as the user name of basic authentication."""
+    basic = b64encode(f"{key}:".encode()).decode().rstrip("=")
+    # A pattern for each, because only a pattern that begins with few different bytes is searched fast.
+    return tuple(re.compile(b"".join(map(_forms_of_character, one))) for one in (key, basic)) if key else ()
+
+
+def _forms_of_character(character: str) -> bytes:
+    """Return a pattern of a character as it stands and percent-encoded, both also as JSON escapes."""
+    forms = _forms_in_json(character)
+    encoded = "".join(f"%{byte:02x}" for byte in character.encode())
+    rest = b"".join(b"(?:%s)" % b"|".join(_forms_in_json(one) + _forms_in_json(one.upper())) for one in encoded[1:])
+    return b"(?:%s)" % b"|".join(forms + [percent + rest for percent in _forms_in_json("%")])
+
+
+def _forms_in_json(character: str) -> list[bytes]:
+    escaped = "".join(f"[{one}{one.upper()}]" for one in f"{ord(character):04x}").encode()
+    return [re.escape(character.encode()), rb"\\u" + escaped, *([rb"\\/"] if character == "/" else [])]
 
 
 @dataclass(frozen=True, slots=True)

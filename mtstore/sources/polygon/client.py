@@ -13,14 +13,14 @@ import logging
 import os
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from mtstore.errors import ConfigError
 from mtstore.sources.http.failures import AttemptError, Failure, kind_of_status, parse_retry_after
 from mtstore.sources.http.rate_limit import AbandonedError
-from mtstore.sources.http.settings import NetworkSettings
+from mtstore.sources.http.settings import NetworkSettings, Secret
 
 if TYPE_CHECKING:
     import urllib3
@@ -48,9 +48,13 @@ class Transport:
         For the connection, and between two reads.
     max_concurrency
         Connections kept open.
+    redact
+        Masks the key in the text of an answer, which may repeat it.
     """
 
-    def __init__(self, *, timeout_seconds: float, max_concurrency: int) -> None:
+    def __init__(
+        self, *, timeout_seconds: float, max_concurrency: int, redact: Callable[[bytes], bytes] = lambda body: body
+    ) -> None:
         import certifi
         import urllib3
 
@@ -63,6 +67,7 @@ class Transport:
             timeout=urllib3.Timeout(connect=timeout_seconds, read=timeout_seconds),
             retries=False,
         )
+        self._redact = redact
         self._local = threading.local()
 
     def end_requests_when(self, given_up: threading.Event) -> None:
@@ -73,12 +78,17 @@ class Transport:
         self, method: str, url: str, fields: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> WholeResponse:
         """Make one request; the clients call this."""
+        import urllib3
+
         response = self._pool.request(
             method, url, fields=dict(fields or {}), headers=headers, preload_content=False, decode_content=False
         )
         body = self._read(response)
         plain = _decompress(body, response.headers.get("Content-Encoding", ""))
-        whole = WholeResponse(response.status, response.headers, plain)
+        # Once, here: whatever is read from the body or the headers may be stored, shown or logged.
+        received = {name: self._redact(value.encode("latin-1", "replace")) for name, value in response.headers.items()}
+        headers = urllib3.HTTPHeaderDict({name: value.decode("latin-1") for name, value in received.items()})
+        whole = WholeResponse(response.status, headers, self._redact(plain))
         if whole.status != 200:
             raise AttemptError(failure_of(whole))
         return whole
@@ -166,7 +176,11 @@ def make_client(settings: NetworkSettings, key: str) -> Any:
         retries=0,
         pagination=False,
     )
-    transport = Transport(timeout_seconds=settings.timeout_seconds, max_concurrency=settings.max_concurrency)
+    transport = Transport(
+        timeout_seconds=settings.timeout_seconds,
+        max_concurrency=settings.max_concurrency,
+        redact=(settings.api_key or Secret(key)).redact_body,
+    )
     for part in (client, client.vx):
         part.client = cast("Any", transport)
     return client
