@@ -247,16 +247,59 @@ def test_repeated_rows_across_pages_are_stored_once(market, polygon_source):
     assert (answer.result, answer.bars.num_rows, answer.quarantined) == ("complete", 250, None)
 
 
-def test_page_that_comes_twice_does_not_matter(market, polygon_source):
+def test_page_that_comes_twice_ends_the_paging(market, polygon_source):
     opened = us("2024-03-04T14:30") // 1000
     page_two = f"https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/minute/{opened + 6_000_000}/1709596799999"
     market.plan(
         faults.edit(lambda body: {**body, "next_url": f"{page_two}?cursor=bGltaXQ9MTAwJnNvcnQ9YXNjJng9MQ"}),
         when=lambda request: "cursor" in request.query,
+        times=100,
     )
-    answer = load(polygon_source())
-    assert (answer.result, answer.bars.num_rows) == ("complete", 250)
-    assert len(market.requests) == 4
+    with pytest.raises(SourceAnswerError, match="page 3 has no new bar of the range but names a next page"):
+        load(polygon_source())
+    assert len(market.requests) == 3
+
+
+@pytest.mark.parametrize(("step", "requests"), [(10, 97), (-10, 2)])
+def test_paging_ends_with_the_page_beyond_the_range(market, polygon_source, step, requests):
+    """Every page names another one, ten minutes further on, or further back."""
+    day = us("2024-03-04") // 1000
+    counter = iter(range(10_000))
+
+    def onward(body):
+        number = next(counter)
+        rows = [bar(day + 60_000 * (step * number + minute)) for minute in range(10)]
+        path = f"/v2/aggs/ticker/AAPL/range/1/minute/{day}/1709596799999?cursor=bGltaXQ9MTAw&at={number}"
+        return {**body, "results": rows, "resultsCount": 10, "next_url": f"https://api.polygon.io{path}"}
+
+    market.plan(faults.edit(onward), times=1_000)
+    requested = span("2024-03-04", "2024-03-04T16:00")
+    source = polygon_source()
+    if step > 0:
+        answer = load(source, requested=requested)
+        assert (answer.bars.num_rows, answer.result) == (960, "partial")
+    else:
+        with pytest.raises(SourceAnswerError, match="page 2 has no new bar of the range"):
+            load(source, requested=requested)
+    assert len(market.requests) == requests
+
+
+def test_splits_that_repeat_on_new_pages_end_the_paging(market, polygon_source):
+    market.companies["AAPL"].splits = [
+        {"ticker": "AAPL", "execution_date": "2024-03-05", "split_from": 1, "split_to": 2}
+    ]
+    counter = iter(range(10_000))
+
+    def onward(body):
+        return {
+            **body,
+            "next_url": f"https://api.polygon.io/v3/reference/splits?at={next(counter)}&ticker=AAPL&limit=9",
+        }
+
+    market.plan(faults.edit(onward), times=1_000)
+    with pytest.raises(SourceAnswerError, match="a page without new rows names a next page"):
+        polygon_source().references(RequestContext(["AAPL"]), "splits")
+    assert len(market.requests) == 2
 
 
 def test_pages_out_of_order_are_put_in_order(market, polygon_source):
@@ -287,9 +330,9 @@ def test_cursor_that_goes_in_circles_is_an_error(market, polygon_source):
         return {**body, "next_url": here["url"]}
 
     market.plan(faults.edit(loop), times=1000)
-    with pytest.raises(SourceAnswerError, match="paging goes in circles after 2 pages"):
+    with pytest.raises(SourceAnswerError, match="page 3 has no new bar of the range"):
         load(polygon_source())
-    assert len(market.requests) == 2
+    assert len(market.requests) == 3
 
 
 def test_endless_cursors_without_new_bars_are_an_error(market, polygon_source):
@@ -300,7 +343,7 @@ def test_endless_cursors_without_new_bars_are_an_error(market, polygon_source):
         return {**body, "next_url": f"https://api.polygon.io{path}?cursor=bGltaXQ9MTAw&at={next(counter)}"}
 
     market.plan(faults.edit(onward), times=1000)
-    with pytest.raises(SourceAnswerError, match="in circles"):
+    with pytest.raises(SourceAnswerError, match="no new bar of the range"):
         load(polygon_source())
     assert len(market.requests) < 10
 

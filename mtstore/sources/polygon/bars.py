@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from mtstore.bars import is_daily
+from mtstore.bars import is_daily, step_us
 from mtstore.errors import SourceAnswerError, UnsupportedSchemaError
 from mtstore.ranges import US_PER_DAY, TimeRange
 from mtstore.sources import bar_grid
@@ -22,7 +22,6 @@ PAGE_BASE_AGGREGATES = 50_000
 
 SPANS = {"ohlcv-1s": "second", "ohlcv-1m": "minute", "ohlcv-1h": "hour", "ohlcv-1d": "day"}
 
-_MAX_IDLE_PAGES = 2
 # Pages that come within this time are one part.
 _PART_SECONDS = 5.0
 
@@ -46,35 +45,44 @@ class BarPages:
     def __iter__(self) -> Iterator[Page]:
         """Fetch page by page; each page names the next one, so none is missing.
 
+        Paging ends behind the range, and each page before must have a bar of the range that no page had: so there are
+        at most as many pages as the range can have bars.
+
         Raises
         ------
         CallFailedError
             A request failed after all retries.
         SourceAnswerError
-            The pages name one another in circles.
+            A page names a next one, although it has no new bar of the range.
         """
-        count = 0
-        seen: set[Any] = set()
         known: set[int] = set()
-        idle = 0
+        count = 0
         following: NextPage | None = None
         while True:
             page = self._page(following)
             yield page
             count += 1
             following = page.next_page
-            if following is None:
+            if following is None or self._is_past(page):
                 return
-            position = (following.start, following.end, tuple(sorted(following.query.items())))
-            times = set(page.columns["ts_us"].tolist())
-            idle = 0 if times - known else idle + 1
-            known |= times
-            if position in seen or idle > _MAX_IDLE_PAGES:
+            opens = self._opens_in_range(page)
+            if opens <= known:
                 raise SourceAnswerError(
-                    f"{self._session.settings.source}: {self._context}: paging goes in circles "
-                    f"after {count} pages; none of its bars since the last commit is stored"
+                    f"{self._session.settings.source}: {self._context}: page {count} has no new bar of the range but "
+                    "names a next page; none of its bars since the last commit is stored"
                 )
-            seen.add(position)
+            known |= opens
+
+    def _is_past(self, page: Page) -> bool:
+        times = page.columns["ts_us"]
+        return bool(len(times)) and bool((times >= self._context.bounds.end_us).all())
+
+    def _opens_in_range(self, page: Page) -> set[int]:
+        """Return the opens of the bars of the range to which a page's rows belong."""
+        times, bounds = page.columns["ts_us"], self._context.bounds
+        inside = times[(times >= bounds.start_us) & (times < bounds.end_us)]
+        width_us = US_PER_DAY if is_daily(self._context.schema) else step_us(self._context.schema)
+        return set(((inside - bounds.start_us) // width_us).tolist())
 
     def parts(self) -> Iterator[tuple[TimeRange, list[Page]]]:
         """Yield the pages with the part of the range that they are about.

@@ -14,13 +14,14 @@ from mtstore.sources.polygon.responses import Page, quoted, read_details, read_r
 from mtstore.sources.polygon.session import PolygonSession
 
 ROWS_PER_PAGE = 1_000
+# Far more than any ticker has events, also where a page has few.
+_MOST_PAGES = 1_000
 
 
 def rows(session: PolygonSession, context: RequestContext, kind: Kind) -> list[Row]:
     """Return the ticker's splits or cash dividends as rows of `core.<kind>` without `seen_at`, the oldest first."""
     ticker, source = context.tickers[0], session.settings.source
     found: dict[Any, Row] = {}
-    seen: set[Any] = set()
     query: Mapping[str, str] = {}
 
     def read(client: Any) -> tuple[Page, list[Row]]:
@@ -35,18 +36,18 @@ def rows(session: PolygonSession, context: RequestContext, kind: Kind) -> list[R
         except BrokenFileError as error:
             reject(str(error), request_id=page.request_id)
 
-    while True:
+    for _ in range(_MOST_PAGES):
         page, of_page = session.call(read, context)
+        known = len(found)
         # A row that comes on two pages is one row.
         found.update((tuple(row.items()), row) for row in of_page)
         if page.next_page is None:
             date_column = "execution_date" if kind == "splits" else "ex_dividend_date"
             return sorted(found.values(), key=lambda row: row[date_column])
         query = page.next_page.query
-        position = tuple(sorted(query.items()))
-        if not query or position in seen:
-            raise SourceAnswerError(f"{source}: {context}: paging goes in circles")
-        seen.add(position)
+        if not query or len(found) == known:
+            raise SourceAnswerError(f"{source}: {context}: a page without new rows names a next page")
+    raise SourceAnswerError(f"{source}: {context}: more than {_MOST_PAGES:,} pages; no ticker has so many {kind}")
 
 
 def details(session: PolygonSession, context: RequestContext, *, on: date | None = None) -> Mapping[str, Any] | None:
