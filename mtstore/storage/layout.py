@@ -37,7 +37,7 @@ _SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 _HIVE_NULLS = frozenset({"NULL", "__HIVE_DEFAULT_PARTITION__"})
 _LONGEST_ENCODED = 240  # file systems allow 255 bytes a name; "ticker=" and a margin must fit
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
-_SNAPSHOT = re.compile(r"(\d{6,})(?:\.(?:duckdb|parquet))?\Z")
+_SNAPSHOT = re.compile(r"([0-9]{6,})(?:\.(?:duckdb|parquet))?\Z")
 
 
 def encode_ticker(ticker: str) -> str:
@@ -139,7 +139,7 @@ class Layout:
 
     def is_store(self) -> bool:
         """Return whether a commit was ever made here."""
-        return bool(self.snapshots(self.log))
+        return bool(self.snapshots(self.log) or self.snapshots(self.catalog))
 
     def is_empty_or_unfinished(self) -> bool:
         """Return whether the root is empty, or has only what an interrupted `create` leaves."""
@@ -151,7 +151,11 @@ class Layout:
         """Return the numbers of the snapshots that have a file or folder in `folder`, ascending."""
         if not folder.is_dir():
             return []
-        return sorted(int(match[1]) for entry in folder.iterdir() if (match := _SNAPSHOT.match(entry.name)))
+        names = {entry.name for entry in folder.iterdir()}
+        numbers = {int(match[1]) for name in names if (match := _SNAPSHOT.match(name))}
+        paths = {self.catalog: self.catalog_file, self.log: self.log_file}
+        name_of = paths.get(folder, lambda number: self.public_file(number).parent)
+        return sorted(number for number in numbers if name_of(number).name in names)
 
     def newest_snapshot(self) -> int:
         """Return the number of the newest private snapshot, or 0 without one."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from mtstore import sqlfiles
+from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import (
     InputError,
     StoreError,
@@ -19,7 +20,8 @@ from mtstore.errors import (
     StoreMovedError,
     StoreNotFoundError,
 )
-from mtstore.storage.commit import commit_log, snapshots, staging
+from mtstore.storage.commit import snapshots, staging
+from mtstore.storage.commit.agreement import check_agreement
 from mtstore.storage.commit.coverage_ledger import Freshness
 from mtstore.storage.commit.last_used import LastUsed
 from mtstore.storage.layout import DEFAULT_GRACE, Layout, new_id
@@ -89,7 +91,8 @@ class Repository:
         StoreFormatError
             It was made by a version of mtstore with another format.
         StoreError
-            Its database file is damaged; `mtstore rebuild` rebuilds it.
+            Its database file is damaged; `mtstore rebuild` rebuilds it. Or its log and database files contradict each
+            other; `mtstore repair` mends the log.
         """
         root = _resolved(path)
         store = cls(root, grace=grace, lock_timeout_seconds=lock_timeout_seconds, memory_limit=memory_limit)
@@ -100,8 +103,9 @@ class Repository:
             if os.sep == "/" and "\\" in str(root):
                 text = "has a backslash: mtstore opens its database, but DuckDB's own clients and BI tools cannot"
                 warnings.warn(f"{root} {text}", stacklevel=3)
+        check_agreement(store.layout)
         store._recover_if_idle()
-        store._check_place(store._check_format())
+        store._check_place()
         return store
 
     @classmethod
@@ -191,8 +195,9 @@ class Repository:
         Raises
         ------
         StoreError
-            An active data file is missing or damaged, or commits are missing from the log.
+            An active data file is missing or damaged, or the log and the database files contradict each other.
         """
+        check_agreement(self.layout)  # before the staging folder: another version's store is left untouched
         with staging.staging_folder(self.layout) as folder, self._lock("rebuild", self.lock_timeout_seconds):
             return snapshots.rebuild(self.layout, folder)
 
@@ -225,8 +230,6 @@ class Repository:
         """Complete what a crash interrupted; a running writer does it at its next commit."""
         if not snapshots.needs_recovery(self.layout):
             return
-        if self.layout.newest_snapshot():
-            self._check_format()  # another version's unfinished work is left alone
         try:
             with self._lock("recover", 0.0):
                 self.layout.make_folders()
@@ -238,16 +241,10 @@ class Repository:
             if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
                 raise
 
-    def _check_format(self) -> str | None:
-        """Return where the store was made; StoreFormatError if it has another format."""
+    def _check_place(self) -> None:
         with self.connection() as connection:
-            row = connection.execute(sqlfiles.load("snapshot.store_info")).fetchone()
-        if row is None:
-            return None
-        commit_log.check_format(self.path, row[0])
-        return str(row[2])
-
-    def _check_place(self, made_at: str | None) -> None:
+            (info,) = fetch_rows(connection, sqlfiles.load("snapshot.store_info"))
+        made_at = info["root"]
         if made_at != str(self.path):
             raise StoreMovedError(
                 f"the store at {self.path} was made at {made_at}, and its views name files there; "

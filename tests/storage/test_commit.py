@@ -13,6 +13,7 @@ import pytest
 import mtstore
 from mtstore import Store
 from mtstore.errors import (
+    CommitError,
     SnapshotExpiredError,
     StoreError,
     StoreFormatError,
@@ -228,6 +229,32 @@ def test_a_commit_that_was_interrupted_before_its_publication_is_published_at_th
         assert again.tickers() == ["A"]
     with duckdb.connect(store.path / "market.duckdb", read_only=True) as client:
         assert client.execute("SELECT ticker FROM bars").fetchall() == [("A",)]
+
+
+def test_failure_after_the_rename_of_the_log_reports_the_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(reached: str) -> None:
+        if reached == "log-renamed":
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(failpoints, "observer", fail)
+    with pytest.raises(StoreError, match=r"committed as snapshot 2, .*; the next open of the store completes them"):
+        write(store, answer("A", {0: 1.0}, minutes(0, 5)))
+    monkeypatch.undo()
+    with mtstore.open(store.path) as again:
+        assert again.tickers() == ["A"]
+
+
+def test_taken_name_of_the_database_file_leaves_the_log_as_it_was(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = store.repository.layout.catalog_file(2)
+    monkeypatch.setattr(
+        failpoints, "observer", lambda reached: taken.touch() if reached == "catalog-verified" else None
+    )
+    with pytest.raises(CommitError, match="nothing was changed"):
+        write(store, answer("A", {0: 1.0}, minutes(0, 5)))
+    assert store.repository.layout.snapshots(store.repository.layout.log) == [1]
+    assert list(store.path.rglob("data/**/*.parquet")) == []
 
 
 def test_there_is_no_store_where_none_was_made(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from mtstore.errors import StoreError, StoreLockedError, StoreNotFoundError
 from mtstore.storage.layout import Layout
 from mtstore.storage.maintenance.repair import RepairResult, repair
 from mtstore.storage.maintenance.verify import verify
+from mtstore.storage.repository import Repository
 from mtstore.storage.write_lock import write_lock
 from tests.kits import damage
 from tests.kits.damage import flip, overwrite
@@ -153,11 +154,72 @@ def test_the_whole_log_can_be_lost_and_so_can_all_database_files(root: Path) -> 
         assert {name for name in before if after[name] != before[name]} == set()
 
 
-def test_with_the_log_and_the_newest_database_damaged_the_newest_readable_state_is_taken(root: Path) -> None:
-    with mtstore.open(root) as store, store.snapshot(4):
+def refused(root: Path) -> None:
+    """Neither open nor rebuild changes a store whose log and database files contradict each other."""
+    before = damage.everything(root)
+    for attempt in (mtstore.open, Repository.rebuild_at):
+        with pytest.raises(StoreError, match=f"mtstore repair {root}"):
+            attempt(root)
+        assert damage.everything(root) == before
+
+
+def test_database_file_ahead_of_the_log_is_refused_and_repair_keeps_its_commit(root: Path) -> None:
+    with mtstore.open(root) as store:
+        before = core_tables(store)
+        max((root / "meta/log").iterdir()).unlink()
+        with pytest.raises(StoreError, match="mtstore repair"):
+            write(store, answer("D", {0: 1.0}, minutes(0, 1)))
+    refused(root)
+    mended(root)
+    with mtstore.open(root) as store:
+        assert core_tables(store) == before
+        store.rebuild()
+        assert core_tables(store) == before
+
+
+@pytest.mark.parametrize("is_copy", [False, True])
+@pytest.mark.parametrize("name", ["meta/log/000099.parquet", "catalog/999999.duckdb"])
+def test_file_with_a_number_out_of_sequence_is_set_aside(root: Path, name: str, is_copy: bool) -> None:
+    newest = max((root / name).parent.iterdir())
+    (root / name).write_bytes(newest.read_bytes() if is_copy else b"x")
+    refused(root)
+    done = mended(root)
+    assert (done.set_aside, len(done.problems), done.snapshot) == ([name], 1, 5)
+
+
+def test_commits_of_a_log_that_went_on_without_the_database_file_are_kept(root: Path) -> None:
+    with mtstore.open(root) as store:
+        entry, before = store.repository.layout.log_file(5), core_tables(store)
+        content = entry.read_bytes()
+        shutil.rmtree(root / "catalog")
+        (root / "catalog").mkdir()
+    entry.unlink()
+    with mtstore.open(root) as store:
+        write(store, answer("D", {0: 1.0}, minutes(0, 1)))
+    overwrite(entry, content)  # what an interrupted restore leaves
+    refused(root)
+    mended(root)
+    with mtstore.open(root) as store:
+        assert {row[0] for row in bars_of(store)} >= {"A", "B", "D"}
+        assert set(before["core.sources"]) <= set(core_tables(store)["core.sources"])
+
+
+def test_with_the_log_and_the_newest_database_damaged_the_commits_since_are_kept(root: Path) -> None:
+    with mtstore.open(root) as store:
         bars = bars_of(store)
     by_kind = damage.files(root)
     for path in (by_kind["log"][0], by_kind["catalog"][-1], by_kind["public"][-1]):
+        broken(path)
+    mended(root)
+    with mtstore.open(root) as store:
+        assert bars_of(store) == bars
+
+
+def test_with_the_newest_entry_and_database_damaged_the_newest_readable_state_is_taken(root: Path) -> None:
+    with mtstore.open(root) as store, store.snapshot(4):
+        bars = bars_of(store)
+    by_kind = damage.files(root)
+    for path in (by_kind["log"][-1], by_kind["catalog"][-1], by_kind["public"][-1]):
         broken(path)
     done = mended(root)
     assert any("/ticker=" in path for path in done.set_aside), "files of the lost commit are kept aside"

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtstore.errors import CommitError
 from mtstore.ranges import TimeRange
 from mtstore.storage import durable_io
 from mtstore.storage.commit import commit_log, expire, failpoints, last_used, snapshots
@@ -56,6 +55,7 @@ class Commit:
         self._added: list[DataFile] = []
         self._restored: list[DataFile] = []
         self._moves: list[tuple[Path, str]] = []
+        self._entry: Path | None = None
         self._resources = ExitStack()
         self._reader: duckdb.DuckDBPyConnection | None = None
 
@@ -121,20 +121,18 @@ class Commit:
         # Not a reason to commit by itself: last uses wait for the next change.
         self.upsert("uses", used)
         try:
-            built = self._log_changes([row["path"] for row in expired])
-            # The commit has happened; a crash from here on is completed by `snapshots.recover`.
-            self._rename(built, self.layout.catalog_file(self.snapshot))
-            failpoints.hit("catalog-renamed")
-            snapshots.publish(self.layout, self.snapshot)
+            built, self._entry = self._stage([row["path"] for row in expired])
+            snapshots.commit(self.layout, self._entry, built, self.snapshot)
         except BaseException:
             self._finalise_files(expired)
             raise
-        # Files go only now, when neither the log nor the newest snapshot names them any more.
-        for path in use_files:
-            path.unlink(missing_ok=True)
-        expire.delete_files(self.layout, expired)
-        expire.delete_snapshots(self.layout, self.at - self.grace)
-        failpoints.hit("pruned")
+        with snapshots.commit_errors(self.layout, self._entry, self.snapshot):
+            # Files go only now, when neither the log nor the newest snapshot names them any more.
+            for path in use_files:
+                path.unlink(missing_ok=True)
+            expire.delete_files(self.layout, expired)
+            expire.delete_snapshots(self.layout, self.at - self.grace)
+            failpoints.hit("pruned")
         return self.snapshot
 
     def _record_files(self, expired: list[dict[str, Any]]) -> None:
@@ -148,8 +146,8 @@ class Commit:
         self.upsert("files", [{"path": file.path} for file in (*self._restored, *self._added)])
         self.delete("retired_files", [{"file_id": row["file_id"]} for row in expired])
 
-    def _log_changes(self, expired: list[str]) -> Path:
-        """Do everything up to the rename that is the commit; return the path of the new database."""
+    def _stage(self, expired: list[str]) -> tuple[Path, Path]:
+        """Do everything before the rename that is the commit; return the new database and its log entry."""
         self._move_into_place(expired)
         entry = LogEntry(self.snapshot, self._store_id, self.at, tuple(self._records))
         built, extra = snapshots.build_snapshot(
@@ -161,14 +159,11 @@ class Commit:
             extend=lambda connection: calendar_records(connection, self.at),
         )
         entry = LogEntry(self.snapshot, self._store_id, self.at, (*self._records, *extra))
-        staged_log = commit_log.write_entry(entry, self.staging)
-        self._rename(staged_log, self.layout.log_file(self.snapshot))
-        failpoints.hit("log-renamed")
-        return built
+        return built, commit_log.write_entry(entry, self.staging)
 
     def _finalise_files(self, expired: list[dict[str, Any]]) -> None:
         """After an error, make the data files match the log; the next start completes the rest."""
-        if self.layout.log_file(self.snapshot).exists():
+        if self._entry is not None and not self._entry.exists():
             # The commit has happened: its log entry says that the expired files are gone.
             expire.delete_files(self.layout, expired)
             return
@@ -191,12 +186,6 @@ class Commit:
             durable_io.fsync_folder(folder)
         failpoints.hit("data-renamed")
 
-    def _rename(self, source: Path, target: Path) -> None:
-        if target.exists():
-            raise CommitError(f"{target} exists already: another writer ignored the write lock; nothing was changed")
-        source.rename(target)
-        durable_io.fsync_folder(target.parent)
-
     def close(self) -> None:
         """Release the base snapshot."""
         self._resources.close()
@@ -218,13 +207,10 @@ def begin(
     staged = staging_folder(layout) if staging is None else nullcontext(staging)
     with staged as folder, write_lock(layout.lock, purpose, timeout_seconds):
         failpoints.hit("locked")
-        base = max(layout.snapshots(layout.log), default=0)
-        # Raises before anything is swept, if a newer version has written since.
-        store_id = commit_log.read_store_id(layout.log_file(base)) if base else os.urandom(8).hex()
-        snapshots.recover(layout)
-        commit = Commit(layout, base, store_id, folder, grace)
+        newest = snapshots.recover(layout)
+        commit = Commit(layout, newest.logged, newest.store_id or os.urandom(8).hex(), folder, grace)
         try:
-            with io_errors(layout.catalog_file(base)):
+            with io_errors(layout.catalog_file(commit.base)):
                 yield commit
         finally:
             commit.close()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 _FOOTER_KEY = b"mtstore_log"
+_HEADER_START = b'{"format_version": '
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,15 @@ class LogRecord:
     op: Literal["put", "put_columns", "delete", "forget"]
     table: str
     row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitHeader:
+    """Which commit a log entry or a database file records that it has."""
+
+    snapshot: int
+    store_id: str
+    committed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +114,35 @@ def check_format(place: Path, found: int) -> None:
         )
 
 
-def read_store_id(path: Path) -> str:
-    """Read the id of the store that a log file belongs to, and none of its records; errors as in `read_entry`."""
-    return read_entry(path, "store_info").store_id  # no record is of that table
+def read_header(path: Path) -> CommitHeader:
+    """Read which commit a log file has, and none of its records; errors as in `read_entry`."""
+    return _parse_header(path, _read(path))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _not_a_log(path, error) from error
+
+
+def _not_a_log(path: Path, error: Exception) -> StoreError:
+    return StoreError(f"{path}: not a commit log of mtstore ({type(error).__name__}: {error})")
+
+
+def _parse_header(path: Path, content: bytes) -> CommitHeader:
+    """Parse the header in a file's footer, where it is stored as text: opening a store loads no parquet reader."""
+    try:
+        text = content[content.rindex(_HEADER_START) :].decode("utf-8", "replace")
+        header, _ = json.JSONDecoder().raw_decode(text)
+        version, committed_at = header["format_version"], datetime.fromisoformat(header["committed_at"])
+        found = CommitHeader(header["generation"], header["store_id"], committed_at)
+    except (KeyError, ValueError) as error:
+        raise _not_a_log(path, error) from error
+    check_format(path, version)  # before the checksum, which another format may not have
+    if checksum.has_checksum(content) and not checksum.checksum_matches(content):
+        raise StoreError(f"{path}: a damaged commit log: its checksum does not match its content")
+    return found
 
 
 def read_entry(path: Path, table_name: str | None = None) -> LogEntry:
@@ -120,20 +156,17 @@ def read_entry(path: Path, table_name: str | None = None) -> LogEntry:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    content = _read(path)
+    header = _parse_header(path, content)
     try:
         filters = None if table_name is None else [("table_name", "=", table_name)]
-        content = path.read_bytes()
-        if checksum.has_checksum(content) and not checksum.checksum_matches(content):
-            raise StoreError(f"{path}: a damaged commit log: its checksum does not match its content")
         table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True, filters=filters)
-        header = json.loads((table.schema.metadata or {})[_FOOTER_KEY])
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise StoreError(f"{path}: not a commit log of mtstore ({type(error).__name__}: {error})") from error
-    check_format(path, header["format_version"])
+        raise _not_a_log(path, error) from error
     rows = zip(*(table[name].to_pylist() for name in ("op", "table_name", "body")), strict=True)
     return LogEntry(
-        snapshot=header["generation"],
-        store_id=header["store_id"],
-        committed_at=datetime.fromisoformat(header["committed_at"]),
+        snapshot=header.snapshot,
+        store_id=header.store_id,
+        committed_at=header.committed_at,
         records=tuple(LogRecord(op, name, json.loads(body)) for op, name, body in rows),
     )

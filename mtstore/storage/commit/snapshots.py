@@ -14,6 +14,7 @@ in its tables and in the log.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,7 @@ from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import CommitError, StoreError
 from mtstore.storage import durable_io
 from mtstore.storage.commit import commit_log, failpoints, replay, staging
+from mtstore.storage.commit.agreement import Newest, check_agreement, logged_entries
 from mtstore.storage.commit.commit_log import LogEntry, LogRecord
 from mtstore.storage.commit.replay import FileLookup
 from mtstore.storage.files.data_file import DataFile, read_footer
@@ -174,6 +176,41 @@ def _check(path: Path, snapshot: int, expected: Any) -> None:
         raise CommitError(f"{path}: reopened, it shows {found} and {info}, not {expected} and snapshot {snapshot}")
 
 
+def commit(layout: Layout, entry: Path, database: Path, snapshot: int) -> None:
+    """Rename a staged log entry into place, which is the commit, then its database file, and publish that.
+
+    Raises
+    ------
+    CommitError
+        One of the names is taken; nothing was changed. StoreError: as in `commit_errors`.
+    """
+    for taken in (layout.log_file(snapshot), layout.catalog_file(snapshot)):
+        if os.path.lexists(taken):
+            raise CommitError(f"{taken} exists already: another writer ignored the write lock; nothing was changed")
+    with commit_errors(layout, entry, snapshot):
+        entry.rename(layout.log_file(snapshot))
+        durable_io.fsync_folder(layout.log)
+        failpoints.hit("log-renamed")
+        database.rename(layout.catalog_file(snapshot))
+        durable_io.fsync_folder(layout.catalog)
+        failpoints.hit("catalog-renamed")
+        publish(layout, snapshot)
+
+
+@contextmanager
+def commit_errors(layout: Layout, entry: Path, snapshot: int) -> Iterator[None]:
+    """Raise errors after the rename of the staged log entry, which is the commit, as StoreError that says so."""
+    try:
+        yield
+    except Exception as error:
+        if os.path.lexists(entry):
+            raise
+        raise StoreError(
+            f"{layout.log_file(snapshot)}: the changes are committed as snapshot {snapshot}, but its files are not "
+            f"complete ({type(error).__name__}: {error}); the next open of the store completes them"
+        ) from error
+
+
 def publish(layout: Layout, snapshot: int) -> None:
     """Copy a snapshot to a read-only public file, and point the symlink `market.duckdb` at it."""
     target = layout.public_file(snapshot)
@@ -203,20 +240,19 @@ def needs_recovery(layout: Layout) -> bool:
     return is_behind or staging.has_leftovers(layout)
 
 
-def recover(layout: Layout) -> None:
+def recover(layout: Layout) -> Newest:
     """Complete the commit that a crash interrupted, and delete what was never committed.
 
-    The caller holds the write lock.
+    The caller holds the write lock. Errors are those of `check_agreement`, after which nothing was changed.
     """
-    logged = max(layout.snapshots(layout.log), default=0)
-    if not logged:
-        return
-    newest = layout.newest_snapshot()
-    if newest < logged:
-        finish_commit(layout, newest)
-    if layout.published_snapshot() != logged:
-        publish(layout, logged)
-    staging.sweep(layout)
+    newest = check_agreement(layout)
+    if newest.logged:
+        if newest.built < newest.logged:
+            finish_commit(layout, newest.built)
+        if layout.published_snapshot() != newest.logged:
+            publish(layout, newest.logged)
+        staging.sweep(layout)
+    return newest
 
 
 def finish_commit(layout: Layout, base: int) -> None:
@@ -232,31 +268,16 @@ def rebuild(layout: Layout, workspace: Path, records: Sequence[LogRecord] = ()) 
 
     The caller holds the write lock.
     """
+    number = check_agreement(layout).logged + 1
     entries = logged_entries(layout, after=0)
-    number = entries[-1].snapshot + 1
-    if layout.newest_snapshot() >= number:
-        newest = layout.newest_snapshot()
-        raise StoreError(f"{layout.log}: commits are missing from the log; it ends before snapshot {newest}")
     last = LogEntry(number, entries[-1].store_id, datetime.now(UTC), tuple(records))
     entries = without_removed_files([*entries, last])
     path, _ = build_snapshot(layout, 0, entries, file_lookup(layout.root), workspace)
-    commit_log.write_entry(last, workspace).rename(layout.log_file(number))
-    durable_io.fsync_folder(layout.log)
-    failpoints.hit("log-renamed")
-    path.rename(layout.catalog_file(number))
-    durable_io.fsync_folder(layout.catalog)
-    failpoints.hit("catalog-renamed")
-    publish(layout, number)
-    staging.sweep(layout)
+    entry = commit_log.write_entry(last, workspace)
+    commit(layout, entry, path, number)
+    with commit_errors(layout, entry, number):
+        staging.sweep(layout)
     return number
-
-
-def logged_entries(layout: Layout, after: int) -> list[LogEntry]:
-    """Read the log's entries after snapshot `after`; StoreError if one is missing."""
-    numbers = [number for number in layout.snapshots(layout.log) if number > after]
-    if not numbers or numbers != list(range(after + 1, numbers[-1] + 1)):
-        raise StoreError(f"{layout.log}: commits are missing from the log; after {after} it holds {numbers}")
-    return [commit_log.read_entry(layout.log_file(number)) for number in numbers]
 
 
 def without_removed_files(entries: list[LogEntry]) -> list[LogEntry]:

@@ -15,8 +15,7 @@ from mtstore.errors import StoreError
 from mtstore.sqlfiles import identifier, literal
 from mtstore.storage.commit.replay import add_later_tables
 from mtstore.storage.layout import Layout
-from mtstore.storage.maintenance.check_log import unknown_files
-from mtstore.storage.maintenance.problems import Problem
+from mtstore.storage.maintenance.problems import Problem, unknown_files
 from mtstore.storage.reading.attach import attached
 
 if TYPE_CHECKING:

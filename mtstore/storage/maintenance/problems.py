@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from mtstore.storage.layout import Layout
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -28,6 +32,15 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}; {self.advice}"
+
+
+def unknown_files(layout: Layout, paths: Iterable[Path], known: set[Path], problem: str) -> Iterator[Problem]:
+    """Yield a problem for each of `paths` that is not `known`."""
+    for path in paths:
+        if path not in known:
+            yield Problem(
+                str(path.relative_to(layout.root)), problem, "`mtstore repair` sets it aside", "unknown_files"
+            )
 
 
 @dataclass(slots=True)

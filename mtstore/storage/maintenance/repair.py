@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -16,11 +16,14 @@ from typing import Final
 from mtstore.errors import StoreError, StoreNotFoundError
 from mtstore.storage import durable_io
 from mtstore.storage.commit import snapshots
+from mtstore.storage.commit.agreement import check_format, logged_entries
+from mtstore.storage.commit.commit_log import write_entry
 from mtstore.storage.commit.staging import staging_folder
 from mtstore.storage.layout import Layout, new_id
 from mtstore.storage.maintenance import lost_ranges
-from mtstore.storage.maintenance.check_databases import find_fault, open_for_check
+from mtstore.storage.maintenance.check_databases import open_for_check
 from mtstore.storage.maintenance.check_files import CHECKS, CHECKS_OF_BARS
+from mtstore.storage.maintenance.check_log import LogCheck, check_log
 from mtstore.storage.maintenance.lost_ranges import LostRange
 from mtstore.storage.maintenance.problems import Problem
 from mtstore.storage.maintenance.rebuild_log import rebuild_log
@@ -41,7 +44,7 @@ class RepairResult:
     Attributes
     ----------
     snapshot
-        The newest snapshot: a new one if there was any problem.
+        The newest snapshot: a new one if more was repaired than the log.
     problems
         The problems that it found.
     set_aside
@@ -74,17 +77,29 @@ def repair(
     ------
     StoreNotFoundError
         There is none. StoreLockedError: another process writes.
+    StoreFormatError
+        It was made by a version of mtstore with another format.
     StoreError
         Neither a database file nor the beginning of the log can be read.
     """
-    if not (layout.snapshots(layout.log) or layout.snapshots(layout.catalog)):
+    if not layout.is_store():
         raise StoreNotFoundError(f"no store at {layout.root}; there is nothing to repair")
+    check_format(layout)
     with staging_folder(layout) as workspace, write_lock(layout.lock, "repair", lock_timeout_seconds):
+        aside = _DamagedFolder(layout)
+        log = check_log(layout)
+        if not (log.base or log.whole):
+            raise StoreError(
+                f"{layout.root}: neither its log nor any database file can be read; put one of them back from a copy, "
+                "or ingest the data into a new store"
+            )
+        aside.move(log.strays)
+        if log.is_broken:
+            _mend_log(layout, log, workspace, aside)
         with suppress(StoreError):  # a commit that cannot be completed is a problem like any other
             snapshots.recover(layout)
-        aside = _DamagedFolder(layout)
         found = run_all_checks(layout, progress)
-        done = RepairResult(found.newest, problems=sorted(found.result.problems))
+        done = RepairResult(found.newest, problems=sorted({*log.problems, *found.result.problems}))
         for number in range(_MOST_ROUNDS):
             if not found.result.problems:
                 break
@@ -100,11 +115,6 @@ def repair(
 def _repair_once(
     layout: Layout, found: VerifyFindings, workspace: Path, aside: _DamagedFolder, done: RepairResult
 ) -> int:
-    if found.log.sound_entries is None:
-        if found.readable is None:
-            _fall_back(layout, found, aside)
-            return found.newest
-        _replace_log(layout, found.readable, workspace, aside)
     by_check: dict[str, list[str]] = {}
     for problem in found.result.problems:
         by_check.setdefault(problem.check, []).append(problem.path)
@@ -112,7 +122,7 @@ def _repair_once(
     lost = lost_ranges.lost_ranges_of((path for path, kind in damaged.items() if kind == "data"), found.recorded)
     # Files cover these ranges and the ledger does not have them: the rows stay, the ranges are fetched again.
     unrecorded = lost_ranges.lost_ranges_of(by_check.get("unrecorded_coverage", ()), found.recorded)
-    entries = snapshots.logged_entries(layout, after=0)
+    entries = logged_entries(layout, after=0)
     records = list(lost_ranges.records(damaged, [*lost, *unrecorded], entries, datetime.now(UTC)))
     done.lost += lost
     aside.move(damaged)
@@ -136,43 +146,29 @@ def _database_paths(layout: Layout, damaged: Iterable[str]) -> list[str]:
     return paths
 
 
-def _replace_log(layout: Layout, database: Path, workspace: Path, aside: _DamagedFolder) -> None:
-    """Replace a broken log by one built from a database file."""
-    with open_for_check(database) as connection:
-        written = rebuild_log(connection, workspace / "log")
+def _mend_log(layout: Layout, found: LogCheck, workspace: Path, aside: _DamagedFolder) -> None:
+    """Write a new log: that of the newest database file, or the whole beginning of the old one, and the commits since.
+
+    Commits that do not follow it get the next numbers.
+    """
+    folder = workspace / "log"
+    if found.base is not None and (found.base[0] > found.whole or found.is_replaced):
+        last, database = found.base
+        with open_for_check(database) as connection:
+            rebuild_log(connection, folder)
+    else:
+        last = found.whole
+        folder.mkdir()
+        for number in range(1, last + 1):
+            durable_io.copy_read_only(layout.log_file(number), folder / layout.log_file(number).name)
+    since = [number for number in found.entries if number > last or (number == last and found.is_replaced)]
+    for number, old in enumerate(sorted(since), start=last + 1):
+        write_entry(replace(found.entries[old], snapshot=number), folder)
+    durable_io.fsync_folder(folder)
     layout.log.mkdir(parents=True, exist_ok=True)
-    aside.move(str(path.relative_to(layout.root)) for path in sorted(layout.log.iterdir()))
-    for path in written:
-        path.rename(layout.log / path.name)
-    durable_io.fsync_folder(layout.log)
-
-
-def _fall_back(layout: Layout, found: VerifyFindings, aside: _DamagedFolder) -> None:
-    """Go back to the newest readable state, when the log and the newest database file are both damaged."""
-    whole = 0
-    while whole + 1 in found.log.entries:
-        whole += 1
-    numbers = sorted({*layout.snapshots(layout.catalog), *layout.snapshots(layout.public)}, reverse=True)
-    readable = next((number for number in numbers if _is_readable(layout, number)), 0)
-    newest = max(whole, readable)
-    if newest == 0:
-        raise StoreError(
-            f"{layout.root}: neither its log nor any database file can be read; put one of them back from a copy, "
-            "or ingest the data into a new store"
-        )
-    for number in numbers:
-        if number > newest or (number > readable and newest == whole):
-            aside.move(_database_paths(layout, [f"{number:06d}.duckdb"]))
-    aside.move(
-        str(layout.log_file(number).relative_to(layout.root))
-        for number in layout.snapshots(layout.log)
-        if number > newest
-    )
-
-
-def _is_readable(layout: Layout, number: int) -> bool:
-    paths = (layout.catalog_file(number), layout.public_file(number))
-    return any(path.exists() and find_fault(path) is None for path in paths)
+    aside.move([str(layout.log.relative_to(layout.root))])
+    folder.rename(layout.log)
+    durable_io.fsync_folder(layout.log.parent)
 
 
 class _DamagedFolder:

@@ -17,6 +17,7 @@ from mtstore import sqlfiles
 from mtstore.duckdb_instance import fetch_rows
 from mtstore.errors import StoreError, StoreLockedError, StoreNotFoundError
 from mtstore.storage.commit import snapshots
+from mtstore.storage.commit.agreement import check_agreement, check_format
 from mtstore.storage.files.data_file import DataFile
 from mtstore.storage.files.file_facts import FileFacts, Kind
 from mtstore.storage.layout import Layout
@@ -68,8 +69,9 @@ def verify(layout: Layout, progress: Progress = lambda *_: None) -> VerifyResult
     Raises
     ------
     StoreNotFoundError
-        There is none.
+        There is none. StoreFormatError: it was made by a version of mtstore with another format.
     """
+    check_format(layout)
     found = run_all_checks(layout, progress)
     _drop_outdated_problems(layout, found)
     found.result.problems.sort()
@@ -78,12 +80,12 @@ def verify(layout: Layout, progress: Progress = lambda *_: None) -> VerifyResult
 
 def run_all_checks(layout: Layout, progress: Progress = lambda *_: None) -> VerifyFindings:
     """Check a store as it is now; a commit that is running may look like damage."""
-    last = max([0, *layout.snapshots(layout.log), *layout.snapshots(layout.catalog)])
-    if last == 0:
+    if not layout.is_store():
         raise StoreNotFoundError(f"no store at {layout.root}")
     # A commit is in the log first, so the newest private snapshot leaves out a commit that is running.
-    newest = layout.newest_snapshot() or last
-    found = VerifyFindings(log=check_log(layout, newest), newest=newest)
+    log = check_log(layout)
+    newest = log.newest
+    found = VerifyFindings(log=log, newest=newest)
     problems = found.result.problems
     problems += found.log.problems
     _read_metadata(layout, found)
@@ -215,8 +217,11 @@ def _is_outdated(layout: Layout, problem: Problem, known: set[str]) -> bool:
 
 def _check_unfinished(layout: Layout, found: VerifyFindings) -> None:
     # While the lock is held no commit is running: a log that is ahead was left by a crash.
-    logged = layout.snapshots(layout.log)
-    if logged and logged[-1] > layout.newest_snapshot():
-        path = str(layout.log_file(logged[-1]).relative_to(layout.root))
+    try:
+        newest = check_agreement(layout)
+    except StoreError:
+        return  # reported as problems of the log
+    if newest.logged > newest.built:
+        path = str(layout.log_file(newest.logged).relative_to(layout.root))
         advice = "any command that opens the store completes it"
         found.result.problems.append(Problem(path, "is a commit without its database file", advice, "catalog"))
