@@ -40,8 +40,8 @@ complete_buckets AS (
     HAVING count(*) = (
         SELECT count(*)
         FROM core.chosen_series(
-            tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
-            from_schema := from_schema
+            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor,
+            tz := tz, from_source := from_source, from_schema := from_schema
         ) AS c
         WHERE c.source IS NOT NULL
     )

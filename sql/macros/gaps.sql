@@ -52,8 +52,10 @@ WITH long_runs AS (
         tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
         from_schema := from_schema
     ) AS r
-    JOIN core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
-        USING (ticker_slot)
+    JOIN core.chosen_series(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+        from_schema := from_schema
+    ) AS c USING (ticker_slot)
     JOIN core.ticker_list AS t USING (ticker)
     WHERE r.end_us - r.start_us > 60000000 * coalesce(
         TRY_CAST(max_gap_minutes::VARCHAR AS DOUBLE), t.max_gap_minutes, {{max_gap_minutes}}
@@ -99,7 +101,10 @@ answers AS (
 rejected AS (
     SELECT r.ticker_slot, r.start_us, min(q.reason) AS reason
     FROM long_runs AS r
-    JOIN core.standing_rejections(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS q
+    JOIN core.standing_rejections(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+        from_schema := from_schema
+    ) AS q
         ON q.ticker_slot = r.ticker_slot
         AND q.ts_us >= r.start_us
         AND q.ts_us < r.end_us

@@ -145,8 +145,11 @@ WITH chosen AS (
     FROM core.chosen_series(
         $tickers,
         $bar_interval,
+        start_ts := $start_ts,
+        end_ts := $end_ts,
         session := $session,
         anchor := $anchor,
+        tz := $tz,
         from_source := $from_source,
         from_schema := $from_schema
     )
@@ -183,11 +186,15 @@ SELECT 'factors', concat_ws('|', ticker_slot, bit_xor(hash(session_date, price_f
 FROM core.price_factors(
     $tickers,
     $bar_interval,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
     session := $session,
     anchor := $anchor,
+    tz := $tz,
     adjust := $adjust,
     from_source := $from_source,
-    from_schema := $from_schema
+    from_schema := $from_schema,
+    lookback := $lookback
 )
 GROUP BY ticker_slot
 ORDER BY kind, item

@@ -35,6 +35,76 @@ INNER JOIN widths USING (schema)
 GROUP BY files.ticker, files.source, files.schema
 ORDER BY files.ticker, files.source, files.schema;
 
+-- name: refresh_series_sessions
+-- Rebuild core.series_sessions from core.series and core.session_days.
+DELETE FROM core.series_sessions;
+
+INSERT INTO core.series_sessions BY NAME
+WITH several AS (
+    SELECT
+        series.*,
+        listed.session_key,
+        epoch_us(series.first_ts) AS first_us,
+        epoch_us(series.last_ts) AS last_us
+    FROM core.series AS series
+    INNER JOIN core.ticker_list AS listed USING (ticker)
+    QUALIFY count(*) OVER (PARTITION BY series.ticker) > 1
+),
+
+dated AS (
+    SELECT
+        several.*,
+        CASE
+            WHEN several.step_us >= 86400000000 THEN timezone(several.day_tz, several.first_ts)::DATE
+            ELSE coalesce(first_day.session_date, timezone('UTC', several.first_ts)::DATE)
+        END AS first_date,
+        CASE
+            WHEN several.step_us >= 86400000000 THEN timezone(several.day_tz, several.last_ts)::DATE
+            ELSE coalesce(last_day.session_date, timezone('UTC', several.last_ts)::DATE)
+        END AS last_date
+    FROM several
+    LEFT JOIN core.session_days AS first_day
+        ON
+            several.session_key = first_day.session_key
+            AND several.first_us // 86400000000 = first_day.utc_day
+            AND several.first_us >= first_day.start_us
+            AND several.first_us < first_day.end_us
+    LEFT JOIN core.session_days AS last_day
+        ON
+            several.session_key = last_day.session_key
+            AND several.last_us // 86400000000 = last_day.utc_day
+            AND several.last_us >= last_day.start_us
+            AND several.last_us < last_day.end_us
+),
+
+sessions AS (
+    SELECT
+        session_key,
+        session_date,
+        min(start_us) AS start_us,
+        max(end_us) AS end_us
+    FROM core.session_days
+    WHERE segment <> 'closed' AND session_key IN (SELECT session_key FROM several)
+    GROUP BY session_key, session_date
+)
+
+SELECT
+    dated.ticker,
+    dated.source,
+    dated.schema,
+    dated.first_date,
+    dated.last_date,
+    coalesce(previous.session_date, dated.first_date - 1) AS previous_date,
+    coalesce(previous.end_us, dated.first_us) AS previous_end_us,
+    coalesce(following.session_date, dated.last_date + 1) AS next_date,
+    coalesce(following.start_us, dated.last_us + dated.step_us) AS next_start_us
+FROM dated
+ASOF LEFT JOIN sessions AS previous
+    ON dated.session_key = previous.session_key AND dated.first_date > previous.session_date
+ASOF LEFT JOIN sessions AS following
+    ON dated.session_key = following.session_key AND dated.last_date < following.session_date
+ORDER BY dated.ticker, dated.source, dated.schema;
+
 -- name: refresh_ticker_list
 -- Rebuild core.ticker_list: one row per ticker that is stored or configured, its calendar resolved.
 -- `inferred_calendars` (ticker, calendar) is what Python inferred from the names of tickers without a configured

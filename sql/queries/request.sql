@@ -20,8 +20,11 @@ WITH requested AS (
     FROM core.chosen_series(
         $tickers,
         $bar_interval,
+        start_ts := $start_ts,
+        end_ts := $end_ts,
         session := $session,
         anchor := $anchor,
+        tz := $tz,
         from_source := $from_source,
         from_schema := $from_schema
     ) AS chosen
@@ -79,8 +82,11 @@ SELECT
 FROM core.chosen_series(
     $tickers,
     $bar_interval,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
     session := $session,
     anchor := $anchor,
+    tz := $tz,
     from_source := $from_source,
     from_schema := $from_schema
 )
@@ -94,8 +100,11 @@ FROM core.files
 INNER JOIN core.chosen_series(
     $tickers,
     $bar_interval,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
     session := $session,
     anchor := $anchor,
+    tz := $tz,
     from_source := $from_source,
     from_schema := $from_schema
 ) AS chosen USING (ticker, source, schema)

@@ -41,6 +41,9 @@ SELECT
 FROM core.chosen_series(
     $tickers,
     $bar_interval,
+    start_ts := $start_ts,
+    end_ts := $end_ts,
+    tz := $tz,
     from_source := $from_source,
     from_schema := $from_schema
 ) AS chosen

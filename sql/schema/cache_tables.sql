@@ -1,4 +1,5 @@
--- Tables that the first stores did not have: pinned tickers, uses of bars, calendars that bars decided.
+-- Tables that the first stores did not have: pinned tickers, uses of bars, calendars that bars decided, sessions of
+-- series.
 
 CREATE SCHEMA IF NOT EXISTS core;
 
@@ -19,4 +20,18 @@ CREATE TABLE IF NOT EXISTS core.uses (
 CREATE TABLE IF NOT EXISTS core.observed_calendars (
     ticker VARCHAR NOT NULL,
     calendar VARCHAR NOT NULL
+);
+
+-- One row per series of a ticker that has several: the sessions that it begins and ends with, and those around them.
+-- Derived at every commit.
+CREATE TABLE IF NOT EXISTS core.series_sessions (
+    ticker VARCHAR NOT NULL,
+    source VARCHAR NOT NULL,
+    schema VARCHAR NOT NULL,
+    first_date DATE NOT NULL,            -- session of the first bar
+    last_date DATE NOT NULL,
+    previous_date DATE NOT NULL,         -- the session before the first one
+    previous_end_us BIGINT NOT NULL,     -- its end, post-market included
+    next_date DATE NOT NULL,             -- the session after the last one
+    next_start_us BIGINT NOT NULL        -- its start, pre-market included
 );

@@ -67,7 +67,7 @@ def derived_folder(store: Repository) -> Path:
 def cache_key(connection: duckdb.DuckDBPyConnection, request: AlignRequest, inputs: Mapping[str, Any]) -> str:
     """Return a result's name: a digest of the request, other inputs, the input files' content and the SQL itself."""
     start_us, end_us = request.bounds.covering_us()
-    parameters: dict[str, Any] = request.series_parameters() | {"adjust": request.adjust}
+    parameters: dict[str, Any] = request.common_parameters() | {"lookback": request.lookback}
     lookback_us = (request.lookback or timedelta(0)) // timedelta(microseconds=1)
     parameters["first_us"] = None if start_us is None else start_us - lookback_us - _MARGIN_US
     parameters["last_us"] = None if end_us is None else end_us + _MARGIN_US

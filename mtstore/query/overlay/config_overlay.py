@@ -87,4 +87,4 @@ def _add_calendars(connection: duckdb.DuckDBPyConnection, custom: Mapping[str, O
         zones, sessions = calendar_tables(missing, own=custom)
         replay.upsert_rows(connection, "calendars", zones.to_pylist())
         replay.upsert_rows(connection, "sessions", sessions.to_pylist())
-        connection.execute(sqlfiles.load("session_days.build"))
+        replay.refresh_session_days(connection)

@@ -143,20 +143,18 @@ class SeriesRequest:
         return {
             "tickers": None if self.tickers is None else list(self.tickers),
             "bar_interval": self.interval.to_sql_text(),
+            "start_ts": self.bounds.start,
+            "end_ts": self.bounds.end,
             "session": self.session,
             "anchor": self.anchor,
+            "tz": self.tz,
             "from_source": self.from_source,
             "from_schema": self.from_schema,
         }
 
     def common_parameters(self) -> dict[str, Any]:
         """Return the arguments that all macros over series take, to be bound by name."""
-        return self.series_parameters() | {
-            "start_ts": self.bounds.start,
-            "end_ts": self.bounds.end,
-            "tz": self.tz,
-            "adjust": self.adjust,
-        }
+        return self.series_parameters() | {"adjust": self.adjust}
 
     def parameters(self) -> dict[str, Any]:
         """Return the arguments of the macro `resampled`, to be bound by name."""

@@ -257,6 +257,7 @@ def refresh_ticker_list(
 
 
 def refresh_session_days(connection: duckdb.DuckDBPyConnection, changed: Collection[str] | None = None) -> None:
-    """Recompute `session_days`, which is long, if one of its inputs is among the `changed` tables; None means all."""
+    """Recompute `series_sessions`, and `session_days` if an input of it is among the `changed` tables (None: all)."""
     if changed is None or not _SESSION_INPUTS.isdisjoint(changed):
         connection.execute(sqlfiles.load("session_days.build"))
+    connection.execute(sqlfiles.load("derive.refresh_series_sessions"))

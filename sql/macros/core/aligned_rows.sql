@@ -47,8 +47,8 @@ WITH call_tickers AS MATERIALIZED (
         c.is_mixed,
         c.session_key
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
-        from_schema := from_schema
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        from_source := from_source, from_schema := from_schema
     ) AS c
 ),
 present AS MATERIALIZED (

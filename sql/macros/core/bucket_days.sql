@@ -48,8 +48,8 @@ WITH call AS MATERIALIZED (
 keys AS (
     SELECT DISTINCT c.session_key, c.session_slot, c.anchoring
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
-        from_schema := from_schema
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        from_source := from_source, from_schema := from_schema
     ) AS c
     WHERE c.session_key IS NOT NULL
 ),

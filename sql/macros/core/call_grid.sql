@@ -32,8 +32,8 @@ WITH call AS (
         min(epoch_us(c.first_ts)) AS first_us,
         max(epoch_us(c.last_ts)) AS last_us
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
-        from_schema := from_schema
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        from_source := from_source, from_schema := from_schema
     ) AS c
 ),
 pieces AS (

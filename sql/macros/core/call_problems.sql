@@ -69,7 +69,7 @@ WHERE problem IS NOT NULL
 UNION ALL
 SELECT 2, p.problem
 FROM core.series_problems(
-    tickers, bar_interval, session := session, anchor := anchor, from_source := from_source, from_schema := from_schema,
-    may_skip := may_skip
+    tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+    from_source := from_source, from_schema := from_schema, may_skip := may_skip
 ) AS p
 ORDER BY rank, problem;

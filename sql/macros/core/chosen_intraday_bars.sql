@@ -40,8 +40,8 @@ CREATE OR REPLACE MACRO core.chosen_intraday_bars(
 WITH chosen AS MATERIALIZED (
     SELECT s.ticker, s.ticker_slot, s.session_slot, s.source, s.schema, s.step_us, s.day_tz
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
-        from_schema := from_schema
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        from_source := from_source, from_schema := from_schema
     ) AS s
     WHERE s.source IS NOT NULL
 )

@@ -1,10 +1,11 @@
 -- core.chosen_series(tickers, bar_interval, …): the one stored series that a call reads for each of its tickers.
 --
--- Of the series that fit (core.fitting_series) the coarsest. Where two sources are left over the call is an error
--- (core.series_problems); here the first of them is taken.
+-- Of the series that fit (core.fitting_series) the coarsest that holds what the others hold of the range. Where two
+-- sources are left over the call is an error (core.series_problems); here the first of them is taken.
 -- Grain: one row per known ticker of the call.
 -- Inputs: core.ticker_list, core.fitting_series.
--- NULLs: source, schema and the columns after them, for a ticker without a series that fits.
+-- NULLs: source, schema and the columns after them, for a ticker without a series that fits and holds
+--   the range.
 -- Columns:
 --   ticker: Ticker
 --   ticker_slot: Number of the ticker in the call, from 1 in alphabetical order
@@ -24,8 +25,11 @@
 CREATE OR REPLACE MACRO core.chosen_series(
     tickers,
     bar_interval,
+    start_ts := NULL,
+    end_ts := NULL,
     session := {{session}},
     anchor := 'session',
+    tz := {{tz}},
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
@@ -43,9 +47,11 @@ WITH ranked AS (
         row_number() OVER (PARTITION BY t.ticker ORDER BY f.step_us DESC, f.source ASC) AS preference
     FROM core.ticker_list AS t
     LEFT JOIN core.fitting_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
-        from_schema := from_schema
-    ) AS f USING (ticker)
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        from_source := from_source, from_schema := from_schema
+    ) AS f
+        ON f.ticker = t.ticker
+        AND f.holds_range
     WHERE core.is_wanted(tickers, t.ticker)
 ),
 coarsest AS (

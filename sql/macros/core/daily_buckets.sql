@@ -41,8 +41,8 @@ WITH call AS MATERIALIZED (
 keys AS (
     SELECT c.session_slot, c.calendar, c.day_tz, min(c.first_ts) AS first_ts, max(c.last_ts) AS last_ts
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
-        from_schema := from_schema
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        from_source := from_source, from_schema := from_schema
     ) AS c
     WHERE c.step_us >= 86400000000
     GROUP BY c.session_slot, c.calendar, c.day_tz

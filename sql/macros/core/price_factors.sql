@@ -39,8 +39,8 @@ WITH chosen AS (
         CASE WHEN s.step_us >= 86400000000 THEN timezone(s.day_tz, s.last_ts)::DATE
             ELSE coalesce(d.session_date, timezone('UTC', s.last_ts)::DATE) END AS last_date
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
-        from_schema := from_schema
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        from_source := from_source, from_schema := from_schema
     ) AS s
     LEFT JOIN core.session_days AS d
         ON d.session_key = s.session_key

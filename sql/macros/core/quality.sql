@@ -29,7 +29,10 @@ WITH chosen AS MATERIALIZED (
         coalesce(
             TRY_CAST(std_threshold::VARCHAR AS DOUBLE), t.outlier_std_threshold, {{outlier_std_threshold}}
         ) AS threshold
-    FROM core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
+    FROM core.chosen_series(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+        from_schema := from_schema
+    ) AS c
     JOIN core.ticker_list AS t USING (ticker)
 ),
 sessions_expected AS (
@@ -105,7 +108,10 @@ outliers_by_session AS (
 ),
 rejected_by_session AS (
     SELECT c.ticker_slot, d.session_date, count(*) AS quarantined_rows
-    FROM core.standing_rejections(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS q
+    FROM core.standing_rejections(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+        from_schema := from_schema
+    ) AS q
     JOIN chosen AS c USING (ticker_slot)
     JOIN core.session_days AS d
         ON d.session_key = c.session_key

@@ -30,8 +30,8 @@ CREATE OR REPLACE MACRO core.resampled(
 WITH chosen AS MATERIALIZED (
     SELECT s.ticker, s.ticker_slot, s.source, s.schema
     FROM core.chosen_series(
-        tickers, bar_interval, session := session, anchor := anchor, from_source := from_source,
-        from_schema := from_schema
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, session := session, anchor := anchor, tz := tz,
+        from_source := from_source, from_schema := from_schema
     ) AS s
 ),
 idle_spans AS MATERIALIZED (

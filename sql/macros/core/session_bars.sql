@@ -34,7 +34,10 @@ WITH day_pieces AS MATERIALIZED (
     FROM core.session_days AS d
     JOIN (
         SELECT DISTINCT c.session_key, c.session_slot
-        FROM core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
+        FROM core.chosen_series(
+            tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+            from_schema := from_schema
+        ) AS c
     ) AS k USING (session_key)
     WHERE d.utc_day >= epoch_us(core.scan_start(start_ts, bar_interval, tz, NULL, NULL, 0)) // 86400000000
         AND d.utc_day <= epoch_us(core.scan_end(start_ts, end_ts, bar_interval, tz, NULL)) // 86400000000

@@ -43,7 +43,10 @@ spans AS (
         min(epoch_us(c.last_ts)) AS last_us,
         min(t.active_from) AS active_from,
         min(t.active_to) AS active_to
-    FROM core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
+    FROM core.chosen_series(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+        from_schema := from_schema
+    ) AS c
     JOIN core.ticker_list AS t USING (ticker)
     JOIN core.session_days AS d ON d.session_key = c.session_key
     CROSS JOIN stored_tickers AS s

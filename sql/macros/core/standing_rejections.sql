@@ -14,6 +14,9 @@
 CREATE OR REPLACE MACRO core.standing_rejections(
     tickers,
     bar_interval,
+    start_ts := NULL,
+    end_ts := NULL,
+    tz := {{tz}},
     from_source := NULL,
     from_schema := NULL
 ) AS TABLE
@@ -28,7 +31,10 @@ WITH rejected AS (
         (q.open, q.high, q.low, q.close, q.volume, q.vwap, q.transactions) AS rejected_values,
         max(q.seen_at) AS seen_at
     FROM core.quarantine AS q
-    JOIN core.chosen_series(tickers, bar_interval, from_source := from_source, from_schema := from_schema) AS c
+    JOIN core.chosen_series(
+        tickers, bar_interval, start_ts := start_ts, end_ts := end_ts, tz := tz, from_source := from_source,
+        from_schema := from_schema
+    ) AS c
         USING (ticker, source, schema)
     WHERE core.is_wanted(tickers, q.ticker)
         AND q.ts_event IS NOT NULL

@@ -98,8 +98,8 @@ FROM (
             (
                 SELECT list(b.problem)
                 FROM core.series_problems(
-                    [benchmark::VARCHAR], bar_interval, session := session, anchor := anchor,
-                    from_source := from_source, from_schema := from_schema
+                    [benchmark::VARCHAR], bar_interval, start_ts := start_ts, end_ts := end_ts, session := session,
+                    anchor := anchor, tz := tz, from_source := from_source, from_schema := from_schema
                 ) AS b
             ),
             [
