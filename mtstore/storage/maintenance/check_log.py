@@ -74,12 +74,13 @@ def check_log(layout: Layout) -> LogCheck:
         The newest database file was written in another format.
     """
     found = LogCheck()
+    built = layout.snapshots(layout.catalog)  # first: a commit that comes meanwhile is in the log
     faults = _read_entries(layout, found)
-    databases = _find_base(layout, found)
+    databases = _find_base(layout, found, built)
     found.whole = _last_after(0, found.entries)
     top = max(found.whole, _last_after(found.base[0], found.entries) if found.base else 0)
     strays = {number for number, (is_readable, _) in databases.items() if is_readable or number > top}
-    kept = [number for number in layout.snapshots(layout.catalog) if number not in strays]
+    kept = [number for number in built if number not in strays]
     found.newest = max(kept, default=0) or found.whole or max(found.entries, default=0)
     for number in sorted(strays):
         _add_stray(layout, found, layout.catalog_file(number), databases[number][1])
@@ -121,11 +122,11 @@ def _read_entries(layout: Layout, found: LogCheck) -> dict[int, str]:
     return faults
 
 
-def _find_base(layout: Layout, found: LogCheck) -> dict[int, tuple[bool, str]]:
+def _find_base(layout: Layout, found: LogCheck, built: list[int]) -> dict[int, tuple[bool, str]]:
     """Find the newest database file that counts; of newer ones return whether they can be read, and their fault."""
     store_id = next((entry.store_id for entry in found.entries.values()), None)
     faults: dict[int, tuple[bool, str]] = {}
-    for number in reversed(layout.snapshots(layout.catalog)):
+    for number in reversed(built):
         private, public = layout.catalog_file(number), layout.public_file(number)
         header = _read_whole(private)
         fault = _fault_of(header, number, store_id)
