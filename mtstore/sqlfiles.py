@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mtstore.shipped_files import shipped_folder
+
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 _STATEMENT = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
@@ -23,14 +25,9 @@ class Sql(str):
     __slots__ = ()
 
 
-@functools.cache
 def sql_root() -> Path:
-    """Return the folder `sql/`: inside the package in an installed wheel, else beside it in the checkout."""
-    package = Path(__file__).resolve().parent
-    for candidate in (package / "sql", package.parent / "sql"):
-        if candidate.is_dir():
-            return candidate
-    raise FileNotFoundError(f"{package}: has no sql/ folder; install mtstore again")
+    """Return the folder `sql/`."""
+    return shipped_folder("sql")
 
 
 @functools.cache

@@ -14,10 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 MAKE_AND_ASK = """
 import sys, pathlib
 import mtstore
-from mtstore import sqlfiles
+from mtstore.shipped_files import shipped_folder
 
 assert pathlib.Path(mtstore.__file__).is_relative_to(sys.argv[1]), mtstore.__file__
-assert sqlfiles.sql_root().is_relative_to(sys.argv[1]), sqlfiles.sql_root()
+for name in ("sql", "configs"):
+    assert shipped_folder(name).is_relative_to(sys.argv[1]), shipped_folder(name)
 with mtstore.open(sys.argv[2], create=True) as store:
     print(store.sql("SELECT count(*) FROM bars").fetchall())
 """
@@ -32,10 +33,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_the_package_and_the_sql_byte_for_byte_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_package_the_sql_and_the_configs_byte_for_byte_and_nothing_else(wheel: Path) -> None:
     code = {path.relative_to(ROOT): path for path in (ROOT / "mtstore").rglob("*") if path.suffix != ".pyc"}
-    sql = {Path("mtstore") / path.relative_to(ROOT): path for path in (ROOT / "sql").rglob("*")}
-    expected = {str(name): path.read_bytes() for name, path in (code | sql).items() if path.is_file()}
+    beside = (path for folder in ("sql", "configs") for path in (ROOT / folder).rglob("*"))
+    shipped = {Path("mtstore") / path.relative_to(ROOT): path for path in beside}
+    expected = {str(name): path.read_bytes() for name, path in (code | shipped).items() if path.is_file()}
     with zipfile.ZipFile(wheel) as archive:
         held = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
     assert held == expected

@@ -15,6 +15,7 @@ import mtstore
 from mtstore import sqlfiles
 from mtstore.cli.console import count, echo, write_stdout
 from mtstore.cli.options import FOLDER
+from mtstore.shipped_files import shipped_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from mtstore.ingest.files.report import IngestResult
     from mtstore.synthetic.demo_month import DemoFiles
 
-TICKERS: Final = ("AAPL", "AMZN", "GOOGL", "MSFT", "SPY")
 START: Final = "2023-11-01"
 END: Final = "2023-11-30"
 """A month with a change of clocks, a holiday and a half day."""
@@ -37,14 +37,15 @@ def command(store: Path) -> None:
 
     The files go through the real ingest paths: minute bars of an exchange's real calendar, with pre- and post-market,
     thin minutes and a halt (view `gaps`), a row that cannot be a bar (`quarantine`), a bad print that a second file
-    corrects (`revisions`) and a split (`splits`). The five tickers are configured as the universe (`aligned`). A second
-    run skips the files as unchanged.
+    corrects (`revisions`) and a split (`splits`). The configuration `quickstart.yaml` is applied: its five tickers are
+    the universe (`aligned`). A second run skips the files as unchanged.
     """
     from mtstore.config import load_config
     from mtstore.storage.settings.apply_config import apply_config
     from mtstore.synthetic.demo_month import write_demo_files
 
-    universe = {ticker: {"weight": 0.2} for ticker in TICKERS}
+    config = load_config(shipped_folder("configs") / "quickstart.yaml")
+    tickers = sorted(config.multi_ticker.tickers)
     with tempfile.TemporaryDirectory() as folder:
         with _timed("made a month of vendor files for five tickers") as details:
             files = write_demo_files(Path(folder), START, END)
@@ -52,9 +53,9 @@ def command(store: Path) -> None:
         with mtstore.open(store, create=True) as found:
             with _timed(f"ingested them into {store}") as details:
                 details.append(_ingest(found, files))
-            apply_config(found.repository, load_config({"multi_ticker": {"tickers": universe}}))
-            _show(found, store)
-    _print_next_steps(store)
+            apply_config(found.repository, config)
+            _show(found, store, tickers)
+    _print_next_steps(store, tickers)
 
 
 def _ingest(found: mtstore.Store, files: DemoFiles) -> str:
@@ -69,11 +70,11 @@ def _ingest(found: mtstore.Store, files: DemoFiles) -> str:
     return _describe(first or both)
 
 
-def _show(found: mtstore.Store, store: Path) -> None:
+def _show(found: mtstore.Store, store: Path, tickers: list[str]) -> None:
     from mtstore.cli.formats import write_result
 
     alignment = {"resampling": "5min", "adjust": "splits"}
-    config = {"store": str(store), "tickers": list(TICKERS), "alignment": alignment}
+    config = {"store": str(store), "tickers": tickers, "alignment": alignment}
     with _timed("aligned five tickers at 5 minutes") as details:
         with mtstore.MultiTickerDataLoader(config) as loader:
             frame = loader.load_data(START, END)
@@ -107,13 +108,13 @@ def _describe(report: IngestResult) -> str:
     return f"{count(report.rows, 'bar')}{quarantined}, {rate:,.0f} rows/s"
 
 
-def _print_next_steps(store: Path) -> None:
+def _print_next_steps(store: Path, tickers: list[str]) -> None:
     echo(
         f"""
 Next, in Python:
     import mtstore
     alignment = {{"resampling": "5min", "adjust": "splits"}}
-    config = {{"store": "{store}", "tickers": {list(TICKERS)}, "alignment": alignment}}
+    config = {{"store": "{store}", "tickers": {tickers}, "alignment": alignment}}
     frame = mtstore.MultiTickerDataLoader(config).load_data("{START}", "{END}")
 
 In any DuckDB client, read-only:
