@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import mtstore
@@ -206,4 +207,30 @@ def test_missing_folder_is_created_again(store: Store, lost: str) -> None:
         assert bars_of(opened) == before
         write(opened, answer("B", {0: 1.0}, minutes(0, 5)))
         opened.repair()  # an older generation that only one of the two folders has is none
+        assert opened.verify().is_sound
+
+
+@pytest.mark.parametrize("change", ["rebuild", "commit"])
+def test_a_public_file_of_another_store_under_the_next_number_is_replaced(
+    store: Store, tmp_path: Path, change: str
+) -> None:
+    """A copy that was made folder by folder, while the original went on, has the original's next public file."""
+    write(store, answer("A", {0: 1.0}, minutes(0, 5)))
+    copy = tmp_path / "copy"
+    for folder in ("catalog", "data", "meta"):
+        shutil.copytree(store.path / folder, copy / folder)
+    Repository.rebuild_at(copy)
+    write(store, answer("A", {0: 2.0}, minutes(0, 5)))
+    foreign = Layout(store.path).public_link.resolve().parent
+    with mtstore.open(copy) as opened:
+        following = copy / "public" / f"{Layout(copy).newest_snapshot() + 1:06d}"
+        shutil.copytree(foreign, following)
+        if change == "rebuild":
+            opened.rebuild()
+        else:
+            write(opened, answer("B", {0: 3.0}, minutes(0, 5)))
+        assert copy.joinpath("market.duckdb").resolve() == following / "market.duckdb"
+        with duckdb.connect(str(copy / "market.duckdb"), read_only=True) as client:
+            read = client.execute("SELECT ticker, close FROM bars ORDER BY ticker").fetchall()
+        assert read == [("A", 1.0), ("B", 3.0)][: 1 if change == "rebuild" else 2]
         assert opened.verify().is_sound

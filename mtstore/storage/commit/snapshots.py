@@ -14,6 +14,7 @@ in its tables and in the log.
 
 from __future__ import annotations
 
+import filecmp
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -213,14 +214,20 @@ def commit_errors(layout: Layout, entry: Path, snapshot: int) -> Iterator[None]:
 
 def publish(layout: Layout, snapshot: int) -> None:
     """Copy a snapshot to a read-only public file, and point the symlink `market.duckdb` at it."""
-    target = layout.public_file(snapshot)
-    if not target.exists():
+    source, target = layout.catalog_file(snapshot), layout.public_file(snapshot)
+    # In a copied or restored store the number may name another store's file.
+    if not (target.exists() and filecmp.cmp(source, target, shallow=False)):
         building = layout.public / f"building-{new_id()}"
         building.mkdir()
-        durable_io.copy_read_only(layout.catalog_file(snapshot), building / target.name)
+        durable_io.copy_read_only(source, building / target.name)
         durable_io.fsync_folder(building)
         failpoints.hit("public-copied")
-        building.rename(target.parent)
+        if target.parent.exists():
+            (building / target.name).replace(target)
+            building.rmdir()
+            durable_io.fsync_folder(target.parent)
+        else:
+            building.rename(target.parent)
         durable_io.fsync_folder(layout.public)
     failpoints.hit("public-renamed")
     # DuckDB before 1.5 names the write-ahead log after the link: what a read-write client left there would be replayed
