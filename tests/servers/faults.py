@@ -92,6 +92,20 @@ def malformed_json(_: Request, reply: Reply) -> Reply:
     return replace(reply, body=reply.body.replace(b'"results"', b'"results', 1))
 
 
+def gzip_bomb(_: Request, reply: Reply) -> Reply:
+    """Send a body of 4 GB in 4 MB, in gzip members of 20 MB."""
+    return replace(reply, body=gzip.compress(b" " * 20_000_000) * 200).header("Content-Encoding", "gzip")
+
+
+def long_body(_: Request, reply: Reply) -> Reply:
+    """Send more text than any page has."""
+    return Reply(200, b" " * 33_000_000, {"Content-Type": "application/json"})
+
+
+def deep_json(_: Request, reply: Reply) -> Reply:
+    return Reply(200, b'{"results":' + b"[" * 200_000 + b"]" * 200_000 + b"}", {"Content-Type": "application/json"})
+
+
 def hang(seconds: float = 60.0) -> Fault:
     """Send nothing."""
     return lambda _, reply: replace(reply, delay=seconds)

@@ -51,6 +51,10 @@ TRANSIENT = {
     "a list": faults.edit(lambda body: [body]),
     "results that are no objects": faults.edit(lambda body: {**body, "results": [1], "resultsCount": 1}),
     "empty body": faults.status(200),
+    "gzip bomb": faults.gzip_bomb,
+    "long body": faults.long_body,
+    "deep json": faults.deep_json,
+    "deep json of an error": faults.status(500, body=b"[" * 200_000),
 }
 
 
@@ -94,6 +98,20 @@ def test_fault_that_stays_is_an_error_after_the_attempts_allowed_and_yields_noth
         list(polygon_source().fetch(RequestContext(["AAPL"], "ohlcv-1m", DAY)))
     assert len(market.requests) == 5
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (faults.gzip_bomb, "the response has more than 32 MB"),
+        (faults.long_body, "the response has more than 32 MB"),
+        (faults.deep_json, "the response nests lists or objects too deeply"),
+    ],
+)
+def test_a_body_beyond_the_limits_is_an_answer_error_that_names_the_limit(market, polygon_source, fault, said):
+    market.plan(fault, times=100)
+    with pytest.raises(SourceAnswerError, match=f"^polygon: bars of AAPL .*{said}"):
+        load(polygon_source())
 
 
 @pytest.mark.parametrize(

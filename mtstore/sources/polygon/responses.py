@@ -122,6 +122,8 @@ def _read_object(response: WholeResponse) -> Mapping[str, Any]:
     except ValueError as error:
         start = response.data[:60].decode("utf-8", "replace")
         reject(f"the response is not JSON ({error}); it begins with {start!r}", error=error)
+    except RecursionError as error:
+        reject("the response nests lists or objects too deeply", error=error)
     if not isinstance(body, dict):
         reject(f"the response is a JSON {type(body).__name__}, not an object")
     if body.get("status") not in ("OK", "DELAYED"):
