@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from mtstore.sources.http.failures import AttemptError, Failure, kind_of_status, parse_retry_after
+from mtstore.sources.http.failures import AttemptError, Failure, connection_failure, kind_of_status, parse_retry_after
 from mtstore.sources.http.session import VendorSession
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class DatabentoSession(VendorSession):
             return _unreadable(error)
         if isinstance(error, BentoError) and not str(error).startswith("Error streaming response"):
             return Failure("answer", f"the response cannot be read: {error}", status=200, error=error)
-        return Failure("unavailable", f"incomplete response: {type(error).__name__}: {error}", error=error)
+        return connection_failure(error)
 
 
 def _http_failure(error: Any) -> Failure:

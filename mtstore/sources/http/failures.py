@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import email.utils
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NoReturn
@@ -13,11 +14,11 @@ from typing import Any, Literal, NoReturn
 class Failure:
     """The reason why one attempt failed.
 
-    `kind` decides what follows: 'auth' and 'request' are final, 'unavailable' and 'answer' are retried. `code` and
-    `payload` are the vendor's.
+    `kind` decides what follows: 'auth', 'request' and 'certificate' are final, 'unavailable' and 'answer' are retried.
+    `code` and `payload` are the vendor's.
     """
 
-    kind: Literal["auth", "request", "unavailable", "answer"]
+    kind: Literal["auth", "request", "certificate", "unavailable", "answer"]
     message: str
     status: int | None = None
     request_id: str | None = None
@@ -54,6 +55,26 @@ class AttemptError(Exception):
 def reject(message: str, *, request_id: str | None = None, error: Exception | None = None) -> NoReturn:
     """Raise the AttemptError of a response that is not valid; the request is retried."""
     raise AttemptError(Failure("answer", message, status=200, request_id=request_id, error=error)) from error
+
+
+def connection_failure(error: Exception) -> Failure:
+    """Return the failure of an exception from the connection; a certificate that is not trusted stays so."""
+    for one in _chain(error, set()):
+        if isinstance(one, ssl.SSLCertVerificationError):
+            advice = "if it should be, set REQUESTS_CA_BUNDLE to the file with the certificate of its authority"
+            message = f"the server's certificate is not trusted ({one.verify_message}); {advice}"
+            return Failure("certificate", message, error=error)
+    return Failure("unavailable", f"incomplete response: {type(error).__name__}: {error}", error=error)
+
+
+def _chain(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
+    """Yield an exception and all that it was raised for, which libraries keep in its arguments, too."""
+    if id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        for other in (error.__cause__, error.__context__, *error.args, getattr(error, "reason", None)):
+            if isinstance(other, BaseException):
+                yield from _chain(other, seen)
 
 
 def kind_of_status(status: int) -> Literal["auth", "request", "unavailable"]:

@@ -24,6 +24,7 @@ logger = logging.getLogger("mtstore.sources")
 _ERRORS: dict[str, type[SourceError]] = {
     "auth": SourceAuthError,
     "request": SourceRequestError,
+    "certificate": SourceUnavailableError,
     "unavailable": SourceUnavailableError,
     "answer": SourceAnswerError,
 }

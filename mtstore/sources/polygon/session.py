@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from mtstore.sources.http.failures import Failure
+from mtstore.sources.http.failures import Failure, connection_failure
 from mtstore.sources.http.session import VendorSession
 from mtstore.sources.http.settings import NetworkSettings
 from mtstore.sources.polygon.client import make_client
@@ -38,4 +38,4 @@ class PolygonSession(VendorSession):
     @staticmethod
     def classify(error: Exception) -> Failure:
         # The transport judges statuses and bodies itself; other exceptions come from the connection.
-        return Failure("unavailable", f"incomplete response: {type(error).__name__}: {error}", error=error)
+        return connection_failure(error)
