@@ -323,12 +323,6 @@ def test_cancelling_leaves_within_two_seconds_wherever_the_fetch_is(market, data
         assert time.monotonic() - began < time_limit(2)
 
 
-def test_untrusted_certificate_is_unavailable(market, databento_source, monkeypatch):
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
-    with pytest.raises(SourceUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
-        load(databento_source())
-
-
 def test_key_appears_in_no_error_log_or_repr(market, databento_source, caplog):
     caplog.set_level(logging.DEBUG)
     basic = base64.b64encode(f"{KEY}:".encode()).decode()
